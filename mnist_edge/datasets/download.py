@@ -1,0 +1,88 @@
+"""A file from one of its mirrors: resumed, retried, checked, and renamed into place when right."""
+
+import contextlib
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mnist_edge.datasets import ENVIRONMENT, Progress
+from mnist_edge.errors import DataError
+
+_TIMEOUT_S = 10
+_TRIES = 3
+_CHUNK = 1 << 16
+
+
+def fetch(
+    urls: Sequence[str],
+    target: Path,
+    check: Callable[[Path], None],
+    progress: Progress | None = None,
+) -> None:
+    """Download `target` from the first of `urls` that gives a file that passes `check`.
+
+    A broken transfer is resumed, up to three times a mirror, and in a later call too. Raises
+    DataError when no mirror gives the right file; then no file of that name exists.
+    """
+    if target.is_file():
+        return
+    partial = target.with_name(target.name + ".part")
+    reason = "no mirror is known"
+    for url in urls:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _resume(url, partial, target.name, progress)
+            check(partial)
+            partial.replace(target)
+            return
+        except DataError as error:
+            reason = str(error)
+            partial.unlink(missing_ok=True)  # complete but wrong: useless to resume
+        except OSError as error:  # URLError, timeouts and a full disk are among them
+            reason = f"{type(error).__name__}: {getattr(error, 'reason', None) or error}"
+    raise DataError(
+        f"cannot download {target.name} ({reason}): "
+        f"put the set's four files into a folder and name it with --data-dir or {ENVIRONMENT}"
+    )
+
+
+def _resume(url: str, partial: Path, name: str, progress: Progress | None) -> None:
+    for attempt in range(_TRIES):
+        try:
+            _transfer(url, partial, name, progress)
+            return
+        except (TimeoutError, ConnectionError, _BrokenOffError):
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(0.5 * 2**attempt)
+
+
+class _BrokenOffError(OSError):
+    """The server closed the connection before the promised end."""
+
+
+def _transfer(url: str, partial: Path, name: str, progress: Progress | None) -> None:
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "mnist-edge"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    with contextlib.ExitStack() as stack:
+        try:
+            response = stack.enter_context(urllib.request.urlopen(request, timeout=_TIMEOUT_S))
+        except urllib.error.HTTPError as error:
+            if error.code == 416:  # nothing is left to send: the part is whole
+                return
+            raise
+        if response.status != 206:  # the server starts from the beginning
+            have = 0
+        total = have + int(response.headers.get("Content-Length") or 0)
+        file = stack.enter_context(partial.open("ab" if have else "wb"))
+        while chunk := response.read(_CHUNK):
+            file.write(chunk)
+            have += len(chunk)
+            if progress:
+                progress(f"downloading {name}", have, total)
+    if have < total:
+        raise _BrokenOffError(f"{name} broke off after {have:,} of {total:,} bytes")

@@ -1,0 +1,25 @@
+"""Every error that a user can cause. Each is one line: what is wrong, and what to do."""
+
+
+class EdgeError(Exception):
+    """A user's mistake or the world's: shown as one line, exit code 1. Anything else is a bug."""
+
+
+class DataError(EdgeError):
+    """A data set or a picture is missing, damaged, or not what it claims to be."""
+
+
+class ModelError(EdgeError):
+    """An ONNX file is missing, unreadable, or does not honour the contract."""
+
+
+class CheckpointError(EdgeError):
+    """A training run is missing, damaged, unfinished, or of another model."""
+
+
+class GateError(EdgeError):
+    """An exported file does not compute what its original computes."""
+
+
+class MissingExtraError(EdgeError):
+    """A command needs packages that this installation does not have."""

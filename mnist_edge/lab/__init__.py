@@ -1,0 +1,1 @@
+"""The lab makes models: training, export, and the gate. It needs the extra `[train]`."""

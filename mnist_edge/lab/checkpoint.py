@@ -1,0 +1,102 @@
+"""A training run on disk: weights, optimizer, recipe and history <-> runs/<name>/."""
+
+import io
+import json
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnist_edge.errors import CheckpointError
+from mnist_edge.files import write_atomically
+from mnist_edge.lab.models import Network, build
+from mnist_edge.lab.recipe import Recipe
+
+_FORMAT = 1
+CHECKPOINT, HISTORY, CURVE, RESULT = "checkpoint.pt", "history.jsonl", "curve.png", "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything that a run knows after an epoch.
+
+    `average` is the EMA of the weights, which is the trained model; `network` and `optimizer` are
+    there to go on. `trained` says on what it ran. `result` is None until the test split has been
+    measured, which happens once, at the end.
+    """
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    epochs_done: int
+    history: list[dict[str, Any]]
+    network: dict[str, Any] = field(repr=False)
+    average: dict[str, Any] = field(repr=False)
+    optimizer: dict[str, Any] = field(repr=False)
+    trained: dict[str, Any]
+    result: dict[str, Any] | None = None
+
+    def original(self) -> Network:
+        """The trained network (the average), in eval mode, on the CPU."""
+        network = build(self.recipe.model, len(self.classes), self.recipe.shortcut)
+        try:
+            network.load_state_dict(self.average)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"the weights are not those of a '{self.recipe.model}' of this version: "
+                "train it again"
+            ) from error
+        return network.eval()
+
+
+def save(run: Path, checkpoint: Checkpoint) -> None:
+    """Write a run's checkpoint and history, whole or not at all. EdgeError when it cannot."""
+    values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
+    values |= {"format": _FORMAT, "recipe": checkpoint.recipe.as_dict()}
+    # Through memory: torch.save to a file reports a full disk as an unreadable RuntimeError.
+    buffer = io.BytesIO()
+    torch.save(values, buffer)
+    write_atomically(run / CHECKPOINT, buffer.getvalue())
+    write_atomically(run / HISTORY, "".join(json.dumps(e) + "\n" for e in checkpoint.history))
+    if checkpoint.result is not None:
+        write_atomically(run / RESULT, json.dumps(checkpoint.result, indent=2) + "\n")
+
+
+def load(run: Path) -> Checkpoint:
+    """Open a run's folder. CheckpointError when there is none, or it is damaged or foreign."""
+    path = run / CHECKPOINT
+    if not path.is_file():
+        raise CheckpointError(f"{run} holds no checkpoint: train one first with 'mnist-edge train'")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        if values.pop("format") != _FORMAT:
+            raise CheckpointError(f"{path} was written by another version of mnist-edge")
+        return Checkpoint(**{**values, "recipe": Recipe.from_dict(values["recipe"])})
+    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged or not ours: train it again") from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path} is damaged or not ours: train it again") from error
+
+
+def newest(runs: Path) -> Path:
+    """The run below `runs` whose checkpoint was written last. CheckpointError without any."""
+    found = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        raise CheckpointError(
+            f"there is no run in {runs}/: train one first with 'mnist-edge train'"
+        )
+    return found[-1].parent
+
+
+def set_aside(run: Path) -> Path | None:
+    """Rename a run that is in the way to <name>-1, <name>-2, …, so that nothing is lost.
+
+    Returns its new place, or None when nothing was there.
+    """
+    if not (run / CHECKPOINT).exists():
+        return None
+    number = 1
+    while (kept := run.with_name(f"{run.name}-{number}")).exists():
+        number += 1
+    return run.rename(kept)

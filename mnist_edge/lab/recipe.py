@@ -1,0 +1,93 @@
+"""What a training run does, as one frozen value; one recipe per model of the zoo."""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mnist_edge.errors import EdgeError
+from mnist_edge.lab.augment import Augmentation
+
+_LEAST_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """AdamW under a one-cycle learning rate, label smoothing, and an EMA of the weights.
+
+    `lr` is the peak; `warmup` the fraction of all steps that rise to it, the rest falls to 0
+    along a cosine (Smith 2018, arXiv 1803.09820). `ema_decay` is per step. `shortcut` is None
+    where the model has no choice.
+    """
+
+    model: str = "edge"
+    dataset: str = "mnist"
+    epochs: int = 20
+    batch_size: int = 128
+    lr: float = 3e-3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    ema_decay: float = 0.998
+    warmup: float = 0.2
+    seed: int = 0
+    shortcut: str | None = None
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        rules = {
+            "epochs": self.epochs >= 1,
+            "batch_size": self.batch_size >= 2,  # batch norm has no variance from one image
+            "lr": 0 < self.lr < math.inf,
+            "weight_decay": 0 <= self.weight_decay < math.inf,
+            "label_smoothing": 0 <= self.label_smoothing < 1,
+            "ema_decay": 0 <= self.ema_decay < 1,
+            "warmup": 0 < self.warmup < 1,
+            "seed": 0 <= self.seed < 2**31,
+        }
+        for name, right in rules.items():
+            if not right:
+                raise EdgeError(f"recipe: {name} cannot be {getattr(self, name)}")
+
+    def learning_rate(self, step: int, steps: int) -> float:
+        """The learning rate of `step` (from 0) out of `steps`: a pure function, so a resumed run
+        needs no schedule of its own."""
+        rise = max(1, round(steps * self.warmup))
+        if step < rise:
+            return self.lr * (step + 1) / rise
+        fraction = (step - rise) / max(1, steps - rise)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * fraction))
+
+    def sized(self, training_images: int) -> "Recipe":
+        """The same recipe with epochs enough for a small training set, whose epochs are short."""
+        steps = max(1, training_images // self.batch_size)
+        return replace(self, epochs=max(self.epochs, math.ceil(_LEAST_STEPS / steps)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, for checkpoints and metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """The inverse of `as_dict`. Raises EdgeError for fields that a recipe does not have."""
+        try:
+            return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        except (KeyError, TypeError) as error:
+            raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
+
+
+RECIPES: dict[str, Recipe] = {
+    "edge": Recipe(model="edge", epochs=24),
+    "edge-xs": Recipe(model="edge-xs", epochs=24, lr=5e-3, label_smoothing=0.02),
+    "resnet3": Recipe(model="resnet3", epochs=12, lr=1e-3),
+    "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
+    "resnet20": Recipe(model="resnet20", epochs=16),
+    "resnet56": Recipe(model="resnet56", epochs=16, lr=2e-3),
+    "plain20": Recipe(model="plain20", epochs=16),
+    "plain56": Recipe(model="plain56", epochs=16, lr=1e-3),
+}
+
+
+def recipe_for(model: str, dataset: str = "mnist") -> Recipe:
+    """The shipped recipe of a model. Raises EdgeError for an unknown name."""
+    if model not in RECIPES:
+        raise EdgeError(f"there is no model '{model}': choose one of {', '.join(RECIPES)}")
+    return replace(RECIPES[model], dataset=dataset)

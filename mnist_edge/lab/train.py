@@ -1,0 +1,303 @@
+"""The loop: a recipe in, epoch results out, a checkpoint on disk after each of them.
+
+The whole training set is one uint8 array on the device; a batch is an index into it, warped as a
+whole. Everything random in an epoch comes from one generator seeded by (seed, epoch), and the
+learning rate is a function of the step, so a checkpoint needs no random state to be resumed
+bit-identically.
+"""
+
+import copy
+import itertools
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mnist_edge.datasets import Split
+from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.augment import random_grid, sample
+from mnist_edge.lab.checkpoint import Checkpoint
+from mnist_edge.lab.models import Network, build
+from mnist_edge.lab.recipe import Recipe
+from mnist_edge.lab.world import World
+
+_PROGRESS_EVERY_S = 0.1
+_COMPILE_FROM_STEPS = 4000  # compiling costs about as long as some thousand steps
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One epoch: mean training `loss`, accuracy of the EMA on the validation split, speed."""
+
+    epoch: int  # from 1
+    epochs: int
+    loss: float
+    validation_correct: int
+    validation_total: int
+    images_per_s: float
+    duration_s: float
+
+    @property
+    def validation_accuracy(self) -> float:
+        return self.validation_correct / self.validation_total
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """Where an epoch stands, for whoever watches: loss of the last step, speed so far."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    images_per_s: float
+    left_s: float
+
+
+Watcher = Callable[[StepResult], None]
+
+
+def train(
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    training: Split,
+    validation: Split,
+    run: Path,
+    world: World,
+    resume: Checkpoint | None = None,
+    watch: Watcher = lambda step: None,
+) -> Iterator[EpochResult]:
+    """Train, and yield each epoch's result once its checkpoint lies in `run`.
+
+    Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
+    behind a checkpoint's last epoch. Raises EdgeError when memory runs out or the loss diverges.
+    """
+    trainer = _Trainer(recipe, classes, training, validation, world, resume)
+    for epoch in range(trainer.epochs_done, recipe.epochs):
+        try:
+            result = trainer.epoch(epoch, watch)
+        except torch.OutOfMemoryError as error:
+            raise EdgeError(
+                f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
+                "use a smaller --batch-size, or --device cpu"
+            ) from error
+        if world.leads:
+            disk.save(run, trainer.checkpoint())
+        yield result
+
+
+def check_resumable(checkpoint: Checkpoint, recipe: Recipe, run: Path) -> None:
+    """CheckpointError when a run was started with another recipe than the one asked for."""
+    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
+    for name in before:
+        if before[name] != asked[name]:
+            raise CheckpointError(
+                f"{run} was trained with {name} {before[name]}, not {asked[name]}: "
+                "resume it with what it was started with, or choose another --out"
+            )
+
+
+class _Trainer:
+    def __init__(
+        self,
+        recipe: Recipe,
+        classes: tuple[str, ...],
+        training: Split,
+        validation: Split,
+        world: World,
+        resume: Checkpoint | None,
+    ) -> None:
+        batch = min(recipe.batch_size, len(training.labels))
+        if batch < 2 * world.size or batch % world.size:
+            raise EdgeError(
+                f"a batch of {batch} images cannot be shared by {world.size} processes: "
+                "choose a --batch-size that is a multiple of their number"
+            )
+        self.recipe, self.classes, self.world, self.batch = recipe, classes, world, batch
+        self.validation = validation
+        self.images = torch.from_numpy(training.images).to(world.device)
+        self.labels = torch.from_numpy(training.labels).to(world.device)
+        self.steps = len(self.labels) // batch
+        self.epochs_done, self.history = 0, list[dict[str, Any]]()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.network = build(recipe.model, len(classes), recipe.shortcut).to(world.device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = _optimizer(self.network, recipe)
+        self.trained: dict[str, Any] = _circumstances(world)
+        if resume:
+            self._restore(resume)
+        self._pairs = _ema_pairs(self.average, self.network)
+        self.forward = self._faster_forward()
+
+    def _restore(self, saved: Checkpoint) -> None:
+        try:
+            self.network.load_state_dict(saved.network)
+            self.average.load_state_dict(saved.average)
+            self.optimizer.load_state_dict(saved.optimizer)
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"this checkpoint does not fit a '{self.recipe.model}' of this version: "
+                "train again without --resume"
+            ) from error
+        self.epochs_done, self.history = saved.epochs_done, list(saved.history)
+        self.trained = saved.trained
+
+    def _faster_forward(self) -> nn.Module:
+        """The network as it is called in the loop: laid out, compiled and spread as pays."""
+        forward: nn.Module = self.network
+        if self.world.device.type == "cuda":
+            forward = forward.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if self.steps * self.recipe.epochs >= _COMPILE_FROM_STEPS and self.world.size == 1:
+                forward = torch.compile(forward)  # type: ignore[assignment]
+        if self.world.size > 1:
+            on_gpu = self.world.device.type == "cuda"
+            forward = nn.parallel.DistributedDataParallel(
+                forward, device_ids=[self.world.device.index] if on_gpu else None
+            )
+        return forward
+
+    def epoch(self, epoch: int, watch: Watcher) -> EpochResult:
+        """One pass over the training images, and the EMA's accuracy on the validation split."""
+        generator = torch.Generator(self.world.device)
+        generator.manual_seed(self.recipe.seed * 100_003 + epoch)
+        order = torch.randperm(len(self.labels), generator=generator, device=self.world.device)
+        self.network.train()
+        total = torch.zeros((), device=self.world.device)
+        started = shown = time.perf_counter()
+        for step in range(self.steps):
+            index = order[step * self.batch : (step + 1) * self.batch]
+            loss = self._step(index, epoch * self.steps + step, generator)
+            total += loss
+            if (now := time.perf_counter()) - shown >= _PROGRESS_EVERY_S:
+                shown = now
+                watch(self._progress(epoch, step + 1, loss.item(), now - started))
+        mean_loss = total.item() / self.steps
+        duration_s = time.perf_counter() - started
+        if not math.isfinite(mean_loss):
+            raise EdgeError(f"the loss diverged in epoch {epoch + 1}: use a lower --lr")
+        result = EpochResult(
+            epoch=epoch + 1,
+            epochs=self.recipe.epochs,
+            loss=mean_loss,
+            validation_correct=self._validate(),
+            validation_total=len(self.validation.labels),
+            images_per_s=self.steps * self.batch / duration_s,
+            duration_s=duration_s,
+        )
+        self.epochs_done = epoch + 1
+        self.history.append(asdict(result) | {"validation_accuracy": result.validation_accuracy})
+        return result
+
+    def _step(self, index: Tensor, step: int, generator: torch.Generator) -> Tensor:
+        """One optimizer step on this process's share of a batch; its loss."""
+        size = self.images.shape[1:]
+        # Every process draws the whole batch's warps, so that the draws do not depend on how
+        # many processes there are; it computes only its share.
+        grid = random_grid(len(index), size[0], size[1], self.recipe.augmentation, generator)
+        share = slice(self.world.rank, None, self.world.size)
+        images = sample(self.images[index[share]], grid[share])
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
+        on_gpu = self.world.device.type == "cuda"
+        with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+            logits = self.forward(images)
+        loss = F.cross_entropy(
+            logits.float(), self.labels[index[share]], label_smoothing=self.recipe.label_smoothing
+        )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._update_average(step)
+        return loss.detach()
+
+    @torch.no_grad()
+    def _update_average(self, step: int) -> None:
+        # The ramp lets the average of a young or short run forget its first weights in time.
+        decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(*self._pairs, 1 - decay)
+
+    def _validate(self) -> int:
+        if not self.world.leads:
+            return 0
+        answers = self.average.answer(self.validation.images).argmax(axis=1)
+        return int((answers == self.validation.labels).sum())
+
+    def _progress(self, epoch: int, step: int, loss: float, elapsed_s: float) -> StepResult:
+        left = (self.recipe.epochs - epoch) * self.steps - step
+        return StepResult(
+            epoch=epoch + 1,
+            epochs=self.recipe.epochs,
+            step=step,
+            steps=self.steps,
+            loss=loss,
+            images_per_s=step * self.batch / elapsed_s,
+            left_s=left * elapsed_s / step,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """What there is to save now."""
+        return Checkpoint(
+            recipe=self.recipe,
+            classes=self.classes,
+            epochs_done=self.epochs_done,
+            history=self.history,
+            network=self.network.state_dict(),
+            average=self.average.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            trained=self.trained,
+        )
+
+
+def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; batch norms and biases, which have one dimension, are not decayed."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
+
+
+def _ema_pairs(average: Network, network: Network) -> tuple[list[Tensor], list[Tensor]]:
+    """The float tensors of both, batch norm's running statistics too, side by side."""
+
+    def tensors(module: nn.Module) -> list[Tensor]:
+        every = itertools.chain(module.parameters(), module.buffers())
+        return [tensor for tensor in every if tensor.is_floating_point()]
+
+    return tensors(average), tensors(network)
+
+
+def _circumstances(world: World) -> dict[str, Any]:
+    on_gpu = world.device.type == "cuda"
+    name = torch.cuda.get_device_name(world.device) if on_gpu else platform.machine()
+    return {
+        "device": f"{world.device.type} ({name})",
+        "processes": world.size,
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
+
+
+def finish(run: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
+    """Measure a trained run on the test split, once, and record it in the run's folder."""
+    answers = checkpoint.original().answer(test.images).argmax(axis=1)
+    result = {
+        "split": "test",
+        "correct": int((answers == test.labels).sum()),
+        "total": len(test.labels),
+    }
+    finished = replace(checkpoint, result=result)
+    disk.save(run, finished)
+    return finished

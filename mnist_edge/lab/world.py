@@ -1,0 +1,67 @@
+"""The processes that train together: one alone, or several under torchrun."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+from mnist_edge.errors import EdgeError
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """This process's place among `size` processes, and the device that it computes on."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Rank 0 alone writes and shows."""
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Wait until every process has come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def join(device: str) -> Iterator[World]:
+    """The world that torchrun's environment describes, or one process alone.
+
+    device: "auto", "cuda", "mps" or "cpu"; across processes nccl connects CUDA devices, and gloo
+    CPUs. Raises EdgeError when the device is not there.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = _device(device)
+    if size == 1:
+        yield World(0, 1, chosen)
+        return
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield World(dist.get_rank(), size, chosen)
+    finally:
+        dist.destroy_process_group()
+
+
+def _device(name: str) -> torch.device:
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, available in there.items() if available))
+    if name not in there:
+        raise EdgeError(f"there is no device '{name}': choose one of auto, {', '.join(there)}")
+    if not there[name]:
+        raise EdgeError(f"PyTorch sees no {name} device here: use --device auto or cpu")
+    return torch.device(name)
