@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from mnist_edge.errors import DataError
 
@@ -109,3 +109,19 @@ def _place(small: Grey, point: tuple[float, float], centred_on: str | None) -> G
     field = np.zeros((SIDE, SIDE), np.uint8)
     field[top : top + height, left : left + width] = small
     return field
+
+
+def drawn_digits(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Digits in Pillow's own font, uint8 (count, 28, 28), each of another size and place.
+
+    They stand in for test images where no data set is at hand: inputs to time, not to score.
+    """
+    random = np.random.default_rng(seed)
+    images = np.empty((count, SIDE, SIDE), np.uint8)
+    for at in range(count):
+        field = Image.new("L", (SIDE, SIDE))
+        place = tuple(random.uniform(10, 18, 2))
+        font = ImageFont.load_default(size=random.uniform(16, 26))
+        ImageDraw.Draw(field).text(place, str(at % 10), 255, font, anchor="mm")
+        images[at] = np.asarray(field)
+    return images

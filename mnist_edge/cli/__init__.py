@@ -1,0 +1,51 @@
+"""The commands: parse, call, show. Only this folder prints or exits.
+
+What a command needs is imported in its body, so that `--help` answers at once and a device never
+meets torch.
+"""
+
+from typing import Annotated
+
+import typer
+
+import mnist_edge
+from mnist_edge.cli import answer, bench, data, export, train
+from mnist_edge.cli.shell import Commands, say
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Train a small image classifier, export it to one ONNX file, and measure it on this CPU."
+    "\n\nThree commands, in this order: train, export, bench.",
+)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("bench")(bench.bench)
+app.command("eval")(answer.evaluate)
+app.command("predict")(answer.predict)
+app.command("data")(data.data)
+app.command("models")(data.models)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"mnist-edge {mnist_edge.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="mnist-edge")

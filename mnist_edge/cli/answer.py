@@ -1,0 +1,165 @@
+"""mnist-edge eval and predict"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_edge.cli.options import AsJson, DataDir, Threads
+from mnist_edge.cli.shell import progress_bar, say, say_json, show
+from mnist_edge.errors import DataError
+
+if TYPE_CHECKING:
+    from mnist_edge.classifier import Classifier, Prediction
+    from mnist_edge.datasets import Progress, Split
+
+_MOST_ERRORS = 200  # on one sheet
+
+
+def evaluate(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="An exported file [default: edge.onnx].", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Another data set than the file's own.", show_default=False),
+    ] = None,
+    data_dir: DataDir = None,
+    threads: Threads = 1,
+    errors: Annotated[
+        Path | None, typer.Option(help="Draw the misread images into this PNG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure an exported file on the whole test split."""
+    from mnist_edge import metrics, shipped
+    from mnist_edge.classifier import Classifier
+    from mnist_edge.datasets import load
+    from mnist_edge.report import record, table, text
+
+    model = Classifier(file or shipped.default(), threads)
+    name = dataset or _own_dataset(model.card.dataset)
+    with progress_bar() as tell:
+        data = load(name, data_dir, tell)
+        if len(data.classes) != len(model.classes):
+            raise DataError(
+                f"{data.name} has {len(data.classes)} classes, {model.path} tells "
+                f"{len(model.classes)} apart: name the set that it was trained on with --dataset"
+            )
+        answers = _answer(model, data.test, tell)
+    accuracy = metrics.accuracy(answers.labels, data.test.labels)
+    counts = metrics.confusion(answers.labels, data.test.labels, len(model.classes))
+    figures = metrics.per_class(counts)
+    calibration = metrics.expected_calibration_error(answers.probabilities, data.test.labels)
+    if errors:
+        _draw_errors(errors, data.test, answers, model.classes)
+    if as_json:
+        say_json(
+            {
+                "file": str(model.path),
+                "dataset": data.name,
+                "accuracy": record.accuracy(accuracy),
+                "expected_calibration_error": calibration,
+                "classes": {
+                    label: {
+                        "precision": figures.precision[at],
+                        "recall": figures.recall[at],
+                        "f1": figures.f1[at],
+                        "support": int(figures.support[at]),
+                    }
+                    for at, label in enumerate(model.classes)
+                },
+                "macro_f1": float(figures.f1.mean()),
+                "confusion": counts.tolist(),
+            }
+        )
+        return
+    say(
+        f"{model.path} on the test split of {data.name}: {text.percent(accuracy.value)} "
+        f"(95 % interval {text.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
+    )
+    say(f"macro F1 {figures.f1.mean():.4f}, expected calibration error {calibration:.4f}\n")
+    show(table.per_class(model.classes, figures))
+    say("")
+    show(table.confusion(model.classes, counts))
+    if errors:
+        say(f"\nwrote {errors}")
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, 28×28 or larger.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="An exported file [default: edge.onnx].", show_default=False),
+    ] = None,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what pictures show: a line for each, with the label and its probability."""
+    import numpy as np
+
+    from mnist_edge import picture, shipped
+    from mnist_edge.classifier import Classifier
+    from mnist_edge.report.text import percent
+
+    classifier = Classifier(model or shipped.default(), threads)
+    prepared = np.stack([picture.prepare(path, classifier.card.dataset) for path in images])
+    answers = classifier.predict(prepared)
+    width = max(len(str(path)) for path in images)
+    results = []
+    for path, label, row in zip(images, answers.labels, answers.probabilities, strict=True):
+        name, probability = classifier.classes[label], float(row[label])
+        results.append(
+            {
+                "image": str(path),
+                "label": name,
+                "probability": probability,
+                "probabilities": dict(zip(classifier.classes, row.tolist(), strict=True)),
+            }
+        )
+        if not as_json:
+            say(f"{path!s:<{width}}  {name}  {percent(probability, 1)}")
+    if as_json:
+        say_json(results)
+
+
+def _own_dataset(name: str) -> str:
+    from mnist_edge.datasets import FOLDER
+
+    if name.startswith(FOLDER):
+        raise DataError(f"this file was trained on {name}: say where it is, --dataset folder:PATH")
+    return name
+
+
+def _answer(model: "Classifier", test: "Split", tell: "Progress") -> "Prediction":
+    import numpy as np
+
+    from mnist_edge.classifier import Prediction
+
+    parts = []
+    for at in range(0, len(test), 500):
+        parts.append(model.predict(test.images[at : at + 500]))
+        tell("answering", at, len(test))
+    return Prediction(
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+    )
+
+
+def _draw_errors(
+    path: Path, test: "Split", answers: "Prediction", classes: tuple[str, ...]
+) -> None:
+    """The misread images, those read with most confidence first."""
+    import numpy as np
+
+    from mnist_edge.report import sheet
+
+    confidence = answers.probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers.labels != test.labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MOST_ERRORS]
+    captions = [
+        f"{classes[test.labels[at]]} read {classes[answers.labels[at]]} {confidence[at]:.0%}"
+        for at in wrong
+    ]
+    sheet.write(path, test.images[wrong], captions)

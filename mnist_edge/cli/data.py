@@ -1,0 +1,91 @@
+"""mnist-edge data and models"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_edge.cli.options import AsJson, DataDir
+from mnist_edge.cli.shell import progress_bar, say, say_json, show
+
+if TYPE_CHECKING:
+    from mnist_edge.datasets import Dataset
+
+_PREVIEW_PER_CLASS = 10
+
+
+def data(
+    name: Annotated[
+        str, typer.Argument(help="mnist, fashion-mnist, kmnist, qmnist, digits or folder:PATH.")
+    ] = "mnist",
+    data_dir: DataDir = None,
+    preview: Annotated[
+        Path | None, typer.Option(help="Draw ten images of each class into this PNG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a data set, check it, and say what it holds."""
+    import numpy as np
+
+    from mnist_edge.datasets import load
+    from mnist_edge.report import table
+
+    with progress_bar() as tell:
+        found = load(name, data_dir, tell)
+    if preview:
+        _draw_preview(preview, found)
+    if as_json:
+        counts = {
+            split: np.bincount(labels, minlength=len(found.classes)).tolist()
+            for split, labels in (("train", found.train.labels), ("test", found.test.labels))
+        }
+        say_json({"name": found.name, "source": found.source, "classes": found.classes} | counts)
+        return
+    say(f"{found.name}, from {found.source}: checked\n")
+    show(table.dataset(found))
+    if preview:
+        say(f"\nwrote {preview}")
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the zoo: what each model is, and what it costs."""
+    from mnist_edge.lab.models import ZOO, build, cost
+    from mnist_edge.report.table import plain
+    from mnist_edge.report.text import amount
+
+    costs = {name: cost(build(name)) for name in ZOO}
+    if as_json:
+        say_json(
+            {
+                name: {
+                    "what": entry.what,
+                    "params": costs[name].params,
+                    "macs": costs[name].macs,
+                    "input": "uint8 (N, 28, 28)",
+                    "shortcuts": entry.shortcuts,
+                }
+                for name, entry in ZOO.items()
+            }
+        )
+        return
+    rows = [
+        [name, entry.what, amount(costs[name].params), amount(costs[name].macs)]
+        for name, entry in ZOO.items()
+    ]
+    show(plain(["model", "what it is", "parameters", "MACs"], rows, left=2))
+    say("\nEach takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+
+
+def _draw_preview(path: Path, found: "Dataset") -> None:
+    import numpy as np
+
+    from mnist_edge.report import sheet
+
+    chosen = np.concatenate(
+        [
+            np.flatnonzero(found.train.labels == label)[:_PREVIEW_PER_CLASS]
+            for label in range(len(found.classes))
+        ]
+    )
+    captions = [found.classes[label] for label in found.train.labels[chosen]]
+    sheet.write(path, found.train.images[chosen], captions, columns=_PREVIEW_PER_CLASS)

@@ -1,0 +1,100 @@
+"""What the commands share: how they speak, show progress, and end."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mnist_edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
+_INTERRUPTED = 130  # as shells report a program that SIGINT ended
+_WIDTH = 100
+
+
+class Commands(TyperGroup):
+    """The one exit point: a user's mistake is one line on stderr and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EdgeError as error:
+            _fail(str(error))
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            if package not in _LAB_PACKAGES:
+                raise
+            _fail(
+                f"'mnist-edge {ctx.invoked_subcommand}' needs {package}, which is not installed: "
+                "pip install 'mnist-edge[train]'"
+            )
+        except KeyboardInterrupt:
+            hint("stopped")
+            raise typer.Exit(_INTERRUPTED) from None
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def say(line: str) -> None:
+    """A line on stdout."""
+    print(line, flush=True)
+
+
+def hint(line: str) -> None:
+    """A line on stderr, out of the way of what a script reads."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def say_json(values: Any) -> None:
+    """A JSON value on stdout."""
+    print(json.dumps(values, indent=2, ensure_ascii=False))
+
+
+def show(table: Any) -> None:
+    """A table on stdout. Where no terminal says its width, it is 100 columns wide."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDTH
+    Console(width=width, highlight=False).print(table)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
+    """A bar on stderr that is told (what, done, total), and vanishes at the end.
+
+    Nothing is drawn where stderr is no terminal.
+    """
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=error_console(), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: float, total: float) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    bar.update(task, visible=False)
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield tell
+
+
+def error_console() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)

@@ -1,0 +1,263 @@
+"""mnist-edge train"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_edge.cli.options import AsJson, DataDir
+from mnist_edge.cli.shell import error_console, hint, progress_bar, say, say_json
+from mnist_edge.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from mnist_edge.datasets import Dataset
+    from mnist_edge.lab.checkpoint import Checkpoint
+    from mnist_edge.lab.recipe import Recipe
+    from mnist_edge.lab.train import StepResult
+    from mnist_edge.lab.world import World
+
+_RUNS = Path("runs")
+
+
+def train(
+    model: Annotated[
+        str | None, typer.Option(help="A name of the zoo [default: edge].", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="mnist, fashion-mnist, kmnist, qmnist, digits or folder:PATH [default: mnist].",
+            show_default=False,
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Images in a step.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
+    shortcut: Annotated[
+        str | None, typer.Option(help="zero or projection: where resnet20/56 change shape.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The run's folder [default: runs/<model>].", show_default=False),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the run in --out stopped.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model with PyTorch, on a GPU when there is one.
+
+    What is not given comes from the model's own recipe. Ctrl-C loses at most the epoch under way:
+    --resume goes on. Under torchrun, every process trains its share of each batch.
+    """
+    from mnist_edge.lab.world import join
+
+    given: dict[str, Any] = {
+        "model": model,
+        "dataset": _absolute(dataset),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "shortcut": shortcut,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    with join(device) as world:
+        _train(given, data_dir, out or _RUNS / (model or "edge"), resume, as_json, world)
+
+
+def _train(
+    given: dict[str, Any],
+    data_dir: Path | None,
+    run: Path,
+    resume: bool,
+    as_json: bool,
+    world: "World",
+) -> None:
+    from mnist_edge.datasets import split_validation
+    from mnist_edge.lab import checkpoint as disk
+    from mnist_edge.lab.train import check_resumable, finish
+    from mnist_edge.lab.train import train as train_epochs
+
+    before = disk.load(run) if resume else None
+    recipe = replace(before.recipe, **given) if before else _recipe(given)
+    if before:
+        check_resumable(before, recipe, run)
+        if before.result:
+            hint(f"{run} is finished already: train again without --resume, or choose --out")
+            return _close(run, before, as_json)
+    data = _load(recipe.dataset, data_dir, world)
+    training, validation = split_validation(data.train)
+    if not before and "epochs" not in given:
+        recipe = recipe.sized(len(training))
+    world.wait()  # until all have looked at what lies in the run's folder
+    if world.leads:
+        if not before and (kept := disk.set_aside(run)):
+            hint(f"kept the run that was in {run} as {kept}")
+        _introduce(recipe, data, len(training), len(validation), world)
+    try:
+        with _Watch(world.leads) as watch:
+            for result in train_epochs(
+                recipe, data.classes, training, validation, run, world, before, watch.step
+            ):
+                watch.epoch(
+                    f"epoch {result.epoch:>3}/{result.epochs}  loss {result.loss:.4f}  "
+                    f"validation {result.validation_accuracy:.2%}  "
+                    f"{result.images_per_s:,.0f} images/s"
+                )
+    except KeyboardInterrupt:
+        if world.leads:
+            _stopped(run)
+        raise typer.Exit(130) from None
+    if world.leads:
+        _close(run, finish(run, disk.load(run), data.test), as_json)
+    world.wait()
+    return None
+
+
+def _absolute(dataset: str | None) -> str | None:
+    """A folder's path so that a later export, from another place, finds it again."""
+    from mnist_edge.datasets import FOLDER
+
+    if dataset is None or not dataset.startswith(FOLDER):
+        return dataset
+    return FOLDER + str(Path(dataset.removeprefix(FOLDER)).expanduser().resolve())
+
+
+def _recipe(given: dict[str, Any]) -> "Recipe":
+    from mnist_edge.lab.models import build
+    from mnist_edge.lab.recipe import recipe_for
+
+    recipe = replace(recipe_for(given.get("model", "edge")), **given)
+    build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
+    return recipe
+
+
+def _load(name: str, data_dir: Path | None, world: "World") -> "Dataset":
+    """Rank 0 first: it may download what the others then find."""
+    from mnist_edge.datasets import load
+
+    if not world.leads:
+        world.wait()
+        return load(name, data_dir)
+    with progress_bar() as tell:
+        data = load(name, data_dir, tell)
+    world.wait()
+    return data
+
+
+def _introduce(
+    recipe: "Recipe", data: "Dataset", training: int, validation: int, world: "World"
+) -> None:
+    import torch
+
+    from mnist_edge.lab.models import build, cost
+    from mnist_edge.report.text import amount
+
+    spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
+    where = f"{world.device}, {torch.get_num_threads()} threads"
+    if world.size > 1:
+        where = f"{world.size} processes on {where} each"
+    hint(
+        f"{recipe.model} on {data.name}: {training:,} training and {validation:,} validation "
+        f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
+        f"{recipe.epochs} epochs on {where}"
+    )
+
+
+def _stopped(run: Path) -> None:
+    from mnist_edge.lab import checkpoint as disk
+
+    try:
+        saved = disk.load(run)
+    except CheckpointError:
+        hint("stopped before the first epoch was done: nothing was saved")
+        return
+    _draw_curve(run, saved)
+    hint(
+        f"stopped; epoch {saved.epochs_done} of {saved.recipe.epochs} is saved in {run}: "
+        f"go on with 'mnist-edge train --resume --out {run}'"
+    )
+
+
+def _close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
+    from mnist_edge.lab.checkpoint import CHECKPOINT, CURVE, HISTORY
+    from mnist_edge.metrics import Accuracy
+    from mnist_edge.report import record, text
+
+    assert finished.result is not None
+    _draw_curve(run, finished)
+    accuracy = Accuracy(finished.result["correct"], finished.result["total"])
+    if as_json:
+        say_json(
+            {
+                "run": str(run),
+                "recipe": finished.recipe.as_dict(),
+                "history": finished.history,
+                "test": record.accuracy(accuracy),
+                "trained": finished.trained,
+            }
+        )
+        return
+    say(
+        f"test accuracy {text.percent(accuracy.value)} (95 % interval {text.interval(accuracy)}; "
+        f"{accuracy.correct:,} of {accuracy.total:,})"
+    )
+    say(f"wrote {run / CHECKPOINT}, {HISTORY} and {CURVE}")
+    say(f"next: mnist-edge export {run}")
+
+
+def _draw_curve(run: Path, saved: "Checkpoint") -> None:
+    from mnist_edge.lab import curve
+    from mnist_edge.lab.checkpoint import CURVE
+
+    dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
+    curve.draw(run / CURVE, saved.history, f"{saved.recipe.model} on {dataset}")
+
+
+class _Watch:
+    """The live bar of one process's training; silent in all but the first."""
+
+    def __init__(self, leads: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress
+
+        self.bar: Progress = Progress(
+            "epoch {task.fields[epoch]}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            "{task.fields[figures]}",
+            console=error_console(),
+            transient=True,
+            disable=not leads,
+        )
+        self.task = self.bar.add_task("", epoch="", figures="", total=None)
+        self.leads = leads
+        self.validation = ""
+
+    def __enter__(self) -> "_Watch":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def step(self, now: "StepResult") -> None:
+        from mnist_edge.report import text
+
+        self.bar.update(
+            self.task,
+            completed=now.step,
+            total=now.steps,
+            epoch=f"{now.epoch}/{now.epochs}",
+            figures=f"loss {now.loss:.3f}{self.validation}  {now.images_per_s:,.0f} images/s  "
+            f"{text.duration(now.left_s)} left",
+        )
+
+    def epoch(self, line: str) -> None:
+        if self.leads:
+            self.bar.console.print(line)
+            self.validation = "  " + line.split("  ")[2]

@@ -1,0 +1,110 @@
+"""The contract of an exported file: its input, its output, and what its metadata says.
+
+`Card` is the metadata as a value: written by the lab, read by the edge.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mnist_edge.errors import ModelError
+from mnist_edge.metrics import Accuracy
+
+INPUT, OUTPUT = "image", "logits"
+SIDE = 28
+PREFIX = "mnist_edge."
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What an exported file says of itself.
+
+    `accuracy` was measured on the file, `original_accuracy` on the PyTorch network that it was
+    made from, both on the test split of `dataset`. `temperature` has been applied to the logits
+    already. `source_sha256` is of the checkpoint (fp32) or of the fp32 file (int8).
+    """
+
+    model: str
+    classes: tuple[str, ...]
+    dataset: str
+    precision: str
+    params: int
+    macs: int
+    accuracy: Accuracy
+    original_accuracy: Accuracy
+    temperature: float
+    trained: dict[str, Any] = field(repr=False)
+    source_sha256: str
+    version: int = VERSION
+
+    def to_metadata(self) -> dict[str, str]:
+        """The card as ONNX `metadata_props`: every key under the prefix, every value text."""
+        values: dict[str, str] = {
+            "version": str(self.version),
+            "model": self.model,
+            "classes": json.dumps(self.classes, ensure_ascii=False),
+            "dataset": self.dataset,
+            "precision": self.precision,
+            "params": str(self.params),
+            "macs": str(self.macs),
+            "accuracy": json.dumps(_accuracy_to_json(self.accuracy)),
+            "original_accuracy": json.dumps(_accuracy_to_json(self.original_accuracy)),
+            "temperature": repr(self.temperature),
+            "trained": json.dumps(self.trained),
+            "source_sha256": self.source_sha256,
+        }
+        return {PREFIX + key: value for key, value in values.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "Card":
+        """Read a card. ModelError names the first entry that is missing or unreadable."""
+
+        def read(key: str) -> str:
+            if PREFIX + key not in metadata:
+                raise ModelError(f"its metadata lacks {PREFIX}{key}")
+            return metadata[PREFIX + key]
+
+        key = "version"
+        try:
+            if (version := int(read(key))) != VERSION:
+                raise ModelError(
+                    f"it follows version {version} of the contract, this is {VERSION}: "
+                    "install a fitting mnist-edge, or export it again"
+                )
+            values: dict[str, Any] = {}
+            for key, parse in _PARSERS.items():
+                values[key] = parse(read(key))
+            return cls(**values)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"its metadata {PREFIX}{key} cannot be read") from error
+
+
+def _accuracy_to_json(accuracy: Accuracy) -> dict[str, Any]:
+    return {
+        "value": accuracy.value,
+        "correct": accuracy.correct,
+        "total": accuracy.total,
+        "split": "test",
+    }
+
+
+def _accuracy_from_json(text: str) -> Accuracy:
+    values = json.loads(text)
+    return Accuracy(int(values["correct"]), int(values["total"]))
+
+
+_PARSERS: dict[str, Any] = {
+    "model": str,
+    "classes": lambda text: tuple(str(name) for name in json.loads(text)),
+    "dataset": str,
+    "precision": str,
+    "params": int,
+    "macs": int,
+    "accuracy": _accuracy_from_json,
+    "original_accuracy": _accuracy_from_json,
+    "temperature": float,
+    "trained": lambda text: dict(json.loads(text)),
+    "source_sha256": str,
+}

@@ -1,0 +1,1 @@
+"""Records -> what a person or a script reads: tables, JSON, contact sheets."""
