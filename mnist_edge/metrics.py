@@ -117,26 +117,33 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return powers
 
 
-def cross_entropy(logits: Floats, labels: Labels) -> float:
-    """The mean negative log-likelihood of the labels, in nats."""
+def cross_entropy(logits: Floats, labels: Labels, smoothing: float = 0.0) -> float:
+    """The mean negative log-likelihood of the labels, in nats.
+
+    `smoothing` is the probability that a label's target shares out among the other classes.
+    """
     shifted = logits.astype(np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
     normaliser = np.log(np.exp(shifted).sum(axis=1))
-    return float((normaliser - shifted[np.arange(len(labels)), labels]).mean())
+    own = shifted[np.arange(len(labels)), labels]
+    others = (shifted.sum(axis=1) - own) / max(1, shifted.shape[1] - 1)
+    return float((normaliser - (1 - smoothing) * own - smoothing * others).mean())
 
 
 def fit_temperature(logits: Floats, labels: Labels) -> float:
     """The T that minimises the cross-entropy of logits / T (Guo et al. 2017, arXiv 1706.04599).
 
-    Golden-section search over log T in 0.05..20; the function is unimodal there. A perfectly
-    separated set has no minimum: the search then ends at its bound.
+    Golden-section search over log T in 0.05..20; the function is unimodal there. The targets are
+    1 - 1 / (N + 2), as in Platt 1999: without that, a small set that is answered without a
+    mistake would ask for boundless confidence.
     """
+    smoothing = 1 / (len(labels) + 2)
     golden = (math.sqrt(5) - 1) / 2
     low, high = math.log(0.05), math.log(20.0)
     while high - low > 1e-5:
         left, right = high - golden * (high - low), low + golden * (high - low)
-        left_loss = cross_entropy(logits / math.exp(left), labels)
-        right_loss = cross_entropy(logits / math.exp(right), labels)
+        left_loss = cross_entropy(logits / math.exp(left), labels, smoothing)
+        right_loss = cross_entropy(logits / math.exp(right), labels, smoothing)
         low, high = (low, right) if left_loss <= right_loss else (left, high)
     return math.exp((low + high) / 2)
 

@@ -61,6 +61,7 @@ def _show(result: "Benchmark") -> None:
     from mnist_edge.report import table
 
     show(table.benchmark(result))
+    say(table.BENCHMARK_UNITS)
     machine = result.machine
     flags = ", ".join(machine.flags)
     say(

@@ -1,6 +1,7 @@
 """Records -> tables for the terminal, 100 columns wide at most."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +18,51 @@ def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) 
     """A table without decoration; all columns but the first `left` are numbers, flush right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for at, name in enumerate(columns):
-        table.add_column(name, justify="left" if at < left else "right", no_wrap=at >= left)
+        table.add_column(name, justify="left" if at < left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
 
 
 def benchmark(record: Benchmark) -> Table:
-    """One line a contender; the time of one image in µs, start-up in ms."""
-    columns = [
-        "model",
-        "accuracy",
-        "95 %",
-        "changed",
-        "size",
-        "load ms",
-        "first ms",
-        "p50 µs",
-        "p90",
-        "p99",
-        f"img/s @{BATCH}",
-    ]
-    return plain(columns, [_benchmark_row(entry) for entry in record.entries])
+    """One line a contender; `BENCHMARK_UNITS` says what the columns are."""
+    columns = ["model", "acc. %", "95 %", "changed", "size", "load", "first", "p50", "p90", "p99"]
+    names = _names([entry.contender.path for entry in record.entries])
+    rows = [_benchmark_row(*pair) for pair in zip(names, record.entries, strict=True)]
+    table = plain([*columns, "img/s"], rows)
+    table.padding = (0, 1, 0, 0)
+    return table
 
 
-def _benchmark_row(entry: Entry) -> list[str]:
+BENCHMARK_UNITS = (
+    "changed: answers that differ from the original's (+ became right, - became wrong)\n"
+    "load, first answer: ms; p50, p90, p99 of one image: µs; "
+    f"img/s: {BATCH} images a call"
+)
+
+
+def _benchmark_row(name: str, entry: Entry) -> list[str]:
     is_original = isinstance(entry.contender, PyTorch)
-    name = f"  {entry.contender.name} in PyTorch" if is_original else entry.contender.name
     rate = entry.images_per_s
     return [
-        name,
-        text.percent(entry.accuracy.value) + ("*" if entry.recorded else ""),
+        "  PyTorch original" if is_original else name,
+        f"{entry.accuracy.value * 100:.2f}" + ("*" if entry.recorded else ""),
         text.interval(entry.accuracy),
         _changed(entry),
-        text.size(entry.size_bytes) if not is_original else "",
+        "" if is_original else text.size(entry.size_bytes),
         text.milliseconds(entry.load.percentile_us(50)),
         text.milliseconds(entry.first.percentile_us(50)),
         *(text.microseconds(entry.single.percentile_us(rank)) for rank in (50, 90, 99)),
         "-" if rate is None else f"{rate:,.0f}",
+    ]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """File names, with their folder's where two would be the same."""
+    names = [path.name for path in paths]
+    return [
+        name if names.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
+        for path, name in zip(paths, names, strict=True)
     ]
 
 
@@ -63,7 +71,7 @@ def _changed(entry: Entry) -> str:
         return ""
     if not entry.change.changed:
         return "0"
-    return f"{entry.change.changed} (+{entry.change.better} -{entry.change.worse})"
+    return f"{entry.change.changed} +{entry.change.better} -{entry.change.worse}"
 
 
 def per_class(classes: Sequence[str], figures: PerClass) -> Table:
