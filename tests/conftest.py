@@ -1,0 +1,105 @@
+"""What the tests share: tiny models made by hand, a little data, and the real CLI."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_edge.contract import Card
+from mnist_edge.datasets import ENVIRONMENT, Dataset, Split, load_if_here
+from mnist_edge.metrics import Accuracy
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `python -m mnist_edge ARGS…` for real, in an empty folder, and capture what it says."""
+
+    def run(
+        *args: object, cwd: Path = tmp_path, timeout_s: float = 300, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "mnist_edge", *map(str, args)],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """Real MNIST; skips where it is not at hand. Nothing is downloaded."""
+    found = load_if_here("mnist")
+    if found is None:
+        pytest.skip(f"MNIST is not here: name its folder in {ENVIRONMENT}")
+    return found
+
+
+def make_card(**changes: object) -> Card:
+    """A card with plausible values, for files made by hand."""
+    values: dict[str, object] = {
+        "model": "tiny",
+        "classes": tuple("0123456789"),
+        "dataset": "digits",
+        "precision": "fp32",
+        "params": 7850,
+        "macs": 7840,
+        "accuracy": Accuracy(90, 100),
+        "original_accuracy": Accuracy(91, 100),
+        "temperature": 1.0,
+        "trained": {"seed": 0},
+        "source_sha256": "0" * 64,
+    }
+    return Card(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def write_tiny_model(path: Path, card: Card | None = None, seed: int = 0) -> Path:
+    """A linear classifier that honours the contract, written with onnx.helper: 31 kB."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    card = card or make_card()
+    count = len(card.classes)
+    weights = np.random.default_rng(seed).normal(0, 1e-3, (28 * 28, count)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("Reshape", ["float", "shape"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", count])],
+        [
+            numpy_helper.from_array(np.array([-1, 28 * 28]), "shape"),
+            numpy_helper.from_array(weights, "weights"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7)
+    helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def tiny_model(tmp_path: Path) -> Path:
+    """A file that honours the contract and answers nonsense."""
+    return write_tiny_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def random_split() -> Split:
+    """200 noisy images, labels in turn."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (200, 28, 28), np.uint8)
+    return Split(images, np.arange(200, dtype=np.int64) % 10)
