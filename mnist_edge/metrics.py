@@ -111,9 +111,8 @@ def per_class(counts: NDArray[np.int64]) -> PerClass:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities (N, C) of logits (N, C), without overflow."""
-    # The ufuncs' own reductions: at batch 1 they take half the time of .max() and .sum().
-    powers = np.exp(logits - np.maximum.reduce(logits, axis=1, keepdims=True))
-    powers /= np.add.reduce(powers, axis=1, keepdims=True)
+    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
     return powers
 
 

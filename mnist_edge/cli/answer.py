@@ -139,12 +139,9 @@ def _answer(model: "Classifier", test: "Split", tell: "Progress") -> "Prediction
 
     parts = []
     for at in range(0, len(test), 500):
-        parts.append(model.predict(test.images[at : at + 500]))
+        parts.append(model.logits(test.images[at : at + 500]))
         tell("answering", at, len(test))
-    return Prediction(
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-    )
+    return Prediction(np.concatenate(parts))
 
 
 def _draw_errors(

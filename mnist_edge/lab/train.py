@@ -81,18 +81,18 @@ def train(
     Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
     behind a checkpoint's last epoch. Raises EdgeError when memory runs out or the loss diverges.
     """
-    trainer = _Trainer(recipe, classes, training, validation, world, resume)
-    for epoch in range(trainer.epochs_done, recipe.epochs):
-        try:
+    try:
+        trainer = _Trainer(recipe, classes, training, validation, world, resume)
+        for epoch in range(trainer.epochs_done, recipe.epochs):
             result = trainer.epoch(epoch, watch)
-        except torch.OutOfMemoryError as error:
-            raise EdgeError(
-                f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
-                "use a smaller --batch-size, or --device cpu"
-            ) from error
-        if world.leads:
-            disk.save(run, trainer.checkpoint())
-        yield result
+            if world.leads:
+                disk.save(run, trainer.checkpoint())
+            yield result
+    except torch.OutOfMemoryError as error:
+        raise EdgeError(
+            f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
+            "use a smaller --batch-size, or --device cpu"
+        ) from error
 
 
 def check_resumable(checkpoint: Checkpoint, recipe: Recipe, run: Path) -> None:

@@ -1,0 +1,50 @@
+# make demo: install, then train -> export -> bench.    make test: install, then every check.
+# Both need Python 3.11 or newer and a package registry, and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+EDGE := $(BIN)/mnist-edge
+DEMO := runs/demo
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/.train
+	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
+	@if reason=$$($(EDGE) data mnist 2>&1 >/dev/null); then \
+	  set -- --dataset mnist --epochs 7; \
+	else \
+	  echo "MNIST is not at hand ($${reason#error: }): the demo uses the embedded digits instead"; \
+	  set -- --dataset digits; \
+	fi; \
+	$(EDGE) train "$$@" --out $(DEMO)
+	$(EDGE) export $(DEMO) --out $(DEMO)/exported --force
+	$(EDGE) bench $(DEMO)/exported/edge.onnx exported/*.onnx --json $(DEMO)/bench.json
+	@echo "the run is in $(DEMO)/, its model is $(DEMO)/exported/edge.onnx"
+
+test: $(VENV)/.dev lint
+	$(BIN)/pytest --cov --cov-report=
+	$(BIN)/coverage report --omit='mnist_edge/lab/*' --fail-under=95
+	$(BIN)/coverage report --include='mnist_edge/lab/*' --fail-under=85
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/.train: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): PyTorch is large, this takes some minutes the first time"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	@touch $@
