@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,6 @@ class Benchmark:
     threads: int
     protocol: Protocol
     images: str  # which images were timed
-    notes: tuple[str, ...] = field(default=())
 
 
 def run(

@@ -89,11 +89,16 @@ def original_of(file: OnnxRuntime, runs: Path) -> PyTorch | None:
 
     None where the run, or torch, is not here.
     """
+    for path in sorted(runs.glob("*/checkpoint.pt")):
+        if sha256(path) == file.card.source_sha256:
+            return PyTorch(path, file.card) if _has_torch() else None
+    return None
+
+
+def _has_torch() -> bool:
+    """Asked for last: importing it takes seconds."""
     try:
         import torch  # noqa: F401
     except ImportError:
-        return None
-    for path in sorted(runs.glob("*/checkpoint.pt")):
-        if sha256(path) == file.card.source_sha256:
-            return PyTorch(path, file.card)
-    return None
+        return False
+    return True

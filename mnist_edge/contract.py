@@ -77,7 +77,7 @@ class Card:
             for key, parse in _PARSERS.items():
                 values[key] = parse(read(key))
             return cls(**values)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ModelError(f"its metadata {PREFIX}{key} cannot be read") from error
 
 

@@ -12,11 +12,15 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """Write `content` beside `path` and rename it into place.
 
     A reader sees the old file or the whole new one; an interrupted or failed write leaves the
-    old one untouched. Raises EdgeError when the folder cannot be written or the disk is full.
+    old one untouched. A pipe or a device, such as /dev/stdout, is written to as it is. Raises
+    EdgeError when the folder cannot be written or the disk is full.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.parent / f".{path.name}.{os.getpid()}.part"
     data = content.encode() if isinstance(content, str) else content
     try:
+        if path.is_fifo() or path.is_char_device():  # renaming over it would remove it
+            path.write_bytes(data)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
             file.write(data)

@@ -35,7 +35,8 @@ class Accuracy:
         n, p, z2 = self.total, self.value, _Z95**2
         middle = (p + z2 / (2 * n)) / (1 + z2 / n)
         half = _Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        # Rounding must not push it past the value, or out of 0..1.
+        return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
 def accuracy(answers: Labels, labels: Labels) -> Accuracy:

@@ -1,8 +1,9 @@
 """Any picture a person has -> uint8 (28, 28), 0 = background, the way the model was trained.
 
 Digits are brought into MNIST's form (LeCun et al. 1998): scaled into a 20×20 box with their
-aspect kept, then placed so that the centre of mass is the centre of the 28×28 field. Pictures of
-a `folder:` set have no such form: they are fitted into the square and left as they are.
+aspect kept, then placed so that the centre of mass is at pixel (14, 14) of the 28×28 field.
+Pictures of a `folder:` set have no such form: they are fitted into the square and left as they
+are.
 """
 
 from pathlib import Path
@@ -15,6 +16,7 @@ from mnist_edge.errors import DataError
 
 SIDE = 28
 _BOX = 20
+_MASS = (14.5, 14.5)  # where MNIST has the centre of mass: the centre of pixel (14, 14)
 _INK = 0.15  # of the strongest ink: what is fainter is paper
 
 Grey = NDArray[np.uint8]
@@ -34,12 +36,12 @@ def read(path: Path) -> Grey:
 
     Raises DataError when the file is missing or is no picture.
     """
-    if not path.is_file():
-        raise DataError(f"there is no picture {path}")
     try:
+        if not path.is_file():
+            raise DataError(f"there is no picture {path}")
         with Image.open(path) as image:
             return _grey(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} is not a picture that can be read: {error}") from error
 
 
@@ -66,15 +68,22 @@ def letterbox(grey: Grey) -> Grey:
 def digit(grey: Grey) -> Grey:
     """Bring a drawn character (H, W) into MNIST's form. DataError when it is blank.
 
-    Dark on light is inverted. A 28×28 picture is taken to have that form already.
+    Dark on light is inverted; grey paper becomes 0 and the strongest ink 255. A 28×28 picture is
+    taken to have that form already: it is inverted at most.
     """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = 255 - grey if np.median(border) > 127 else grey
+    paper = _paper(grey)
+    ink = 255 - grey if paper - grey.min() > grey.max() - paper else grey
     if np.ptp(ink) < 16:
         raise DataError("is blank: there is nothing to read")
     if ink.shape == (SIDE, SIDE):
         return ink
-    return centre(ink)
+    above = ink.astype(np.float64) - _paper(ink)
+    return centre(np.round(above.clip(0) * (255 / above.max())).astype(np.uint8))
+
+
+def _paper(grey: Grey) -> float:
+    """The grey of the ground: what most of the border shows."""
+    return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
 
 
 def centre(ink: Grey) -> Grey:
@@ -84,7 +93,7 @@ def centre(ink: Grey) -> Grey:
     if not len(rows):
         return np.zeros((SIDE, SIDE), np.uint8)
     cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _place(_fit(cropped, _BOX), (SIDE / 2, SIDE / 2), centred_on="mass")
+    return _place(_fit(cropped, _BOX), _MASS, centred_on="mass")
 
 
 def _fit(grey: Grey, side: int) -> Grey:
@@ -96,7 +105,10 @@ def _fit(grey: Grey, side: int) -> Grey:
 
 
 def _place(small: Grey, point: tuple[float, float], centred_on: str | None) -> Grey:
-    """Put a small picture on a black field, its middle or its mass at `point` (row, column)."""
+    """Put a small picture on a black field, its middle or its mass at `point` (row, column).
+
+    Points are distances from the upper left corner: the centre of the first pixel is 0.5.
+    """
     height, width = small.shape
     middle = (height / 2, width / 2)
     if centred_on == "mass" and small.any():
@@ -117,11 +129,12 @@ def drawn_digits(count: int, seed: int = 0) -> NDArray[np.uint8]:
     They stand in for test images where no data set is at hand: inputs to time, not to score.
     """
     random = np.random.default_rng(seed)
+    fonts = [ImageFont.load_default(size=size) for size in range(16, 27, 2)]
     images = np.empty((count, SIDE, SIDE), np.uint8)
     for at in range(count):
         field = Image.new("L", (SIDE, SIDE))
         place = tuple(random.uniform(10, 18, 2))
-        font = ImageFont.load_default(size=random.uniform(16, 26))
+        font = fonts[random.integers(len(fonts))]
         ImageDraw.Draw(field).text(place, str(at % 10), 255, font, anchor="mm")
         images[at] = np.asarray(field)
     return images

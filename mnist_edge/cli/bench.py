@@ -63,11 +63,11 @@ def _show(result: "Benchmark") -> None:
     show(table.benchmark(result))
     say(table.BENCHMARK_UNITS)
     machine = result.machine
-    flags = ", ".join(machine.flags)
+    flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
     say(
-        f"\n{machine.cpu} ({flags}), {machine.cores} cores, "
+        f"\n{machine.cpu}{flags}, {machine.cores} core{'s' * (machine.cores > 1)}, "
         f"{result.threads} thread{'s' * (result.threads > 1)}; "
-        f"onnxruntime {machine.packages['onnxruntime']}"
+        f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}"
     )
     counts = [len(entry.single.samples_us) for entry in result.entries]
     say(f"{min(counts):,} calls each, interleaved; {result.images}")

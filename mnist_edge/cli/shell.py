@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
 _INTERRUPTED = 130  # as shells report a program that SIGINT ended
-_WIDTH = 100
+_UNCUT = 10_000  # columns, more than any table has
 
 
 class Commands(TyperGroup):
@@ -65,11 +65,13 @@ def say_json(values: Any) -> None:
 
 
 def show(table: Any) -> None:
-    """A table on stdout. Where no terminal says its width, it is 100 columns wide."""
+    """A table on stdout, uncut: a terminal that is narrower wraps its lines."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _WIDTH
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=_UNCUT, highlight=False, markup=False)
+    with console.capture() as captured:  # rich would end a broken pipe in its own way
+        console.print(table)
+    print(captured.get(), end="", flush=True)
 
 
 @contextmanager
@@ -78,10 +80,19 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
 
     Nothing is drawn where stderr is no terminal.
     """
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console(), transient=True) as bar:
+    what = TextColumn("{task.description}", markup=False)
+    columns = (what, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = error_console()
+    quiet = not console.is_terminal  # else rich ends even a bar that it never drew with a line
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         tasks: dict[str, Any] = {}
 
         def tell(what: str, done: float, total: float) -> None:
@@ -97,4 +108,4 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
 def error_console() -> "Console":
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False)

@@ -8,7 +8,7 @@ import typer
 
 from mnist_edge.cli.options import AsJson, DataDir
 from mnist_edge.cli.shell import error_console, hint, progress_bar, say, say_json
-from mnist_edge.errors import CheckpointError
+from mnist_edge.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
@@ -87,6 +87,8 @@ def _train(
     recipe = replace(before.recipe, **given) if before else _recipe(given)
     if before:
         check_resumable(before, recipe, run)
+        if before.result and not world.leads:
+            return None
         if before.result:
             hint(f"{run} is finished already: train again without --resume, or choose --out")
             return _close(run, before, as_json)
@@ -125,7 +127,11 @@ def _absolute(dataset: str | None) -> str | None:
 
     if dataset is None or not dataset.startswith(FOLDER):
         return dataset
-    return FOLDER + str(Path(dataset.removeprefix(FOLDER)).expanduser().resolve())
+    path = Path(dataset.removeprefix(FOLDER))
+    try:
+        return FOLDER + str(path.expanduser().resolve())
+    except RuntimeError as error:  # ~name of nobody
+        raise DataError(f"there is no folder {path}: {error}") from error
 
 
 def _recipe(given: dict[str, Any]) -> "Recipe":
@@ -159,7 +165,8 @@ def _introduce(
     from mnist_edge.report.text import amount
 
     spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
-    where = f"{world.device}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    where = f"{world.device}, {threads} thread{'s' * (threads > 1)}"
     if world.size > 1:
         where = f"{world.size} processes on {where} each"
     hint(
@@ -232,7 +239,7 @@ class _Watch:
             "{task.fields[figures]}",
             console=error_console(),
             transient=True,
-            disable=not leads,
+            disable=not (leads and error_console().is_terminal),
         )
         self.task = self.bar.add_task("", epoch="", figures="", total=None)
         self.leads = leads

@@ -65,7 +65,7 @@ def load(name: str, data_dir: Path | None = None, progress: Progress | None = No
     from mnist_edge.datasets import digits, folder, sources
 
     if name.startswith(FOLDER):
-        return folder.load(Path(name.removeprefix(FOLDER)).expanduser(), progress)
+        return folder.load(Path(name.removeprefix(FOLDER)), progress)
     if name == "digits":
         return digits.load()
     if name in sources.SOURCES:
@@ -92,12 +92,12 @@ def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
 
 
 def split_validation(train: Split) -> tuple[Split, Split]:
-    """Cut the validation split off the training images: 5,000, or a tenth of a small set.
+    """Cut the validation split off the training images: 5,000, or a tenth of a small set (>= 1).
 
     Stratified, with a fixed seed: whatever chooses anything (temperature, calibration, stopping)
     looks at these images, and never at the test split.
     """
-    size = min(_VALIDATION_IMAGES, len(train) // 10)
+    size = min(_VALIDATION_IMAGES, max(1, len(train) // 10))
     mask = stratified(train.labels, size, _VALIDATION_SEED)
     return train[~mask], train[mask]
 

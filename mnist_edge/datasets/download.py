@@ -1,6 +1,7 @@
 """A file from one of its mirrors: resumed, retried, checked, and renamed into place when right."""
 
 import contextlib
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -33,19 +34,41 @@ def fetch(
     for url in urls:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _resume(url, partial, target.name, progress)
-            check(partial)
+            _get(url, partial, target.name, check, progress)
             partial.replace(target)
             return
         except DataError as error:
             reason = str(error)
-            partial.unlink(missing_ok=True)  # complete but wrong: useless to resume
-        except OSError as error:  # URLError, timeouts and a full disk are among them
-            reason = f"{type(error).__name__}: {getattr(error, 'reason', None) or error}"
+        except (OSError, http.client.HTTPException) as error:
+            # URLError, timeouts and a full disk are OSErrors; a garbled answer is none.
+            words = f"{type(error).__name__}: {getattr(error, 'reason', None) or error}"
+            reason = " ".join(words.split())  # a garbled answer is quoted with its line ends
     raise DataError(
         f"cannot download {target.name} ({reason}): "
         f"put the set's four files into a folder and name it with --data-dir or {ENVIRONMENT}"
     )
+
+
+def _get(
+    url: str,
+    partial: Path,
+    name: str,
+    check: Callable[[Path], None],
+    progress: Progress | None,
+) -> None:
+    """Complete `partial` from one mirror and check it; what is whole but wrong is removed.
+
+    What was there before may be the beginning of another file: then once more, from nothing.
+    """
+    for had_beginning in (partial.exists(), False):
+        _resume(url, partial, name, progress)
+        try:
+            check(partial)
+            return
+        except DataError:
+            partial.unlink(missing_ok=True)
+            if not had_beginning:
+                raise
 
 
 def _resume(url: str, partial: Path, name: str, progress: Progress | None) -> None:
@@ -53,7 +76,7 @@ def _resume(url: str, partial: Path, name: str, progress: Progress | None) -> No
         try:
             _transfer(url, partial, name, progress)
             return
-        except (TimeoutError, ConnectionError, _BrokenOffError):
+        except (TimeoutError, ConnectionError, http.client.IncompleteRead, _BrokenOffError):
             if attempt == _TRIES - 1:
                 raise
             time.sleep(0.5 * 2**attempt)

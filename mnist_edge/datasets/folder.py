@@ -19,6 +19,13 @@ def load(path: Path, progress: Progress | None = None) -> Dataset:
     Class names are the subfolders' names, sorted. Raises DataError for a missing folder, a
     class without images, a picture that cannot be read.
     """
+    try:
+        return _load(path.expanduser(), progress)
+    except (OSError, RuntimeError) as error:  # no permission; ~name of nobody
+        raise DataError(f"cannot read the folder {path}: {error}") from error
+
+
+def _load(path: Path, progress: Progress | None) -> Dataset:
     if not path.is_dir():
         raise DataError(f"there is no folder {path}: give folder:PATH with a subfolder per class")
     has_split = (path / "train").is_dir()
@@ -46,7 +53,12 @@ def _subfolders(root: Path) -> list[str]:
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    # Hidden files are no pictures: macOS leaves a "._name.png" beside each one on foreign disks.
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def _classes(root: Path) -> tuple[str, ...]:

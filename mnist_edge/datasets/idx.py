@@ -45,4 +45,7 @@ def parse(content: bytes, path: Path) -> NDArray[Any]:
             f"{path}: its header promises {promised:,} bytes of data {shape}, it holds {held:,}: "
             "delete it and fetch it again"
         )
-    return np.frombuffer(content, dtype, offset=header).reshape(shape)
+    try:
+        return np.frombuffer(content, dtype, offset=header).reshape(shape)
+    except ValueError as error:  # more dimensions, or larger ones, than an array can have
+        raise DataError(f"{path} is not an IDX file: put the data set's own file there") from error

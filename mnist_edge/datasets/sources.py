@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets import ENVIRONMENT, Dataset, Progress, Split, idx
+from mnist_edge.datasets import ENVIRONMENT, SIDE, Dataset, Progress, Split, idx
 from mnist_edge.datasets.download import fetch
 from mnist_edge.errors import DataError
 
@@ -123,6 +124,7 @@ def cache_dir() -> Path:
 def find(name: str, data_dir: Path | None) -> Path | None:
     """The first of the known places that holds a file of the set; None when there is none.
 
+    The cache counts only when it holds all four: what an interrupted download left is completed.
     DataError when a place that was named is wrong.
     """
     if data_dir is not None:
@@ -135,9 +137,13 @@ def find(name: str, data_dir: Path | None) -> Path | None:
     if from_environment := os.environ.get(ENVIRONMENT):
         if not Path(from_environment).is_dir():
             raise DataError(f"{ENVIRONMENT} names {from_environment}, which is not a folder")
-        if found := _holder(name, Path(from_environment)):
+        found = _holder(name, Path(from_environment))
+        if found and not _holds_mnist_instead(name, found):
             return found
-    return _holder(name, cache_dir())
+    cached = _holder(name, cache_dir())
+    if cached and all(_variants(cached, file.name) for file in SOURCES[name].files):
+        return cached
+    return None
 
 
 def read(name: str, place: Path) -> Dataset:
@@ -146,7 +152,7 @@ def read(name: str, place: Path) -> Dataset:
     paths = [_existing(place, file.name) for file in source.files]
     arrays = [_read(name, file, path) for file, path in zip(source.files, paths, strict=True)]
     train, test = (
-        _split(arrays[at], arrays[at + 1], paths[at + 1], len(source.classes)) for at in (0, 2)
+        _split(arrays[at : at + 2], paths[at : at + 2], len(source.classes)) for at in (0, 2)
     )
     return Dataset(name, source.classes, train, test, str(place))
 
@@ -176,6 +182,12 @@ def _holder(name: str, folder: Path) -> Path | None:
     return None
 
 
+def _holds_mnist_instead(name: str, place: Path) -> bool:
+    """Whether the files there, which have the set's names, are those of MNIST."""
+    labels = _variants(place, SOURCES[name].files[3].name)
+    return name != "mnist" and bool(labels) and _is_mnist(idx.read_bytes(labels[0]))
+
+
 def _variants(place: Path, name: str) -> list[Path]:
     """The file as published or unpacked, where it exists."""
     return [path for path in (place / name, place / name.removesuffix(".gz")) if path.is_file()]
@@ -189,8 +201,11 @@ def _existing(place: Path, name: str) -> Path:
 
 def _check_download(file: File, path: Path) -> None:
     if file.md5 and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
-        raise DataError(f"{file.name} arrived damaged: its MD5 is not {file.md5}")
-    _check(idx.read_bytes(path), file, path)
+        raise DataError(f"what arrived is not the published file: its MD5 is not {file.md5}")
+    try:
+        _check(idx.read_bytes(path), file, path)
+    except DataError as error:  # it advises to delete the file, which the caller does
+        raise DataError("what arrived is not the published file: its SHA-256 differs") from error
 
 
 def _check(content: bytes, file: File, path: Path) -> None:
@@ -219,13 +234,21 @@ def _is_mnist(content: bytes) -> bool:
     return any(digest == file.sha256 for file in SOURCES["mnist"].files)
 
 
-def _split(images: NDArray[Any], labels: NDArray[Any], path: Path, classes: int) -> Split:
-    if labels.ndim == 2:  # QMNIST's extended labels: the class is the first of eight columns
-        labels = labels[:, 0]
-    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+def _split(arrays: Sequence[NDArray[Any]], paths: Sequence[Path], classes: int) -> Split:
+    (images, labels), path = arrays, paths[1]
+    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images):
         raise DataError(
-            f"{path} does not belong to its images: labels {labels.shape}, images {images.shape}"
+            f"{paths[0]} must hold images uint8 (N, {SIDE}, {SIDE}), it holds {images.dtype} "
+            f"{images.shape}: put the data set's own file there"
         )
-    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
+    if labels.ndim == 2 and labels.shape[1]:
+        # QMNIST's extended labels: the class is the first of eight columns.
+        labels = labels[:, 0]
+    if labels.ndim != 1 or len(images) != len(labels):
+        raise DataError(
+            f"{path} does not belong to its images: labels {labels.shape}, images {images.shape}. "
+            "Put the set's own files side by side"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
         raise DataError(f"{path} holds labels outside 0..{classes - 1}: it is not of this set")
-    return Split(images.astype(np.uint8), labels.astype(np.int64))
+    return Split(images, labels.astype(np.int64))

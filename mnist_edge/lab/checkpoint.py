@@ -2,14 +2,14 @@
 
 import io
 import json
-import pickle
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mnist_edge.errors import CheckpointError
+from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import write_atomically
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
@@ -69,13 +69,16 @@ def load(run: Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"{run} holds no checkpoint: train one first with 'mnist-edge train'")
     try:
+        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
+            if part := archive.testzip():
+                raise CheckpointError(f"{path} is damaged in {part}: train it again")
         values = torch.load(path, map_location="cpu", weights_only=True)
         if values.pop("format") != _FORMAT:
             raise CheckpointError(f"{path} was written by another version of mnist-edge")
         return Checkpoint(**{**values, "recipe": Recipe.from_dict(values["recipe"])})
-    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or not ours: train it again") from error
-    except pickle.UnpicklingError as error:
+    except EdgeError:
+        raise
+    except Exception as error:  # reading damaged bytes raises whatever they happen to spell
         raise CheckpointError(f"{path} is damaged or not ours: train it again") from error
 
 
@@ -92,11 +95,18 @@ def newest(runs: Path) -> Path:
 def set_aside(run: Path) -> Path | None:
     """Rename a run that is in the way to <name>-1, <name>-2, …, so that nothing is lost.
 
-    Returns its new place, or None when nothing was there.
+    Returns its new place, or None when nothing was there. EdgeError when it cannot be renamed.
     """
     if not (run / CHECKPOINT).exists():
         return None
+    if Path.cwd().is_relative_to(run.resolve()):  # else the new run would go where it went
+        raise CheckpointError(f"{run} holds a run, and is where you are: choose another --out")
     number = 1
     while (kept := run.with_name(f"{run.name}-{number}")).exists():
         number += 1
-    return run.rename(kept)
+    try:
+        return run.rename(kept)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot rename {run}, which holds a run: {error.strerror}. Choose another --out"
+        ) from error

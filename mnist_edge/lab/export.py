@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import nn
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
-from mnist_edge.datasets import Dataset, split_validation
+from mnist_edge.datasets import FOLDER, Dataset, split_validation
 from mnist_edge.errors import CheckpointError, EdgeError, ModelError
 from mnist_edge.files import sha256, write_atomically
 from mnist_edge.lab import checkpoint as disk
@@ -51,6 +51,7 @@ def export(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported
     """
     checkpoint = disk.load(run)
     _check_run(run, checkpoint, data)
+    manifest = _read_manifest(out / MANIFEST)
     original = checkpoint.original()
     _, validation = split_validation(data.train)
     temperature = fit_temperature(original.answer(validation.images), validation.labels)
@@ -67,9 +68,11 @@ def export(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported
         check_equal(verification, target.name)
         card = _card(run, checkpoint, original, temperature, verification.exported)
         replaced = _check_in_the_way(target, card, force)
-        content = _with_card(model, card).SerializeToString()
-    write_atomically(target, content)
-    _record(out, target, card, verification)
+    write_atomically(target, _with_card(model, card).SerializeToString())
+    manifest[target.name] = _entry(target, card, verification)
+    files = {name: manifest[name] for name in sorted(manifest)}
+    content = json.dumps({"files": files}, indent=2, ensure_ascii=False)
+    write_atomically(out / MANIFEST, content + "\n")
     return Exported(target, card, verification, model.opset_import[0].version, replaced)
 
 
@@ -197,11 +200,24 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> None:
             f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
             "finish it with 'mnist-edge train --resume' and its own options"
         )
-    if data.name != checkpoint.recipe.dataset or data.classes != checkpoint.classes:
+    trained_on = _public_name(checkpoint.recipe.dataset)
+    if data.name != trained_on:
         raise CheckpointError(
-            f"{run} was trained on {checkpoint.recipe.dataset}, not on {data.name}: "
+            f"{run} was trained on {trained_on}, not on {data.name}: "
             "the gate needs its own test images"
         )
+    if data.classes != checkpoint.classes or len(data.test) != checkpoint.result["total"]:
+        raise CheckpointError(
+            f"the classes or test images of {data.name} are not those that {run} was trained and "
+            "measured with: train it again"
+        )
+
+
+def _public_name(dataset: str) -> str:
+    """A set as a file may name it: a person's own folder without the way to it."""
+    if not dataset.startswith(FOLDER):
+        return dataset
+    return FOLDER + Path(dataset.removeprefix(FOLDER)).resolve().name
 
 
 def _card(
@@ -214,7 +230,7 @@ def _card(
     assert checkpoint.result is not None  # _check_run
     measured = Accuracy(checkpoint.result["correct"], checkpoint.result["total"])
     spent = cost(original)
-    recipe = checkpoint.recipe
+    recipe = replace(checkpoint.recipe, dataset=_public_name(checkpoint.recipe.dataset))
     return Card(
         model=recipe.model,
         classes=checkpoint.classes,
@@ -264,17 +280,20 @@ def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
     return old.accuracy
 
 
-def _record(out: Path, target: Path, card: Card, verification: Verification) -> None:
-    """Write the file's numbers into the folder's manifest, beside those of the others."""
-    path = out / MANIFEST
-    files: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            files = dict(json.loads(path.read_text())["files"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise EdgeError(f"{path} cannot be read: repair or delete it") from error
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """What the folder's manifest says of its files, by name; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text())["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EdgeError(f"{path} cannot be read: repair or delete it") from error
+
+
+def _entry(target: Path, card: Card, verification: Verification) -> dict[str, Any]:
+    """A file's numbers for the manifest."""
     low, high = card.accuracy.interval
-    files[target.name] = {
+    return {
         "sha256": sha256(target),
         "bytes": target.stat().st_size,
         "model": card.model,
@@ -298,5 +317,3 @@ def _record(out: Path, target: Path, card: Card, verification: Verification) -> 
         "source_sha256": card.source_sha256,
         "verified_on": this_machine().cpu,
     }
-    content = {"files": {name: files[name] for name in sorted(files)}}
-    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

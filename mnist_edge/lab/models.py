@@ -42,7 +42,7 @@ class Network(nn.Module):
         self.eval()
         with torch.inference_mode():
             parts = [
-                self(torch.from_numpy(images[at : at + batch]).to(device)).cpu()
+                self(torch.tensor(images[at : at + batch], device=device)).cpu()
                 for at in range(0, len(images), batch)
             ]
         self.train(was_training)

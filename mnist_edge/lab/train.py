@@ -142,6 +142,11 @@ class _Trainer:
         self.forward = self._faster_forward()
 
     def _restore(self, saved: Checkpoint) -> None:
+        if saved.classes != self.classes:
+            raise CheckpointError(
+                f"this run was started on the classes {', '.join(saved.classes)}, "
+                f"not {', '.join(self.classes)}: train again without --resume"
+            )
         try:
             self.network.load_state_dict(saved.network)
             self.average.load_state_dict(saved.average)

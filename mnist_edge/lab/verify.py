@@ -40,15 +40,13 @@ def compare(original: NDArray[np.float32], file: Path, test: Split) -> Verificat
     alone = np.concatenate(
         [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
     )
-    difference = max(
-        np.abs(exported - original).max(), np.abs(alone - original[: len(alone)]).max()
-    )
+    differences = [np.abs(exported - original).max(), np.abs(alone - original[: len(alone)]).max()]
     before, after = original.argmax(axis=1), exported.argmax(axis=1)
     return Verification(
         original=metrics.accuracy(before, test.labels),
         exported=metrics.accuracy(after, test.labels),
         agreement=metrics.agreement(before, after, test.labels),
-        max_logit_difference=float(difference),
+        max_logit_difference=float(np.max(differences)),  # unlike max(), it keeps a NaN
         largest_logit=float(np.abs(original).max()),
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.table import Table
 
 from mnist_edge.benchmark import BATCH, Benchmark, Entry
@@ -12,6 +13,9 @@ from mnist_edge.contenders import PyTorch
 from mnist_edge.datasets import Dataset
 from mnist_edge.metrics import PerClass
 from mnist_edge.report import text
+
+WIDTH = 100
+_MOST_MISTAKES = 30
 
 
 def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
@@ -58,12 +62,17 @@ def _benchmark_row(name: str, entry: Entry) -> list[str]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """File names, with their folder's where two would be the same."""
-    names = [path.name for path in paths]
-    return [
-        name if names.count(name) == 1 else f"{path.resolve().parent.name}/{name}"
-        for path, name in zip(paths, names, strict=True)
-    ]
+    """File names, with as many of their folders' as it takes to tell them apart."""
+    wholes = [path.absolute().parts for path in paths]
+
+    def short(whole: tuple[str, ...]) -> str:
+        others = [other for other in wholes if other != whole]
+        length = 1
+        while any(other[-length:] == whole[-length:] for other in others):
+            length += 1
+        return "/".join(whole[-length:])
+
+    return [short(whole) for whole in wholes]
 
 
 def _changed(entry: Entry) -> str:
@@ -90,12 +99,22 @@ def per_class(classes: Sequence[str], figures: PerClass) -> Table:
 
 
 def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:
-    """Rows are the labels, columns the answers; zeros are left blank."""
+    """Rows are the labels, columns the answers; where that is too wide, the commonest mistakes."""
     rows = [
         [name, *(f"{count:,}" if count else "·" for count in counts[at])]
         for at, name in enumerate(classes)
     ]
-    return plain(["label \\ answer", *classes], rows)
+    table = plain(["label \\ answer", *classes], rows)
+    too_wide = Console(width=100 * WIDTH, markup=False).measure(table).maximum > WIDTH
+    return _commonest_mistakes(classes, counts) if too_wide else table
+
+
+def _commonest_mistakes(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:
+    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
+    commonest = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_MISTAKES]
+    pairs = np.transpose(np.unravel_index(commonest, wrong.shape)).tolist()
+    rows = [[classes[own], classes[read], f"{wrong[own, read]:,}"] for own, read in pairs]
+    return plain(["label", "read as", "images"], [row for row in rows if row[-1] != "0"], left=2)
 
 
 def dataset(data: Dataset) -> Table:

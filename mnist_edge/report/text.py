@@ -14,14 +14,14 @@ def interval(accuracy: Accuracy) -> str:
 
 def size(count: int) -> str:
     """Bytes in decimal units: 318 kB, 19.2 MB."""
-    return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1e6:.1f} MB"
+    return f"{count / 1000:.0f} kB" if count < 999_500 else f"{count / 1e6:.1f} MB"
 
 
 def amount(count: float) -> str:
     """A large count: 77.8 k, 2.55 M."""
-    if count < 1000:
+    if count < 999.5:
         return f"{count:.0f}"
-    return f"{count / 1000:.1f} k" if count < 1_000_000 else f"{count / 1e6:.2f} M"
+    return f"{count / 1000:.1f} k" if count < 999_950 else f"{count / 1e6:.2f} M"
 
 
 def microseconds(value: float | None) -> str:

@@ -1,0 +1,252 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from mnist_edge import Classifier
+from mnist_edge.classifier import open_session
+from mnist_edge.contract import PREFIX
+from mnist_edge.datasets import Split
+from mnist_edge.errors import ModelError
+from tests.conftest import make_card, write_tiny_model
+
+
+def changed(path: Path, **changes: Any) -> Path:
+    """The tiny model with another `input`, `output` (type, shape) or `metadata`."""
+    model = onnx.load(path)
+    for value, key in ((model.graph.input[0], "input"), (model.graph.output[0], "output")):
+        if key in changes:
+            value.CopyFrom(helper.make_tensor_value_info(*changes[key]))
+    if "metadata" in changes:
+        metadata = {item.key: item.value for item in model.metadata_props} | changes["metadata"]
+        del model.metadata_props[:]
+        helper.set_model_props(model, {k: v for k, v in metadata.items() if v is not None})
+    onnx.save(model, path)
+    return path
+
+
+def write_passing_on(path: Path, kind: int, shape: list[int | str] | None, name: str) -> Path:
+    """A foreign file whose one input has this name, type and shape."""
+    graph = helper.make_graph(
+        [helper.make_node("Cast", [name], ["logits"], to=TensorProto.FLOAT)],
+        "foreign",
+        [helper.make_tensor_value_info(name, kind, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, shape)],
+    )
+    opset = helper.make_opsetid("", 14)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=7), path)
+    return path
+
+
+def reference_logits(path: Path, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """What the tiny model should say, computed by numpy in float64."""
+    weights = {w.name: numpy_helper.to_array(w) for w in onnx.load(path).graph.initializer}
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    logits: np.ndarray[Any, Any] = flat @ weights["weights"].astype(np.float64)
+    return logits
+
+
+@pytest.mark.parametrize("count", [1, 2, 64, 200])
+def test_answers_are_those_of_numpy_for_one_image_and_for_many(
+    tiny_model: Path, random_split: Split, count: int
+) -> None:
+    images = random_split.images[:count]
+    model, expected = Classifier(tiny_model), reference_logits(tiny_model, images)
+    found = model.predict(images)
+    np.testing.assert_allclose(model.logits(images), expected, atol=1e-4)
+    np.testing.assert_array_equal(found.labels, expected.argmax(1))
+    softmax = torch.softmax(torch.from_numpy(expected), 1).numpy()
+    np.testing.assert_allclose(found.probabilities, softmax, atol=1e-5)
+
+
+def test_types_and_shapes_are_as_documented(tiny_model: Path, random_split: Split) -> None:
+    found = Classifier(tiny_model).predict(random_split.images)
+    assert (str(found.labels.dtype), found.labels.shape) == ("int64", (200,))
+    assert (str(found.probabilities.dtype), found.probabilities.shape) == ("float32", (200, 10))
+    np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-6)
+
+
+def test_no_image_gets_no_answer(tiny_model: Path) -> None:
+    found = Classifier(tiny_model).predict(np.empty((0, 28, 28), np.uint8))
+    assert found.labels.shape == (0,)
+    assert found.probabilities.shape == (0, 10)
+
+
+def test_an_answer_does_not_depend_on_the_batch_threads_or_optimizer(
+    tiny_model: Path, random_split: Split
+) -> None:
+    images = random_split.images[:20]
+    whole = Classifier(tiny_model).logits(images)
+    model = Classifier(tiny_model, threads=2)
+    one_by_one = np.concatenate([model.logits(image[None]) for image in images])
+    np.testing.assert_allclose(one_by_one, whole, atol=1e-4)
+    plain = open_session(tiny_model, optimize=False).run(["logits"], {"image": images})[0]
+    np.testing.assert_allclose(plain, whole, atol=1e-4)
+
+
+def test_strided_views_are_read_right(tiny_model: Path) -> None:
+    wide = np.random.default_rng(0).integers(0, 256, (6, 28, 56), np.uint8)
+    view = wide[::2, ::-1, ::2]
+    model = Classifier(tiny_model)
+    np.testing.assert_array_equal(model.logits(view), model.logits(np.ascontiguousarray(view)))
+
+
+def test_the_card_is_the_files_and_classes_may_be_any_number(tmp_path: Path) -> None:
+    card = make_card(classes=("yes", "no", "maybe"), dataset="folder:words")
+    model = Classifier(str(write_tiny_model(tmp_path / "words.onnx", card)))
+    assert model.card == card
+    assert model.classes == ("yes", "no", "maybe")
+    assert model.predict(np.zeros((1, 28, 28), np.uint8)).probabilities.shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [
+        (np.float32, (1, 28, 28)),
+        (np.int64, (1, 28, 28)),
+        (np.bool_, (1, 28, 28)),
+        (np.uint8, (28, 28)),
+        (np.uint8, (1, 1, 28, 28)),
+        (np.uint8, (1, 32, 32)),
+        (np.uint8, (28, 28, 1)),
+        (np.uint8, (1, 784)),
+    ],
+)
+@pytest.mark.parametrize("method", ["logits", "predict"])
+def test_other_images_are_a_type_error_that_says_what_came(
+    tiny_model: Path, method: str, dtype: Any, shape: tuple[int, ...]
+) -> None:
+    images = np.zeros(shape, dtype)
+    with pytest.raises(TypeError) as raised:
+        getattr(Classifier(tiny_model), method)(images)
+    assert str(raised.value) == f"images must be uint8 (N, 28, 28), not {images.dtype} {shape}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "name", "said"),
+    [
+        (TensorProto.FLOAT, ["N", 28, 28], "image", "image float (N, 28, 28)"),
+        (TensorProto.FLOAT, [1, 1, 28, 28], "Input3", "Input3 float (1, 1, 28, 28)"),
+        (TensorProto.UINT8, ["N", 28, 28], "x", "x uint8 (N, 28, 28)"),
+        (TensorProto.UINT8, ["N", 1, 28, 28], "image", "image uint8 (N, 1, 28, 28)"),
+        (TensorProto.UINT8, ["N", 32, 32], "image", "image uint8 (N, 32, 32)"),
+        (TensorProto.UINT8, ["N", "H", "W"], "image", "image uint8 (N, N, N)"),
+        (TensorProto.UINT8, [1, 28, 28], "image", "image uint8 (1, 28, 28)"),
+        (TensorProto.UINT8, None, "image", "image uint8 ()"),
+    ],
+)
+def test_a_foreign_input_is_refused_and_shown(
+    tmp_path: Path, kind: int, shape: list[int | str] | None, name: str, said: str
+) -> None:
+    path = write_passing_on(tmp_path / "foreign.onnx", kind, shape, name)
+    with pytest.raises(ModelError) as raised:
+        Classifier(path)
+    assert str(raised.value) == (
+        f"{path} is not a file of mnist-edge: its input is {said}, not image uint8 (N, 28, 28)"
+    )
+
+
+def test_two_inputs_are_shown_both_and_none_is_missing(tmp_path: Path) -> None:
+    def write(name: str, inputs: list[str]) -> Path:
+        numbers = numpy_helper.from_array(np.zeros((1, 10), np.float32), "numbers")
+        infos = [helper.make_tensor_value_info(i, TensorProto.UINT8, [1]) for i in inputs]
+        graph = helper.make_graph(
+            [helper.make_node("Identity", ["numbers"], ["logits"])],
+            "foreign",
+            infos,
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 10])],
+            [numbers],
+        )
+        opset = helper.make_opsetid("", 14)
+        onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=7), tmp_path / name)
+        return tmp_path / name
+
+    with pytest.raises(ModelError, match=r"its input is a uint8 \(1\) and b uint8 \(1\), not "):
+        Classifier(write("two.onnx", ["a", "b"]))
+    with pytest.raises(ModelError, match="its input is missing, not image"):
+        Classifier(write("none.onnx", []))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        (dict.fromkeys(make_card().to_metadata()), "its metadata lacks mnist_edge.version"),
+        ({PREFIX + "classes": None}, "its metadata lacks mnist_edge.classes"),
+        ({PREFIX + "version": "2"}, "it follows version 2 of the contract, this is 1"),
+        ({PREFIX + "accuracy": "good"}, "its metadata mnist_edge.accuracy cannot be read"),
+    ],
+)
+def test_foreign_metadata_is_refused_with_its_entry(
+    tiny_model: Path, metadata: dict[str, str | None], message: str
+) -> None:
+    path = changed(tiny_model, metadata=metadata)
+    with pytest.raises(ModelError) as raised:
+        Classifier(path)
+    assert str(raised.value).startswith(f"{path} is not a file of mnist-edge: {message}")
+
+
+def test_another_output_name_is_refused(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model)
+    model.graph.node[-1].output[0] = model.graph.output[0].name = "scores"
+    onnx.save(model, tiny_model)
+    with pytest.raises(
+        ModelError,
+        match=r"its output is scores float \(N, 10\), not logits float32 \(N, 10\)$",
+    ):
+        Classifier(tiny_model)
+
+
+def test_more_classes_than_logits_are_refused(tiny_model: Path) -> None:
+    path = changed(tiny_model, metadata={PREFIX + "classes": '["a", "b", "c"]'})
+    with pytest.raises(
+        ModelError, match=r"its output is logits float \(N, 10\), not logits float32 \(N, 3\)$"
+    ):
+        Classifier(path)
+
+
+def test_an_output_of_unknown_size_is_refused(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model)
+    # Through Squeeze, so that shape inference cannot fill in what the file does not state.
+    model.graph.initializer.append(numpy_helper.from_array(np.array([0]), "axes"))
+    model.graph.node[-1].output[0] = "inner"
+    model.graph.node.extend(
+        [
+            helper.make_node("Unsqueeze", ["inner", "axes"], ["deep"]),
+            helper.make_node("Squeeze", ["deep"], ["logits"]),
+        ]
+    )
+    model.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", "C"])
+    )
+    onnx.save(model, tiny_model)
+    with pytest.raises(ModelError, match=r"its output is logits float \(N, N\), not "):
+        Classifier(tiny_model)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello\nworld\n", b"\x89PNG\r\n\x1a\n", bytes(range(256)) * 40]
+)
+def test_a_file_that_is_not_onnx_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "not.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as raised:
+        Classifier(path)
+    assert str(raised.value).startswith(f"{path} cannot be opened by ONNX Runtime: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_half_a_file_is_refused(tiny_model: Path) -> None:
+    tiny_model.write_bytes(tiny_model.read_bytes()[:5000])
+    with pytest.raises(ModelError, match="cannot be opened by ONNX Runtime"):
+        Classifier(tiny_model)
+
+
+def test_a_missing_file_and_a_folder_are_no_model_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.onnx", tmp_path):
+        with pytest.raises(ModelError) as raised:
+            Classifier(path)
+        assert str(raised.value) == f"there is no model file {path}"

@@ -1,0 +1,313 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+from mnist_edge.classifier import Classifier
+from mnist_edge.datasets import Dataset, Split, digits
+from mnist_edge.metrics import expected_calibration_error
+from mnist_edge.picture import prepare
+from tests.clitools import assert_fails, invoke, move_package, write_digit, write_folder
+from tests.conftest import Cli, make_card, write_tiny_model
+
+THREE = ("a", "b", "c")
+
+
+@pytest.fixture
+def test_split() -> Split:
+    return digits.load().test
+
+
+@pytest.fixture
+def answers(tiny_model: Path, test_split: Split) -> NDArray[np.int64]:
+    return Classifier(tiny_model).predict(test_split.images).labels
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The current folder, without exported models; the package has none either."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    move_package(monkeypatch, tmp_path)
+    return folder
+
+
+def letters_model(folder: Path, **changes: object) -> Path:
+    card = make_card(**{"classes": THREE, "dataset": "folder:letters", **changes})
+    return write_tiny_model(folder / "letters.onnx", card)
+
+
+# eval
+
+
+def test_the_json_of_eval_is_what_sklearn_says(
+    tiny_model: Path, test_split: Split, answers: NDArray[np.int64]
+) -> None:
+    result = invoke("eval", tiny_model, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    found, labels = json.loads(result.stdout), test_split.labels
+    correct = int((answers == labels).sum())
+    wilson = binomtest(correct, len(labels)).proportion_ci(0.95, "wilson")
+    assert found["file"] == str(tiny_model)
+    assert found["dataset"] == "digits"
+    assert (found["accuracy"]["correct"], found["accuracy"]["total"]) == (correct, len(labels))
+    assert found["accuracy"]["value"] == pytest.approx(correct / len(labels))
+    assert found["accuracy"]["interval95"] == pytest.approx([wilson.low, wilson.high])
+    assert found["confusion"] == confusion_matrix(labels, answers, labels=range(10)).tolist()
+    assert found["macro_f1"] == pytest.approx(
+        f1_score(labels, answers, labels=range(10), average="macro", zero_division=0)
+    )
+    expected = precision_recall_fscore_support(labels, answers, labels=range(10), zero_division=0)
+    for at, name in enumerate("0123456789"):
+        figures = found["classes"][name]
+        assert [figures[key] for key in ("precision", "recall", "f1", "support")] == pytest.approx(
+            [column[at] for column in expected]
+        )
+    probabilities = Classifier(tiny_model).predict(test_split.images).probabilities
+    assert found["expected_calibration_error"] == pytest.approx(
+        expected_calibration_error(probabilities, labels)
+    )
+
+
+def test_eval_says_the_same_to_a_person(
+    tiny_model: Path, test_split: Split, answers: NDArray[np.int64]
+) -> None:
+    result = invoke("eval", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    correct, total = int((answers == test_split.labels).sum()), len(test_split)
+    first = result.stdout.splitlines()[0]
+    assert first.startswith(f"{tiny_model} on the test split of digits: {correct / total:.2%}"[:-1])
+    assert first.endswith(f"; {correct:,} of {total:,})")
+    assert re.search(r"macro F1 0\.\d{4}, expected calibration error 0\.\d{4}", result.stdout)
+    assert "precision" in result.stdout
+    assert "label \\ answer" in result.stdout
+    assert max(map(len, result.stdout.splitlines()[1:])) <= 100
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_errors_are_drawn_into_a_png(
+    tiny_model: Path, tmp_path: Path, test_split: Split, answers: NDArray[np.int64], as_json: bool
+) -> None:
+    path = tmp_path / "new folder" / "errors.png"
+    result = invoke("eval", tiny_model, "--errors", path, *["--json"] * as_json)
+    assert result.exit_code == 0
+    if as_json:
+        json.loads(result.stdout)
+    else:
+        assert result.stdout.endswith(f"\nwrote {path}\n")
+    with Image.open(path) as sheet:
+        assert sheet.format == "PNG"
+        picture = np.asarray(sheet)
+    confidence = Classifier(tiny_model).predict(test_split.images).probabilities.max(1)
+    wrong = np.flatnonzero(answers != test_split.labels)
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][0]
+    large = test_split.images[surest].repeat(3, axis=0).repeat(3, axis=1)
+    np.testing.assert_array_equal(picture[10 : 10 + 84, 10 : 10 + 84], large)
+
+
+def test_a_file_without_errors_draws_an_empty_sheet(
+    monkeypatch: pytest.MonkeyPatch, tiny_model: Path, tmp_path: Path, random_split: Split
+) -> None:
+    right = Split(random_split.images, Classifier(tiny_model).predict(random_split.images).labels)
+    faultless = Dataset("digits", tuple("0123456789"), right, right, "made here")
+    monkeypatch.setattr("mnist_edge.datasets.load", lambda *args: faultless)
+    result = invoke("eval", tiny_model, "--errors", tmp_path / "errors.png")
+    assert result.exit_code == 0
+    assert "100.00 %" in result.stdout
+    with Image.open(tmp_path / "errors.png") as sheet:
+        assert np.ptp(np.asarray(sheet)) == 0
+
+
+def test_threads_change_nothing_but_the_speed(tiny_model: Path) -> None:
+    one, two = (invoke("eval", tiny_model, "--threads", count, "--json") for count in (1, 2))
+    assert json.loads(one.stdout)["confusion"] == json.loads(two.stdout)["confusion"]
+
+
+def test_a_folder_set_is_measured_where_it_is_named(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "letters", *THREE)
+    result = invoke("eval", letters_model(tmp_path), "--dataset", f"folder:{root}", "--json")
+    found = json.loads(result.stdout)
+    assert found["dataset"] == "folder:letters"
+    assert list(found["classes"]) == list(THREE)
+    assert found["accuracy"]["total"] == 6  # a fifth of 30
+
+
+def test_eval_of_a_folders_file_asks_where_the_folder_is(tmp_path: Path) -> None:
+    result = invoke("eval", letters_model(tmp_path))
+    assert_fails(result, r"trained on folder:letters: say where it is, --dataset folder:PATH$")
+
+
+def test_eval_on_a_set_with_other_classes_says_both_numbers(tmp_path: Path) -> None:
+    path = letters_model(tmp_path)
+    result = invoke("eval", path, "--dataset", "digits")
+    assert_fails(result, rf"digits has 10 classes, {path} tells 3 apart: .*--dataset$")
+
+
+def test_eval_on_an_unknown_set_lists_the_known(tiny_model: Path) -> None:
+    result = invoke("eval", tiny_model, "--dataset", "mnits")
+    assert_fails(result, r"no data set 'mnits': choose one of mnist, .*folder:PATH$")
+
+
+def test_eval_says_when_the_files_own_set_is_unknown(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "odd.onnx", make_card(dataset="their own"))
+    assert_fails(invoke("eval", path), "no data set 'their own'")
+
+
+def test_errors_that_cannot_be_written_are_an_error(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "errors.png"
+    assert_fails(invoke("eval", tiny_model, "--errors", path), f"cannot write {path}: ")
+
+
+def test_a_data_folder_without_the_set_is_named(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "m.onnx", make_card(dataset="mnist"))
+    result = invoke("eval", path, "--data-dir", tmp_path)
+    assert_fails(result, f"{tmp_path} does not hold train-images-idx3-ubyte.gz: ")
+
+
+def test_eval_measures_all_of_mnist(tmp_path: Path, mnist: Dataset) -> None:
+    path = write_tiny_model(tmp_path / "m.onnx", make_card(dataset="mnist"))
+    found = json.loads(invoke("eval", path, "--json").stdout)
+    own = Classifier(path).predict(mnist.test.images).labels
+    assert found["accuracy"]["total"] == 10_000
+    assert found["accuracy"]["correct"] == int((own == mnist.test.labels).sum())
+
+
+# predict
+
+
+def test_predict_tells_each_picture_on_a_line_of_its_own(tiny_model: Path, tmp_path: Path) -> None:
+    paths = [write_digit(tmp_path / name, at) for at, name in enumerate(("x.png", "longer.png"))]
+    result = invoke("predict", *paths, "--model", tiny_model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    images = np.stack([prepare(path, "digits") for path in paths])
+    expected = Classifier(tiny_model).predict(images)
+    width = max(len(str(path)) for path in paths)
+    assert result.stdout.splitlines() == [
+        f"{path!s:<{width}}  {label}  {row.max() * 100:.1f} %"
+        for path, label, row in zip(paths, expected.labels, expected.probabilities, strict=True)
+    ]
+
+
+def test_the_json_of_predict_holds_all_probabilities(tiny_model: Path, tmp_path: Path) -> None:
+    paths = [write_digit(tmp_path / f"{at}.png", at) for at in range(3)]
+    result = invoke("predict", *paths, "--model", tiny_model, "--json")
+    found = json.loads(result.stdout)
+    assert [item["image"] for item in found] == [str(path) for path in paths]
+    for item in found:
+        probabilities = item["probabilities"]
+        assert list(probabilities) == list("0123456789")
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert item["label"] == max(probabilities, key=probabilities.__getitem__)
+        assert item["probability"] == probabilities[item["label"]]
+
+
+def test_a_picture_of_a_folders_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "plain.png"
+    Image.new("L", (28, 28), 200).save(path)  # blank to a reader of digits
+    result = invoke("predict", path, "--model", letters_model(tmp_path), "--json")
+    assert json.loads(result.stdout)[0]["label"] in THREE
+
+
+def test_predict_reads_any_size_and_both_polarities(tiny_model: Path, tmp_path: Path) -> None:
+    white_on_black = np.zeros((120, 90), np.uint8)
+    white_on_black[20:100, 40:50] = 255
+    paths = [tmp_path / "light.png", tmp_path / "dark.png"]
+    Image.fromarray(white_on_black).save(paths[0])
+    Image.fromarray(255 - white_on_black).save(paths[1])
+    first, second = json.loads(invoke("predict", *paths, "--model", tiny_model, "--json").stdout)
+    assert first["probabilities"] == second["probabilities"]
+
+
+def test_edge_is_the_model_when_none_is_named(empty: Path) -> None:
+    (empty / "exported").mkdir()
+    write_tiny_model(empty / "exported" / "edge.onnx", seed=0)
+    write_tiny_model(empty / "exported" / "other.onnx", seed=1)
+    picture = write_digit(empty / "7.png", 7)
+    by_default = invoke("predict", picture, "--json").stdout
+    named = [
+        invoke("predict", picture, "--model", f"exported/{name}.onnx", "--json").stdout
+        for name in ("edge", "other")
+    ]
+    assert by_default == named[0] != named[1]
+
+
+@pytest.mark.parametrize("command", ["eval", "predict"])
+def test_without_any_exported_model_both_say_how_to_make_one(empty: Path, command: str) -> None:
+    args = [write_digit(empty / "1.png")] if command == "predict" else []
+    assert_fails(invoke(command, *args), r"no exported model: name a file, .*'mnist-edge export'$")
+
+
+def blank(path: Path) -> None:
+    Image.new("L", (50, 40), 255).save(path)
+
+
+def text(path: Path) -> None:
+    path.write_text("not a picture")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "there is no picture {path}$"),
+        (Path.mkdir, "there is no picture {path}$"),
+        (blank, "{path} is blank: there is nothing to read$"),
+        (text, "{path} is not a picture that can be read"),
+    ],
+)
+def test_a_picture_that_shows_nothing_is_named(
+    tiny_model: Path, tmp_path: Path, make: Callable[[Path], Any], message: str
+) -> None:
+    good, path = write_digit(tmp_path / "good.png"), tmp_path / "bad.png"
+    make(path)
+    result = invoke("predict", good, path, "--model", tiny_model)
+    assert_fails(result, message.format(path=path))
+    assert result.stdout == ""  # all or nothing
+
+
+# the model file, for both
+
+
+def foreign(path: Path) -> None:
+    write_tiny_model(path)
+    path.write_bytes(path.read_bytes().replace(b"mnist_edge.version", b"other_tool.version"))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "there is no model file {path}$"),
+        (Path.mkdir, "there is no model file {path}$"),
+        (text, "{path} cannot be opened by ONNX Runtime: "),
+        (foreign, r"{path} is not a file of mnist-edge: its metadata lacks mnist_edge\.version$"),
+    ],
+)
+@pytest.mark.parametrize("command", ["eval", "predict"])
+def test_a_model_that_is_none_is_one_line(
+    tmp_path: Path, command: str, make: Callable[[Path], Any], message: str
+) -> None:
+    path = tmp_path / "model.onnx"
+    make(path)
+    args = [write_digit(tmp_path / "1.png"), "--model", path] if command == "predict" else [path]
+    assert_fails(invoke(command, *args), message.format(path=path))
+
+
+# for real, in a process of its own
+
+
+def test_real_processes_succeed_and_fail_alike(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
+    picture = write_digit(tmp_path / "1.png")
+    done = cli("predict", picture.name, "--model", tiny_model.name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"1\.png  \d  \d+\.\d %\n", done.stdout)
+    assert_fails(cli("predict", "2.png", "--model", tiny_model.name), r"no picture 2\.png$")
+    assert_fails(cli("eval", "no.onnx"), r"no model file no\.onnx$")

@@ -1,0 +1,100 @@
+import dataclasses
+import json
+
+import pytest
+
+from mnist_edge.contract import PREFIX, VERSION, Card
+from mnist_edge.errors import ModelError
+from mnist_edge.metrics import Accuracy
+from tests.conftest import make_card
+
+KEYS = sorted(make_card().to_metadata())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"classes": ("お", "き", 'with "quotes"', "a,b", "")},
+        {"temperature": 0.1 + 0.2},
+        {"trained": {"recipe": {"lr": 0.003, "shortcut": None}, "device": "cpu (x86_64)"}},
+        {"accuracy": Accuracy(0, 1), "original_accuracy": Accuracy(10000, 10000)},
+        {"dataset": "folder:my letters", "params": 0, "macs": 10**12, "precision": "int8"},
+    ],
+)
+def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
+    card = make_card(**changes)
+    assert Card.from_metadata(card.to_metadata()) == card
+
+
+def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
+    metadata = make_card().to_metadata()
+    assert all(isinstance(value, str) for value in metadata.values())
+    assert {key.removeprefix(PREFIX) for key in metadata} == {
+        field.name for field in dataclasses.fields(Card)
+    }
+
+
+def test_any_client_can_read_the_json_in_it() -> None:
+    metadata = make_card(classes=("o", "お")).to_metadata()
+    assert json.loads(metadata[PREFIX + "classes"]) == ["o", "お"]
+    assert json.loads(metadata[PREFIX + "accuracy"]) == {
+        "value": 0.9,
+        "correct": 90,
+        "total": 100,
+        "split": "test",
+    }
+    assert float(metadata[PREFIX + "temperature"]) == 1.0
+
+
+def test_entries_of_others_are_ignored() -> None:
+    metadata = make_card().to_metadata() | {"author": "somebody", PREFIX + "later": "?"}
+    assert Card.from_metadata(metadata) == make_card()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_missing_entry_is_named(key: str) -> None:
+    metadata = make_card().to_metadata()
+    del metadata[key]
+    with pytest.raises(ModelError, match=rf"^its metadata lacks {key}$"):
+        Card.from_metadata(metadata)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", "one"),
+        ("version", ""),
+        ("classes", "0123456789"),
+        ("classes", "[0, 1"),
+        ("params", "7.5 k"),
+        ("macs", ""),
+        ("accuracy", "0.99"),
+        ("accuracy", "{}"),
+        ("accuracy", "[90, 100]"),
+        ("accuracy", '{"correct": 101, "total": 100}'),
+        ("accuracy", '{"correct": Infinity, "total": 100}'),
+        ("original_accuracy", '{"correct": 0, "total": 0}'),
+        ("original_accuracy", '{"correct": null, "total": 1}'),
+        ("temperature", "warm"),
+        ("trained", "yesterday"),
+        ("trained", "[1, 2]"),
+        ("trained", "3"),
+    ],
+)
+def test_the_unreadable_entry_is_named(key: str, value: str) -> None:
+    metadata = make_card().to_metadata() | {PREFIX + key: value}
+    with pytest.raises(ModelError, match=rf"^its metadata {PREFIX}{key} cannot be read$"):
+        Card.from_metadata(metadata)
+
+
+@pytest.mark.parametrize("version", [0, VERSION + 1])
+def test_another_version_says_both_and_what_to_do(version: int) -> None:
+    metadata = make_card().to_metadata() | {PREFIX + "version": str(version)}
+    with pytest.raises(ModelError, match=f"version {version} .* this is {VERSION}: .*export"):
+        Card.from_metadata(metadata)
+
+
+def test_the_version_is_judged_before_what_another_version_may_lack() -> None:
+    with pytest.raises(ModelError, match="version 2"):
+        Card.from_metadata({PREFIX + "version": "2"})

@@ -1,0 +1,38 @@
+"""A network trained for one epoch and exported: what the tests of originals need, made once."""
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mnist_edge.datasets import digits, split_validation
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A home in which `mnist-edge bench` finds runs/edge-xs and exported/edge-xs.onnx."""
+
+    home: Path
+    run: Path
+    file: Path
+
+
+@functools.cache
+def trained(home: Path) -> Trained:
+    """Train edge-xs on the digits for one epoch, and export it; once for each home."""
+    import torch
+
+    from mnist_edge.lab import checkpoint
+    from mnist_edge.lab.export import export
+    from mnist_edge.lab.recipe import recipe_for
+    from mnist_edge.lab.train import finish, train
+    from mnist_edge.lab.world import World
+
+    data = digits.load()
+    recipe = replace(recipe_for("edge-xs", "digits"), epochs=1)
+    run = home / "runs" / "edge-xs"
+    training, validation = split_validation(data.train)
+    world = World(0, 1, torch.device("cpu"))
+    for _ in train(recipe, data.classes, training, validation, run, world):
+        pass
+    finish(run, checkpoint.load(run), data.test)
+    return Trained(home, run, export(run, home / "exported", data).path)
