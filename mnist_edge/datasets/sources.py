@@ -251,4 +251,5 @@ def _split(arrays: Sequence[NDArray[Any]], paths: Sequence[Path], classes: int) 
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise DataError(f"{path} holds labels outside 0..{classes - 1}: it is not of this set")
-    return Split(images, labels.astype(np.int64))
+    # Copied, because what is read from a buffer is read-only, and PyTorch warns of that.
+    return Split(images.copy(), labels.astype(np.int64))

@@ -75,8 +75,8 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "edge": Recipe(model="edge", epochs=24),
-    "edge-xs": Recipe(model="edge-xs", epochs=24, lr=5e-3, label_smoothing=0.02),
+    "edge": Recipe(model="edge", epochs=40, lr=4e-3, weight_decay=0.05, ema_decay=0.999),
+    "edge-xs": Recipe(model="edge-xs", epochs=30, lr=5e-3, label_smoothing=0.02),
     "resnet3": Recipe(model="resnet3", epochs=12, lr=1e-3),
     "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
     "resnet20": Recipe(model="resnet20", epochs=16),

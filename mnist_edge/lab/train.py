@@ -124,8 +124,8 @@ class _Trainer:
             )
         self.recipe, self.classes, self.world, self.batch = recipe, classes, world, batch
         self.validation = validation
-        self.images = torch.from_numpy(training.images).to(world.device)
-        self.labels = torch.from_numpy(training.labels).to(world.device)
+        self.images = torch.tensor(training.images, device=world.device)
+        self.labels = torch.tensor(training.labels, device=world.device)
         self.steps = len(self.labels) // batch
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):

@@ -1,0 +1,101 @@
+"""What the lab's tests share: one thread, few images, and runs that took no time to train."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mnist_edge.datasets import Dataset, Split, load, split_validation
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.checkpoint import Checkpoint
+from mnist_edge.lab.models import Network, build
+from mnist_edge.lab.recipe import Recipe
+from mnist_edge.lab.train import finish, train
+from mnist_edge.lab.world import World
+
+CPU = World(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny batches gain nothing from a second thread, and bits stay the same on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load("digits")
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of edge-xs on digits, trained for real in a few seconds."""
+    run = tmp_path_factory.mktemp("runs") / "edge-xs"
+    training, validation = split_validation(digits.train)
+    recipe = Recipe("edge-xs", "digits", epochs=8, batch_size=32, lr=5e-3)
+    for _ in train(recipe, digits.classes, training, validation, run, CPU):
+        pass
+    finish(run, disk.load(run), digits.test)
+    return run
+
+
+def settled(network: Network, seed: int = 0) -> Network:
+    """The network with batch norms that are far from the identity, as training leaves them."""
+    random = torch.Generator().manual_seed(seed)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.weight.data.uniform_(0.5, 1.5, generator=random)
+            layer.bias.data.uniform_(-0.5, 0.5, generator=random)
+    with torch.no_grad():
+        for _ in range(3):
+            network.train()(torch.randint(0, 256, (16, 28, 28), generator=random))
+    return network.eval()
+
+
+def solved(network: Network, training: Split) -> Network:
+    """The network with its last layer fitted by least squares: a fair classifier at once."""
+    last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
+    seen: list[torch.Tensor] = []
+    hook = last.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    network.answer(training.images)
+    hook.remove()
+    features = torch.cat(seen).double().numpy()
+    features = np.hstack([features, np.ones((len(features), 1))])
+    targets = 10 * np.eye(last.out_features)[training.labels] - 5
+    gram = features.T @ features + 1e-6 * np.eye(features.shape[1])
+    weights = torch.from_numpy(np.linalg.solve(gram, features.T @ targets)).float()
+    last.weight.data, last.bias.data = weights[:-1].T.contiguous(), weights[-1].contiguous()
+    return network
+
+
+def make_run(
+    run: Path,
+    data: Dataset,
+    model: str = "edge-xs",
+    shortcut: str | None = None,
+    seed: int = 0,
+    dataset: str | None = None,
+) -> Path:
+    """A finished run's folder without any training: random features, a fitted last layer."""
+    torch.manual_seed(seed)
+    network = settled(build(model, len(data.classes), shortcut), seed)
+    weights = solved(network, data.train).state_dict()
+    recipe = Recipe(model, dataset or data.name, epochs=1, shortcut=shortcut)
+    checkpoint = Checkpoint(
+        recipe=recipe,
+        classes=data.classes,
+        epochs_done=1,
+        history=[{"epoch": 1, "loss": 1.0, "validation_correct": 1, "validation_total": 2}],
+        network=weights,
+        average=weights,
+        optimizer={},
+        trained={"device": "cpu", "threads": 1},
+    )
+    finish(run, checkpoint, data.test)
+    return run

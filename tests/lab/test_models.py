@@ -1,0 +1,240 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mnist_edge.errors import EdgeError
+from mnist_edge.lab.models import ZOO, Network, ResidualBlock, ZeroShortcut, build, cost
+from tests.lab.conftest import settled
+
+NAMES = list(ZOO)
+
+
+def images(count: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(seed).integers(0, 256, (count, 28, 28), np.uint8)
+
+
+def block_shapes(name: str) -> list[tuple[int, ...]]:
+    network, shapes = build(name).eval(), []
+
+    def note(layer: nn.Module, inputs: object, output: Tensor) -> None:
+        shapes.append(tuple(output.shape[1:]))
+
+    for layer in network.modules():
+        if isinstance(layer, ResidualBlock):
+            layer.register_forward_hook(note)
+    network(torch.zeros(1, 28, 28))
+    return shapes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_macs_are_half_of_what_pytorch_counts_as_flops(name: str) -> None:
+    network = build(name).eval()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        network(torch.zeros(1, 28, 28, dtype=torch.uint8))
+    assert 2 * cost(network).macs == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("classes", [2, 10])
+def test_answers_one_logit_per_class(name: str, classes: int) -> None:
+    logits = build(name, classes).eval()(torch.zeros(2, 28, 28, dtype=torch.uint8))
+    assert logits.shape == (2, classes)
+    assert logits.dtype == torch.float32
+
+
+def conv(inputs: int, outputs: int, kernel: int) -> int:
+    """Weights of a convolution without bias, and of its batch norm."""
+    return inputs * outputs * kernel**2 + 2 * outputs
+
+
+def test_edge_parameters_by_hand() -> None:
+    same = 2 * conv(16, 16, 3)
+    second = conv(16, 32, 3) + conv(32, 32, 3) + conv(16, 32, 1)
+    third = conv(32, 64, 3) + conv(64, 64, 3) + conv(32, 64, 1)
+    expected = conv(1, 16, 3) + same + second + third + 64 * 10 + 10
+    assert cost(build("edge")).params == expected
+
+
+def test_edge_xs_parameters_by_hand() -> None:
+    first = 2 * conv(16, 16, 3) + conv(16, 16, 1)
+    second = conv(16, 32, 3) + conv(32, 32, 3) + conv(16, 32, 1)
+    expected = conv(1, 16, 5) + first + second + 32 * 10 + 10
+    assert cost(build("edge-xs")).params == expected
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("resnet20", 3), ("resnet56", 9)])
+def test_cifar_parameters_by_hand(name: str, blocks: int) -> None:
+    stages = sum(
+        conv(inputs, outputs, 3) + (2 * blocks - 1) * conv(outputs, outputs, 3)
+        for inputs, outputs in ((16, 16), (16, 32), (32, 64))
+    )
+    assert cost(build(name)).params == conv(1, 16, 3) + stages + 64 * 10 + 10
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("20", 3), ("56", 9)])
+def test_cifar_networks_have_6n_plus_2_layers(name: str, blocks: int) -> None:
+    for family in ("resnet", "plain"):
+        layers = [
+            layer
+            for layer in build(family + name).modules()
+            if isinstance(layer, nn.Conv2d | nn.Linear)
+        ]
+        assert len(layers) == 6 * blocks + 2 == int(name)
+
+
+def test_edge_and_resnet3_stages_have_the_sizes_they_state() -> None:
+    assert block_shapes("resnet3") == [(64, 14, 14), (256, 7, 7), (512, 4, 4)]
+    assert block_shapes("edge") == [(16, 14, 14), (32, 7, 7), (64, 4, 4)]
+    assert block_shapes("edge-xs") == [(16, 7, 7), (32, 4, 4)]
+    assert block_shapes("resnet20") == [(16, 28, 28)] * 3 + [(32, 14, 14)] * 3 + [(64, 7, 7)] * 3
+
+
+def test_resnet3_has_about_4_75_million_parameters() -> None:
+    assert cost(build("resnet3")).params == pytest.approx(4.75e6, rel=0.03)
+
+
+def test_resnet18_is_torchvisions_apart_from_its_stem() -> None:
+    from torchvision.models import resnet18
+
+    theirs = {name: value.shape for name, value in resnet18(num_classes=10).state_dict().items()}
+    ours = {name: value.shape for name, value in build("resnet18").body.state_dict().items()}
+    assert ours.pop("conv1.weight") == (64, 1, 7, 7)
+    assert theirs.pop("conv1.weight") == (64, 3, 7, 7)
+    assert ours == theirs
+
+
+def test_resnet18_computes_what_torchvisions_does() -> None:
+    from torchvision.models import resnet18
+
+    network, theirs = settled(build("resnet18")), resnet18(num_classes=10)
+    weights = network.body.state_dict()
+    # A grey image given three times, to a third of the weights each.
+    weights["conv1.weight"] = weights["conv1.weight"].repeat(1, 3, 1, 1) / 3
+    theirs.load_state_dict(weights)
+    batch = torch.from_numpy(images(4))
+    with torch.no_grad():
+        expected = theirs.eval()(batch[:, None].float().repeat(1, 3, 1, 1) / 255)
+        torch.testing.assert_close(network(batch), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", ["20", "56"])
+def test_plain_twin_has_the_parameters_of_option_a_and_no_skips(size: str) -> None:
+    plain = build("plain" + size)
+    assert cost(plain) == cost(build("resnet" + size, shortcut="zero"))
+    blocks = [layer for layer in plain.modules() if isinstance(layer, ResidualBlock)]
+    assert [block.shortcut for block in blocks] == [None] * len(blocks)
+
+
+def test_block_with_dead_convolutions_passes_its_input_on() -> None:
+    for shortcut, passed in (("zero", True), (None, False)):
+        block = ResidualBlock(4, 4, shortcut=shortcut).eval()
+        for layer in block.convolutions.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.zeros_(layer.weight)
+        x = torch.rand(2, 4, 6, 6)
+        torch.testing.assert_close(block(x), x if passed else torch.zeros_like(x))
+
+
+def test_zero_shortcut_takes_every_second_pixel_and_fills_with_zeros() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4, 7, 7)).astype(np.float32)
+    expected = np.zeros((3, 10, 4, 4), np.float32)
+    for row in range(4):
+        for column in range(4):
+            expected[:, :4, row, column] = x[:, :, 2 * row, 2 * column]
+    np.testing.assert_array_equal(ZeroShortcut(4, 10, 2)(torch.from_numpy(x)).numpy(), expected)
+
+
+def test_projection_adds_just_its_own_parameters() -> None:
+    zero = cost(build("resnet20", shortcut="zero"))
+    projection = cost(build("resnet20", shortcut="projection"))
+    assert projection.params - zero.params == conv(16, 32, 1) + conv(32, 64, 1)
+    assert projection.macs - zero.macs == 16 * 32 * 14**2 + 32 * 64 * 7**2
+
+
+def test_option_a_is_the_default_of_the_cifar_networks() -> None:
+    assert cost(build("resnet20")) == cost(build("resnet20", shortcut="zero"))
+
+
+def test_unknown_name_lists_the_zoo() -> None:
+    with pytest.raises(EdgeError, match="no model 'lenet': choose one of edge, edge-xs, resnet3"):
+        build("lenet")
+
+
+def test_unknown_shortcut_lists_the_choices() -> None:
+    with pytest.raises(EdgeError, match="no shortcut 'b': choose one of zero, projection"):
+        build("resnet20", shortcut="b")
+
+
+@pytest.mark.parametrize("name", ["edge", "resnet18", "plain20"])
+def test_shortcut_is_refused_where_there_is_no_choice(name: str) -> None:
+    with pytest.raises(EdgeError, match=f"'{name}' has no shortcut 'zero': leave --shortcut away"):
+        build(name, shortcut="zero")
+
+
+def test_normalisation_is_x_over_255_and_nothing_else() -> None:
+    pixels = images(3)
+    seen = Network(nn.Identity())(torch.from_numpy(pixels))
+    assert seen.shape == (3, 1, 28, 28)
+    np.testing.assert_array_equal(seen[:, 0].numpy(), pixels.astype(np.float32) / 255)
+
+
+def test_uint8_and_float_pixels_give_the_same_logits() -> None:
+    network, pixels = build("edge-xs").eval(), torch.from_numpy(images(5))
+    torch.testing.assert_close(network(pixels), network(pixels.float()), atol=0, rtol=0)
+
+
+def test_temperature_divides_the_logits() -> None:
+    network, pixels = build("edge-xs").eval(), torch.from_numpy(images(5))
+    before = network(pixels)
+    network.temperature.fill_(4.0)
+    torch.testing.assert_close(network(pixels), before / 4)
+
+
+def test_answer_does_not_depend_on_the_batch_size() -> None:
+    network, pixels = settled(build("edge-xs")), images(17)
+    whole = network.answer(pixels)
+    for batch in (1, 5, 17):
+        np.testing.assert_allclose(network.answer(pixels, batch), whole, atol=1e-5)
+
+
+def test_answer_takes_images_that_nobody_may_write_to() -> None:
+    network, pixels = build("edge-xs"), images(3)
+    pixels.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert network.answer(pixels).shape == (3, 10)
+
+
+def test_answer_uses_eval_mode_and_leaves_the_network_as_it_was() -> None:
+    network, pixels = settled(build("edge-xs")), images(9)
+    expected = network.answer(pixels)
+    network.train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    np.testing.assert_array_equal(network.answer(pixels), expected)
+    assert network.training
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], atol=0, rtol=0)
+
+
+def test_cost_leaves_the_network_as_it_was() -> None:
+    network = build("edge-xs")
+    mean = next(layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d))
+    before = None if mean.running_mean is None else mean.running_mean.clone()
+    cost(network)
+    assert network.training
+    torch.testing.assert_close(mean.running_mean, before)
+    assert not [layer for layer in network.modules() if layer._forward_hooks]
+
+
+def test_the_seed_decides_the_initial_weights() -> None:
+    def weights(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return torch.cat([p.flatten() for p in build("edge").parameters()])
+
+    torch.testing.assert_close(weights(1), weights(1), atol=0, rtol=0)
+    assert not torch.equal(weights(1), weights(2))

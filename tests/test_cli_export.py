@@ -1,0 +1,208 @@
+"""mnist-edge export: what it says, what it refuses, and what it leaves behind."""
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from mnist_edge.classifier import Classifier
+from mnist_edge.datasets import load
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab import export as lab
+from mnist_edge.lab.models import Network
+from mnist_edge.metrics import Accuracy
+from tests.clitools import assert_fails, invoke
+from tests.conftest import make_card, write_tiny_model
+from tests.lab.conftest import make_run, one_thread  # noqa: F401
+
+FILE = Path("exported/edge-xs.onnx")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one finished run in runs/."""
+    folder = tmp_path_factory.mktemp("home")
+    make_run(folder / "runs" / "edge-xs", load("digits"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graph(home: Path) -> onnx.ModelProto:
+    """The run's graph, made once: the exporter takes seconds."""
+    return lab.to_onnx(disk.load(home / "runs" / "edge-xs").original())
+
+
+@pytest.fixture
+def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The finished run, seen from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return home / "runs" / "edge-xs"
+
+
+@pytest.fixture
+def quick(graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph made once, with each export's own temperature in its last layer."""
+
+    def scaled(network: Network) -> onnx.ModelProto:
+        copy, head = onnx.ModelProto(), {(10, 32), (32, 10), (10,)}
+        copy.CopyFrom(graph)
+        for tensor in copy.graph.initializer:
+            if tuple(tensor.dims) in head:
+                values = numpy_helper.to_array(tensor) / network.temperature.numpy()
+                tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        return copy
+
+    monkeypatch.setattr(lab, "to_onnx", scaled)
+
+
+def test_the_newest_run_is_exported_checked_and_said(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    done = invoke("export")
+    assert (done.exit_code, done.stderr) == (0, "")
+    card = Classifier(FILE).card
+    made, gate, accuracy, following = done.stdout.splitlines()
+    assert re.fullmatch(
+        rf"runs/edge-xs -> {FILE}: \d+ kB, opset 14, temperature {card.temperature:.3f}", made
+    )
+    assert re.fullmatch(
+        rf"gate passed on {card.accuracy.total} test images: max \|Δlogit\| \d\.\de-0\d, "
+        "0 answers changed",
+        gate,
+    )
+    value = f"{100 * card.accuracy.value:.2f} %"
+    assert accuracy.startswith(f"accuracy {value} (95 % interval ")
+    assert accuracy.endswith(f"), original {value}")
+    assert following == "next: mnist-edge bench"
+
+
+@pytest.mark.usefixtures("quick")
+def test_json_agrees_with_the_file_and_the_manifest(run: Path) -> None:
+    values = json.loads(invoke("export", run, "--json").stdout)
+    content = Path(values["file"]).read_bytes()
+    assert values["file"] == str(FILE)
+    assert values["run"] == str(run)
+    assert values["bytes"] == len(content)
+    assert values["opset"] == 14
+    assert values["change"]["changed"] == 0
+    assert values["replaced_accuracy"] is None
+    entry = json.loads(Path("exported/manifest.json").read_text())["files"]["edge-xs.onnx"]
+    assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+    assert entry["bytes"] == len(content)
+    assert entry["temperature"] == values["temperature"] == Classifier(FILE).card.temperature
+    assert entry["gate"]["max_logit_difference"] == values["max_logit_difference"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_equal_file_is_replaced_and_said(run: Path) -> None:
+    invoke("export", run)
+    before = Classifier(FILE).card.accuracy.value
+    done = invoke("export", run)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"replaced {FILE}, which had {100 * before:.2f} %\n")
+
+
+@pytest.mark.usefixtures("quick")
+def test_out_is_where_the_file_goes(run: Path) -> None:
+    assert invoke("export", run, "--out", "a/b").exit_code == 0
+    assert Path("a/b/edge-xs.onnx").is_file()
+    assert not FILE.exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_better_file_stays_without_force(run: Path) -> None:
+    FILE.parent.mkdir()
+    card = make_card(dataset="digits", accuracy=Accuracy(9999, 10000))
+    before = write_tiny_model(FILE, card).read_bytes()
+    assert_fails(
+        invoke("export", run),
+        rf"{FILE} is better \(99.99%\) than this one \(\d\d\.\d\d%\): use --force to replace it",
+    )
+    assert FILE.read_bytes() == before
+    assert list(FILE.parent.iterdir()) == [FILE]
+    done = invoke("export", run, "--force")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"replaced {FILE}, which had 99.99 %\n")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_foreign_file_stays_without_force(run: Path) -> None:
+    FILE.parent.mkdir()
+    FILE.write_text("mine")
+    assert_fails(invoke("export", run), "is in the way and is not ours: use --force")
+    assert FILE.read_text() == "mine"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_file_that_differs_is_not_written(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = lab.to_onnx
+
+    def broken(network: Network) -> onnx.ModelProto:
+        model = right(network)
+        first = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+        values = numpy_helper.to_array(first).copy()
+        values[0, 0, 2, 2] += np.float32(0.5)
+        first.CopyFrom(numpy_helper.from_array(values, first.name))
+        return model
+
+    monkeypatch.setattr(lab, "to_onnx", broken)
+    assert_fails(
+        invoke("export", run, "--force"),
+        r"edge-xs.onnx does not compute what its original computes: \d+ of \d+ answers changed, "
+        r"max \|Δlogit\| .* \(limit .*\). Nothing was written",
+    )
+    assert not FILE.parent.exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_unreadable_manifest_is_named_and_nothing_is_written(run: Path) -> None:
+    FILE.parent.mkdir()
+    (FILE.parent / "manifest.json").write_text("{")
+    assert_fails(invoke("export", run), "exported/manifest.json cannot be read: repair or delete")
+    assert not FILE.exists()
+
+
+def test_int8_is_refused_in_one_line(run: Path) -> None:
+    assert_fails(invoke("export", run, "--int8"), "--int8 is not available in this version")
+    assert not FILE.parent.exists()
+
+
+def test_without_runs_it_says_how_to_train_one(run: Path) -> None:
+    assert_fails(invoke("export"), r"there is no run in runs/: train one first with 'mnist-edge t")
+
+
+def test_a_run_that_is_not_there_is_named(run: Path) -> None:
+    assert_fails(invoke("export", "runs/edge"), "runs/edge holds no checkpoint: train one first")
+
+
+def test_a_damaged_run_is_named(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK")
+    assert_fails(invoke("export", "."), "checkpoint.pt is damaged or not ours: train it again")
+
+
+def test_an_unfinished_run_is_refused(run: Path, tmp_path: Path) -> None:
+    saved = disk.load(run)
+    disk.save(Path("runs/x"), replace(saved, result=None, recipe=replace(saved.recipe, epochs=3)))
+    assert_fails(
+        invoke("export"), "runs/x stopped after epoch 1 of 3: finish it with 'mnist-edge train --re"
+    )
+
+
+def test_a_folder_that_went_away_is_named(run: Path, tmp_path: Path) -> None:
+    saved = disk.load(run)
+    recipe = replace(saved.recipe, dataset=f"folder:{tmp_path / 'gone'}")
+    disk.save(Path("runs/x"), replace(saved, recipe=recipe))
+    assert_fails(invoke("export"), "there is no folder .*gone")
+
+
+def test_wrong_usage_exits_2(run: Path) -> None:
+    done = invoke("export", run, "extra")
+    assert done.exit_code == 2
+    assert "extra" in done.stderr
