@@ -1,0 +1,95 @@
+"""The README's commands, run in its order in an empty folder: on small data, but for the rest as
+they stand."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mnist_edge.picture import drawn_digits
+from tests.conftest import Cli
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+INSTALLS = ("make", "pip")  # CI's own run has done these
+SHORTER = {
+    "train": ["--epochs", "1"],
+    "bench": ["--duration", "0.05"],
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def on_small_data(words: list[str]) -> list[str]:
+    """A command of the README as the test runs it: its arguments, and what makes it short."""
+    command = words[1]
+    extra = SHORTER.get(command, [])
+    own_data = any(word.startswith(("folder:", "--dataset")) for word in words)
+    if command == "train" and not own_data:
+        extra = [*extra, "--dataset", "digits"]
+    return words[1:] + extra
+
+
+def write_shapes(folder: Path) -> None:
+    """Two classes that a person might have: squares and crosses of any size, drawn by hand."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 10)):
+        for name in ("square", "cross"):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for at in range(count):
+                image = np.zeros((40, 50), np.uint8)
+                top, left = random.integers(4, 14, 2)
+                if name == "square":
+                    image[top : top + 20, left : left + 20] = 255
+                else:
+                    image[top + 8 : top + 12, left : left + 20] = 255
+                    image[top : top + 20, left + 8 : left + 12] = 255
+                Image.fromarray(image).save(place / f"{at}.png")
+
+
+def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
+    Image.fromarray(drawn_digits(4)[3]).save(tmp_path / "three.png")
+    write_shapes(tmp_path / "shapes")
+    ran = set()
+    for words in commands():
+        if words[0] in INSTALLS or words[0] == "torchrun":
+            continue
+        assert words[0] == "mnist-edge", (
+            f"the README names a program the test does not know: {words}"
+        )
+        done = cli(*on_small_data(words))
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+        ran.add(words[1])
+    assert ran == {"train", "export", "bench", "eval", "predict", "data"}
+    snippet = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks("python"))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert snippet.returncode == 0, snippet.stderr
+    label, probability = snippet.stdout.split()
+    assert label in "0123456789"
+    assert 0 < float(probability) <= 1
+
+
+def test_readme_shows_the_numbers_of_the_shipped_files() -> None:
+    import json
+
+    manifest = json.loads((Path(__file__).parent.parent / "exported/manifest.json").read_text())
+    table = README.split("<!-- bench -->")[1].split("<!-- /bench -->")[0]
+    for name, entry in manifest["files"].items():
+        row = next(line for line in table.splitlines() if f"`{name}`" in line)
+        assert f"{entry['accuracy']['value'] * 100:.2f}" in row
