@@ -17,9 +17,9 @@ demo: $(VENV)/.train
 	  set -- --dataset digits; \
 	fi; \
 	$(EDGE) train "$$@" --out $(DEMO)
-	$(EDGE) export $(DEMO) --out $(DEMO)/exported --force
-	$(EDGE) bench $(DEMO)/exported/edge.onnx exported/*.onnx --json $(DEMO)/bench.json
-	@echo "the run is in $(DEMO)/, its model is $(DEMO)/exported/edge.onnx"
+	$(EDGE) export $(DEMO) --out $(DEMO) --force
+	$(EDGE) bench $(DEMO)/edge.onnx exported/*.onnx --json $(DEMO)/bench.json
+	@echo "the run is in $(DEMO)/: checkpoint.pt, history.jsonl, curve.png; its model: $(DEMO)/edge.onnx"
 
 test: $(VENV)/.dev lint
 	$(BIN)/pytest --cov --cov-report=
