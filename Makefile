@@ -11,7 +11,7 @@ DEMO := runs/demo
 demo: $(VENV)/.train
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
 	@if reason=$$($(EDGE) data mnist 2>&1 >/dev/null); then \
-	  set -- --dataset mnist --epochs 7; \
+	  set -- --dataset mnist --epochs 6; \
 	else \
 	  echo "MNIST is not at hand ($${reason#error: }): the demo uses the embedded digits instead"; \
 	  set -- --dataset digits; \
