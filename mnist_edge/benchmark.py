@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -205,9 +205,10 @@ def _speed(
     progress: Progress,
 ) -> list[Latency]:
     inputs = [images[at : at + size] for at in range(0, len(images) - size + 1, size)]
-    samples = protocol.samples if size == 1 else min(protocol.samples, _BATCH_SAMPLES)
-    burst = protocol.burst if size == 1 else 1
-    sized = Protocol(samples, protocol.duration_s, protocol.warmup_s, burst, protocol.seed)
+    if size > 1:  # long calls: fewer are enough, and each warms the caches for the next
+        samples = min(protocol.samples, _BATCH_SAMPLES)
+        burst, settle = min(protocol.burst, 4), min(protocol.settle, 1)
+        protocol = replace(protocol, samples=samples, burst=burst, settle=settle)
     calls = [lambda count, answer=answer: answer(inputs[count % len(inputs)]) for answer in answers]
     what = f"timing, {size} image{'s' * (size > 1)} a call"
-    return measure(calls, sized, lambda fraction: progress(what, fraction))
+    return measure(calls, protocol, lambda fraction: progress(what, fraction))

@@ -23,21 +23,23 @@ Call = Callable[[int], object]
 class Protocol:
     """At least `samples` calls and at least `duration_s` of each contender, whichever is later.
 
-    Before that, `warmup_s` untimed. In a round each contender has a burst of `burst` calls; the
-    order within a round is drawn from `seed`.
+    Before that, `warmup_s` untimed. In a round each contender has a burst of `burst` calls, in an
+    order drawn from `seed`. Ahead of each burst, `settle` calls are untimed: they find the caches
+    full of another contender's data, which no device that runs one model ever meets.
     """
 
     samples: int = 700
     duration_s: float = 2.0
     warmup_s: float = 0.2
-    burst: int = 10
+    burst: int = 20
+    settle: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("samples", "burst"):
             if getattr(self, name) < 1:
                 raise ValueError(f"protocol: {name} must be at least 1")
-        for name in ("duration_s", "warmup_s"):
+        for name in ("duration_s", "warmup_s", "settle"):
             if getattr(self, name) < 0:
                 raise ValueError(f"protocol: {name} cannot be negative")
 
@@ -73,7 +75,7 @@ def measure(
         while (fraction := _fraction(samples_ns, spent_ns, protocol)) < 1:
             progress(fraction)
             for at in random.permutation(len(calls)):
-                spent_ns[at] += _burst(calls[at], samples_ns[at], protocol.burst)
+                spent_ns[at] += _burst(calls[at], samples_ns[at], protocol)
     finally:
         if was_enabled:
             gc.enable()
@@ -88,10 +90,13 @@ def _warm_up(call: Call, duration_s: float) -> None:
         count += 1
 
 
-def _burst(call: Call, samples_ns: list[int], size: int) -> int:
-    """Append the durations of `size` calls; the nanoseconds that they took together."""
+def _burst(call: Call, samples_ns: list[int], protocol: Protocol) -> int:
+    """Append the durations of a burst of calls; the nanoseconds that they took together."""
+    first = len(samples_ns)
+    for count in range(first, first + protocol.settle):
+        call(count)
     clock, total = time.perf_counter_ns, 0
-    for count in range(len(samples_ns), len(samples_ns) + size):
+    for count in range(first, first + protocol.burst):
         start = clock()
         call(count)
         elapsed = clock() - start

@@ -93,7 +93,8 @@ def test_the_json_says_on_what_and_how_it_was_measured(tiny_model: Path, tmp_pat
         "samples": 700,
         "duration_s": 0.05,
         "warmup_s": 0.2,
-        "burst": 10,
+        "burst": 20,
+        "settle": 2,
         "seed": 5,
     }
     assert {"cpu", "flags", "cores", "governor", "system", "python", "packages"} == set(

@@ -53,7 +53,7 @@ def rounds(names: str, protocol: Protocol) -> list[list[Event]]:
 
 def untimed(samples: int, burst: int = 10, seed: int = 0) -> Protocol:
     """So many samples, however long they take, after one call to warm up."""
-    return Protocol(samples, duration_s=0, warmup_s=0, burst=burst, seed=seed)
+    return Protocol(samples, duration_s=0, warmup_s=0, burst=burst, settle=0, seed=seed)
 
 
 def test_a_round_has_each_contender_once_in_one_burst() -> None:
@@ -101,7 +101,7 @@ def test_an_outlier_is_not_clipped(clock: Clock) -> None:
         (700, 0.0, 700),  # the samples decide
         (700, 0.05, 700),
         (10, 0.1, 1000),  # the time decides: 1000 calls of 100 µs
-        (1, 0.0, 10),  # never less than a burst
+        (1, 0.0, 20),  # never less than a burst
         (15, 0.0, 20),
     ],
 )
@@ -139,7 +139,7 @@ def test_the_warm_up_is_not_timed(clock: Clock) -> None:
         clock.spend(5000 if calls <= 20 else 1)  # the first 100 ms are slow
 
     found = measure([call], Protocol(samples=30, duration_s=0, warmup_s=0.1))[0]
-    assert calls == 20 + 30
+    assert calls == 20 + 4 + 40
     assert set(found.samples_us) == {1.0}
 
 
@@ -148,6 +148,20 @@ def test_everything_is_called_once_at_least_before_it_is_timed() -> None:
     measure([noting(log, "A"), noting(log, "B")], untimed(samples=1, burst=1))
     assert log[:2] == [("A", 0), ("B", 0)]
     assert sorted(log[2:]) == [("A", 0), ("B", 0)]
+
+
+def test_the_first_calls_of_a_burst_settle_untimed(clock: Clock) -> None:
+    counts: list[int] = []
+
+    def cold_at_first(count: int) -> None:
+        place = (len(counts) - 1) % 5  # behind the one warm-up call: two settle, three are timed
+        clock.spend(1000 if place < 2 else 1)
+        counts.append(count)
+
+    protocol = Protocol(samples=30, duration_s=0, warmup_s=0, burst=3, settle=2)
+    found = measure([cold_at_first], protocol)[0]
+    assert found.samples_us.tolist() == [1.0] * 30
+    assert counts[1:11] == [0, 1, 0, 1, 2, 3, 4, 3, 4, 5]
 
 
 def test_the_argument_lets_a_call_cycle_through_its_inputs() -> None:
@@ -185,12 +199,12 @@ def test_progress_rises_from_0_to_1_between_rounds(clock: Clock) -> None:
         clock.spend(10)
         log.append(len(told))
 
-    measure([call, call], Protocol(samples=40, duration_s=0.001, warmup_s=0), told.append)
+    measure([call, call], Protocol(40, 0.001, 0, settle=0), told.append)
     assert told[0] == 0
     assert told[-1] == 1
     assert told == sorted(told)
-    assert len(told) == 11  # 100 calls of 10 µs are ten bursts
-    assert log[2:] == [at for at in range(1, 11) for _ in range(20)]
+    assert len(told) == 6  # 100 calls of 10 µs are five bursts
+    assert log[2:] == [at for at in range(1, 6) for _ in range(40)]
 
 
 @pytest.mark.parametrize(("rank", "needed"), [(50, 11), (90, 64), (95, 130), (99, 662)])
@@ -218,6 +232,7 @@ def test_these_are_all_the_percentiles() -> None:
         ("samples", 0, "protocol: samples must be at least 1"),
         ("burst", 0, "protocol: burst must be at least 1"),
         ("burst", -3, "protocol: burst must be at least 1"),
+        ("settle", -1, "protocol: settle cannot be negative"),
         ("duration_s", -0.1, "protocol: duration_s cannot be negative"),
         ("warmup_s", -1.0, "protocol: warmup_s cannot be negative"),
     ],

@@ -21,7 +21,7 @@ _RANKS = (10, 50)
 
 def main() -> None:
     images = [image[None] for image in drawn_digits(200)]
-    protocol = Protocol(samples=20_000, duration_s=2, burst=20)
+    protocol = Protocol(samples=20_000, duration_s=2, burst=50)
     for path in [Path(name) for name in sys.argv[1:]] or shipped.files():
         model, run = Classifier(path), open_session(path).run
 
