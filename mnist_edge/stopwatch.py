@@ -21,7 +21,9 @@ Call = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """At least `samples` calls and at least `duration_s` of each contender, whichever is later.
+    """At least `samples` calls of each contender, and at least `duration_s` of timed calls for
+    each on average, whichever is later. All get the same number of calls, so that a slow one
+    takes more of the time.
 
     Before that, `warmup_s` untimed. In a round each contender has a burst of `burst` calls, in an
     order drawn from `seed`. Ahead of each burst, `settle` calls are untimed: they find the caches
@@ -106,8 +108,8 @@ def _burst(call: Call, samples_ns: list[int], protocol: Protocol) -> int:
 
 
 def _fraction(samples_ns: list[list[int]], spent_ns: list[int], protocol: Protocol) -> float:
-    """How far the contender that is furthest behind has come."""
+    """How far the measurement has come towards both minima."""
     by_count = min(len(samples) / protocol.samples for samples in samples_ns)
     if not protocol.duration_s:
         return by_count
-    return min(by_count, min(spent_ns) / (protocol.duration_s * 1e9))
+    return min(by_count, sum(spent_ns) / (len(spent_ns) * protocol.duration_s * 1e9))
