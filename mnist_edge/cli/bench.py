@@ -25,7 +25,7 @@ def bench(
     data_dir: DataDir = None,
     threads: Threads = 1,
     duration: Annotated[
-        float, typer.Option(min=0, help="Seconds of timed calls per contender, on average, at least.")
+        float, typer.Option(min=0, help="Seconds of timed calls, at least, per contender.")
     ] = 2.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the order within rounds.")] = 0,
     json_file: Annotated[
