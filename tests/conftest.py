@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ import pytest
 from mnist_edge.contract import Card
 from mnist_edge.datasets import ENVIRONMENT, Dataset, Split, load_if_here
 from mnist_edge.metrics import Accuracy
+
+if TYPE_CHECKING:
+    from tests.trained import Trained
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -95,6 +99,24 @@ def write_tiny_model(path: Path, card: Card | None = None, seed: int = 0) -> Pat
 def tiny_model(tmp_path: Path) -> Path:
     """A file that honours the contract and answers nonsense."""
     return write_tiny_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def made(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
+    """A network trained on the digits and exported, once for all tests."""
+    from tests.trained import trained
+
+    return trained(tmp_path_factory.getbasetemp() / "home")
+
+
+@pytest.fixture
+def threads_as_before() -> Iterator[None]:
+    """Give PyTorch its threads back: its contender states their number for the whole process."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from mnist_edge import benchmark, datasets
@@ -17,21 +15,12 @@ from mnist_edge.metrics import Accuracy
 from mnist_edge.stopwatch import Protocol
 from tests.clitools import write_folder
 from tests.conftest import make_card, write_tiny_model
-from tests.trained import Trained, trained
+from tests.trained import Trained
 
 QUICK = Protocol(samples=20, duration_s=0, warmup_s=0)
 
 
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return trained(tmp_path_factory.getbasetemp() / "home")
-
-
-@pytest.fixture(autouse=True)
-def _threads_as_before() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 @pytest.fixture

@@ -1,34 +1,23 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mnist_edge import machine
 from mnist_edge.datasets import digits
 from mnist_edge.files import sha256
 from tests.clitools import assert_fails, invoke, move_package, write_folder
 from tests.conftest import Cli, make_card, write_tiny_model
-from tests.trained import Trained, trained
+from tests.trained import Trained
 
 QUICK = ("--duration", "0.05")
 
 
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return trained(tmp_path_factory.getbasetemp() / "home")
-
-
-@pytest.fixture(autouse=True)
-def _threads_as_before() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 @pytest.fixture(autouse=True)

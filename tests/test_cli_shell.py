@@ -120,6 +120,7 @@ def test_head_takes_its_line_and_all_is_quiet(tiny_model: Path) -> None:
 
 _INTERRUPTED_WHILE_TIMING = """
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from mnist_edge import benchmark
 from mnist_edge.cli import main
 benchmark.measure = lambda *args: signal.raise_signal(signal.SIGINT)

@@ -61,9 +61,19 @@ def assert_same_runs(one: Path, other: Path) -> None:
     assert [entry["loss"] for entry in first.history] == [e["loss"] for e in second.history]
 
 
+# As `python -m mnist_edge`, but heeding Ctrl-C even where the tests are a job in the background,
+# whose children ignore it.
+HEEDING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from mnist_edge.cli import main
+main()
+"""
+
+
 def start(*args: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "mnist_edge", *args],
+        [sys.executable, "-c", HEEDING, *args],
         env={**os.environ, **ONE_THREAD},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,6 +1,5 @@
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +13,9 @@ from mnist_edge.datasets import Split, digits
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
 from tests.conftest import make_card, write_tiny_model
-from tests.trained import Trained, trained
+from tests.trained import Trained
 
-
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return trained(tmp_path_factory.getbasetemp() / "home")
-
-
-@pytest.fixture(autouse=True)
-def _threads_as_before() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 def test_a_file_is_called_by_its_name_and_keeps_its_card(tiny_model: Path) -> None:

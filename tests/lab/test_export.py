@@ -20,8 +20,10 @@ from mnist_edge.datasets import Dataset, Split, split_validation
 from mnist_edge.errors import CheckpointError, EdgeError, GateError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
+from mnist_edge.lab import graph
 from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.export import MANIFEST, export, to_onnx
+from mnist_edge.lab.export import MANIFEST, export
+from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import ZOO, Network, build, cost
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card, write_tiny_model
@@ -72,7 +74,7 @@ class TestEveryFileOfTheZoo:
         (opset,) = made.model.opset_import
         assert opset.domain == ""
         since = [
-            onnx.defs.get_schema(node.op_type, lab.OPSET).since_version
+            onnx.defs.get_schema(node.op_type, graph.OPSET).since_version
             for node in made.model.graph.node
         ]
         # Every operator means the same there, and one of them would not an opset earlier.
@@ -152,7 +154,7 @@ def test_the_scale_is_folded_into_both_convolutions_that_read_the_image() -> Non
     block: Any = network.body[0]  # type: ignore[index]
     readers = [block.convolutions[0][0], block.shortcut[0]]
     before = [reader.weight.clone() for reader in readers]
-    folded: Any = lab._fold(network).body
+    folded: Any = graph._fold(network).body
     after = [folded[0].convolutions[0][0].weight, folded[0].shortcut[0].weight]
     for one, other in zip(before, after, strict=True):
         torch.testing.assert_close(one / 255, other)
@@ -318,7 +320,7 @@ def test_a_file_that_differs_is_never_written(
     monkeypatch: pytest.MonkeyPatch,
     change: float,
 ) -> None:
-    monkeypatch.setattr(lab, "to_onnx", perturbed(lab.to_onnx, change))
+    monkeypatch.setattr(lab, "to_onnx", perturbed(vars(lab)["to_onnx"], change))
     with pytest.raises(GateError, match=r"edge-xs.onnx does not compute .* Nothing was written"):
         export(made_run, tmp_path / "out", digits, force=True)
     assert contents(tmp_path / "out") == {}
@@ -329,7 +331,7 @@ def test_a_file_that_differs_leaves_the_earlier_one(
 ) -> None:
     export(made_run, tmp_path, digits)
     before = contents(tmp_path)
-    monkeypatch.setattr(lab, "to_onnx", perturbed(lab.to_onnx, 0.5))
+    monkeypatch.setattr(lab, "to_onnx", perturbed(vars(lab)["to_onnx"], 0.5))
     with pytest.raises(GateError):
         export(made_run, tmp_path, digits, force=True)
     assert contents(tmp_path) == before
