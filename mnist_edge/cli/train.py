@@ -241,7 +241,7 @@ class _Watch:
             transient=True,
             disable=not (leads and error_console().is_terminal),
         )
-        self.task = self.bar.add_task("", epoch="", figures="", total=None)
+        self.task = self.bar.add_task("", epoch="1", figures="starting", total=None)
         self.leads = leads
         self.validation = ""
 
