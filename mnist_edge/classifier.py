@@ -21,7 +21,7 @@ class Prediction:
     """What a model answered: `logits` float32 (N, classes), and what follows from them.
 
     Labels and probabilities are worked out when they are first asked for: together they cost
-    about 10 µs, a seventh of the answer of a network as small as `edge`.
+    about 11 µs, a sixth of the answer of a network as small as `edge`.
     """
 
     logits: NDArray[np.float32]
