@@ -109,17 +109,19 @@ def run(
 
 
 def gather(files: Sequence[Path], runs: Path) -> list[Contender]:
-    """The files, each followed by its PyTorch original where that is here.
+    """The files, those of one original together, followed by it where that is here.
 
     ModelError for a file that does not honour the contract.
     """
-    contenders: list[Contender] = []
+    families: dict[str, list[OnnxRuntime]] = {}
     for path in files:
         file = OnnxRuntime.open(path)
-        contenders.append(file)
-        original = original_of(file, runs)
-        if original and original not in contenders:
-            contenders.append(original)
+        families.setdefault(file.card.checkpoint_sha256, []).append(file)
+    contenders: list[Contender] = []
+    for family in families.values():
+        original = original_of(family[0], runs)
+        contenders += family
+        contenders += [original] if original else []
     return contenders
 
 
@@ -183,7 +185,8 @@ def _change(
     if isinstance(contender, PyTorch) or answered is None:
         return None
     for other, original in zip(contenders, labels, strict=True):
-        if isinstance(other, PyTorch) and other.card.source_sha256 == contender.card.source_sha256:
+        same = other.card.checkpoint_sha256 == contender.card.checkpoint_sha256
+        if isinstance(other, PyTorch) and same:
             assert original is not None  # its file shares its data set
             return metrics.agreement(original, answered, data[contender.card.dataset].test.labels)
     return None

@@ -85,12 +85,12 @@ class PyTorch:
 
 
 def original_of(file: OnnxRuntime, runs: Path) -> PyTorch | None:
-    """The PyTorch original of an exported file: the run whose checkpoint has its source's hash.
+    """The PyTorch original of an exported file: the run whose checkpoint has the hash it names.
 
     None where the run, or torch, is not here.
     """
     for path in sorted(runs.glob("*/checkpoint.pt")):
-        if sha256(path) == file.card.source_sha256:
+        if sha256(path) == file.card.checkpoint_sha256:
             return PyTorch(path, file.card) if _has_torch() else None
     return None
 

@@ -24,6 +24,8 @@ class Card:
     `accuracy` was measured on the file, `original_accuracy` on the PyTorch network that it was
     made from, both on the test split of `dataset`. `temperature` has been applied to the logits
     already. `source_sha256` is of the checkpoint (fp32) or of the fp32 file (int8).
+    `calibration` and `original_sha256` are an int8 file's alone: how it was quantized, and the
+    checkpoint at the beginning of the chain.
     """
 
     model: str
@@ -37,7 +39,14 @@ class Card:
     temperature: float
     trained: dict[str, Any] = field(repr=False)
     source_sha256: str
+    calibration: dict[str, Any] | None = field(default=None, repr=False)
+    original_sha256: str | None = None
     version: int = VERSION
+
+    @property
+    def checkpoint_sha256(self) -> str:
+        """The SHA-256 of the PyTorch checkpoint that the file comes from, directly or not."""
+        return self.original_sha256 or self.source_sha256
 
     def to_metadata(self) -> dict[str, str]:
         """The card as ONNX `metadata_props`: every key under the prefix, every value text."""
@@ -55,6 +64,10 @@ class Card:
             "trained": json.dumps(self.trained),
             "source_sha256": self.source_sha256,
         }
+        if self.calibration is not None:
+            values["calibration"] = json.dumps(self.calibration)
+        if self.original_sha256 is not None:
+            values["original_sha256"] = self.original_sha256
         return {PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -75,7 +88,8 @@ class Card:
                 )
             values: dict[str, Any] = {}
             for key, parse in _PARSERS.items():
-                values[key] = parse(read(key))
+                if PREFIX + key in metadata or key not in _OPTIONAL:
+                    values[key] = parse(read(key))
             return cls(**values)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ModelError(f"its metadata {PREFIX}{key} cannot be read") from error
@@ -107,4 +121,7 @@ _PARSERS: dict[str, Any] = {
     "temperature": float,
     "trained": lambda text: dict(json.loads(text)),
     "source_sha256": str,
+    "calibration": lambda text: dict(json.loads(text)),
+    "original_sha256": str,
 }
+_OPTIONAL = ("calibration", "original_sha256")

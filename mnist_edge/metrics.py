@@ -76,6 +76,20 @@ def agreement(before: Labels, after: Labels, labels: Labels) -> Agreement:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far probabilities moved, |Δp| in 0..1: the mean over images and classes, and the most."""
+
+    mean: float
+    most: float
+
+
+def shift(before: NDArray[np.float32], after: NDArray[np.float32]) -> Shift:
+    """How far the probabilities of the logits `after` lie from those of `before`, both (N, C)."""
+    distance = np.abs(softmax(after) - softmax(before))
+    return Shift(float(distance.mean(dtype=np.float64)), float(distance.max()))
+
+
 def confusion(answers: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
     """Counts, int64 (classes, classes): row = the label, column = the answer."""
     flat = np.bincount(labels * classes + answers, minlength=classes * classes)

@@ -11,11 +11,16 @@ _HERE = Path("exported")
 def files() -> list[Path]:
     """Every exported file of the current folder, else those that came with the package."""
     for folder in (_HERE, *_inside()):
-        if found := sorted(folder.glob("*.onnx")):
+        if found := sorted(folder.glob("*.onnx"), key=_by_model):
             return found
     raise ModelError(
         "there is no exported model: name a file, or make one with 'mnist-edge export'"
     )
+
+
+def _by_model(path: Path) -> tuple[str, str]:
+    """fp32 first, then int8, model by model."""
+    return path.stem.removesuffix("-int8"), path.stem
 
 
 def default() -> Path:

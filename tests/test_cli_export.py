@@ -16,11 +16,11 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
-from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network
 from mnist_edge.metrics import Accuracy
 from tests.clitools import assert_fails, invoke
 from tests.conftest import make_card, write_tiny_model
+from tests.drafts import remembered
 from tests.lab.conftest import make_run, one_thread  # noqa: F401
 
 FILE = Path("exported/edge-xs.onnx")
@@ -34,12 +34,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def graph(home: Path) -> onnx.ModelProto:
-    """The run's graph, made once: the exporter takes seconds."""
-    return to_onnx(disk.load(home / "runs" / "edge-xs").original())
-
-
 @pytest.fixture
 def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The finished run, seen from an empty folder."""
@@ -48,19 +42,8 @@ def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def quick(graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The graph made once, with each export's own temperature in its last layer."""
-
-    def scaled(network: Network) -> onnx.ModelProto:
-        copy, head = onnx.ModelProto(), {(10, 32), (32, 10), (10,)}
-        copy.CopyFrom(graph)
-        for tensor in copy.graph.initializer:
-            if tuple(tensor.dims) in head:
-                values = numpy_helper.to_array(tensor) / network.temperature.numpy()
-                tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-        return copy
-
-    monkeypatch.setattr(lab, "to_onnx", scaled)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "to_onnx", remembered)
 
 
 def test_the_newest_run_is_exported_checked_and_said(
@@ -75,12 +58,12 @@ def test_the_newest_run_is_exported_checked_and_said(
         rf"runs/edge-xs -> {FILE}: \d+ kB, opset 14, temperature {card.temperature:.3f}", made
     )
     assert re.fullmatch(
-        rf"gate passed on {card.accuracy.total} test images: max \|Δlogit\| \d\.\de-0\d, "
-        "0 answers changed",
+        rf"  against the original, on {card.accuracy.total} test images: 0 answers changed, "
+        r"mean \|Δp\| \d\.\de-\d\d, max \d\.\de-\d\d, max \|Δlogit\| \d\.\de-0\d",
         gate,
     )
     value = f"{100 * card.accuracy.value:.2f} %"
-    assert accuracy.startswith(f"accuracy {value} (95 % interval ")
+    assert accuracy.startswith(f"  accuracy {value} (95 % interval ")
     assert accuracy.endswith(f"), original {value}")
     assert following == "next: mnist-edge bench"
 
@@ -88,18 +71,22 @@ def test_the_newest_run_is_exported_checked_and_said(
 @pytest.mark.usefixtures("quick")
 def test_json_agrees_with_the_file_and_the_manifest(run: Path) -> None:
     values = json.loads(invoke("export", run, "--json").stdout)
-    content = Path(values["file"]).read_bytes()
-    assert values["file"] == str(FILE)
     assert values["run"] == str(run)
-    assert values["bytes"] == len(content)
-    assert values["opset"] == 14
-    assert values["change"]["changed"] == 0
-    assert values["replaced_accuracy"] is None
+    (made,) = values["files"]
+    content = Path(made["file"]).read_bytes()
+    assert made["file"] == str(FILE)
+    assert made["sha256"] == hashlib.sha256(content).hexdigest()
+    assert made["bytes"] == len(content)
+    assert made["opset"] == 14
+    assert made["precision"] == "fp32"
+    assert made["against_original"]["changed"] == 0
+    assert made["replaced_accuracy"] is None
+    assert {"against_fp32", "against_float_reference", "calibration"} & set(made) == set()
     entry = json.loads(Path("exported/manifest.json").read_text())["files"]["edge-xs.onnx"]
-    assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+    assert entry["sha256"] == made["sha256"]
     assert entry["bytes"] == len(content)
-    assert entry["temperature"] == values["temperature"] == Classifier(FILE).card.temperature
-    assert entry["gate"]["max_logit_difference"] == values["max_logit_difference"]
+    assert entry["temperature"] == made["temperature"] == Classifier(FILE).card.temperature
+    assert entry["gate"] == {"against_original": made["against_original"]}
 
 
 @pytest.mark.usefixtures("quick")
@@ -169,11 +156,6 @@ def test_an_unreadable_manifest_is_named_and_nothing_is_written(run: Path) -> No
     (FILE.parent / "manifest.json").write_text("{")
     assert_fails(invoke("export", run), "exported/manifest.json cannot be read: repair or delete")
     assert not FILE.exists()
-
-
-def test_int8_is_refused_in_one_line(run: Path) -> None:
-    assert_fails(invoke("export", run, "--int8"), "--int8 is not available in this version")
-    assert not FILE.parent.exists()
 
 
 def test_without_runs_it_says_how_to_train_one(run: Path) -> None:

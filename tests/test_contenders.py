@@ -1,5 +1,6 @@
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,29 @@ def test_the_original_is_the_run_whose_checkpoint_has_the_hash(
     assert (found.name, found.runtime, found.card) == ("edge-xs", "pytorch", file.card)
 
 
+def int8_of(made: Trained, path: Path) -> Path:
+    """An int8 file of the trained network, as far as its card is concerned."""
+    fp32 = OnnxRuntime.open(made.file).card
+    card = replace(
+        fp32,
+        precision="int8",
+        source_sha256=sha256(made.file),
+        original_sha256=fp32.source_sha256,
+        calibration={"method": "minmax"},
+    )
+    return write_tiny_model(path, card)
+
+
+def test_the_original_of_an_int8_file_is_that_of_its_fp32_file(
+    made: Trained, tmp_path: Path
+) -> None:
+    file = OnnxRuntime.open(int8_of(made, tmp_path / "int8.onnx"))
+    found = original_of(file, made.home / "runs")
+    assert found is not None
+    assert found.path == made.run / "checkpoint.pt"
+    assert sha256(found.path) == file.card.original_sha256 != file.card.source_sha256
+
+
 def test_without_its_run_a_file_has_no_original(
     made: Trained, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -97,7 +121,7 @@ def test_the_original_runs_on_the_threads_that_were_asked_for(made: Trained, thr
     assert torch.get_num_threads() == threads
 
 
-def test_each_file_is_followed_by_its_original_and_an_original_comes_once(
+def test_files_of_one_original_are_followed_by_it_and_it_comes_once(
     made: Trained, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copy(made.file, tmp_path / "copy.onnx"))
@@ -106,6 +130,24 @@ def test_each_file_is_followed_by_its_original_and_an_original_comes_once(
     assert [contender.path for contender in found] == [
         tiny,
         made.file,
-        made.run / "checkpoint.pt",
         copy,
+        made.run / "checkpoint.pt",
     ]
+
+
+@pytest.mark.parametrize("int8_first", [False, True])
+def test_an_fp32_file_and_its_int8_file_share_one_original(
+    made: Trained, tmp_path: Path, int8_first: bool
+) -> None:
+    files = [made.file, int8_of(made, tmp_path / "edge-xs-int8.onnx")]
+    tiny = write_tiny_model(tmp_path / "tiny.onnx")
+    files.sort(reverse=int8_first, key=lambda path: path.stem.endswith("int8"))
+    found = gather([files[0], tiny, files[1]], made.home / "runs")
+    assert [contender.path for contender in found] == [*files, made.run / "checkpoint.pt", tiny]
+    assert [contender.runtime for contender in found].count("pytorch") == 1
+
+
+def test_an_int8_file_alone_is_followed_by_its_original(made: Trained, tmp_path: Path) -> None:
+    int8 = int8_of(made, tmp_path / "edge-xs-int8.onnx")
+    found = gather([int8], made.home / "runs")
+    assert [contender.path for contender in found] == [int8, made.run / "checkpoint.pt"]

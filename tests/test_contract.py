@@ -9,6 +9,11 @@ from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card
 
 KEYS = sorted(make_card().to_metadata())
+INT8: dict[str, object] = {
+    "precision": "int8",
+    "calibration": {"method": "minmax", "images": 512, "keep_float": ["Conv_2"]},
+    "original_sha256": "f" * 64,
+}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,8 @@ KEYS = sorted(make_card().to_metadata())
         {"trained": {"recipe": {"lr": 0.003, "shortcut": None}, "device": "cpu (x86_64)"}},
         {"accuracy": Accuracy(0, 1), "original_accuracy": Accuracy(10000, 10000)},
         {"dataset": "folder:my letters", "params": 0, "macs": 10**12, "precision": "int8"},
+        INT8,
+        INT8 | {"calibration": {"finetune": {"lr": 1e-4, "epochs": 3}, "größe": None}},
     ],
 )
 def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
@@ -28,11 +35,26 @@ def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
 
 
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
-    metadata = make_card().to_metadata()
+    metadata = make_card(**INT8).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
     assert {key.removeprefix(PREFIX) for key in metadata} == {
         field.name for field in dataclasses.fields(Card)
     }
+
+
+def test_a_file_that_was_not_quantized_says_nothing_of_it() -> None:
+    metadata, card = make_card().to_metadata(), make_card()
+    fields = {field.name for field in dataclasses.fields(Card)}
+    said = {key.removeprefix(PREFIX) for key in metadata}
+    assert fields - said == {"calibration", "original_sha256"}
+    assert Card.from_metadata(metadata).calibration is card.calibration is None
+    assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None
+
+
+def test_a_chain_begins_with_the_checkpoint() -> None:
+    fp32 = make_card(source_sha256="a" * 64)
+    int8 = make_card(source_sha256="b" * 64, original_sha256="a" * 64)
+    assert fp32.checkpoint_sha256 == int8.checkpoint_sha256 == "a" * 64
 
 
 def test_any_client_can_read_the_json_in_it() -> None:
@@ -80,6 +102,11 @@ def test_the_missing_entry_is_named(key: str) -> None:
         ("trained", "yesterday"),
         ("trained", "[1, 2]"),
         ("trained", "3"),
+        ("calibration", ""),
+        ("calibration", "minmax"),
+        ("calibration", "[1, 2]"),
+        ("calibration", "512"),
+        ("calibration", "null"),
     ],
 )
 def test_the_unreadable_entry_is_named(key: str, value: str) -> None:

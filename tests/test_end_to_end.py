@@ -47,7 +47,7 @@ def test_digits_from_training_to_prediction(
     assert float(tested) > 80
 
     exported = cli(*following(trained))
-    assert shown(r"^accuracy (\d+\.\d\d) %", exported.stdout) == tested
+    assert shown(r"^ +accuracy (\d+\.\d\d) %", exported.stdout) == tested
     assert "0 answers changed" in exported.stdout
 
     timed = cli(*following(exported), "--duration", "0.05")

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
@@ -15,7 +16,7 @@ from sklearn.metrics import (
 )
 
 from mnist_edge import metrics
-from mnist_edge.metrics import Accuracy, Agreement
+from mnist_edge.metrics import Accuracy, Agreement, Shift
 
 CLASSES = 7
 
@@ -97,6 +98,32 @@ def test_agreement_explains_the_difference_of_the_accuracies(seed: int) -> None:
     gained = metrics.accuracy(after, labels).correct - metrics.accuracy(before, labels).correct
     assert found.better - found.worse == gained
     assert found.better + found.worse <= found.changed <= found.total
+
+
+def test_shift_is_what_a_hand_calculates() -> None:
+    # 1/2, 1/2 -> 3/4, 1/4; and an image whose probabilities stay.
+    before = np.array([[0, 0], [5, 5]], np.float32)
+    after = np.array([[math.log(3), 0], [7, 7]], np.float32)
+    found = metrics.shift(before, after)
+    assert found.mean == pytest.approx((0.25 + 0.25 + 0 + 0) / 4)
+    assert found.most == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 1e4])
+def test_shift_is_the_distance_of_scipys_softmax(scale: float) -> None:
+    before, after = (random_logits(seed, scale=scale)[0] for seed in (7, 8))
+    distance = np.abs(softmax(before, axis=1) - softmax(after, axis=1))
+    found = metrics.shift(before, after)
+    assert found.mean == pytest.approx(distance.mean(), rel=1e-5)
+    assert found.most == pytest.approx(distance.max(), rel=1e-5)
+    assert metrics.shift(after, before) == found
+    assert metrics.shift(before, before) == Shift(0.0, 0.0)
+
+
+def test_shift_ignores_what_does_not_change_a_probability() -> None:
+    logits, _ = random_logits(9)
+    found = metrics.shift(logits, logits + np.float32(16))
+    assert found.most < 1e-5
 
 
 @pytest.mark.parametrize("seed", range(3))

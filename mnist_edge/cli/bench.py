@@ -58,7 +58,7 @@ def bench(
 
 
 def _show(result: "Benchmark") -> None:
-    from mnist_edge.report import table
+    from mnist_edge.report import advice, table
 
     show(table.benchmark(result))
     say(table.BENCHMARK_UNITS)
@@ -73,3 +73,5 @@ def _show(result: "Benchmark") -> None:
     say(f"{min(counts):,} calls each, interleaved; {result.images}")
     if any(entry.recorded for entry in result.entries):
         say("* as recorded in the file: its data set is not here ('mnist-edge data' fetches MNIST)")
+    for line in advice.lines(result):
+        say(line)

@@ -3,7 +3,7 @@
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import onnx
@@ -14,6 +14,7 @@ from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.models import Network
 
+_USUAL = {"strides": 1, "dilations": 1, "pads": 0}
 OPSET = 18  # the lowest that torch.onnx writes; what a graph really needs is found afterwards
 
 
@@ -39,7 +40,7 @@ def to_onnx(network: Network) -> onnx.ModelProto:
         )
     assert program is not None  # with dynamo=True there is always one
     model: onnx.ModelProto = program.model_proto
-    _slim(model)
+    slim(model)
     _lower_opset(model)
     onnx.checker.check_model(model, full_check=True)
     left = {node.op_type for node in model.graph.node} & {"BatchNormalization", "Div"}
@@ -101,25 +102,49 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(before)
 
 
-def _slim(model: onnx.ModelProto) -> None:
-    """Drop what no runtime reads: traces, doc strings, inferred shapes, long names."""
-    graph = model.graph
+def slim(model: onnx.ModelProto, keep_names: Sequence[str] | None = None) -> None:
+    """Drop what no runtime reads: traces, doc strings, inferred shapes, long names, attributes
+    that say what is the case without them.
+
+    With `keep_names`, nodes of these types keep theirs, and the others, of which an int8 graph
+    has many, go without.
+    """
+    graph, opset = model.graph, model.opset_import[0].version
     graph.name = "mnist_edge"
-    model.doc_string = graph.doc_string = ""
+    model.ClearField("doc_string")
+    graph.ClearField("doc_string")
     del graph.value_info[:]
     del graph.metadata_props[:]
     for item in [*graph.input, *graph.output, *graph.initializer, *graph.node]:
-        item.doc_string = ""
-        del item.metadata_props[:]
+        item.ClearField("doc_string")
+        item.ClearField("metadata_props")
+    for node in graph.node:
+        usual = [item for item in node.attribute if _is_usual(node, item, opset)]
+        for item in usual:
+            node.attribute.remove(item)
     names = {INPUT: INPUT, OUTPUT: OUTPUT, "": ""}
     for tensor in graph.initializer:
         tensor.name = names.setdefault(tensor.name, f"w{len(names)}")
     for at, node in enumerate(graph.node):
-        node.name = f"{node.op_type}_{at}"
+        if keep_names is None:
+            node.name = f"{node.op_type}_{at}"
+        elif node.op_type not in keep_names:
+            node.ClearField("name")
         for position, name in enumerate(node.output):
             node.output[position] = names.setdefault(name, f"x{len(names)}")
         for position, name in enumerate(node.input):
             node.input[position] = names[name]
+
+
+def _is_usual(node: onnx.NodeProto, attribute: onnx.AttributeProto, opset: int) -> bool:
+    """Whether an attribute has its operator's default value."""
+    value = onnx.helper.get_attribute_value(attribute)
+    if attribute.name in _USUAL:  # the standard gives these defaults in words
+        return set(value) == {_USUAL[attribute.name]}
+    schema = onnx.defs.get_schema(node.op_type, opset)
+    default = schema.attributes[attribute.name].default_value
+    known = default.type != onnx.AttributeProto.UNDEFINED
+    return bool(known and value == onnx.helper.get_attribute_value(default))
 
 
 def _lower_opset(model: onnx.ModelProto) -> None:

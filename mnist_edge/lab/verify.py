@@ -4,28 +4,77 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
 
 from mnist_edge import metrics
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.contract import INPUT, OUTPUT
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError
-from mnist_edge.metrics import Accuracy, Agreement
+from mnist_edge.metrics import Accuracy, Agreement, Shift
 
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.
 _TOLERANCE = 1e-4
+_CHUNK = 500
+_LARGEST_PAIR = 32_767 // 255  # of |a| + |b|, neighbouring int8 weights, that cannot saturate
+_REFERENCE_IMAGES = 1000
+# Two orders of the same sums round a value to neighbouring steps now and then, and such steps add
+# up. Shipped files stay within two quanta and change no label; saturation is off by a hundred.
+_QUANTA = 4
+_NEAR_TIES = 0.002  # of all images: labels whose logits were that close to begin with
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A file against its original, on every image of the test split."""
+    """A file against what it was made from, on every image of the test split."""
 
     original: Accuracy
     exported: Accuracy
     agreement: Agreement
+    shift: Shift
     max_logit_difference: float
     largest_logit: float
+
+    @property
+    def drop(self) -> float:
+        """The accuracy that was lost, in percentage points; negative when it was won."""
+        return (self.original.value - self.exported.value) * 100
+
+
+@dataclass(frozen=True, slots=True)
+class Portability:
+    """Whether an int8 file computes the same on every CPU.
+
+    `widest_pair` is a bound on the file (see `widest_pair`); the rest compares this machine's
+    int8 kernels with the same graph in float, on `images` test images. `quantum` is one step of
+    the logits if they were 8 bits wide: their range / 255.
+    """
+
+    widest_pair: int
+    images: int
+    changed: int
+    max_logit_difference: float
+    quantum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """All that was checked of one file. `original` is None where the PyTorch network is not here,
+    `fp32` and `portability` are an int8 file's."""
+
+    original: Verification | None
+    fp32: Verification | None = None
+    portability: Portability | None = None
+
+    @property
+    def verification(self) -> Verification:
+        """Against the original, or else against the fp32 file that gave the original's answers."""
+        found = self.original or self.fp32
+        assert found is not None  # one of them is what a file was made from
+        return found
 
 
 def compare(original: NDArray[np.float32], file: Path, test: Split) -> Verification:
@@ -35,8 +84,7 @@ def compare(original: NDArray[np.float32], file: Path, test: Split) -> Verificat
     open.
     """
     model = Classifier(file)
-    chunks = [test.images[at : at + 500] for at in range(0, len(test), 500)]
-    exported = np.concatenate([model.logits(images) for images in chunks])
+    exported = answer(model, test.images)
     alone = np.concatenate(
         [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
     )
@@ -46,9 +94,16 @@ def compare(original: NDArray[np.float32], file: Path, test: Split) -> Verificat
         original=metrics.accuracy(before, test.labels),
         exported=metrics.accuracy(after, test.labels),
         agreement=metrics.agreement(before, after, test.labels),
+        shift=metrics.shift(original, exported),
         max_logit_difference=float(np.max(differences)),  # unlike max(), it keeps a NaN
         largest_logit=float(np.abs(original).max()),
     )
+
+
+def answer(model: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A file's logits (N, C) of any number of images, in chunks."""
+    chunks = [images[at : at + _CHUNK] for at in range(0, len(images), _CHUNK)]
+    return np.concatenate([model.logits(chunk) for chunk in chunks])
 
 
 def check_equal(verification: Verification, file: str) -> None:
@@ -61,4 +116,69 @@ def check_equal(verification: Verification, file: str) -> None:
             f"{file} does not compute what its original computes: {changed} of "
             f"{verification.agreement.total:,} answers changed, max |Δlogit| "
             f"{verification.max_logit_difference:.2g} (limit {limit:.2g}). Nothing was written"
+        )
+
+
+def check_drop(verification: Verification, file: str, max_drop: float) -> None:
+    """GateError when a file lost more accuracy than `max_drop` percentage points."""
+    # Counted in images: 0.1 points of 10,000 are 10 images, and not 10.000000000000009.
+    lost = verification.original.correct - verification.exported.correct
+    finite = np.isfinite(verification.max_logit_difference)
+    if lost > max_drop / 100 * verification.exported.total + 1e-9 or not finite:
+        raise GateError(
+            f"{file} has {verification.exported.value:.2%}, its original "
+            f"{verification.original.value:.2%}: it lost {verification.drop:.2f} points ({lost} of "
+            f"{verification.exported.total:,} images), and --max-drop is {max_drop:.2f}. Nothing "
+            "was written. Try --finetune-epochs 3, or see with --diagnose which layers lose"
+        )
+
+
+def portability(file: Path, images: NDArray[np.uint8]) -> Portability:
+    """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
+    images = images[:_REFERENCE_IMAGES]
+    reference = open_session(file, optimize=False)
+    chunks = [images[at : at + _CHUNK] for at in range(0, len(images), _CHUNK)]
+    expected = np.concatenate([reference.run([OUTPUT], {INPUT: chunk})[0] for chunk in chunks])
+    found = answer(Classifier(file), images)
+    return Portability(
+        widest_pair=widest_pair(onnx.load(file)),
+        images=len(images),
+        changed=int((expected.argmax(axis=1) != found.argmax(axis=1)).sum()),
+        max_logit_difference=float(np.abs(expected - found).max()),
+        quantum=float((expected.max() - expected.min()) / 255),
+    )
+
+
+def widest_pair(model: onnx.ModelProto) -> int:
+    """The largest |a| + |b| of two int8 weights of one output channel.
+
+    x86 without VNNI multiplies uint8 by int8 with `vpmaddubsw`, which adds two neighbouring
+    products in 16 bits and saturates (Intel, Intrinsics Guide). 255 · (|a| + |b|) must not pass
+    32,767, so at most 128 cannot saturate, in whatever order a kernel lays its weights: a bound
+    on the file, for every machine.
+    """
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    widest = 0
+    for node in model.graph.node:
+        tensor = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if tensor is not None and tensor.data_type == TensorProto.INT8:
+            weights = np.abs(numpy_helper.to_array(tensor).astype(np.int64))
+            rows = np.sort(weights.reshape(len(weights), -1), axis=1)
+            widest = max(widest, int(rows[:, -2:].sum(axis=1).max()))
+    return widest
+
+
+def check_portable(found: Portability, file: str) -> None:
+    """GateError unless the file computes on every CPU what its float reference computes."""
+    if found.widest_pair > _LARGEST_PAIR:
+        raise GateError(
+            f"{file} would saturate on CPUs without VNNI: two of its weights add up to "
+            f"{found.widest_pair}, more than {_LARGEST_PAIR}. Nothing was written"
+        )
+    alike = found.max_logit_difference <= _QUANTA * found.quantum  # a NaN is not
+    if not alike or found.changed > _NEAR_TIES * found.images:
+        raise GateError(
+            f"{file} does not compute here what its float reference computes: {found.changed} of "
+            f"{found.images:,} answers differ, max |Δlogit| {found.max_logit_difference:.2g} "
+            f"(limit {_QUANTA * found.quantum:.2g}). Nothing was written"
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from mnist_edge.benchmark import BATCH, Benchmark, Entry
 from mnist_edge.metrics import Accuracy, Agreement
+from mnist_edge.report import advice
 from mnist_edge.stopwatch import NEEDED_SAMPLES, Latency
 
 SCHEMA = 1
@@ -34,6 +35,7 @@ def benchmark(record: Benchmark) -> dict[str, Any]:
         "protocol": asdict(record.protocol),
         "timed_images": record.images,
         "contenders": [_entry(entry) for entry in record.entries],
+        "advice": advice.lines(record),
     }
 
 

@@ -24,6 +24,11 @@ def amount(count: float) -> str:
     return f"{count / 1000:.1f} k" if count < 999_950 else f"{count / 1e6:.2f} M"
 
 
+def ratio(value: float) -> str:
+    """A speed-up: 1.3 ×, 0.81 ×."""
+    return f"{value:.2f} ×"
+
+
 def microseconds(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
 

@@ -1,5 +1,6 @@
 """What the lab's tests share: one thread, few images, and runs that took no time to train."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,14 +35,20 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def trained(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of edge-xs on digits, trained for real in a few seconds."""
-    run = tmp_path_factory.mktemp("runs") / "edge-xs"
-    training, validation = split_validation(digits.train)
+    return trained_in(tmp_path_factory.getbasetemp() / "trained")
+
+
+@functools.cache
+def trained_in(home: Path) -> Path:
+    """The run of `trained`, in `home`/runs, for tests of the commands too."""
+    data, run = load("digits"), home / "runs" / "edge-xs"
+    training, validation = split_validation(data.train)
     recipe = Recipe("edge-xs", "digits", epochs=8, batch_size=32, lr=5e-3)
-    for _ in train(recipe, digits.classes, training, validation, run, CPU):
+    for _ in train(recipe, data.classes, training, validation, run, CPU):
         pass
-    finish(run, disk.load(run), digits.test)
+    finish(run, disk.load(run), data.test)
     return run
 
 

@@ -22,11 +22,13 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
 from mnist_edge.lab import graph
 from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.export import MANIFEST, export
+from mnist_edge.lab.export import export
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import ZOO, Network, build, cost
+from mnist_edge.lab.shelf import MANIFEST
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card, write_tiny_model
+from tests.drafts import remembered
 from tests.lab.conftest import make_run, settled
 
 TEMPERATURE = 1.7
@@ -173,41 +175,13 @@ def test_what_is_not_folded_is_refused() -> None:
 
 
 @pytest.fixture(autouse=True)
-def remember(monkeypatch: pytest.MonkeyPatch, memory: dict[str, onnx.ModelProto]) -> None:
-    """Export equal weights once: the exporter takes seconds, and gives the same every time."""
-
-    def remembered(network: Network) -> onnx.ModelProto:
-        parts = [name.encode() + value.numpy().tobytes() for name, value in state(network)]
-        key = hashlib.sha256(b"".join(parts)).hexdigest()
-        if key not in memory:
-            memory[key] = to_onnx(network)
-        copy = onnx.ModelProto()
-        copy.CopyFrom(memory[key])
-        return copy
-
-    def state(network: Network) -> list[tuple[str, torch.Tensor]]:
-        return sorted(network.state_dict().items())
-
+def remember(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab, "to_onnx", remembered)
-
-
-@pytest.fixture(scope="module")
-def memory() -> dict[str, onnx.ModelProto]:
-    return {}
 
 
 @pytest.fixture(scope="module")
 def made_run(digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("runs") / "edge-xs", digits)
-
-
-def with_weights(run: Path, to: Path, data: Dataset, errors: int) -> Path:
-    """The same run with another recorded result."""
-    saved = disk.load(run)
-    assert saved.result is not None
-    result = saved.result | {"correct": saved.result["correct"] - errors}
-    disk.save(to, replace(saved, result=result))
-    return to
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -296,7 +270,10 @@ def test_manifest_matches_the_files(made_run: Path, digits: Dataset, tmp_path: P
     assert entry["bytes"] == len(content)
     assert entry["accuracy"]["correct"] == exported.card.accuracy.correct
     assert entry["accuracy"]["interval95"] == list(exported.card.accuracy.interval)
-    assert entry["gate"]["changed_answers"] == 0
+    against = entry["gate"].pop("against_original")
+    assert entry["gate"] == {}
+    assert against["changed"] == 0
+    assert against["max_logit_difference"] == exported.verification.max_logit_difference
     assert entry["source_sha256"] == exported.card.source_sha256
     assert files["other.onnx"] == {"bytes": 1}
 
@@ -366,32 +343,6 @@ def test_a_better_file_stays_without_force(made_run: Path, digits: Dataset, tmp_
         export(made_run, tmp_path, digits)
     assert contents(tmp_path) == before
     assert export(made_run, tmp_path, digits, force=True).replaced == Accuracy(9999, 10000)
-
-
-def test_a_worse_file_is_replaced(made_run: Path, digits: Dataset, tmp_path: Path) -> None:
-    in_the_way(tmp_path, accuracy=Accuracy(1, 10))
-    assert export(made_run, tmp_path, digits).replaced == Accuracy(1, 10)
-    assert Classifier(tmp_path / "edge-xs.onnx").card.accuracy != Accuracy(1, 10)
-
-
-def test_a_file_of_another_data_set_stays_without_force(
-    made_run: Path, digits: Dataset, tmp_path: Path
-) -> None:
-    in_the_way(tmp_path, dataset="mnist", accuracy=Accuracy(1, 10))
-    with pytest.raises(EdgeError, match=r"was made for mnist, this one is for digits: use --force"):
-        export(made_run, tmp_path, digits)
-    export(made_run, tmp_path, digits, force=True)
-    assert Classifier(tmp_path / "edge-xs.onnx").card.dataset == "digits"
-
-
-def test_a_foreign_file_stays_without_force(
-    made_run: Path, digits: Dataset, tmp_path: Path
-) -> None:
-    (tmp_path / "edge-xs.onnx").write_text("somebody's notes")
-    with pytest.raises(EdgeError, match=r"is in the way and is not ours: use --force"):
-        export(made_run, tmp_path, digits)
-    assert (tmp_path / "edge-xs.onnx").read_text() == "somebody's notes"
-    assert export(made_run, tmp_path, digits, force=True).replaced is None
 
 
 def test_an_unfinished_run_is_refused(made_run: Path, digits: Dataset, tmp_path: Path) -> None:

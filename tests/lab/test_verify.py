@@ -6,10 +6,21 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from scipy.special import softmax
 
+from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError, ModelError
-from mnist_edge.lab.verify import check_equal, compare
+from mnist_edge.lab.verify import (
+    Portability,
+    answer,
+    check_drop,
+    check_equal,
+    check_portable,
+    compare,
+    portability,
+)
+from tests.drafts import verification
 
 Floats = NDArray[np.float32]
 
@@ -124,3 +135,141 @@ def test_a_file_that_does_not_open_is_no_match(tmp_path: Path, random_split: Spl
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="cannot be opened"):
         compare(np.zeros((200, 10), np.float32), tmp_path / "broken.onnx", random_split)
+
+
+def test_probabilities_are_compared_too(tiny_model: Path, random_split: Split) -> None:
+    exported = by_hand(tiny_model, random_split.images)
+    original = exported + np.random.default_rng(0).normal(0, 1, exported.shape).astype(np.float32)
+    distance = np.abs(softmax(original, axis=1) - softmax(exported, axis=1))
+    found = compare(original, tiny_model, random_split).shift
+    assert found.mean == pytest.approx(distance.mean(), rel=1e-3)
+    assert found.most == pytest.approx(distance.max(), rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 499, 500, 501, 1001])
+def test_any_number_of_images_is_answered(tiny_model: Path, count: int) -> None:
+    images = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
+    found = answer(Classifier(tiny_model), images)
+    np.testing.assert_allclose(found, by_hand(tiny_model, images), atol=1e-3)
+
+
+# What a quantized file may lose.
+
+
+@pytest.mark.parametrize(
+    ("lost", "total", "max_drop", "passes"),
+    [
+        (10, 10000, 0.10, True),
+        (11, 10000, 0.10, False),
+        (-50, 10000, 0.10, True),
+        (0, 10000, 0.0, True),
+        (1, 10000, 0.0, False),
+        (0, 382, 0.10, True),
+        (1, 382, 0.10, False),  # one image of so few is 0.26 points
+        (1, 382, 0.27, True),
+        (100, 100, 100.0, True),
+    ],
+)
+def test_the_boundary_is_the_last_drop_that_passes(
+    lost: int, total: int, max_drop: float, passes: bool
+) -> None:
+    before = total if lost > 0 else total - 100
+    found = verification(before, before - lost, total)
+    assert found.drop == pytest.approx(100 * lost / total)
+    if passes:
+        check_drop(found, "x.onnx", max_drop)
+        return
+    with pytest.raises(GateError):
+        check_drop(found, "x.onnx", max_drop)
+
+
+@pytest.mark.parametrize("total", [1000, 10000])
+def test_no_boundary_is_missed_by_rounding(total: int) -> None:
+    for images in range(1, 200):
+        max_drop = images * 100 / total
+        check_drop(verification(total, total - images, total), "x.onnx", max_drop)
+        with pytest.raises(GateError):
+            check_drop(verification(total, total - images - 1, total), "x.onnx", max_drop)
+
+
+def test_who_lost_too_much_reads_both_accuracies_and_what_to_do() -> None:
+    with pytest.raises(
+        GateError,
+        match=r"^x.onnx has 99.50%, its original 99.65%: it lost 0.15 points "
+        r"\(15 of 10,000 images\), and --max-drop is 0.10. Nothing was written. "
+        r"Try --finetune-epochs 3, or see with --diagnose",
+    ):
+        check_drop(verification(9965, 9950), "x.onnx", 0.10)
+
+
+@pytest.mark.parametrize("logits", [float("nan"), float("inf")])
+def test_an_accuracy_from_logits_that_are_no_numbers_does_not_pass(logits: float) -> None:
+    with pytest.raises(GateError):
+        check_drop(verification(9965, 9965, logits=logits), "x.onnx", 100.0)
+
+
+def test_a_file_that_gives_nan_does_not_pass_as_int8_either(
+    tiny_model: Path, random_split: Split
+) -> None:
+    original = by_hand(tiny_model, random_split.images)
+    original[3, original[3].argmin()] = np.nan
+    with pytest.raises(GateError):
+        check_drop(compare(original, tiny_model, random_split), "tiny.onnx", 100.0)
+
+
+# What computes the same on every CPU.
+
+PORTABLE = Portability(widest_pair=128, images=1000, changed=0, max_logit_difference=0.2, quantum=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"widest_pair": 0},
+        {"max_logit_difference": 0.0},
+        {"max_logit_difference": 4.0},
+        {"changed": 2},  # near ties, which rounding decides
+    ],
+)
+def test_what_is_portable_passes(changes: dict[str, float]) -> None:
+    check_portable(replace(PORTABLE, **changes), "x.onnx")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"widest_pair": 129},
+            "x.onnx would saturate on CPUs without VNNI: two of its weights add up to 129, more "
+            "than 128. Nothing was written",
+        ),
+        (
+            {"changed": 3},
+            r"x.onnx does not compute here what its float reference computes: 3 of 1,000 answers "
+            r"differ, max \|Δlogit\| 0.2 \(limit 4\). Nothing was written",
+        ),
+        ({"max_logit_difference": 4.1}, r"0 of 1,000 answers differ, max \|Δlogit\| 4.1 \(limit 4"),
+        ({"max_logit_difference": float("nan")}, "nan"),
+        ({"quantum": float("nan")}, "nan"),
+    ],
+)
+def test_what_is_not_portable_is_told_apart(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(GateError, match=message):
+        check_portable(replace(PORTABLE, **changes), "x.onnx")  # type: ignore[arg-type]
+
+
+def test_a_float_file_is_its_own_reference(tiny_model: Path, random_split: Split) -> None:
+    found = portability(tiny_model, random_split.images)
+    logits = by_hand(tiny_model, random_split.images)
+    assert (found.widest_pair, found.images, found.changed) == (0, 200, 0)
+    assert found.max_logit_difference < 1e-4 * np.abs(logits).max()
+    assert found.quantum == pytest.approx((logits.max() - logits.min()) / 255, rel=1e-4)
+
+
+def test_a_thousand_images_are_enough(tiny_model: Path, random_split: Split) -> None:
+    many = random_split.images.repeat(6, axis=0)
+    many[1000:] = 255  # would widen the range of the logits
+    found = portability(tiny_model, many)
+    assert found.images == 1000
+    assert found == portability(tiny_model, many[:1000])

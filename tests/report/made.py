@@ -28,23 +28,25 @@ def entry(
     center_us: float = 60.0,
     count: int = 700,
     recorded: bool = False,
+    batch_us: float | None = None,
+    size_bytes: int = 318_000,
 ) -> Entry:
     return Entry(
         contender=contender,
         accuracy=accuracy,
         recorded=recorded,
         change=change,
-        size_bytes=318_000,
+        size_bytes=size_bytes,
         sha256="ab" * 32,
         load=latency(12_345, 11),
         first=latency(987, 11),
         single=latency(center_us, count),
-        batch=latency(center_us * 40, min(count, 64)),
+        batch=latency(center_us * 40 if batch_us is None else batch_us, min(count, 64)),
     )
 
 
-def file(path: str) -> OnnxRuntime:
-    return OnnxRuntime(Path(path), make_card())
+def file(path: str, **card: object) -> OnnxRuntime:
+    return OnnxRuntime(Path(path), make_card(**card))
 
 
 def original(path: str) -> PyTorch:

@@ -1,0 +1,102 @@
+"""One export from beginning to end: a run or an fp32 file in, checked drafts out.
+
+Export, fine-tuning and quantization know nothing of each other; here they meet.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_edge import datasets
+from mnist_edge.contenders import OnnxRuntime, original_of
+from mnist_edge.datasets import FOLDER, Dataset, split_validation
+from mnist_edge.errors import EdgeError
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab import export, quantize
+from mnist_edge.lab.diagnose import Diagnosis, diagnose
+from mnist_edge.lab.export import Original
+from mnist_edge.lab.finetune import Finetuning, finetune
+from mnist_edge.lab.graph import to_onnx
+from mnist_edge.lab.qdq import Quantizer
+from mnist_edge.lab.quantize import Plan, Source
+from mnist_edge.lab.shelf import Draft
+
+_DIAGNOSED_IMAGES = 1000
+
+Progress = Callable[[str, float, float], None]
+"""Told what is under way, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is exported. `original` is None where the run of a file is not here, `fp32` where a
+    file was given, which lies in its place already."""
+
+    data: Dataset
+    source: Source
+    original: Original | None
+    fp32: Draft | None
+
+    @classmethod
+    def of(cls, target: Path, runs: Path, data_dir: Path | None, progress: Progress) -> "Job":
+        """Open a run's folder, or an fp32 file whose run is looked for in `runs`.
+
+        Raises EdgeError for whatever is missing, unfinished, foreign, or quantized already.
+        """
+        if target.is_file():
+            return cls._of_file(target, runs, data_dir, progress)
+        data = datasets.load(disk.load(target).recipe.dataset, data_dir, progress)
+        progress("exporting", 0, 1)
+        original = export.open_original(target, data)
+        fp32 = export.draft(original, data)
+        return cls(data, Source.of(fp32), original, fp32)
+
+    @classmethod
+    def _of_file(cls, target: Path, runs: Path, data_dir: Path | None, progress: Progress) -> "Job":
+        source = quantize.open_source(target)
+        found = original_of(OnnxRuntime(target, source.card), runs)
+        if found is None and source.card.dataset.startswith(FOLDER):
+            raise EdgeError(
+                f"{target} was trained on {source.card.dataset}, and its run is not in {runs}/, "
+                "which knows where that lies: export the run instead"
+            )
+        run = found.path.parent if found else None
+        name = disk.load(run).recipe.dataset if run else source.card.dataset
+        data = datasets.load(name, data_dir, progress)
+        progress("opening the original", 0, 1)
+        original = export.open_original(run, data) if run else None
+        return cls(data, source, original, None)
+
+    def int8(self, plan: Plan, tuning: Finetuning | None, progress: Progress) -> Draft:
+        """The int8 draft, fine-tuned before it is quantized where that is asked for."""
+        quantize.check_plan(self.source, self.data, plan)
+        tuned = None
+        if tuning:
+            if self.original is None:
+                raise EdgeError(
+                    "fine-tuning starts from the PyTorch network, whose run is not in runs/: "
+                    "train it again, or leave --finetune-epochs away"
+                )
+            training, _ = split_validation(self.data.train)
+            network = finetune(
+                self.original.network,
+                training,
+                self.original.checkpoint.recipe.augmentation,
+                tuning,
+                lambda done, total: progress("fine-tuning", done, total),
+            )
+            tuned = to_onnx(network), tuning.as_dict()
+        progress("quantizing", 0, 1)
+        logits = None if self.original is None else self.original.logits
+        return quantize.draft(self.source, self.data, plan, logits, tuned)
+
+    def diagnose(self, plan: Plan, progress: Progress) -> Diagnosis:
+        """What each layer loses, on validation images."""
+        quantize.check_plan(self.source, self.data, plan)
+        images = quantize.calibration_images(self.data, plan.images, plan.seed)
+        _, validation = split_validation(self.data.train)
+        return diagnose(
+            Quantizer(self.source.model, images, plan.method),
+            validation.images[:_DIAGNOSED_IMAGES],
+            lambda done, total: progress("diagnosing", done, total),
+        )

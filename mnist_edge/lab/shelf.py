@@ -1,0 +1,147 @@
+"""The folder of exported files: what lies there already, what comes in its place, the manifest."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from mnist_edge.classifier import Classifier
+from mnist_edge.contract import Card
+from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.files import write_together
+from mnist_edge.lab.verify import Gate, Verification
+from mnist_edge.machine import this_machine
+from mnist_edge.metrics import Accuracy
+from mnist_edge.report.gate import comparisons
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A file that passed its gate and lies nowhere yet."""
+
+    name: str
+    content: bytes
+    card: Card
+    opset: int
+    gate: Gate
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote: the file, its card, how it was checked, and what it replaced."""
+
+    path: Path
+    card: Card
+    opset: int
+    gate: Gate
+    replaced: Accuracy | None
+
+    @property
+    def verification(self) -> Verification:
+        return self.gate.verification
+
+
+def described(model: onnx.ModelProto, card: Card) -> bytes:
+    """A file's bytes: the graph with its card in the metadata."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.metadata_props[:]
+    onnx.helper.set_model_props(copy, card.to_metadata())
+    return bytes(copy.SerializeToString(deterministic=True))
+
+
+def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Exported]:
+    """Write drafts into a folder, all or none, and enter them in its manifest.
+
+    Raises EdgeError, and leaves the folder as it was, where a better or foreign file is in the way
+    without `force`, or the manifest cannot be read.
+    """
+    manifest = read_manifest(out / MANIFEST)
+    replaced = [_check_in_the_way(out / draft.name, draft.card, force) for draft in drafts]
+    manifest |= {draft.name: _entry(draft) for draft in drafts}
+    files = {name: manifest[name] for name in sorted(manifest)}
+    entries = json.dumps({"files": files}, indent=2, ensure_ascii=False) + "\n"
+    contents: dict[Path, bytes | str] = {out / draft.name: draft.content for draft in drafts}
+    write_together(contents | {out / MANIFEST: entries})
+    return [
+        Exported(out / draft.name, draft.card, draft.opset, draft.gate, before)
+        for draft, before in zip(drafts, replaced, strict=True)
+    ]
+
+
+def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
+    """The accuracy of the file that will be replaced, None without one. EdgeError if it stays."""
+    if not target.exists():
+        return None
+    try:
+        old = Classifier(target).card
+    except ModelError:
+        if force:
+            return None
+        raise EdgeError(
+            f"{target} is in the way and is not ours: use --force, or another --out"
+        ) from None
+    if force:
+        return old.accuracy
+    if old.dataset != card.dataset:
+        raise EdgeError(
+            f"{target} was made for {old.dataset}, this one is for {card.dataset}: "
+            "use --force to replace it, or another --out"
+        )
+    if old.accuracy.value > card.accuracy.value:
+        raise EdgeError(
+            f"{target} is better ({old.accuracy.value:.2%}) than this one "
+            f"({card.accuracy.value:.2%}): use --force to replace it, or another --out"
+        )
+    return old.accuracy
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What the folder's manifest says of its files, by name; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text())["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EdgeError(f"{path} cannot be read: repair or delete it") from error
+
+
+def _entry(draft: Draft) -> dict[str, Any]:
+    """A file's numbers for the manifest."""
+    card = draft.card
+    low, high = card.accuracy.interval
+    values = {
+        "sha256": draft.sha256,
+        "bytes": len(draft.content),
+        "model": card.model,
+        "dataset": card.dataset,
+        "precision": card.precision,
+        "params": card.params,
+        "macs": card.macs,
+        "accuracy": {
+            "value": card.accuracy.value,
+            "interval95": [low, high],
+            "correct": card.accuracy.correct,
+            "total": card.accuracy.total,
+            "split": "test",
+        },
+        "original_accuracy": card.original_accuracy.value,
+        "gate": comparisons(draft.gate),
+        "temperature": card.temperature,
+        "trained": card.trained,
+        "source_sha256": card.source_sha256,
+        "verified_on": this_machine().cpu,
+    }
+    if card.calibration is not None:
+        values |= {"calibration": card.calibration, "original_sha256": card.original_sha256}
+    return values

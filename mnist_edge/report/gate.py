@@ -1,0 +1,115 @@
+"""What an export found, as Markdown and as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.report import record, text
+
+if TYPE_CHECKING:
+    from mnist_edge.lab.diagnose import Diagnosis
+    from mnist_edge.lab.shelf import Draft
+    from mnist_edge.lab.verify import Gate, Verification
+
+
+def values(draft: "Draft") -> dict[str, Any]:
+    """A file's numbers and what its gate found, for JSON."""
+    card, gate = draft.card, draft.gate
+    found: dict[str, Any] = {
+        "file": draft.name,
+        "sha256": draft.sha256,
+        "bytes": len(draft.content),
+        "precision": card.precision,
+        "dataset": card.dataset,
+        "opset": draft.opset,
+        "temperature": card.temperature,
+        "accuracy": record.accuracy(card.accuracy),
+        "original_accuracy": record.accuracy(card.original_accuracy),
+        **comparisons(gate),
+    }
+    if card.calibration is not None:
+        found["calibration"] = card.calibration
+    return found
+
+
+def comparisons(gate: "Gate") -> dict[str, Any]:
+    """The gate's comparisons, for JSON: against the original, fp32, and the float reference."""
+    found: dict[str, Any] = {}
+    for name, checked in (("against_original", gate.original), ("against_fp32", gate.fp32)):
+        if checked is not None:
+            found[name] = {
+                "accuracy_before": checked.original.value,
+                "accuracy_after": checked.exported.value,
+                **record.agreement(checked.agreement),
+                "mean_probability_difference": checked.shift.mean,
+                "max_probability_difference": checked.shift.most,
+                "max_logit_difference": checked.max_logit_difference,
+            }
+    if gate.portability is not None:
+        found["against_float_reference"] = asdict(gate.portability)
+    return found
+
+
+def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
+    """A report for people: a row for each comparison, and the verdict."""
+    lines = [f"# {', '.join(draft.name for draft in drafts)}", "", verdict, ""]
+    lines += [
+        "| file | against | accuracy before | accuracy after (95 %) | changed answers | better | "
+        "worse | McNemar's p | mean \\|Δp\\| | max \\|Δp\\| | max \\|Δlogit\\| |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for draft in drafts:
+        rows = (("PyTorch original", draft.gate.original), ("fp32 file", draft.gate.fp32))
+        lines += [_row(draft.name, against, found) for against, found in rows if found]
+    lines.append("")
+    for draft in drafts:
+        lines.append(f"- `{draft.name}`: {text.size(len(draft.content))}, SHA-256 {draft.sha256}")
+        if draft.card.calibration:
+            told = ", ".join(f"{key} {value}" for key, value in draft.card.calibration.items())
+            lines.append(f"  - calibration: {told}")
+        if portable := draft.gate.portability:
+            lines.append(
+                f"  - against its float reference, on {portable.images:,} images: "
+                f"{portable.changed} answers differ, max |Δlogit| "
+                f"{portable.max_logit_difference:.2g} (one quantum is {portable.quantum:.2g}); "
+                f"widest pair of weights {portable.widest_pair} (at most 128 cannot saturate)"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, against: str, found: "Verification") -> str:
+    change = found.agreement
+    cells = [
+        f"`{name}`",
+        against,
+        text.percent(found.original.value),
+        f"{text.percent(found.exported.value)} ({text.interval(found.exported)})",
+        f"{change.changed} of {change.total:,}",
+        str(change.better),
+        str(change.worse),
+        f"{change.p:.2g}",
+        f"{found.shift.mean:.2g}",
+        f"{found.shift.most:.2g}",
+        f"{found.max_logit_difference:.2g}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def diagnosis_rows(diagnosis: "Diagnosis") -> list[list[str]]:
+    """A row for each layer: name, shape, the two noise ratios in decibels, the gain in percent."""
+    rows = []
+    for layer in diagnosis.layers:
+        gain = diagnosis.gain(layer)
+        weights = "" if layer.weights_db is None else f"{layer.weights_db:.1f}"
+        told = "" if gain is None else f"{gain * 100:.0f} %"
+        rows.append([layer.name, layer.what, weights, f"{layer.output_db:.1f}", told])
+    return rows
+
+
+def diagnosis_values(diagnosis: "Diagnosis") -> dict[str, Any]:
+    """A diagnosis for JSON; the gain is a fraction of the mean |Δ probability|."""
+    return {
+        "mean_probability_difference": diagnosis.mean_shift,
+        "images": diagnosis.images,
+        "layers": [asdict(layer) | {"gain": diagnosis.gain(layer)} for layer in diagnosis.layers],
+    }
