@@ -78,7 +78,8 @@ def show(table: Any) -> None:
 def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
     """A bar on stderr that is told (what, done, total), and vanishes at the end.
 
-    Nothing is drawn where stderr is no terminal.
+    A total of 0 means that nobody knows: the bar only shows that something is going on. Nothing
+    is drawn where stderr is no terminal.
     """
     from rich.progress import (
         BarColumn,
@@ -99,8 +100,8 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
             if what not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+                tasks[what] = bar.add_task(what, total=total or None)
+            bar.update(tasks[what], completed=done, total=total or None)
 
         yield tell
 

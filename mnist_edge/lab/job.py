@@ -24,7 +24,7 @@ from mnist_edge.lab.shelf import Draft
 _DIAGNOSED_IMAGES = 1000
 
 Progress = Callable[[str, float, float], None]
-"""Told what is under way, how much of it is done, and how much there is."""
+"""Told what is under way, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Job:
         if target.is_file():
             return cls._of_file(target, runs, data_dir, progress)
         data = datasets.load(disk.load(target).recipe.dataset, data_dir, progress)
-        progress("exporting", 0, 1)
+        progress("exporting", 0, 0)
         original = export.open_original(target, data)
         fp32 = export.draft(original, data)
         return cls(data, Source.of(fp32), original, fp32)
@@ -63,7 +63,7 @@ class Job:
         run = found.path.parent if found else None
         name = disk.load(run).recipe.dataset if run else source.card.dataset
         data = datasets.load(name, data_dir, progress)
-        progress("opening the original", 0, 1)
+        progress("opening the original", 0, 0)
         original = export.open_original(run, data) if run else None
         return cls(data, source, original, None)
 
@@ -86,7 +86,7 @@ class Job:
                 lambda done, total: progress("fine-tuning", done, total),
             )
             tuned = to_onnx(network), tuning.as_dict()
-        progress("quantizing", 0, 1)
+        progress("quantizing", 0, 0)
         logits = None if self.original is None else self.original.logits
         return quantize.draft(self.source, self.data, plan, logits, tuned)
 

@@ -18,6 +18,7 @@ from mnist_edge.lab.layout import is_ours
 from mnist_edge.lab.qdq import METHODS, Quantizer, check_layers
 from mnist_edge.lab.shelf import Draft, described
 from mnist_edge.lab.verify import (
+    Answers,
     Gate,
     answer,
     check_drop,
@@ -162,8 +163,9 @@ def _measure(
         int8.write_bytes(content)
         fp32.write_bytes(described(source.model, source.card))
         before = answer(Classifier(fp32), data.test.images)
+        after = Answers.of(int8, data.test)
         return Gate(
-            original=None if original is None else compare(original, int8, data.test),
-            fp32=compare(before, int8, data.test),
+            original=None if original is None else compare(original, after, data.test),
+            fp32=compare(before, after, data.test),
             portability=portability(int8, data.test.images),
         )

@@ -77,17 +77,29 @@ class Gate:
         return found
 
 
-def compare(original: NDArray[np.float32], file: Path, test: Split) -> Verification:
-    """Let a file answer the whole test split, and compare with the original's logits (N, C).
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A file's logits (N, C) of the test split, in batches, and of its first images one by one."""
+
+    logits: NDArray[np.float32]
+    alone: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, file: Path, test: Split) -> "Answers":
+        """ModelError when the file will not open."""
+        model = Classifier(file)
+        few = [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
+        return cls(answer(model, test.images), np.concatenate(few))
+
+
+def compare(original: NDArray[np.float32], file: Path | Answers, test: Split) -> Verification:
+    """Compare a file's answers to the whole test split with the original's logits (N, C).
 
     It answers in batches of many and one by one: both must work. ModelError when it will not
     open.
     """
-    model = Classifier(file)
-    exported = answer(model, test.images)
-    alone = np.concatenate(
-        [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
-    )
+    found = Answers.of(file, test) if isinstance(file, Path) else file
+    exported, alone = found.logits, found.alone
     differences = [np.abs(exported - original).max(), np.abs(alone - original[: len(alone)]).max()]
     before, after = original.argmax(axis=1), exported.argmax(axis=1)
     return Verification(
