@@ -35,7 +35,8 @@ class Entry:
     """One contender's numbers.
 
     `accuracy` was measured here, or read from the file where `recorded`. `change` compares the
-    answers with those of the PyTorch original, where both were here to answer.
+    answers with those of the PyTorch original or, for int8 where that is not here, of the fp32
+    file.
     """
 
     contender: Contender
@@ -184,12 +185,18 @@ def _change(
     contender, answered = contenders[at], labels[at]
     if isinstance(contender, PyTorch) or answered is None:
         return None
-    for other, original in zip(contenders, labels, strict=True):
-        same = other.card.checkpoint_sha256 == contender.card.checkpoint_sha256
-        if isinstance(other, PyTorch) and same:
-            assert original is not None  # its file shares its data set
-            return metrics.agreement(original, answered, data[contender.card.dataset].test.labels)
-    return None
+    family = [
+        (other, own)
+        for other, own in zip(contenders, labels, strict=True)
+        if other.card.checkpoint_sha256 == contender.card.checkpoint_sha256 and own is not None
+    ]
+    originals = [own for other, own in family if isinstance(other, PyTorch)]
+    # The fp32 file stands in for an original that is not here: it passed for it when it was made.
+    stand_ins = [own for other, own in family if other.card.precision == "fp32"]
+    before = originals or (stand_ins if contender.card.precision != "fp32" else [])
+    if not before:
+        return None
+    return metrics.agreement(before[0], answered, data[contender.card.dataset].test.labels)
 
 
 def _images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge import benchmark, datasets
+from mnist_edge import benchmark, datasets, metrics
 from mnist_edge.benchmark import BATCH, Benchmark, Data
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import Answer, OnnxRuntime, PyTorch
@@ -170,6 +171,29 @@ def test_a_file_without_an_original_among_others_has_no_change(
     data = benchmark.find_data(contenders, None, None)
     entries = benchmark.run(contenders, data, 1, QUICK).entries
     assert [entry.change is None for entry in entries] == [False, True, True]
+
+
+def test_int8_is_compared_with_the_original_and_without_it_with_fp32(
+    tmp_path: Path, made: Trained
+) -> None:
+    """The int8 file here is another linear model: its answers differ from everyone's."""
+    card = Classifier(made.file).card
+    int8 = write_tiny_model(
+        tmp_path / "edge-xs-int8.onnx",
+        replace(card, precision="int8", original_sha256=card.source_sha256, calibration={}),
+    )
+    test = digits.load().test
+    changes = []
+    for runs in (made.home / "runs", tmp_path / "no runs"):
+        contenders = benchmark.gather([made.file, int8], runs)
+        data = benchmark.find_data(contenders, None, None)
+        fp32, quantized = benchmark.run(contenders, data, 1, QUICK).entries[:2]
+        assert (fp32.change is None) == (runs.name == "no runs")
+        changes.append(quantized.change)
+    before, after = (Classifier(path).predict(test.images).labels for path in (made.file, int8))
+    expected = metrics.agreement(before, after, test.labels)
+    assert expected.changed > 0
+    assert changes == [expected, expected]
 
 
 def test_each_contender_gets_its_own_set_where_it_is_here(tmp_path: Path, tiny_model: Path) -> None:

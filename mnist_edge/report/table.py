@@ -31,7 +31,7 @@ def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) 
 def benchmark(record: Benchmark) -> Table:
     """One line a contender; `BENCHMARK_UNITS` says what the columns are."""
     columns = ["model", "acc. %", "95 %", "changed", "size", "load", "first", "p50", "p90", "p99"]
-    names = _names([entry.contender.path for entry in record.entries])
+    names = short_names([entry.contender.path for entry in record.entries])
     rows = [_benchmark_row(*pair) for pair in zip(names, record.entries, strict=True)]
     table = plain([*columns, "img/s"], rows)
     table.padding = (0, 1, 0, 0)
@@ -39,7 +39,8 @@ def benchmark(record: Benchmark) -> Table:
 
 
 BENCHMARK_UNITS = (
-    "changed: answers that differ from the original's (+ became right, - became wrong)\n"
+    "changed: answers unlike the original's (or fp32's, where that is not here); "
+    "+ now right, - wrong\n"
     "load, first answer: ms; p50, p90, p99 of one image: µs; "
     f"img/s: {BATCH} images a call"
 )
@@ -61,7 +62,7 @@ def _benchmark_row(name: str, entry: Entry) -> list[str]:
     ]
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def short_names(paths: Sequence[Path]) -> list[str]:
     """File names, with as many of their folders' as it takes to tell them apart."""
     wholes = [path.absolute().parts for path in paths]
 

@@ -99,3 +99,22 @@ def test_files_of_different_runs_are_not_compared() -> None:
     assert advice.lines(benchmark(stranger, alone)) == []
     assert advice.lines(benchmark(fp32(), entry(original("runs/edge/checkpoint.pt")))) == []
     assert Path(alone.contender.path).name == "edge-int8.onnx"
+
+
+def test_namesakes_are_called_as_in_the_table() -> None:
+    twins = [
+        entry(file(f"{folder}/edge.onnx", source_sha256=folder * 64), center_us=60.0)
+        for folder in "ab"
+    ]
+    quick = [
+        entry(
+            file(f"{folder}/edge-int8.onnx", precision="int8", original_sha256=folder * 64),
+            center_us=30.0,
+        )
+        for folder in "ab"
+    ]
+    lines = advice.lines(benchmark(*twins, *quick))
+    assert [line.split(":")[0] for line in lines] == [
+        "on this CPU, ship a/edge-int8.onnx",
+        "on this CPU, ship b/edge-int8.onnx",
+    ]
