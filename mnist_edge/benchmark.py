@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import datasets, metrics
+from mnist_edge.classifier import in_chunks
 from mnist_edge.contenders import Answer, Contender, OnnxRuntime, PyTorch, original_of
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import DataError
@@ -162,8 +163,7 @@ def _start(contender: Contender, threads: int) -> tuple[Latency, Latency]:
 
 
 def _labels(answer: Answer, test: Split) -> NDArray[np.int64]:
-    parts = [answer(test.images[at : at + 500]) for at in range(0, len(test), 500)]
-    labels: NDArray[np.int64] = np.concatenate(parts).argmax(axis=1)
+    labels: NDArray[np.int64] = in_chunks(answer, test.images).argmax(axis=1)
     return labels
 
 

@@ -1,5 +1,6 @@
 """An ONNX file opened, checked against the contract, ready to answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,14 @@ class Classifier:
     def predict(self, images: Images) -> Prediction:
         """The labels and probabilities of images uint8 (N, 28, 28). TypeError for others."""
         return Prediction(self.logits(images))
+
+
+def in_chunks(
+    call: Callable[[Images], NDArray[np.float32]], images: Images, size: int = 500
+) -> NDArray[np.float32]:
+    """The logits (N, classes) of any number of images, asked for `size` at a time: memory stays
+    small, and the values in the caches."""
+    return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
 
 
 def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:

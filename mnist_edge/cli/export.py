@@ -259,4 +259,6 @@ def _show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
         f"is {diagnosis.mean_shift:.1e} on {diagnosis.images:,} validation images"
     )
     say("gain: the part of it that goes when --keep-float leaves this layer alone in float")
+    if worst := gate.worst_layers(diagnosis):
+        say(f"most is lost in {', '.join(worst)}")
     say("nothing was written")

@@ -16,7 +16,7 @@ from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, cost
 from mnist_edge.lab.shelf import Draft, Exported, described, place
-from mnist_edge.lab.verify import Gate, check_equal, compare
+from mnist_edge.lab.verify import Answers, Gate, check_equal, compare
 from mnist_edge.metrics import Accuracy, fit_temperature
 
 
@@ -35,9 +35,8 @@ class Original:
     logits: NDArray[np.float32]
 
 
-def open_original(run: Path, data: Dataset) -> Original:
+def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
     """A finished run's network. CheckpointError for an unfinished run, or another's data."""
-    checkpoint = disk.load(run)
     _check_run(run, checkpoint, data)
     network = checkpoint.original()
     _, validation = split_validation(data.train)
@@ -58,11 +57,13 @@ def draft(original: Original, data: Dataset) -> Draft:
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / name
         candidate.write_bytes(described(model, card))
-        verification = compare(original.logits, candidate, data.test)
+        answers = Answers.of(candidate, data.test)
+        verification = compare(original.logits, answers, data.test)
         check_equal(verification, name)
     card = replace(card, accuracy=verification.exported)
     content = described(model, card)
-    return Draft(name, content, card, model.opset_import[0].version, Gate(verification))
+    opset = model.opset_import[0].version
+    return Draft(name, content, card, opset, Gate(verification), answers.logits)
 
 
 def export(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:
@@ -71,7 +72,7 @@ def export(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported
     Raises EdgeError, and leaves `out` as it was, for an unfinished run, a mismatch, or a better
     file in the way without `force`.
     """
-    return place([draft(open_original(run, data), data)], out, force)[0]
+    return place([draft(open_original(run, disk.load(run), data), data)], out, force)[0]
 
 
 def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> None:

@@ -45,9 +45,10 @@ class Job:
         """
         if target.is_file():
             return cls._of_file(target, runs, data_dir, progress)
-        data = datasets.load(disk.load(target).recipe.dataset, data_dir, progress)
+        checkpoint = disk.load(target)
+        data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
         progress("exporting", 0, 0)
-        original = export.open_original(target, data)
+        original = export.open_original(target, checkpoint, data)
         fp32 = export.draft(original, data)
         return cls(data, Source.of(fp32), original, fp32)
 
@@ -60,11 +61,13 @@ class Job:
                 f"{target} was trained on {source.card.dataset}, and its run is not in {runs}/, "
                 "which knows where that lies: export the run instead"
             )
-        run = found.path.parent if found else None
-        name = disk.load(run).recipe.dataset if run else source.card.dataset
-        data = datasets.load(name, data_dir, progress)
+        if found is None:
+            data = datasets.load(source.card.dataset, data_dir, progress)
+            return cls(data, source, None, None)
+        checkpoint = disk.load(found.path.parent)
+        data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
         progress("opening the original", 0, 0)
-        original = export.open_original(run, data) if run else None
+        original = export.open_original(found.path.parent, checkpoint, data)
         return cls(data, source, original, None)
 
     def int8(self, plan: Plan, tuning: Finetuning | None, progress: Progress) -> Draft:

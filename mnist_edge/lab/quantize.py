@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from mnist_edge.lab.shelf import Draft, described
 from mnist_edge.lab.verify import (
     Answers,
     Gate,
-    answer,
     check_drop,
     check_portable,
     compare,
@@ -57,17 +56,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An fp32 file to quantize: its name, its graph, its card, and the SHA-256 of its bytes."""
+    """An fp32 file to quantize: its name, its graph, its card, and the SHA-256 of its bytes.
+
+    `logits` (N, C) are its answers to the test split, None where it was not asked yet.
+    """
 
     name: str
     model: onnx.ModelProto
     card: Card
     sha256: str
+    logits: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, draft: Draft) -> "Source":
         model = onnx.load_model_from_string(draft.content)
-        return cls(draft.name, model, draft.card, draft.sha256)
+        return cls(draft.name, model, draft.card, draft.sha256, draft.logits)
 
 
 def open_source(path: Path) -> Source:
@@ -161,8 +164,10 @@ def _measure(
     with tempfile.TemporaryDirectory() as folder:
         int8, fp32 = Path(folder) / "int8.onnx", Path(folder) / "fp32.onnx"
         int8.write_bytes(content)
-        fp32.write_bytes(described(source.model, source.card))
-        before = answer(Classifier(fp32), data.test.images)
+        before = source.logits
+        if before is None:
+            fp32.write_bytes(described(source.model, source.card))
+            before = Answers.of(fp32, data.test).logits
         after = Answers.of(int8, data.test)
         return Gate(
             original=None if original is None else compare(original, after, data.test),

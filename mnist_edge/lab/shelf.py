@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import Card
@@ -23,13 +25,14 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A file that passed its gate and lies nowhere yet."""
+    """A file that lies nowhere yet, what its gate found, and its answers to the test split."""
 
     name: str
     content: bytes
     card: Card
     opset: int
     gate: Gate
+    logits: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def sha256(self) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from mnist_edge import metrics
-from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.classifier import Classifier, in_chunks, open_session
 from mnist_edge.contract import INPUT, OUTPUT
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError
@@ -18,7 +18,6 @@ from mnist_edge.metrics import Accuracy, Agreement, Shift
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.
 _TOLERANCE = 1e-4
-_CHUNK = 500
 _LARGEST_PAIR = 32_767 // 255  # of |a| + |b|, neighbouring int8 weights, that cannot saturate
 _REFERENCE_IMAGES = 1000
 # Two orders of the same sums round a value to neighbouring steps now and then, and such steps add
@@ -89,7 +88,7 @@ class Answers:
         """ModelError when the file will not open."""
         model = Classifier(file)
         few = [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
-        return cls(answer(model, test.images), np.concatenate(few))
+        return cls(in_chunks(model.logits, test.images), np.concatenate(few))
 
 
 def compare(original: NDArray[np.float32], file: Path | Answers, test: Split) -> Verification:
@@ -110,12 +109,6 @@ def compare(original: NDArray[np.float32], file: Path | Answers, test: Split) ->
         max_logit_difference=float(np.max(differences)),  # unlike max(), it keeps a NaN
         largest_logit=float(np.abs(original).max()),
     )
-
-
-def answer(model: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A file's logits (N, C) of any number of images, in chunks."""
-    chunks = [images[at : at + _CHUNK] for at in range(0, len(images), _CHUNK)]
-    return np.concatenate([model.logits(chunk) for chunk in chunks])
 
 
 def check_equal(verification: Verification, file: str) -> None:
@@ -149,9 +142,8 @@ def portability(file: Path, images: NDArray[np.uint8]) -> Portability:
     """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
     images = images[:_REFERENCE_IMAGES]
     reference = open_session(file, optimize=False)
-    chunks = [images[at : at + _CHUNK] for at in range(0, len(images), _CHUNK)]
-    expected = np.concatenate([reference.run([OUTPUT], {INPUT: chunk})[0] for chunk in chunks])
-    found = answer(Classifier(file), images)
+    expected = in_chunks(lambda some: reference.run([OUTPUT], {INPUT: some})[0], images)
+    found = in_chunks(Classifier(file).logits, images)
     return Portability(
         widest_pair=widest_pair(onnx.load(file)),
         images=len(images),

@@ -6,7 +6,6 @@ from mnist_edge.benchmark import BATCH, Benchmark, Entry
 from mnist_edge.contenders import PyTorch
 from mnist_edge.contract import Card
 from mnist_edge.report import text
-from mnist_edge.report.table import short_names
 
 _TIE = 0.03  # medians of equal graphs, interleaved, lie within this of each other
 _SIGNIFICANT = 0.05
@@ -14,7 +13,7 @@ _SIGNIFICANT = 0.05
 
 def lines(record: Benchmark) -> list[str]:
     """One line for each model that was measured in fp32 and in int8."""
-    names = short_names([entry.contender.path for entry in record.entries])
+    names = text.short_names([entry.contender.path for entry in record.entries])
     files = [
         _File(name, entry)
         for name, entry in zip(names, record.entries, strict=True)

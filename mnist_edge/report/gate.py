@@ -106,6 +106,12 @@ def diagnosis_rows(diagnosis: "Diagnosis") -> list[list[str]]:
     return rows
 
 
+def worst_layers(diagnosis: "Diagnosis", count: int = 3) -> list[str]:
+    """The names of the layers that gain most in float, with their gain, the most first."""
+    gains = sorted((diagnosis.gain(layer) or 0.0, layer.name) for layer in diagnosis.layers)
+    return [f"{name} ({gain * 100:.0f} %)" for gain, name in gains[::-1][:count] if gain > 0]
+
+
 def diagnosis_values(diagnosis: "Diagnosis") -> dict[str, Any]:
     """A diagnosis for JSON; the gain is a fraction of the mean |Δ probability|."""
     return {

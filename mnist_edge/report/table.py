@@ -1,7 +1,6 @@
 """Records -> tables for the terminal, 100 columns wide at most."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +30,7 @@ def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) 
 def benchmark(record: Benchmark) -> Table:
     """One line a contender; `BENCHMARK_UNITS` says what the columns are."""
     columns = ["model", "acc. %", "95 %", "changed", "size", "load", "first", "p50", "p90", "p99"]
-    names = short_names([entry.contender.path for entry in record.entries])
+    names = text.short_names([entry.contender.path for entry in record.entries])
     rows = [_benchmark_row(*pair) for pair in zip(names, record.entries, strict=True)]
     table = plain([*columns, "img/s"], rows)
     table.padding = (0, 1, 0, 0)
@@ -60,20 +59,6 @@ def _benchmark_row(name: str, entry: Entry) -> list[str]:
         *(text.microseconds(entry.single.percentile_us(rank)) for rank in (50, 90, 99)),
         "-" if rate is None else f"{rate:,.0f}",
     ]
-
-
-def short_names(paths: Sequence[Path]) -> list[str]:
-    """File names, with as many of their folders' as it takes to tell them apart."""
-    wholes = [path.absolute().parts for path in paths]
-
-    def short(whole: tuple[str, ...]) -> str:
-        others = [other for other in wholes if other != whole]
-        length = 1
-        while any(other[-length:] == whole[-length:] for other in others):
-            length += 1
-        return "/".join(whole[-length:])
-
-    return [short(whole) for whole in wholes]
 
 
 def _changed(entry: Entry) -> str:

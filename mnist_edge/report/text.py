@@ -1,5 +1,8 @@
 """Numbers as a person reads them."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from mnist_edge.metrics import Accuracy
 
 
@@ -40,3 +43,17 @@ def milliseconds(value_us: float | None) -> str:
 def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """File names, with as many of their folders' as it takes to tell them apart."""
+    wholes = [path.absolute().parts for path in paths]
+
+    def short(whole: tuple[str, ...]) -> str:
+        others = [other for other in wholes if other != whole]
+        length = 1
+        while any(other[-length:] == whole[-length:] for other in others):
+            length += 1
+        return "/".join(whole[-length:])
+
+    return [short(whole) for whole in wholes]

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
-from mnist_edge.classifier import open_session
+from mnist_edge.classifier import in_chunks, open_session
 from mnist_edge.contract import INPUT, OUTPUT
 from mnist_edge.datasets import Dataset, Split, load, split_validation
 from mnist_edge.lab import checkpoint as disk
@@ -61,8 +61,7 @@ def answers(model: onnx.ModelProto, images: NDArray[np.uint8]) -> NDArray[np.flo
         path = Path(folder) / "model.onnx"
         onnx.save(model, path)
         session = open_session(path)
-    chunks = [images[at : at + 500] for at in range(0, len(images), 500)]
-    return np.concatenate([session.run([OUTPUT], {INPUT: chunk})[0] for chunk in chunks])
+    return in_chunks(lambda some: session.run([OUTPUT], {INPUT: some})[0], images)
 
 
 def row(
@@ -103,7 +102,7 @@ def cases(methods: Sequence[str]) -> Iterator[Case]:
 def measure(
     run: Path, data: Dataset, warps: int, methods: Sequence[str], plan: Finetuning | None
 ) -> None:
-    original = open_original(run, data)
+    original = open_original(run, disk.load(run), data)
     how = original.checkpoint.recipe.augmentation
     training, validation = split_validation(data.train)
     images = np.concatenate([warped(validation.images, how, 1000 + at) for at in range(warps)])

@@ -13,6 +13,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, split_validation
 from mnist_edge.errors import EdgeError, GateError, ModelError
 from mnist_edge.files import sha256
+from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.export import Original
@@ -109,7 +110,7 @@ def test_a_plan_may_forbid_or_allow_everything(max_drop: float) -> None:
 
 @pytest.fixture(scope="module")
 def original(trained: Path, digits: Dataset) -> Original:
-    return lab.open_original(trained, digits)
+    return lab.open_original(trained, disk.load(trained), digits)
 
 
 @pytest.fixture(scope="module")

@@ -116,8 +116,14 @@ def test_a_row_for_each_layer_with_its_gain_in_percent() -> None:
     ]
 
 
+def test_the_worst_layers_are_those_that_gain_in_float() -> None:
+    assert gate.worst_layers(DIAGNOSIS) == ["Conv_2 (25 %)"]
+    assert gate.worst_layers(replace(DIAGNOSIS, mean_shift=0.01), count=1) == ["Conv_2 (94 %)"]
+
+
 def test_a_network_that_loses_nothing_has_nothing_to_gain() -> None:
     lossless = replace(DIAGNOSIS, mean_shift=0.0)
+    assert gate.worst_layers(lossless) == []
     assert [row[-1] for row in gate.diagnosis_rows(lossless)] == ["0 %", "", "0 %"]
 
 
