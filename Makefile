@@ -19,11 +19,12 @@ demo: $(VENV)/.train
 	$(EDGE) train "$$@" --out $(DEMO)
 # One of the 382 test digits is 0.26 points: --max-drop leaves int8 room for four of them.
 	$(EDGE) export $(DEMO) --int8 --out $(DEMO) --force --max-drop 1
-	$(EDGE) bench $(DEMO)/edge.onnx $(DEMO)/edge-int8.onnx exported/*.onnx --json $(DEMO)/bench.json
+	$(EDGE) bench $(DEMO)/edge.onnx $(DEMO)/edge-int8.onnx exported/*.onnx --duration 3 --json $(DEMO)/bench.json
 	@echo "the run is in $(DEMO)/: checkpoint.pt, history.jsonl, curve.png; its models: $(DEMO)/edge.onnx, edge-int8.onnx"
 
 test: $(VENV)/.dev lint
-	$(BIN)/pytest --cov --cov-report=
+# Each worker on one thread: two that share the cores would wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --omit='mnist_edge/lab/*' --fail-under=95
 	$(BIN)/coverage report --include='mnist_edge/lab/*' --fail-under=85
 

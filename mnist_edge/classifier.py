@@ -10,8 +10,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from mnist_edge import golden
 from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
-from mnist_edge.errors import ModelError
+from mnist_edge.errors import GoldenError, ModelError
+from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
 
 Images = NDArray[np.uint8]
@@ -69,6 +71,30 @@ class Classifier:
             )
         answer: NDArray[np.float32] = self._run(self._outputs, {INPUT: images})[0]
         return answer
+
+    def check(self) -> GoldenCheck | None:
+        """Whether the file computes here what it computed where it was made, in milliseconds.
+
+        It answers eight inputs that anyone can draw, and compares with the golden answers in its
+        metadata; None for a file that has none. GoldenError when one differs.
+        """
+        if self.card.golden is None:
+            return None
+        try:
+            found = golden.check(self.card.golden, self.logits)
+        except GoldenError as error:
+            raise GoldenError(f"{self.path} cannot be checked: {error}") from error
+        if found.passed:
+            return found
+        maybe = (
+            "its int8 sums may saturate on this CPU: use the fp32 file, or export it again"
+            if self.card.precision == "int8"
+            else "the file is damaged, or this ONNX Runtime computes wrongly on this CPU"
+        )
+        raise GoldenError(
+            f"{self.path} does not compute here what it computed where it was made: {found}; "
+            f"{maybe}"
+        )
 
     def predict(self, images: Images) -> Prediction:
         """The labels and probabilities of images uint8 (N, 28, 28). TypeError for others."""

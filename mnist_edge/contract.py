@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mnist_edge.errors import ModelError
+from mnist_edge.golden import Golden
 from mnist_edge.metrics import Accuracy
 
 INPUT, OUTPUT = "image", "logits"
@@ -25,7 +26,8 @@ class Card:
     made from, both on the test split of `dataset`. `temperature` has been applied to the logits
     already. `source_sha256` is of the checkpoint (fp32) or of the fp32 file (int8).
     `calibration` and `original_sha256` are an int8 file's alone: how it was quantized, and the
-    checkpoint at the beginning of the chain.
+    checkpoint at the beginning of the chain. `golden` are answers that it gave where it was made;
+    files from before there were any have none.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Card:
     source_sha256: str
     calibration: dict[str, Any] | None = field(default=None, repr=False)
     original_sha256: str | None = None
+    golden: Golden | None = field(default=None, repr=False)
     version: int = VERSION
 
     @property
@@ -68,6 +71,8 @@ class Card:
             values["calibration"] = json.dumps(self.calibration)
         if self.original_sha256 is not None:
             values["original_sha256"] = self.original_sha256
+        if self.golden is not None:
+            values["golden"] = self.golden.to_json()
         return {PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -123,5 +128,6 @@ _PARSERS: dict[str, Any] = {
     "source_sha256": str,
     "calibration": lambda text: dict(json.loads(text)),
     "original_sha256": str,
+    "golden": Golden.from_json,
 }
-_OPTIONAL = ("calibration", "original_sha256")
+_OPTIONAL = ("calibration", "original_sha256", "golden")

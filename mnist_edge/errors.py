@@ -21,5 +21,9 @@ class GateError(EdgeError):
     """An exported file does not compute what its original computes."""
 
 
+class GoldenError(EdgeError):
+    """A file does not answer here what it answered where it was made, or that cannot be told."""
+
+
 class MissingExtraError(EdgeError):
     """A command needs packages that this installation does not have."""

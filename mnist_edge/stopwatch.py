@@ -6,51 +6,71 @@ drifts for all of them; every raw sample is kept, and none is clipped.
 
 import gc
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.intervals import Ratio, paired_ratio, relative_spread, upper_bound
+
 # Samples needed before a percentile means anything at 99 % confidence (MLPerf Inference rules).
 NEEDED_SAMPLES = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
+
+_SETTLE_S = 0.002
+_PACED_TURN_S = 1.0
 
 Call = Callable[[int], object]
 """One timed call; the argument counts the calls, so that it can cycle through its inputs."""
 
+Meter = Callable[[], float]
+"""A counter that only grows, such as CPU seconds: read before and after each turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """At least `samples` calls of each contender, and at least `duration_s` of timed calls for
-    each on average, whichever is later. All get the same number of calls, so that a slow one
-    takes more of the time.
+    """At least `samples` calls and `rounds` turns of each contender, and `duration_s` of timed
+    calls for each on average, whichever comes last.
 
-    Before that, `warmup_s` untimed. In a round each contender has a burst of `burst` calls, in an
-    order drawn from `seed`. Ahead of each burst, `settle` calls are untimed: they find the caches
-    full of another contender's data, which no device that runs one model ever meets.
+    Before that, `warmup_s` untimed. In a round each contender has one turn of `turn_s`, in an
+    order drawn from `seed`. A turn begins with `settle` untimed calls, or as many as fit in 2 ms:
+    they find the caches full of another contender's data, which no device that runs one model
+    ever meets. With `rate_hz`, calls come at that rate, as a camera's frames do, in turns of a
+    second.
     """
 
     samples: int = 700
-    duration_s: float = 2.0
+    duration_s: float = 10.0
+    rounds: int = 11
+    turn_s: float = 0.025
     warmup_s: float = 0.2
-    burst: int = 20
     settle: int = 2
     seed: int = 0
+    rate_hz: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("samples", "burst"):
+        for name in ("samples", "rounds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"protocol: {name} must be at least 1")
-        for name in ("duration_s", "warmup_s", "settle"):
+        for name in ("duration_s", "turn_s", "warmup_s", "settle"):
             if getattr(self, name) < 0:
                 raise ValueError(f"protocol: {name} cannot be negative")
+        if self.rate_hz is not None and not self.rate_hz > 0:
+            raise ValueError("protocol: rate_hz must be above 0")
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The distribution of one contender's calls: `samples_us` float64 (n,), in their order."""
+    """The distribution of one contender's calls: `samples_us` float64 (n,), in their order.
+
+    `turns` int64 (rounds,) says how many of them each round holds; `used` what each meter counted
+    in each turn's timed calls, float64 (rounds,).
+    """
 
     samples_us: NDArray[np.float64]
+    turns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    used: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def percentile_us(self, rank: float) -> float | None:
         """A percentile in microseconds; None where there are too few samples to mean anything."""
@@ -58,31 +78,118 @@ class Latency:
             return None
         return float(np.percentile(self.samples_us, rank))
 
+    def upper_us(self, rank: float) -> float | None:
+        """The upper bound of a percentile at 99 % confidence; None where the percentile is."""
+        if len(self.samples_us) < NEEDED_SAMPLES[rank]:
+            return None
+        return upper_bound(self.samples_us, rank)
+
+    @property
+    def medians_us(self) -> NDArray[np.float64]:
+        """The median of each round's turn, float64 (rounds,)."""
+        ends = np.cumsum(self.turns)[:-1]
+        return np.array([np.median(turn) for turn in np.split(self.samples_us, ends)])
+
+    @property
+    def spread(self) -> float | None:
+        """The interquartile range of the rounds' medians, relative to their median."""
+        return relative_spread(self.medians_us) if len(self.turns) >= NEEDED_SAMPLES[50] else None
+
+    def per_call(self, meter: str) -> float | None:
+        """What a meter counted for one call, on average; None for a meter that was not read."""
+        if meter not in self.used:
+            return None
+        return float(self.used[meter].sum() / len(self.samples_us))
+
+
+def speedup(slow: Latency, fast: Latency) -> Ratio | None:
+    """How many times as fast `fast` is, from the same rounds; None with too few of them."""
+    if len(slow.turns) != len(fast.turns):
+        raise ValueError("latencies of different rounds cannot be paired")
+    return paired_ratio(slow.medians_us, fast.medians_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What was measured: a latency for each call. `stopped` says that Ctrl-C ended it early."""
+
+    latencies: tuple[Latency, ...]
+    stopped: bool = False
+
 
 def measure(
     calls: Sequence[Call],
     protocol: Protocol,
     progress: Callable[[float], None] = lambda fraction: None,
-) -> list[Latency]:
-    """Time every call by the protocol. `progress` is told the fraction done, between rounds."""
+    meters: Mapping[str, Meter] | None = None,
+) -> Timing:
+    """Time every call by the protocol. `progress` is told the fraction done, between rounds.
+
+    Ctrl-C ends it after the last whole round; without one, KeyboardInterrupt is raised.
+    """
     for call in calls:
         _warm_up(call, protocol.warmup_s)
-    samples_ns: list[list[int]] = [[] for _ in calls]
-    spent_ns = [0] * len(calls)
+    tallies = [_Tally() for _ in calls]
     random = np.random.default_rng(protocol.seed)
+    stopped = False
+    with _no_garbage_collection():
+        try:
+            while (fraction := _fraction(tallies, protocol)) < 1:
+                progress(fraction)
+                turns = {
+                    at: _turn(calls[at], tallies[at].count, protocol, meters or {})
+                    for at in random.permutation(len(calls))
+                }
+                for at, turn in turns.items():  # only whole rounds count, so that they stay pairs
+                    tallies[at].add(turn)
+        except KeyboardInterrupt:
+            if not tallies or not tallies[0].turns:
+                raise
+            stopped = True
+    progress(1.0)
+    return Timing(tuple(tally.latency() for tally in tallies), stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    samples_ns: list[int]
+    used: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one contender's turns have come to so far."""
+
+    turns: list[_Turn] = field(default_factory=list)
+    count: int = 0
+    spent_ns: int = 0
+
+    def add(self, turn: _Turn) -> None:
+        self.turns.append(turn)
+        self.count += len(turn.samples_ns)
+        self.spent_ns += sum(turn.samples_ns)
+
+    def latency(self) -> Latency:
+        samples = [sample for turn in self.turns for sample in turn.samples_ns]
+        meters = self.turns[0].used
+        return Latency(
+            samples_us=np.array(samples, np.float64) / 1000,
+            turns=np.array([len(turn.samples_ns) for turn in self.turns], np.int64),
+            used={name: np.array([turn.used[name] for turn in self.turns]) for name in meters},
+        )
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A collection of the harness's own garbage is nobody's latency."""
     was_enabled = gc.isenabled()
     gc.collect()
-    gc.disable()  # a collection of the harness's own garbage is nobody's latency
+    gc.disable()
     try:
-        while (fraction := _fraction(samples_ns, spent_ns, protocol)) < 1:
-            progress(fraction)
-            for at in random.permutation(len(calls)):
-                spent_ns[at] += _burst(calls[at], samples_ns[at], protocol)
+        yield
     finally:
         if was_enabled:
             gc.enable()
-    progress(1.0)
-    return [Latency(np.array(samples, np.float64) / 1000) for samples in samples_ns]
 
 
 def _warm_up(call: Call, duration_s: float) -> None:
@@ -92,24 +199,59 @@ def _warm_up(call: Call, duration_s: float) -> None:
         count += 1
 
 
-def _burst(call: Call, samples_ns: list[int], protocol: Protocol) -> int:
-    """Append the durations of a burst of calls; the nanoseconds that they took together."""
-    first = len(samples_ns)
+def _turn(call: Call, first: int, protocol: Protocol, meters: Mapping[str, Meter]) -> _Turn:
+    """One contender's calls in one round, the first of them being its `first` so far."""
+    end = time.perf_counter() + _SETTLE_S
     for count in range(first, first + protocol.settle):
         call(count)
-    clock, total = time.perf_counter_ns, 0
-    for count in range(first, first + protocol.burst):
+        if time.perf_counter() > end:
+            break
+    before = {name: meter() for name, meter in meters.items()}
+    samples = (
+        _tight(call, first, protocol)
+        if protocol.rate_hz is None
+        else _paced(call, first, protocol.rate_hz)
+    )
+    return _Turn(samples, {name: meter() - before[name] for name, meter in meters.items()})
+
+
+def _tight(call: Call, first: int, protocol: Protocol) -> list[int]:
+    """Call after call, for as long as a turn."""
+    clock, samples = time.perf_counter_ns, []
+    end, now, count = clock() + int(protocol.turn_s * 1e9), 0, first
+    while now < end:
         start = clock()
         call(count)
-        elapsed = clock() - start
-        samples_ns.append(elapsed)
-        total += elapsed
-    return total
+        now = clock()
+        samples.append(now - start)
+        count += 1
+    return samples
 
 
-def _fraction(samples_ns: list[list[int]], spent_ns: list[int], protocol: Protocol) -> float:
-    """How far the measurement has come towards both minima."""
-    by_count = min(len(samples) / protocol.samples for samples in samples_ns)
-    if not protocol.duration_s:
-        return by_count
-    return min(by_count, sum(spent_ns) / (len(spent_ns) * protocol.duration_s * 1e9))
+def _paced(call: Call, first: int, rate_hz: float) -> list[int]:
+    """A call each time that one is due. One that finds the one before it under way has to wait,
+    and its latency counts from when it was due: a queue does not hide (coordinated omission,
+    Tene 2013)."""
+    clock, samples = time.perf_counter_ns, []
+    period, begin = 1e9 / rate_hz, clock()
+    for at in range(max(1, round(_PACED_TURN_S * rate_hz))):
+        due = begin + round((at + 1) * period)
+        early = due - clock()
+        if early > 0:
+            time.sleep(early / 1e9)
+        start = clock() if early > 0 else due
+        call(first + at)
+        samples.append(clock() - start)
+    return samples
+
+
+def _fraction(tallies: Sequence[_Tally], protocol: Protocol) -> float:
+    """How far the measurement has come towards all minima."""
+    parts = [min(tally.count for tally in tallies) / protocol.samples]
+    parts.append(len(tallies[0].turns) / protocol.rounds)
+    if protocol.duration_s and protocol.rate_hz is None:
+        spent_s = sum(tally.spent_ns for tally in tallies) / 1e9
+        parts.append(spent_s / (len(tallies) * protocol.duration_s))
+    if protocol.duration_s and protocol.rate_hz is not None:
+        parts.append(len(tallies[0].turns) * _PACED_TURN_S / protocol.duration_s)
+    return min(parts)

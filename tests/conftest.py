@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,18 @@ def write_tiny_model(path: Path, card: Card | None = None, seed: int = 0) -> Pat
     helper.set_model_props(model, card.to_metadata())
     onnx.save(model, path)
     return path
+
+
+def write_golden_model(path: Path, off_by: float = 0.0, **card: object) -> Path:
+    """A tiny model with its own golden answers, one of which is off by so much."""
+    from mnist_edge import golden
+    from mnist_edge.classifier import Classifier
+
+    own = golden.made(Classifier(write_tiny_model(path)).logits, card.get("precision") == "int8")
+    rows = [list(row) for row in own.logits]
+    rows[4][2] += off_by
+    carried = replace(own, logits=tuple(map(tuple, rows)))
+    return write_tiny_model(path, make_card(golden=carried, **card))
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ FP32_GATE = Gate(verification(9965, 9965, logits=1e-5))
 INT8_GATE = Gate(
     original=verification(9965, 9960),
     fp32=verification(9964, 9960, logits=0.75),
-    portability=Portability(128, 1000, 0, 0.011, 0.09),
+    portability=Portability(1000, 0, 0.011, 0.09, 128),
 )
 
 

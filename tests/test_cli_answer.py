@@ -16,7 +16,7 @@ from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.metrics import expected_calibration_error
 from mnist_edge.picture import prepare
 from tests.clitools import assert_fails, invoke, move_package, write_digit, write_folder
-from tests.conftest import Cli, make_card, write_tiny_model
+from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 
 THREE = ("a", "b", "c")
 
@@ -180,6 +180,60 @@ def test_eval_measures_all_of_mnist(tmp_path: Path, mnist: Dataset) -> None:
     own = Classifier(path).predict(mnist.test.images).labels
     assert found["accuracy"]["total"] == 10_000
     assert found["accuracy"]["correct"] == int((own == mnist.test.labels).sum())
+
+
+# Golden answers
+
+
+def test_eval_says_that_the_golden_answers_hold(tmp_path: Path) -> None:
+    model = write_golden_model(tmp_path / "a.onnx")
+    assert (
+        "\ngolden answers: 8 of 8 as where it was made (max |Δlogit| 0,"
+        in invoke("eval", model).stdout
+    )
+    found = json.loads(invoke("eval", model, "--json").stdout)["golden"]
+    assert (found["images"], found["changed"], found["max_logit_difference"]) == (8, 0, 0)
+
+
+def test_eval_says_where_there_are_none(tiny_model: Path) -> None:
+    assert "golden answers: none in this file" in invoke("eval", tiny_model).stdout
+    assert json.loads(invoke("eval", tiny_model, "--json").stdout)["golden"] is None
+
+
+@pytest.mark.parametrize("command", [["eval"], ["predict", "--check", "--model"]])
+def test_golden_answers_that_fail_are_an_error_and_nothing_else(
+    tmp_path: Path, command: list[str]
+) -> None:
+    result = invoke(*command, write_golden_model(tmp_path / "a.onnx", off_by=1.0))
+    assert_fails(result, r"a\.onnx does not compute here what .*: 1 of 8 golden answers changed")
+    assert result.stdout == ""
+
+
+def test_predict_checks_a_file_without_any_picture(tmp_path: Path) -> None:
+    model = write_golden_model(tmp_path / "a.onnx")
+    result = invoke("predict", "--check", "--model", model)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{model}: golden answers 8 of 8 as where it was made")
+    found = json.loads(invoke("predict", "--check", "--model", model, "--json").stdout)
+    assert (found["golden"]["changed"], found["images"]) == (0, [])
+
+
+def test_predict_checks_before_it_reads(tmp_path: Path) -> None:
+    model, picture = write_golden_model(tmp_path / "a.onnx"), write_digit(tmp_path / "1.png")
+    checked, read = invoke("predict", "--check", "--model", model, picture).stdout.splitlines()
+    assert "golden answers" in checked
+    assert read == invoke("predict", "--model", model, picture).stdout.rstrip()
+
+
+def test_a_file_without_golden_answers_cannot_be_checked(tiny_model: Path) -> None:
+    result = invoke("predict", "--check", "--model", tiny_model)
+    assert_fails(result, "carries no golden answers: export it again$")
+
+
+def test_predict_asks_for_a_picture_or_a_check(tiny_model: Path) -> None:
+    result = invoke("predict", "--model", tiny_model)
+    assert result.exit_code == 2
+    assert "name a picture, or --check the file" in result.stderr
 
 
 # predict

@@ -118,20 +118,20 @@ def test_head_takes_its_line_and_all_is_quiet(tiny_model: Path) -> None:
     assert (done.stdout, done.stderr) == ("{\n", "")
 
 
-_INTERRUPTED_WHILE_TIMING = """
+_INTERRUPTED_BEFORE_TIMING = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-from mnist_edge import benchmark
+from mnist_edge.benchmark import timing
 from mnist_edge.cli import main
-benchmark.measure = lambda *args: signal.raise_signal(signal.SIGINT)
+timing.measure = lambda *args: signal.raise_signal(signal.SIGINT)
 sys.argv = ["mnist-edge", "bench", "tiny.onnx"]
 main()
 """
 
 
-def test_ctrl_c_while_bench_is_timing_leaves_one_line(model: Path) -> None:
+def test_ctrl_c_before_bench_has_timed_anything_leaves_one_line(model: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _INTERRUPTED_WHILE_TIMING],
+        [sys.executable, "-c", _INTERRUPTED_BEFORE_TIMING],
         cwd=model.parent,
         capture_output=True,
         text=True,

@@ -5,6 +5,7 @@ import pytest
 
 from mnist_edge.contract import PREFIX, VERSION, Card
 from mnist_edge.errors import ModelError
+from mnist_edge.golden import Golden
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card
 
@@ -34,21 +35,25 @@ def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
     assert Card.from_metadata(card.to_metadata()) == card
 
 
+GOLDEN = Golden("a generator", "0" * 64, 0.5, ((1.5, -2.0),))
+
+
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
-    metadata = make_card(**INT8).to_metadata()
+    metadata = make_card(**INT8, golden=GOLDEN).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
     assert {key.removeprefix(PREFIX) for key in metadata} == {
         field.name for field in dataclasses.fields(Card)
     }
 
 
-def test_a_file_that_was_not_quantized_says_nothing_of_it() -> None:
+def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -> None:
     metadata, card = make_card().to_metadata(), make_card()
     fields = {field.name for field in dataclasses.fields(Card)}
     said = {key.removeprefix(PREFIX) for key in metadata}
-    assert fields - said == {"calibration", "original_sha256"}
+    assert fields - said == {"calibration", "original_sha256", "golden"}
     assert Card.from_metadata(metadata).calibration is card.calibration is None
     assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None
+    assert Card.from_metadata(metadata).golden is card.golden is None
 
 
 def test_a_chain_begins_with_the_checkpoint() -> None:

@@ -45,8 +45,8 @@ def test_every_command_has_help(cli: Cli, command: str) -> None:
     ("args", "message"),
     [
         (["nonsense"], "No such command 'nonsense'"),
-        (["predict"], "Missing argument"),
-        (["bench", "--threads", "0"], "'--threads'"),
+        (["predict"], "name a picture"),
+        (["bench", "--threads", "-1"], "'--threads'"),
         (["bench", "--duration", "-1"], "'--duration'"),
         (["eval", "--nonsense"], "--nonsense"),
         ([], "Usage: mnist-edge"),

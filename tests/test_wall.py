@@ -15,7 +15,10 @@ from tests.clitools import assert_fails, write_digit
 from tests.conftest import make_card, write_tiny_model
 
 PACKAGE = Path(mnist_edge.__file__).parent
-BANNED = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
+BANNED = (
+    *("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib"),
+    *("openvino", "ncnn", "pnnx", "mlperf_loadgen", "jsonschema"),
+)
 LAB = "mnist_edge.lab"
 EDGE = [
     path

@@ -1,19 +1,22 @@
 """mnist-edge eval and predict"""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnist_edge.cli.options import AsJson, DataDir, Threads
 from mnist_edge.cli.shell import progress_bar, say, say_json, show
-from mnist_edge.errors import DataError
+from mnist_edge.errors import DataError, GoldenError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
     from mnist_edge.datasets import Progress, Split
+    from mnist_edge.golden import GoldenCheck
 
 _MOST_ERRORS = 200  # on one sheet
+_NO_GOLDEN = "none in this file: export it again, and it carries some"
 
 
 def evaluate(
@@ -32,13 +35,18 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure an exported file on the whole test split."""
+    """Measure an exported file on the whole test split.
+
+    Before that, its golden answers are checked: whether it computes here what it computed where it
+    was made.
+    """
     from mnist_edge import metrics, shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.datasets import load
     from mnist_edge.report import record, table, text
 
     model = Classifier(file or shipped.default(), threads)
+    golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as tell:
         data = load(name, data_dir, tell)
@@ -59,6 +67,7 @@ def evaluate(
             {
                 "file": str(model.path),
                 "dataset": data.name,
+                "golden": asdict(golden) if golden else None,
                 "accuracy": record.accuracy(accuracy),
                 "expected_calibration_error": calibration,
                 "classes": {
@@ -79,7 +88,8 @@ def evaluate(
         f"{model.path} on the test split of {data.name}: {text.percent(accuracy.value)} "
         f"(95 % interval {text.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
     )
-    say(f"macro F1 {figures.f1.mean():.4f}, expected calibration error {calibration:.4f}\n")
+    say(f"macro F1 {figures.f1.mean():.4f}, expected calibration error {calibration:.4f}")
+    say(f"golden answers: {golden or _NO_GOLDEN}\n")
     show(table.per_class(model.classes, figures))
     say("")
     show(table.confusion(model.classes, counts))
@@ -88,40 +98,71 @@ def evaluate(
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, 28×28 or larger.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Pictures, 28×28 or larger.", show_default=False),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(help="An exported file [default: edge.onnx].", show_default=False),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="First check that the file computes here what it computed where it was made.",
+        ),
+    ] = False,
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
     """Tell what pictures show: a line for each, with the label and its probability."""
-    import numpy as np
-
-    from mnist_edge import picture, shipped
+    if not images and not check:
+        raise typer.BadParameter("name a picture, or --check the file", param_hint="IMAGES")
+    from mnist_edge import shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.report.text import percent
 
     classifier = Classifier(model or shipped.default(), threads)
+    golden = _check(classifier) if check else None
+    results = _read(classifier, images or [])
+    if as_json:
+        say_json({"golden": asdict(golden), "images": results} if golden else results)
+        return
+    if golden:
+        say(f"{classifier.path}: golden answers {golden}")
+    width = max((len(result["image"]) for result in results), default=0)
+    for result in results:
+        say(f"{result['image']:<{width}}  {result['label']}  {percent(result['probability'], 1)}")
+
+
+def _check(classifier: "Classifier") -> "GoldenCheck":
+    found = classifier.check()
+    if found is None:
+        raise GoldenError(f"{classifier.path} carries no golden answers: export it again")
+    return found
+
+
+def _read(classifier: "Classifier", images: list[Path]) -> list[dict[str, Any]]:
+    """What each picture shows, for JSON."""
+    import numpy as np
+
+    from mnist_edge import picture
+
+    if not images:
+        return []
     prepared = np.stack([picture.prepare(path, classifier.card.dataset) for path in images])
     answers = classifier.predict(prepared)
-    width = max(len(str(path)) for path in images)
-    results = []
-    for path, label, row in zip(images, answers.labels, answers.probabilities, strict=True):
-        name, probability = classifier.classes[label], float(row[label])
-        results.append(
-            {
-                "image": str(path),
-                "label": name,
-                "probability": probability,
-                "probabilities": dict(zip(classifier.classes, row.tolist(), strict=True)),
-            }
-        )
-        if not as_json:
-            say(f"{path!s:<{width}}  {name}  {percent(probability, 1)}")
-    if as_json:
-        say_json(results)
+    rows = zip(images, answers.labels.tolist(), answers.probabilities.tolist(), strict=True)
+    return [
+        {
+            "image": str(path),
+            "label": classifier.classes[label],
+            "probability": row[label],
+            "probabilities": dict(zip(classifier.classes, row, strict=True)),
+        }
+        for path, label, row in rows
+    ]
 
 
 def _own_dataset(name: str) -> str:

@@ -1,16 +1,28 @@
 """mnist-edge bench"""
 
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnist_edge.cli.options import DataDir, Threads
-from mnist_edge.cli.shell import progress_bar, say, show
+from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, show
+from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from mnist_edge.benchmark import Benchmark
+    from collections.abc import Sequence
+
+    from mnist_edge.benchmark import Benchmark, Data, Plan
+    from mnist_edge.contenders import Contender
+    from mnist_edge.datasets import Split
+
+_NOISY, _SATURATES, _SLOWER = 3, 4, 5
+"""Exit codes of their own, beside 1 for an error and 2 for a usage error."""
+_LARGEST_BATCH = 4096
+_EXAMPLES = 500
 
 
 def bench(
@@ -18,60 +30,312 @@ def bench(
         list[Path] | None,
         typer.Argument(help="Exported files [default: all of exported/].", show_default=False),
     ] = None,
+    contender: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUNTIME",
+            help="onnxruntime, pytorch, torch-compile, openvino, ncnn, or all that are installed; "
+            "several with commas [default: onnxruntime, and pytorch where the original is here].",
+            show_default=False,
+        ),
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(help="Another data set than the files' own.", show_default=False),
     ] = None,
     data_dir: DataDir = None,
-    threads: Threads = 1,
     duration: Annotated[
-        float, typer.Option(min=0, help="Seconds of timed calls, at least, per contender.")
-    ] = 2.0,
+        float, typer.Option(min=0, help="Seconds of timed calls for each contender.")
+    ] = 10.0,
+    batch: Annotated[
+        str, typer.Option(metavar="N,…", help="Images a call; they share the duration.")
+    ] = "1,8,64",
+    threads: Threads = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="HZ",
+            help="Also a paced run, one image at this rate, as a camera's frames come.",
+            show_default=False,
+        ),
+    ] = None,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Also from process start to the first answer.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the order within rounds.")] = 0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 3 when the machine was noisy.")
+    ] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write everything, raw samples too, as JSON.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write everything, raw samples too."),
+    ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Write the tables.")
+    ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write one page with tables and charts."),
+    ] = None,
+    plot_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draw accuracy over latency, and latencies: .png or .svg.",
+        ),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLD.json", help="Tell what changed since an earlier --json of this machine."
+        ),
+    ] = None,
+    fail_slower: Annotated[
+        str | None,
+        typer.Option(metavar="10%", help="With --compare: exit code 5 when one is slower by more."),
+    ] = None,
+    loadgen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCENARIO",
+            help="Drive the contenders by MLCommons LoadGen instead: single-stream, multi-stream, "
+            "server (needs --rate) or offline.",
+            show_default=False,
+        ),
+    ] = None,
+    loadgen_logs: Annotated[Path, typer.Option(help="Where LoadGen's logs go.")] = Path("loadgen"),
+    input_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="Files of others: input = (pixel - mean) × scale, pixels 0..255 [default: guess].",
+            show_default=False,
+        ),
+    ] = None,
+    input_mean: Annotated[
+        float | None, typer.Option(help="See --input-scale.", show_default=False)
+    ] = None,
+    invert: Annotated[
+        bool | None,
+        typer.Option(
+            "--invert/--no-invert",
+            help="Files of others: ink is dark on light [default: guess].",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Measure accuracy and speed on this CPU, against the original where it is here.
 
-    All contenders are timed in one run, interleaved in random order, on test images.
+    All contenders are timed in one run, interleaved in random order, on test images. Any ONNX
+    classifier of 28×28 images can be measured too.
     """
-    from mnist_edge import benchmark, shipped
-    from mnist_edge.files import write_atomically
-    from mnist_edge.report import record
-    from mnist_edge.stopwatch import Protocol
+    from mnist_edge import benchmark, contenders, shipped
+    from mnist_edge.benchmark import compare as comparison
+    from mnist_edge.machine import this_machine
+    from mnist_edge.report import record, summary
 
-    contenders = benchmark.gather(files or shipped.files(), Path("runs"))
-    data = benchmark.find_data(contenders, dataset, data_dir)
+    limit = _limit(fail_slower, compare)
+    _check_finite(duration, rate)
+    plan = benchmark.Plan(threads, duration, _batches(batch), rate, cold, seed)
+    if loadgen:
+        written = (json_file, markdown_file, html_file, plot_file)
+        _check_alone(any(written), compare is not None, cold, strict)
+    _check_places(html_file, plot_file)
+    old = comparison.read(compare, record.SCHEMA) if compare else None
+    if old:  # now, and not after minutes of measuring
+        comparison.check_same_machine(old, asdict(this_machine()), plan.threads)
+    foreign = contenders.ForeignOptions(
+        dataset=dataset or "mnist",
+        scale=input_scale,
+        mean=input_mean,
+        invert=invert,
+        examples=lambda: _examples(dataset, data_dir),
+    )
+    found = contenders.gather(files or shipped.files(), Path("runs"), _names(contender), foreign)
+    data = benchmark.find_data(found.contenders, dataset, data_dir)
+    for line in found.guesses:
+        say(line)
+    if loadgen:
+        _drive(found.contenders, data, plan, loadgen, loadgen_logs)
+        return
     with progress_bar() as tell:
         result = benchmark.run(
-            contenders,
+            found.contenders,
             data,
-            threads,
-            Protocol(duration_s=duration, seed=seed),
+            plan,
             lambda what, fraction: tell(what, fraction, 1.0),
+            found.missing,
         )
     _show(result)
-    if json_file:
-        write_atomically(json_file, json.dumps(record.benchmark(result)) + "\n")
-        say(f"wrote {json_file}")
+    values = record.benchmark(result)
+    _write(result, values, json_file, markdown_file, html_file, plot_file)
+    changes = comparison.changes(old, values) if old else []
+    for line in summary.changes(changes, limit):
+        say(line)
+    _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
+
+
+def _limit(fail_slower: str | None, compare: Path | None) -> float | None:
+    """10% or 0.1 as 0.1. EdgeError for what is no share, or without anything to compare with.
+
+    A plain 5 is no share: whoever means 5 % would wait for five times as long.
+    """
+    if fail_slower is None:
+        return None
+    if compare is None:
+        raise EdgeError("--fail-slower needs an earlier benchmark: --compare OLD.json")
+    number, percent, rest = fail_slower.strip().partition("%")
+    try:
+        limit = float(number) / (100 if percent else 1)
+    except ValueError:
+        limit = -1.0
+    if rest or not 0 <= limit < (10 if percent else 1):
+        raise EdgeError(f"--fail-slower is a share such as 10%, not {fail_slower}")
+    return limit
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    try:
+        sizes = sorted({int(size) for size in text.split(",")})
+    except ValueError:
+        sizes = []
+    if not sizes or not 1 <= sizes[0] <= sizes[-1] <= _LARGEST_BATCH:
+        raise EdgeError(f"--batch is counts of images such as 1,8,64, not {text}")
+    return tuple(sizes)
+
+
+def _check_finite(duration: float, rate: float | None) -> None:
+    if not math.isfinite(duration) or not math.isfinite(rate or 0):
+        raise EdgeError("--duration and --rate are finite numbers of seconds and of Hz")
+
+
+def _check_alone(files: bool, compare: bool, cold: bool, strict: bool) -> None:
+    """EdgeError for options that --loadgen would ignore."""
+    options = {
+        "--json, --markdown, --html or --plot": files,
+        "--compare": compare,
+        "--cold": cold,
+        "--strict": strict,
+    }
+    for name, given in options.items():
+        if given:
+            raise EdgeError(
+                f"--loadgen goes without {name}: LoadGen keeps its own clock and its own logs"
+            )
+
+
+def _names(texts: list[str] | None) -> tuple[str, ...] | None:
+    if not texts:
+        return None
+    return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
+
+
+def _check_places(html_file: Path | None, plot_file: Path | None) -> None:
+    """EdgeError for what would fail after minutes of measuring."""
+    from mnist_edge.report import plots
+
+    if plot_file and plot_file.suffix.lower() not in plots.SUFFIXES:
+        raise EdgeError(f"--plot writes .png or .svg, and {plot_file} is neither")
+    if plot_file or html_file:
+        plots.check()
+
+
+def _examples(name: str | None, data_dir: Path | None) -> "Split":
+    """Labelled training images to find out what form of input a file of others takes: never test
+    images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
+    """
+    import numpy as np
+
+    from mnist_edge import datasets
+    from mnist_edge.picture import drawn_digits
+
+    here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
+    if here is None:
+        return datasets.Split(drawn_digits(_EXAMPLES), np.arange(_EXAMPLES, dtype=np.int64) % 10)
+    count = min(_EXAMPLES, len(here.train))
+    return here.train[datasets.stratified(here.train.labels, count, seed=0)]
+
+
+def _drive(
+    contenders: "Sequence[Contender]",
+    data: "Data",
+    plan: "Plan",
+    scenario: str,
+    logs: Path,
+) -> None:
+    from mnist_edge import benchmark, loadgen
+    from mnist_edge.report import load
+
+    images, described = benchmark.images_to_time(data)
+    results: list[loadgen.LoadResult] = []
+    with progress_bar() as tell:
+        for contender, name in zip(contenders, loadgen.names(contenders), strict=True):
+            tell(f"LoadGen, {scenario}", len(results), len(contenders))
+            results.append(
+                loadgen.run(
+                    contender,
+                    images,
+                    scenario,
+                    plan.threads,
+                    plan.duration_s,
+                    plan.rate_hz,
+                    logs,
+                    max(plan.batches),
+                    name,
+                )
+            )
+    show(load.table(results))
+    say(f"{described}; LoadGen's own logs are in {logs}/")
 
 
 def _show(result: "Benchmark") -> None:
-    from mnist_edge.report import advice, table
+    from mnist_edge.report import advice, fitting, summary, table
 
-    show(table.benchmark(result))
-    say(table.BENCHMARK_UNITS)
-    machine = result.machine
-    flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
-    say(
-        f"\n{machine.cpu}{flags}, {machine.cores} core{'s' * (machine.cores > 1)}, "
-        f"{result.threads} thread{'s' * (result.threads > 1)}; "
-        f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}"
-    )
-    counts = [len(entry.single.samples_us) for entry in result.entries]
-    say(f"{min(counts):,} calls each, interleaved; {result.images}")
-    if any(entry.recorded for entry in result.entries):
-        say("* as recorded in the file: its data set is not here ('mnist-edge data' fetches MNIST)")
+    for whole in (table.quality(result), table.speed(result), table.computed(result)):
+        for part in fitting.parts(whole):
+            show(part)
+            say("")
+    for line in [*table.units(result), "", *summary.lines(result)]:
+        say(line)
+    for line in summary.warnings(result):
+        hint(line)
     for line in advice.lines(result):
         say(line)
+
+
+def _write(
+    result: "Benchmark",
+    values: dict[str, Any],
+    json_file: Path | None,
+    markdown_file: Path | None,
+    html_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    from mnist_edge.files import write_atomically
+    from mnist_edge.report import markdown, page, plots
+
+    if json_file:
+        write_atomically(json_file, json.dumps(values) + "\n")
+    if markdown_file:
+        write_atomically(markdown_file, markdown.benchmark(result))
+    if html_file:
+        write_atomically(html_file, page.benchmark(result))
+    if plot_file:
+        plots.benchmark(result, plot_file)
+    for path in (json_file, markdown_file, html_file, plot_file):
+        if path:
+            say(f"wrote {path}")
+
+
+def _end(result: "Benchmark", strict: bool, slower: bool) -> None:
+    """The exit code says the worst of what was found."""
+    findings = [entry.findings for entry in result.entries if entry.findings]
+    if result.stopped:
+        raise typer.Exit(INTERRUPTED)
+    if any(found.saturates for found in findings):
+        raise typer.Exit(_SATURATES)
+    if strict and not result.noise.trusted:
+        raise typer.Exit(_NOISY)
+    if slower:
+        raise typer.Exit(_SLOWER)

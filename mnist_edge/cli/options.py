@@ -5,6 +5,13 @@ from typing import Annotated
 
 import typer
 
+
+def _usable(threads: int) -> int:
+    from mnist_edge.machine import threads_for
+
+    return threads_for(threads)
+
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -13,5 +20,12 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Cores that one answer may use.")]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        callback=_usable,
+        help="Cores that one answer may use; 0 for all that affinity and CPU quota allow.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

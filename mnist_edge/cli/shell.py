@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
-_INTERRUPTED = 130  # as shells report a program that SIGINT ended
+INTERRUPTED = 130  # as shells report a program that SIGINT ended
 _UNCUT = 10_000  # columns, more than any table has
 
 
@@ -38,7 +38,7 @@ class Commands(TyperGroup):
             )
         except KeyboardInterrupt:
             hint("stopped")
-            raise typer.Exit(_INTERRUPTED) from None
+            raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None

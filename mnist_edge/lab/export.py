@@ -60,7 +60,7 @@ def draft(original: Original, data: Dataset) -> Draft:
         answers = Answers.of(candidate, data.test)
         verification = compare(original.logits, answers, data.test)
         check_equal(verification, name)
-    card = replace(card, accuracy=verification.exported)
+    card = replace(card, accuracy=verification.exported, golden=answers.golden)
     content = described(model, card)
     opset = model.opset_import[0].version
     return Draft(name, content, card, opset, Gate(verification), answers.logits)

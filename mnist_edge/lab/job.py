@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_edge import datasets
-from mnist_edge.contenders import OnnxRuntime, original_of
+from mnist_edge.contenders import original_of
 from mnist_edge.datasets import FOLDER, Dataset, split_validation
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import checkpoint as disk
@@ -55,7 +55,7 @@ class Job:
     @classmethod
     def _of_file(cls, target: Path, runs: Path, data_dir: Path | None, progress: Progress) -> "Job":
         source = quantize.open_source(target)
-        found = original_of(OnnxRuntime(target, source.card), runs)
+        found = original_of(source.card, runs)
         if found is None and source.card.dataset.startswith(FOLDER):
             raise EdgeError(
                 f"{target} was trained on {source.card.dataset}, and its run is not in {runs}/, "

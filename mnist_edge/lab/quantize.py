@@ -14,6 +14,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.contract import Card
 from mnist_edge.datasets import Dataset, split_validation
 from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.golden import Golden
 from mnist_edge.lab.layout import is_ours
 from mnist_edge.lab.qdq import METHODS, Quantizer, check_layers
 from mnist_edge.lab.shelf import Draft, described
@@ -146,8 +147,8 @@ def draft(
         original_sha256=source.card.checkpoint_sha256,
         calibration=calibration,
     )
-    gate = _measure(described(model, card), source, data, original)
-    card = replace(card, accuracy=gate.verification.exported)
+    gate, golden = _measure(described(model, card), source, data, original)
+    card = replace(card, accuracy=gate.verification.exported, golden=golden)
     return Draft(name, described(model, card), card, model.opset_import[0].version, gate)
 
 
@@ -160,7 +161,7 @@ def check(draft: Draft, plan: Plan) -> None:
 
 def _measure(
     content: bytes, source: Source, data: Dataset, original: NDArray[np.float32] | None
-) -> Gate:
+) -> tuple[Gate, Golden | None]:
     with tempfile.TemporaryDirectory() as folder:
         int8, fp32 = Path(folder) / "int8.onnx", Path(folder) / "fp32.onnx"
         int8.write_bytes(content)
@@ -169,8 +170,9 @@ def _measure(
             fp32.write_bytes(described(source.model, source.card))
             before = Answers.of(fp32, data.test).logits
         after = Answers.of(int8, data.test)
-        return Gate(
+        gate = Gate(
             original=None if original is None else compare(original, after, data.test),
             fp32=compare(before, after, data.test),
             portability=portability(int8, data.test.images),
         )
+        return gate, after.golden

@@ -1,89 +1,156 @@
 """Which file to ship on the CPU that was measured, and why."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from mnist_edge.benchmark import BATCH, Benchmark, Entry
-from mnist_edge.contenders import PyTorch
-from mnist_edge.contract import Card
-from mnist_edge.report import text
+from mnist_edge import metrics
+from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.intervals import Ratio
+from mnist_edge.metrics import Accuracy
+from mnist_edge.report import names, text
+from mnist_edge.stopwatch import NEEDED_SAMPLES
 
-_TIE = 0.03  # medians of equal graphs, interleaved, lie within this of each other
 _SIGNIFICANT = 0.05
-
-
-def lines(record: Benchmark) -> list[str]:
-    """One line for each model that was measured in fp32 and in int8."""
-    names = text.short_names([entry.contender.path for entry in record.entries])
-    files = [
-        _File(name, entry)
-        for name, entry in zip(names, record.entries, strict=True)
-        if not isinstance(entry.contender, PyTorch)
-    ]
-    return [
-        f"on this CPU, {_advice(fp32, int8)}"
-        for fp32 in files
-        for int8 in files
-        if (fp32.card.precision, int8.card.precision) == ("fp32", "int8")
-        and fp32.card.checkpoint_sha256 == int8.card.checkpoint_sha256
-    ]
+_Z95 = 1.96
+_WORTH_A_RUNTIME = 1.05  # nobody changes the runtime for less
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file's numbers, under the name that the table gives it."""
+    """A file that ONNX Runtime ran, under the name that the table gives it, and why it is the one
+    to ship of its family."""
 
     name: str
     entry: Entry
+    reason: str = ""
 
     @property
-    def card(self) -> Card:
-        return self.entry.contender.card
+    def sound(self) -> bool:
+        """Whether this CPU computes what the file says."""
+        return self.entry.findings is None or not self.entry.findings.saturates
 
 
-def _advice(fp32: _File, int8: _File) -> str:
-    entries = fp32.entry, int8.entry
-    one, many = _speedup(*entries, 1), _speedup(*entries, BATCH)
-    size = f"{text.size(int8.entry.size_bytes)} against {text.size(fp32.entry.size_bytes)}"
-    if one is None:
-        return f"{fp32.name} and {int8.name} were timed too briefly to choose between them: {size}"
-    at_once = f", {text.ratio(many)} at {BATCH} a call" if many else ""
-    lost = _loss(int8.entry)
-    if lost:
-        return (
-            f"ship {fp32.name} where accuracy counts: int8 {lost}; "
-            f"its speed is {text.ratio(one)} that of fp32{at_once}, {size}"
+def lines(record: Benchmark) -> list[str]:
+    """What to ship, and what speaks for the other models.
+
+    One recommendation for each data set; none where no file was timed often enough, or where
+    nothing is known of accuracies.
+    """
+    smallest = min(record.plan.batches)
+    files = [
+        _File(name, entry)
+        for name, entry in zip(names.files(record), record.entries, strict=True)
+        if entry.contender.runtime == "onnxruntime"
+        and entry.accuracy is not None
+        and smallest in entry.batches
+        and len(entry.batches[smallest].turns) >= NEEDED_SAMPLES[50]
+    ]
+    advice: list[str] = []
+    for dataset in dict.fromkeys(file.entry.subject.dataset for file in files):
+        advice += _recommendation(
+            record, [file for file in files if file.entry.subject.dataset == dataset]
         )
-    accuracy = _kept(*entries)
-    if one < 1 - _TIE:
-        unless = f"size matters ({size})"
-        if many and many > 1 + _TIE:
-            unless += f" or images come many at a time (int8 is {text.ratio(many)} at {BATCH})"
-        return f"int8 is slower ({text.ratio(one)}): ship {fp32.name} unless {unless}; {accuracy}"
-    speed = f"{text.ratio(one)} as fast as fp32" if one > 1 + _TIE else "as fast as fp32"
-    return f"ship {int8.name}: {speed} at one image{at_once}, {size}; {accuracy}"
+    return advice
 
 
-def _speedup(fp32: Entry, int8: Entry, size: int) -> float | None:
-    """How many times as fast int8 is, from the medians; None without enough samples."""
-    pairs = [(fp32.single, int8.single), (fp32.batch, int8.batch)]
-    slow, fast = (latency.percentile_us(50) for latency in pairs[size > 1])
-    return slow / fast if slow and fast else None
+def _recommendation(record: Benchmark, files: Sequence[_File]) -> list[str]:
+    families: dict[str, list[_File]] = {}
+    for file in files:
+        families.setdefault(file.entry.subject.family, []).append(file)
+    found = [_of_family(record, family) for family in families.values()]
+    chosen = [file for winners in found for file in winners[:1]]
+    if not chosen:
+        wrong = names.listed([file.name for file in files])
+        return [f"on this CPU, do not ship {wrong}: computed wrongly here"]
+    best = _best(record, chosen)
+    others = [file for winners in found for file in winners if file is not best]
+    return [
+        f"on this CPU, ship {best.name}{_accuracy(best.entry)}{best.reason}",
+        *_elsewhere(record, best),
+        *(_beside(record, best, file, chosen) for file in others),
+    ]
 
 
-def _loss(int8: Entry) -> str | None:
+def _best(record: Benchmark, files: Sequence[_File]) -> _File:
+    """Of the files that none is more accurate than, the fastest; of those as fast, the smallest."""
+    unbeaten = [
+        one for one in files if not any(_gap(record, one.entry, other.entry) > 0 for other in files)
+    ]
+    smallest = min(record.plan.batches)
+    fastest = min(
+        unbeaten, key=lambda file: file.entry.batches[smallest].percentile_us(50) or math.inf
+    )
+    as_fast = [file for file in unbeaten if not _faster(record, fastest.entry, file.entry)]
+    return min(as_fast, key=lambda file: file.entry.size_bytes)
+
+
+def _of_family(record: Benchmark, family: Sequence[_File]) -> list[_File]:
+    """A model's file to ship, then those that it is preferred to without a word on them; none that
+    this CPU computes wrongly."""
+    sound = [file for file in family if file.sound]
+    both: list[_File] = []
+    for is_int8 in (False, True):
+        alike = [file for file in sound if (file.entry.subject.precision == "int8") is is_int8]
+        both += [_best(record, alike)] if alike else []
+    rest = [file for file in sound if not any(file is one for one in both)]
+    if len(both) == 2:
+        return [_of_both(record, *both), *rest]
+    if len(sound) < len(family):
+        both = [replace(one, reason=_wrong(family)) for one in both]
+    return [*both, *rest]
+
+
+def _wrong(family: Sequence[_File]) -> str:
+    found = {file.entry.subject.precision for file in family if not file.sound}
+    return f"; {names.listed(sorted(found))} computes wrongly on this CPU"
+
+
+def _of_both(record: Benchmark, fp32: _File, int8: _File) -> _File:
+    """int8 unless it is less accurate, or slower."""
+    size = f"{text.size(int8.entry.size_bytes)} against {text.size(fp32.entry.size_bytes)}"
+    smallest, largest = min(record.plan.batches), max(record.plan.batches)
+    one = record.speedup(int8.entry, fp32.entry, smallest)
+    many = record.speedup(int8.entry, fp32.entry, largest) if largest != smallest else None
+    if loss := _loss(record, fp32.entry, int8.entry):
+        return replace(fp32, reason=f"; int8 {loss}{_times(one)}, {size}")
+    if one and one.high < 1:
+        where = f"where size counts ({size})"
+        if many and many.low > 1:
+            where += f", or images come {largest} at a time ({many.value:.2f} ×)"
+        told = f"; int8 is slower here ({one.value:.2f} ×): take it only {where}"
+        return replace(fp32, reason=told)
+    faster = one is not None and one.low > 1
+    if not faster and int8.entry.size_bytes >= fp32.entry.size_bytes:
+        return replace(fp32, reason=f"; int8 is neither faster nor smaller ({size})")
+    speed = f"{one.value:.2f} × as fast as fp32" if one and faster else "as fast as fp32"
+    at_once = f", {many.value:.2f} × at {largest} images a call" if many and not many.tie else ""
+    return replace(int8, reason=f"; {speed}{at_once}, {size}; {_kept(int8.entry)}")
+
+
+def _times(found: Ratio | None) -> str:
+    return f", at {found.value:.2f} × the speed of fp32" if found else ""
+
+
+def _loss(record: Benchmark, fp32: Entry, int8: Entry) -> str | None:
     """What int8 lost, where that is more than chance (McNemar)."""
-    change = int8.change
-    if change is None or change.worse <= change.better or change.p >= _SIGNIFICANT:
+    change = int8.score.change if int8.score else None
+    if change is None:
+        gap = _gap(record, fp32, int8)
+        return f"is {-gap * 100:.2f} points less accurate" if gap < 0 else None
+    if change.worse <= change.better or change.p >= _SIGNIFICANT:
         return None
-    return f"made {change.worse} answers wrong and {change.better} right (p {change.p:.2g})"
+    return (
+        f"made {change.worse} answers wrong and {change.better} right (p {text.chance(change.p)})"
+    )
 
 
-def _kept(fp32: Entry, int8: Entry) -> str:
-    if int8.change is None:
-        return f"accuracy {_percent(int8)} against {_percent(fp32)}"
-    if not int8.change.changed:
+def _kept(int8: Entry) -> str:
+    change = int8.score.change if int8.score else None
+    if change is None:
+        return "accuracy as recorded in the files"
+    if not change.changed:
         return "no answer changed"
-    change = int8.change
     chance = "within chance" if change.p >= _SIGNIFICANT else "more right than chance"
     return (
         f"{change.changed} of {change.total:,} answers changed "
@@ -91,5 +158,71 @@ def _kept(fp32: Entry, int8: Entry) -> str:
     )
 
 
-def _percent(entry: Entry) -> str:
-    return text.percent(entry.accuracy.value) + ("*" if entry.recorded else "")
+def _beside(record: Benchmark, best: _File, other: _File, rivals: Sequence[_File]) -> str:
+    """What speaks for another file than the one that is recommended."""
+    told = _compared(record, best, other, rivals)
+    found = record.speedup(other.entry, best.entry, min(record.plan.batches))
+    if found and found.low > 1:
+        speed = f"{found.value:.2f} × as fast, {told}"
+        return f"where speed counts more, {other.name}: {speed}{other.reason}"
+    pace = f"{1 / found.value:.3g} × as slow" if found and found.high < 1 else "as fast"
+    size = f"{text.size(other.entry.size_bytes)} against {text.size(best.entry.size_bytes)}"
+    if other.entry.size_bytes < best.entry.size_bytes:
+        return f"where size counts more, {other.name}: {size}, {pace}, {told}"
+    return f"nothing speaks for {other.name} here: {pace}, {told}, {size}"
+
+
+def _compared(record: Benchmark, best: _File, other: _File, rivals: Sequence[_File]) -> str:
+    """The accuracy of `other` beside that of `best`."""
+    if gap := _gap(record, best.entry, other.entry):
+        return f"{abs(gap) * 100:.2f} points {'more' if gap > 0 else 'less'} accurate"
+    # What chance cannot tell from the one that is shipped may be told from a third.
+    for rival in rivals:
+        if _gap(record, other.entry, rival.entry) > 0:
+            return f"less accurate than {rival.name}"
+    return "as accurate (within chance)"
+
+
+def _elsewhere(record: Benchmark, best: _File) -> list[str]:
+    """A runtime that runs the same model clearly faster, and as accurately."""
+    smallest = min(record.plan.batches)
+    found = [
+        (ratio.value, name)
+        for name, entry in zip(names.full(record), record.entries, strict=True)
+        if entry.subject.family == best.entry.subject.family
+        and entry.contender.runtime != "onnxruntime"
+        and (ratio := record.speedup(entry, best.entry, smallest))
+        and ratio.low > _WORTH_A_RUNTIME
+        and _gap(record, best.entry, entry) >= 0
+    ]
+    times, name = max(found, default=(0.0, ""))
+    return [f"another runtime is faster still: {name}, {times:.2f} ×"] if found else []
+
+
+def _gap(record: Benchmark, one: Entry, other: Entry) -> float:
+    """By how much `other` is the more accurate, in -1..1; 0 where that may be chance."""
+    if one.accuracy is None or other.accuracy is None:
+        return 0.0
+    gap = other.accuracy.value - one.accuracy.value
+    if one.score and other.score:
+        truth = record.data[one.subject.dataset].test.labels
+        before, after = (score.logits.argmax(axis=1) for score in (one.score, other.score))
+        return gap if metrics.agreement(before, after, truth).p < _SIGNIFICANT else 0.0
+    error = math.sqrt(sum(_variance(entry.accuracy) for entry in (one, other)))
+    return gap if abs(gap) > _Z95 * error else 0.0
+
+
+def _variance(accuracy: Accuracy | None) -> float:
+    """Of a share that was counted: binomial."""
+    return accuracy.value * (1 - accuracy.value) / accuracy.total if accuracy else 0.0
+
+
+def _faster(record: Benchmark, one: Entry, other: Entry) -> bool:
+    found = record.speedup(one, other, min(record.plan.batches))
+    return found is not None and found.low > 1
+
+
+def _accuracy(entry: Entry) -> str:
+    if entry.accuracy is None:
+        return ""
+    return f": {text.percent(entry.accuracy.value)}" + ("*" if entry.recorded else "")

@@ -1,5 +1,6 @@
 """Records -> tables for the terminal, 100 columns wide at most."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -7,11 +8,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from mnist_edge.benchmark import BATCH, Benchmark, Entry
-from mnist_edge.contenders import PyTorch
+from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.datasets import Dataset
+from mnist_edge.golden import GoldenCheck
+from mnist_edge.kernels import Kernels
 from mnist_edge.metrics import PerClass
-from mnist_edge.report import text
+from mnist_edge.report import names, text
+from mnist_edge.stopwatch import Latency
 
 WIDTH = 100
 _MOST_MISTAKES = 30
@@ -27,46 +30,145 @@ def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) 
     return table
 
 
-def benchmark(record: Benchmark) -> Table:
-    """One line a contender; `BENCHMARK_UNITS` says what the columns are."""
-    columns = ["model", "acc. %", "95 %", "changed", "size", "load", "first", "p50", "p90", "p99"]
-    names = text.short_names([entry.contender.path for entry in record.entries])
-    rows = [_benchmark_row(*pair) for pair in zip(names, record.entries, strict=True)]
-    table = plain([*columns, "img/s"], rows)
+def quality(record: Benchmark) -> Table:
+    """A line for each contender: what it answers, and what it takes to start."""
+    columns = ["model", "acc. %", "95 %", "ECE %", "changed", "p", "size", "load", "first"]
+    columns += ["cold"] * record.plan.cold + ["memory"]
+    rows = [
+        [
+            name,
+            _accuracy(entry),
+            text.interval(entry.accuracy) if entry.accuracy else "",
+            f"{entry.score.calibration_error * 100:.2f}" if entry.score else "",
+            *_changed(entry),
+            "" if entry.contender.runtime in names.OWN else text.size(entry.size_bytes),
+            text.milliseconds(entry.load.percentile_us(50)),
+            text.milliseconds(entry.first.percentile_us(50)),
+            *([_cold(entry)] if record.plan.cold else []),
+            text.size(entry.peak_bytes, 0) if entry.peak_bytes else "-",
+        ]
+        for name, entry in zip(names.labels(record), record.entries, strict=True)
+    ]
+    return _tight(columns, rows)
+
+
+def speed(record: Benchmark) -> Table:
+    """A line for each contender: how fast it answers, and what that uses."""
+    single, rate = min(record.plan.batches), record.plan.rate_hz
+    many = [size for size in record.plan.batches if size != single][-2:]  # the others: in JSON
+    columns = ["model", "p50", "p90", "p99", "times as fast"]
+    columns += [f"img/s at {size}" for size in many] + ["CPU µs"]
+    columns += ["mJ"] * (record.energy_why_not is None)
+    columns += [f"{rate:g} Hz p50", "p90"] if rate else []
+    rows = []
+    for name, entry in zip(names.labels(record), record.entries, strict=True):
+        row = [name, *(_percentile(entry.batches.get(single), rank) for rank in (50, 90, 99))]
+        row.append(_speedup(record, entry, single))
+        row += [_number(entry.images_per_s(size)) for size in many]
+        row.append(_number(entry.cpu_us_per_image(single)))
+        if record.energy_why_not is None:
+            joules = entry.joules_per_image(single)
+            row.append("-" if joules is None else f"{joules * 1000:.2f}")
+        row += [_percentile(entry.paced, rank) for rank in (50, 90)] if rate else []
+        rows.append(row)
+    return _tight(columns, rows)
+
+
+def computed(record: Benchmark) -> Table:
+    """A line for each file: the kernels that run here, and whether they compute what they must."""
+    rows = [
+        [
+            name,
+            _int8(found.kernels),
+            str(found.kernels.nodes),
+            f"{found.deviation.changed} of {found.deviation.images}",
+            f"{found.deviation.max_logit_difference:.1g}",
+            _golden(found.golden),
+        ]
+        for name, entry in zip(names.labels(record), record.entries, strict=True)
+        if (found := entry.findings)
+    ]
+    columns = ["file", "computed here by", "nodes", "float ref.", "max |Δlogit|", "golden"]
+    return _tight(columns, rows, left=2)
+
+
+def _tight(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
+    table = plain(columns, rows, left)
     table.padding = (0, 1, 0, 0)
     return table
 
 
-BENCHMARK_UNITS = (
-    "changed: answers unlike the original's (or fp32's, where that is not here); "
-    "+ now right, - wrong\n"
-    "load, first answer: ms; p50, p90, p99 of one image: µs; "
-    f"img/s: {BATCH} images a call"
-)
+def units(record: Benchmark) -> list[str]:
+    """What the columns of a benchmark are, as far as a reader cannot know, in lines that fit."""
+    single, rate = min(record.plan.batches), record.plan.rate_hz
+    one = "one image" if single == 1 else f"{single} images"
+    cold = ", cold (process start to first answer)" if record.plan.cold else ""
+    paced = f" ({rate:g} Hz: one at a time, as a camera's frames come)" if rate else ""
+    energy = "" if record.energy_why_not else "mJ: energy of the whole CPU for one image; "
+    told = (
+        "ECE: expected calibration error; changed: answers unlike the original's (or fp32's, where "
+        "that is not here), + now right, - now wrong; p: McNemar's, exact; "
+        f"load, first answer{cold}: ms; memory: peak of a fresh process; "
+        f"p50, p90, p99 of {one} a call{paced}, and CPU time for one image: µs; {energy}"
+        "times as fast: as its model's row marked 1, "
+        "paired round by round, with its 95 % interval; "
+        "float ref.: answers that differ from the same graph in float, unoptimized; "
+        "golden: answers as where the file was made"
+    )
+    return textwrap.wrap(told, WIDTH)
 
 
-def _benchmark_row(name: str, entry: Entry) -> list[str]:
-    is_original = isinstance(entry.contender, PyTorch)
-    rate = entry.images_per_s
-    return [
-        "  PyTorch original" if is_original else name,
-        f"{entry.accuracy.value * 100:.2f}" + ("*" if entry.recorded else ""),
-        text.interval(entry.accuracy),
-        _changed(entry),
-        "" if is_original else text.size(entry.size_bytes),
-        text.milliseconds(entry.load.percentile_us(50)),
-        text.milliseconds(entry.first.percentile_us(50)),
-        *(text.microseconds(entry.single.percentile_us(rank)) for rank in (50, 90, 99)),
-        "-" if rate is None else f"{rate:,.0f}",
+def _accuracy(entry: Entry) -> str:
+    if entry.accuracy is None:
+        return "-"
+    return f"{entry.accuracy.value * 100:.2f}" + ("*" if entry.recorded else "")
+
+
+def _changed(entry: Entry) -> list[str]:
+    change = entry.score.change if entry.score else None
+    if change is None:
+        return ["", ""]
+    if not change.changed:
+        return ["0", ""]
+    return [f"{change.changed} +{change.better} -{change.worse}", text.chance(change.p)]
+
+
+def _cold(entry: Entry) -> str:
+    return text.milliseconds(entry.cold.percentile_us(50), 0) if entry.cold else "-"
+
+
+def _percentile(latency: Latency | None, rank: float) -> str:
+    return text.microseconds(latency.percentile_us(rank) if latency else None)
+
+
+def _golden(check: GoldenCheck | None) -> str:
+    return f"{check.images - check.changed} of {check.images}" if check else "-"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _speedup(record: Benchmark, entry: Entry, batch: int) -> str:
+    over = record.baseline(entry)
+    if over is None:
+        return "1"
+    found = record.speedup(entry, over, batch)
+    return "-" if found is None else text.speedup(found)
+
+
+def _int8(found: Kernels) -> str:
+    if not found.any_int8:
+        return "float"
+    parts = [
+        f"{int8} of {count} {what}{'s' * (count != 1)}"
+        for what, int8, count in (
+            ("convolution", found.int8_convolutions, found.convolutions),
+            ("product", found.int8_products, found.products),
+        )
+        if count
     ]
-
-
-def _changed(entry: Entry) -> str:
-    if entry.change is None:
-        return ""
-    if not entry.change.changed:
-        return "0"
-    return f"{entry.change.changed} +{entry.change.better} -{entry.change.worse}"
+    return f"{', '.join(parts)} in int8"
 
 
 def per_class(classes: Sequence[str], figures: PerClass) -> Table:

@@ -14,14 +14,12 @@ import numpy as np
 from mnist_edge import shipped
 from mnist_edge.classifier import Classifier, open_session
 from mnist_edge.picture import drawn_digits
-from mnist_edge.stopwatch import Protocol, measure
-
-_RANKS = (10, 50)
+from mnist_edge.stopwatch import Protocol, measure, speedup
 
 
 def main() -> None:
     images = [image[None] for image in drawn_digits(200)]
-    protocol = Protocol(samples=20_000, duration_s=2, burst=50)
+    protocol = Protocol(samples=20_000, duration_s=4)
     for path in [Path(name) for name in sys.argv[1:]] or shipped.files():
         model, run = Classifier(path), open_session(path).run
 
@@ -36,15 +34,14 @@ def main() -> None:
             return answer.labels, answer.probabilities
 
         calls = {"run": bare, "predict": predict, "predict, labels and probabilities": read}
-        latencies = measure(list(calls.values()), protocol)
-        print(f"{path}, µs a call")
-        base = [np.percentile(latencies[0].samples_us, rank) for rank in _RANKS]
-        for name, latency in zip(calls, latencies, strict=True):
-            own = [np.percentile(latency.samples_us, rank) for rank in _RANKS]
-            shown = "   ".join(
-                f"p{rank} {value:6.1f} ({(value / reference - 1) * 100:+5.1f} %)"
-                for rank, value, reference in zip(_RANKS, own, base, strict=True)
-            )
+        bare_run, *others = measure(list(calls.values()), protocol).latencies
+        print(f"{path}, µs a call; how much longer it takes, paired, with the 95 % interval")
+        for name, latency in zip(calls, [bare_run, *others], strict=True):
+            shown = f"p10 {np.percentile(latency.samples_us, 10):6.1f}"
+            shown += f"   p50 {np.percentile(latency.samples_us, 50):6.1f}"
+            if latency is not bare_run and (longer := speedup(latency, bare_run)):
+                more = [f"{(x - 1) * 100:+.1f}" for x in (longer.value, longer.low, longer.high)]
+                shown += f"   {more[0]} % ({more[1]} to {more[2]})"
             print(f"  {name:<34} {shown}")
 
 

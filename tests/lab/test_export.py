@@ -234,13 +234,21 @@ def test_card_says_everything_and_the_truth(trained: Path, digits: Dataset, tmp_
     assert card == exported.card
 
 
+def test_a_file_passes_the_check_of_its_own_golden_answers(
+    trained: Path, digits: Dataset, tmp_path: Path
+) -> None:
+    found = Classifier(export(trained, tmp_path, digits).path).check()
+    assert found is not None
+    assert (found.images, found.changed, found.max_logit_difference) == (8, 0, 0)
+
+
 def test_metadata_is_complete_and_readable_without_us(
     trained: Path, digits: Dataset, tmp_path: Path
 ) -> None:
     model = onnx.load(export(trained, tmp_path, digits).path)
     values = {entry.key: entry.value for entry in model.metadata_props}
     names = "version model classes dataset precision params macs accuracy original_accuracy"
-    names += " temperature trained source_sha256"
+    names += " temperature trained source_sha256 golden"
     assert set(values) == {f"mnist_edge.{name}" for name in names.split()}
     assert json.loads(values["mnist_edge.classes"]) == list("0123456789")
     accuracy = json.loads(values["mnist_edge.accuracy"])

@@ -149,6 +149,10 @@ def test_the_card_of_a_draft_tells_the_whole_chain(
     (tmp_path / int8.name).write_bytes(int8.content)
     card = Classifier(tmp_path / int8.name).card
     assert card == int8.card
+    assert card.golden is not None
+    assert fp32.card.golden is not None
+    assert card.golden.tolerance > 10 * fp32.card.golden.tolerance  # its own, and not the source's
+    assert Classifier(tmp_path / int8.name).check()
     assert int8.name == "edge-xs-int8.onnx"
     assert card.precision == "int8"
     assert card.source_sha256 == hashlib.sha256(fp32.content).hexdigest()
@@ -291,8 +295,8 @@ def test_it_is_the_original_that_counts_and_else_the_fp32_file() -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (Portability(129, 1000, 0, 0.0, 0.1), "would saturate on CPUs without VNNI"),
-        (Portability(128, 1000, 3, 0.0, 0.1), "3 of 1,000 answers differ"),
+        (Portability(1000, 0, 0.0, 0.1, 129), "would saturate on CPUs without VNNI"),
+        (Portability(1000, 3, 0.0, 0.1, 128), "3 of 1,000 answers differ"),
     ],
 )
 def test_what_depends_on_the_cpu_does_not_pass(found: Portability, message: str) -> None:

@@ -223,7 +223,7 @@ def test_naive_does_not_pass_on_any_machine(files: Files) -> None:
     [{"changed": 3}, {"max_logit_difference": 0.41}, {"max_logit_difference": float("nan")}],
 )
 def test_what_computes_otherwise_here_does_not_pass(change: dict[str, Any]) -> None:
-    fine = Portability(128, 1000, changed=0, max_logit_difference=0.39, quantum=0.1)
+    fine = Portability(1000, 0, max_logit_difference=0.39, quantum=0.1, widest_pair=128)
     check_portable(fine, "x.onnx")
     with pytest.raises(GateError, match="does not compute here what its float reference"):
         check_portable(replace(fine, **change), "x.onnx")

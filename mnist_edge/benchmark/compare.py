@@ -1,0 +1,151 @@
+"""A benchmark against an earlier one of the same machine: has anything become slower?"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.errors import EdgeError
+from mnist_edge.intervals import Ratio, resampled_medians
+
+Floats = NDArray[np.float64]
+Record = Mapping[str, Any]
+"""A benchmark as `report.record.benchmark` writes it."""
+
+_SAME = ("cpu", "flags", "cores", "quota", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How long one contender takes now, as a multiple of what it took before.
+
+    `paired` divides each round's median by that of the fixed piece of work in the same round, so
+    that a machine whose clock was another cancels out; None where the earlier run had another
+    numpy, whose work it is. `minimum` compares the fastest calls.
+    """
+
+    name: str
+    batch: int
+    paired: Ratio | None
+    minimum: float
+
+    def slower(self, limit: float) -> bool:
+        """Whether it takes more than `limit` (0.1: 10 %) longer, and not by chance."""
+        if self.paired is None:
+            return self.minimum > 1 + limit
+        return self.paired.value > 1 + limit and self.paired.low > 1
+
+
+def read(path: Path, schema: int) -> Record:
+    """An earlier benchmark. EdgeError when it is missing, damaged, or of another schema."""
+    try:
+        record = json.loads(path.read_text())
+        if record["schema"] != schema:
+            raise EdgeError(
+                f"{path} follows schema {record['schema']}, this is {schema}: measure it again "
+                "with this version"
+            )
+        _check_form(record)
+    except OSError as error:
+        raise EdgeError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EdgeError(f"{path} is not what 'mnist-edge bench --json' writes") from error
+    return dict(record)
+
+
+def changes(old: Record, new: Record) -> list[Change]:
+    """What changed for each contender and batch size that both have, by name and runtime.
+
+    EdgeError when they are of different machines or threads, or have nothing in common.
+    """
+    check_same_machine(old, new["machine"], new["plan"]["threads"])
+    before = {(one["name"], one["runtime"]): one for one in old["contenders"]}
+    same_numpy = _numpy(old) == _numpy(new)
+    found = []
+    for one in new["contenders"]:
+        earlier = before.get((one["name"], one["runtime"]))
+        if earlier is None:
+            continue
+        shared = [size for size in one["batches"] if size in earlier["batches"]]
+        found += [_change(earlier, one, old, new, size, same_numpy) for size in shared]
+    if not found:
+        raise EdgeError("the earlier benchmark has no contender in common with this one")
+    return found
+
+
+def _change(
+    old: Record, new: Record, old_run: Record, new_run: Record, size: str, same_numpy: bool
+) -> Change:
+    before, after = old["batches"][size], new["batches"][size]
+    paired = None
+    if same_numpy:
+        paired = _paired(
+            _medians(before) / _medians(old_run["yardstick"][size]),
+            _medians(after) / _medians(new_run["yardstick"][size]),
+        )
+    return Change(new["name"], int(size), paired, after["min_us"] / before["min_us"])
+
+
+def _paired(before: Floats, after: Floats) -> Ratio:
+    """How the medians compare; the interval is the bootstrap over the rounds of both."""
+    drawn = resampled_medians(after, seed=1) / resampled_medians(before, seed=0)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Ratio(float(np.median(after) / np.median(before)), float(low), float(high))
+
+
+def _medians(latency: Record) -> Floats:
+    """The median of each round's turn."""
+    samples = np.array(latency["samples_us"], np.float64)
+    return np.array(
+        [np.median(turn) for turn in np.split(samples, np.cumsum(latency["turns"])[:-1])]
+    )
+
+
+def check_same_machine(old: Record, machine: Mapping[str, Any], threads: int) -> None:
+    """EdgeError when an earlier benchmark is of another machine, or of other threads."""
+    for what in _SAME:
+        before, after = old["machine"].get(what), machine.get(what)
+        if _plain(before) != _plain(after):
+            raise EdgeError(
+                f"the earlier benchmark is of another machine ({what}: {_told(before)}, here "
+                f"{_told(after)}): times of different machines say nothing about a change"
+            )
+    if old["plan"]["threads"] != threads:
+        raise EdgeError(
+            f"the earlier benchmark ran on {old['plan']['threads']} threads, this one on {threads}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _told(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list | tuple) else str(value)
+
+
+def _numpy(record: Record) -> Any:
+    return record["machine"]["packages"].get("numpy")
+
+
+def _check_form(record: Record) -> None:
+    """KeyError, TypeError or ValueError where what is compared is not there, or not sound."""
+    record["machine"]["packages"], record["plan"]["threads"]
+    for one in [*record["contenders"]]:
+        one["name"], one["runtime"]
+        for size, latency in one["batches"].items():
+            _check_latency(latency)
+            _check_latency(record["yardstick"][size])
+
+
+def _check_latency(latency: Record) -> None:
+    samples, turns = np.array(latency["samples_us"], float), np.array(latency["turns"], int)
+    sound = samples.ndim == turns.ndim == 1 and len(turns) > 0 and turns.min() > 0
+    if not sound or turns.sum() != len(samples) or not (samples > 0).all():
+        raise ValueError("samples that do not fit their rounds")
+    if not float(latency["min_us"]) > 0:
+        raise ValueError("a call that takes no time")

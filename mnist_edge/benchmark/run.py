@@ -1,0 +1,171 @@
+"""One benchmark from beginning to end."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge import datasets, energy, fresh, noise
+from mnist_edge.benchmark.inspection import inspect
+from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
+from mnist_edge.benchmark.scoring import scores
+from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
+from mnist_edge.contenders import Contender, answer
+from mnist_edge.errors import DataError
+from mnist_edge.files import sha256
+from mnist_edge.fresh import Start
+from mnist_edge.machine import this_machine
+from mnist_edge.picture import drawn_digits
+from mnist_edge.stopwatch import Latency, Meter
+
+_LOADS = 11  # as many as a median needs
+_LOADING_S = 10.0  # but no more of them than fit: some runtimes compile for half a minute
+_COLD_STARTS = 11
+_TIMED_IMAGES = 1000
+
+
+def run(
+    contenders: Sequence[Contender],
+    data: Data,
+    plan: Plan,
+    progress: Progress = lambda what, fraction: None,
+    missing: tuple[str, ...] = (),
+) -> Benchmark:
+    """Measure accuracy, start, memory and speed of every contender.
+
+    A contender whose set is not in `data` shows the accuracy that its file records. Ctrl-C while
+    calls are timed ends the timing, and what was measured until then is the result. GoldenError
+    for a file that does not compute here what it computed where it was made, ModelError for a
+    contender that fails.
+    """
+    began = datetime.now(UTC)
+    images, described = images_to_time(data)
+    loads: list[tuple[Latency, Latency]] = []
+    for contender in contenders:
+        progress("loading", len(loads) / len(contenders))
+        loads.append(_load(contender, plan.threads, images[:1]))
+    runners = [contender.load(plan.threads) for contender in contenders]
+    findings = [
+        inspect(contender, runner, images, plan.threads)
+        for contender, runner in zip(contenders, runners, strict=True)
+    ]
+    answered = scores(contenders, runners, data, partial(progress, "accuracy"))
+    starts = _fresh(contenders, plan, images, partial(progress, "fresh processes"))
+    prepared = [preparation(runner, images) for runner in runners]
+    energy_j = energy.meter()
+    meters: dict[str, Meter] = {"cpu_s": time.process_time}
+    before = noise.read()
+    timed = time_all(
+        runners, images, plan, meters | ({"energy_j": energy_j} if energy_j else {}), progress
+    )
+    quiet = noise.between(before, noise.read(), _spread(contenders, timed))
+    entries = [
+        Entry(
+            contender=contender,
+            size_bytes=contender.path.stat().st_size,
+            sha256=sha256(contender.path),
+            score=answered[at],
+            findings=findings[at],
+            load=loads[at][0],
+            first=loads[at][1],
+            prepare=prepared[at],
+            batches={size: found[at] for size, found in timed.batches.items()},
+            paced=timed.paced[at] if timed.paced else None,
+            cold=_first_answers(starts[at]) if plan.cold else None,
+            peak_bytes=_peak(starts[at]),
+        )
+        for at, contender in enumerate(contenders)
+    ]
+    return Benchmark(
+        entries=tuple(entries),
+        plan=plan,
+        machine=this_machine(),
+        noise=quiet,
+        images=described,
+        yardstick={size: found[-1] for size, found in timed.batches.items()},
+        energy_why_not=None if energy_j else energy.why_not(),
+        measured_at=began.isoformat(timespec="seconds"),
+        missing=missing,
+        data=data,
+        stopped=timed.stopped,
+    )
+
+
+def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None) -> Data:
+    """The data to score the contenders on: `dataset` for all of them, or each one's own.
+
+    Their own sets count only where they are on this machine: nothing is downloaded. Raises
+    DataError for a set that is damaged, or has another number of classes.
+    """
+    found: Data = {}
+    chosen = datasets.load(dataset, data_dir) if dataset else None
+    for subject in (contender.subject for contender in contenders):
+        known = found.get(subject.dataset)
+        own = chosen or known or datasets.load_if_here(subject.dataset, data_dir)
+        if own is None:
+            continue
+        if len(own.classes) != subject.classes:
+            raise DataError(
+                f"{own.name} has {len(own.classes)} classes, {subject.name} tells "
+                f"{subject.classes} apart: name the set that it was trained on"
+            )
+        found[subject.dataset] = own
+    return found
+
+
+def images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:
+    """Real test images where there are any: zeros would flatter, and one image too."""
+    for _, dataset in sorted(data.items()):
+        return dataset.test.images[:_TIMED_IMAGES], f"test images of {dataset.name}"
+    return drawn_digits(_TIMED_IMAGES), "digits drawn in a font: no data set is here"
+
+
+def _load(contender: Contender, threads: int, image: NDArray[np.uint8]) -> tuple[Latency, Latency]:
+    """How long opening the file takes, and the first answer after it."""
+    load_us: list[float] = []
+    first_us: list[float] = []
+    while len(load_us) < _LOADS and sum(load_us + first_us) < _LOADING_S * 1e6:
+        start = time.perf_counter_ns()
+        runner = contender.load(threads)
+        loaded = time.perf_counter_ns()
+        answer(runner, image)
+        load_us.append((loaded - start) / 1000)
+        first_us.append((time.perf_counter_ns() - loaded) / 1000)
+    return Latency(np.array(load_us)), Latency(np.array(first_us))
+
+
+def _fresh(
+    contenders: Sequence[Contender],
+    plan: Plan,
+    images: NDArray[np.uint8],
+    progress: Callable[[float], None],
+) -> list[list[Start]]:
+    """A fresh process for each contender, or several of them interleaved in random order."""
+    random, times = np.random.default_rng(plan.seed), _COLD_STARTS if plan.cold else 1
+    found: list[list[Start]] = [[] for _ in contenders]
+    for done in range(times):
+        for place, at in enumerate(random.permutation(len(contenders))):
+            progress((done + place / len(contenders)) / times)
+            found[at].append(fresh.start(contenders[at], plan.threads, images[:1]))
+    return found
+
+
+def _first_answers(starts: Sequence[Start]) -> Latency:
+    return Latency(np.array([start.first_answer_s * 1e6 for start in starts]))
+
+
+def _peak(starts: Sequence[Start]) -> int | None:
+    """The most memory that any of them took."""
+    return max((start.peak_bytes for start in starts if start.peak_bytes), default=None)
+
+
+def _spread(contenders: Sequence[Contender], timed: Timed) -> dict[str, float]:
+    """How far apart the rounds of one image a call (or the smallest batch) are, by name."""
+    names = [f"{one.subject.name} in {one.runtime}" for one in contenders]
+    smallest = timed.batches[min(timed.batches)]
+    pairs = zip([*names, "a fixed piece of work"], smallest, strict=True)
+    return {name: found.spread for name, found in pairs if found.spread is not None}

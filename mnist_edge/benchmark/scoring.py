@@ -1,0 +1,93 @@
+"""What contenders answer to the whole test split, and how their answers differ."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge import metrics
+from mnist_edge.benchmark.record import Data, Score
+from mnist_edge.classifier import in_chunks
+from mnist_edge.contenders import Contender, Runner, Subject, answer
+from mnist_edge.errors import ModelError
+
+Logits = NDArray[np.float32]
+
+
+def scores(
+    contenders: Sequence[Contender],
+    runners: Sequence[Runner],
+    data: Data,
+    progress: Callable[[float], None],
+) -> list[Score | None]:
+    """Every contender's answers to its test split; None for one whose set is not in `data`.
+
+    ModelError for one that answers with what is no number.
+    """
+    logits: list[Logits | None] = []
+    for contender, runner in zip(contenders, runners, strict=True):
+        progress(len(logits) / len(contenders))
+        own = data.get(contender.subject.dataset)
+        logits.append(None if own is None else _logits(contender, runner, own.test.images))
+    progress(1.0)
+    return [
+        None
+        if some is None
+        else _score(contender, some, _before(contender, contenders, logits), data)
+        for contender, some in zip(contenders, logits, strict=True)
+    ]
+
+
+def _logits(contender: Contender, runner: Runner, images: NDArray[np.uint8]) -> Logits:
+    logits = in_chunks(lambda some: answer(runner, some), images)
+    largest = logits.max(axis=1)  # beside which the logarithm of 0 may stand
+    bad = largest[~np.isfinite(largest)]
+    if len(bad):
+        raise ModelError(
+            f"{contender.subject.name} in {contender.runtime} answers {bad[0]} to some images: "
+            "leave it out, or feed it otherwise"
+        )
+    return logits
+
+
+def _score(contender: Contender, logits: Logits, before: Logits | None, data: Data) -> Score:
+    truth = data[contender.subject.dataset].test.labels
+    labels = logits.argmax(axis=1)
+    change = None if before is None else metrics.agreement(before.argmax(axis=1), labels, truth)
+    return Score(
+        logits=logits,
+        accuracy=metrics.accuracy(labels, truth),
+        calibration_error=metrics.expected_calibration_error(probabilities(logits), truth),
+        change=change,
+    )
+
+
+def probabilities(logits: Logits) -> Logits:
+    """The softmax of logits (N, classes), or the values as they are: some files of others answer
+    with probabilities."""
+    sums = logits.sum(axis=1)
+    if logits.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
+        return logits
+    return metrics.softmax(logits)
+
+
+def _before(
+    contender: Contender, contenders: Sequence[Contender], logits: Sequence[Logits | None]
+) -> Logits | None:
+    """The answers to compare with: the original's, or else the fp32 file's; None for the very
+    contender that gave them."""
+    family = [
+        (other, some)
+        for other, some in zip(contenders, logits, strict=True)
+        if other.subject.family == contender.subject.family
+    ]
+    originals = [pair for pair in family if pair[0].runtime == "pytorch"]
+    # The fp32 file stands in for an original that is not here: it passed for it when it was made.
+    files = [pair for pair in family if _is_fp32_file(pair[0].runtime, pair[0].subject)]
+    for other, some in (originals + files)[:1]:
+        return None if other is contender else some
+    return None
+
+
+def _is_fp32_file(runtime: str, subject: Subject) -> bool:
+    return (runtime, subject.precision) == ("onnxruntime", "fp32")

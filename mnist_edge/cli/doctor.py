@@ -1,0 +1,16 @@
+"""mnist-edge doctor"""
+
+from mnist_edge.cli.options import AsJson
+from mnist_edge.cli.shell import say, say_json
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what can be measured on this machine, and how well."""
+    from mnist_edge.report import health
+
+    found = health.examine()
+    if as_json:
+        say_json(health.record(found))
+        return
+    for line in health.lines(found):
+        say(line)

@@ -1,0 +1,64 @@
+"""What every contender is: a model in a runtime, behind one protocol."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.metrics import Accuracy
+
+Images = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The model that a contender runs, the same in every runtime.
+
+    `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
+    itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
+    `recorded` is the accuracy that a file of ours says of itself; a foreign file says nothing.
+    """
+
+    name: str
+    model: str
+    family: str
+    precision: str
+    dataset: str
+    classes: int
+    recorded: Accuracy | None
+    ours: bool = True
+
+
+class Runner(Protocol):
+    """A model that is loaded and answers: `run(prepare(images))` is one answer.
+
+    `prepare` brings images, uint8 (N, 28, 28), into the form that the model takes; it is timed by
+    itself. `run` gives the logits, float32 (N, classes), and is what the stopwatch times.
+    """
+
+    def prepare(self, images: Images) -> Any: ...
+
+    def run(self, prepared: Any) -> NDArray[np.float32]: ...
+
+
+class Contender(Protocol):
+    """`load` opens the model afresh, on `threads` threads. A contender can be pickled, so that a
+    fresh process can load it too."""
+
+    @property
+    def subject(self) -> Subject: ...
+
+    @property
+    def runtime(self) -> str: ...
+
+    @property
+    def path(self) -> Path: ...
+
+    def load(self, threads: int) -> Runner: ...
+
+
+def answer(runner: Runner, images: Images) -> NDArray[np.float32]:
+    """The logits, float32 (N, classes), of images uint8 (N, 28, 28)."""
+    return runner.run(runner.prepare(images))

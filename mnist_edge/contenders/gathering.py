@@ -1,0 +1,188 @@
+"""Which contenders there are for some files, on this machine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.contenders import ncnn, openvino, pytorch
+from mnist_edge.contenders.base import Contender
+from mnist_edge.contenders.guess import guess
+from mnist_edge.contenders.intake import read
+from mnist_edge.contenders.onnxruntime import OnnxRuntime
+from mnist_edge.contenders.pytorch import PyTorch, TorchCompile, original_of
+from mnist_edge.contenders.subjects import of_foreign
+from mnist_edge.contract import PREFIX, Card
+from mnist_edge.datasets import Split
+from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
+
+ALL = "all"
+_NO_FP32 = "ncnn runs fp32 files of mnist-edge, and there is none among these files"
+_NO_ORIGINAL = (
+    "{} runs the PyTorch network that a file was exported from, and its run is not here: train it "
+    "again, or name another runtime"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOptions:
+    """What a person says of files that are not ours: the data set to score them on, and how they
+    take pixels (see `Intake`), None being what is to be found out.
+
+    `examples` gives labelled images to find it out with, never test images; it is called only
+    when there is something to find out.
+    """
+
+    examples: Callable[[], Split]
+    dataset: str = "mnist"
+    scale: float | None = None
+    mean: float | None = None
+    invert: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """`missing` says what else was asked for, and why it is not among the contenders; `guesses`,
+    for each file that is not ours, how its input is fed."""
+
+    contenders: tuple[Contender, ...]
+    missing: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Files of one original, and that where it is here."""
+
+    files: tuple[OnnxRuntime, ...]
+    original: PyTorch | None
+
+    def all_files(self) -> Sequence[OnnxRuntime]:
+        return self.files
+
+    def fp32_files(self) -> Sequence[OnnxRuntime]:
+        return [one for one in self.files if one.subject.ours and one.subject.precision == "fp32"]
+
+    def originals(self) -> Sequence[PyTorch]:
+        return [self.original] if self.original else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Runtime:
+    """`takes` what it can run of a family, and `make`s a contender of each; `why_not` says why it
+    is not installed, `nothing` why there may be nothing for it to run."""
+
+    takes: Callable[[_Family], Sequence[Any]]
+    make: Callable[[Any], Contender]
+    why_not: Callable[[], str | None]
+    nothing: str = ""
+
+
+_RUNTIMES: Mapping[str, _Runtime] = {
+    "onnxruntime": _Runtime(_Family.all_files, lambda file: file, lambda: None),
+    "openvino": _Runtime(_Family.all_files, openvino.OpenVino.of, openvino.why_not),
+    "ncnn": _Runtime(_Family.fp32_files, ncnn.Ncnn.of, ncnn.why_not, _NO_FP32),
+    "torch-compile": _Runtime(
+        _Family.originals,
+        TorchCompile.of,
+        pytorch.why_not_compile,
+        _NO_ORIGINAL.format("torch-compile"),
+    ),
+    "pytorch": _Runtime(
+        _Family.originals,
+        lambda original: original,
+        pytorch.why_not,
+        _NO_ORIGINAL.format("pytorch"),
+    ),
+}
+RUNTIMES = tuple(_RUNTIMES)
+"""The names of all runtimes, in the order of a table."""
+
+_DEFAULT = ("onnxruntime", "pytorch")
+
+
+def gather(
+    files: Sequence[Path], runs: Path, runtimes: Sequence[str] | None, foreign: ForeignOptions
+) -> Gathered:
+    """The files, those of one original together: in ONNX Runtime, then in the other runtimes.
+
+    `runtimes` are names of RUNTIMES, or "all" for all that are installed; None is ONNX Runtime,
+    and PyTorch where it and an original are here. A file that one runtime cannot run is among the
+    missing. Raises EdgeError for an unknown name, MissingExtraError for a named runtime that is
+    not installed, ModelError when it can run nothing, and for a file that breaks the contract or
+    that nobody could feed.
+    """
+    named = _check(runtimes)
+    everything = named is not None and ALL in named
+    wanted = RUNTIMES if everything else (named or _DEFAULT)
+    families, guesses = _families(files, runs, foreign)
+    found: list[list[Contender]] = [[] for _ in families]
+    missing: list[str] = []
+    for name in [name for name in RUNTIMES if name in wanted]:
+        made, errors = _made(name, families)
+        if named and not everything and not any(made):
+            raise errors[0]
+        missing += [str(error) for error in errors if named]
+        for own, more in zip(found, made, strict=True):
+            own += more
+    return Gathered(tuple(one for own in found for one in own), tuple(missing), guesses)
+
+
+def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
+    for name in runtimes or ():
+        if name not in (*RUNTIMES, ALL):
+            known = ", ".join([*RUNTIMES, ALL])
+            raise EdgeError(f"there is no contender '{name}': choose from {known}")
+    return runtimes
+
+
+def _made(name: str, families: Sequence[_Family]) -> tuple[list[list[Contender]], list[EdgeError]]:
+    """One runtime's contenders, family by family, and what stood in the way of others."""
+    runtime = _RUNTIMES[name]
+    taken = [runtime.takes(family) for family in families]
+    made: list[list[Contender]] = [[] for _ in families]
+    if not any(taken):
+        return made, [ModelError(runtime.nothing)]
+    if reason := runtime.why_not():  # asked for late: to import PyTorch takes seconds
+        return made, [MissingExtraError(reason)]
+    errors: list[EdgeError] = []
+    for own, things in zip(made, taken, strict=True):
+        for thing in things:
+            try:
+                own.append(runtime.make(thing))
+            except ModelError as error:
+                errors.append(error)
+    return made, errors
+
+
+def _families(
+    files: Sequence[Path], runs: Path, foreign: ForeignOptions
+) -> tuple[list[_Family], tuple[str, ...]]:
+    """The files by their originals, and how those that are not ours are fed."""
+    members: dict[str, list[OnnxRuntime]] = {}
+    originals: dict[str, PyTorch | None] = {}
+    guesses: dict[Path, str] = {}
+    for path in files:
+        card = _card(path)
+        file = _foreign(path, foreign) if card is None else OnnxRuntime.of(path, card)
+        family = file.subject.family
+        members.setdefault(family, []).append(file)
+        if card is None:
+            guesses[path] = f"{path.name}: {file.intake.described()}"
+        elif family not in originals:
+            originals[family] = original_of(card, runs)
+    families = [_Family(tuple(own), originals.get(family)) for family, own in members.items()]
+    return families, tuple(guesses.values())
+
+
+def _card(path: Path) -> Card | None:
+    """A file's card; None for a file that does not claim to be ours. ModelError for one that
+    does, and breaks the contract."""
+    metadata = open_session(path).get_modelmeta().custom_metadata_map
+    return Classifier(path).card if any(key.startswith(PREFIX) for key in metadata) else None
+
+
+def _foreign(path: Path, options: ForeignOptions) -> OnnxRuntime:
+    intake = guess(path, read(path), options.examples, options.scale, options.mean, options.invert)
+    return OnnxRuntime(path, of_foreign(path, options.dataset, intake.classes), intake)

@@ -1,0 +1,203 @@
+"""How an ONNX classifier takes its images: found out from the file itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mnist_edge.classifier import open_session
+from mnist_edge.contenders.base import Images
+from mnist_edge.contract import INPUT, OUTPUT, SIDE
+from mnist_edge.errors import ModelError
+
+Values = NDArray[Any]
+Call = Callable[[Values], Values]
+"""One call of a model: an input of the shape that it takes -> its output as it comes."""
+
+FREE = -1
+"""A number of images that is whatever comes."""
+
+AS_THEY_ARE = (1.0, 0.0)
+USUAL = {
+    AS_THEY_ARE: "0..255 as they are",
+    (1 / 255, 0.0): "as 0..1",
+    (1 / (255 * 0.3081), 255 * 0.1307): "less MNIST's mean 0.1307, over its deviation 0.3081",
+    (1 / 127.5, 127.5): "as -1..1",
+}
+"""Scale and mean of what trainers usually do to pixels, the plainest first, and its name."""
+
+_POOR = 0.5
+_TYPES = {
+    "tensor(uint8)": "uint8",
+    "tensor(float16)": "float16",
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+}
+_PIXELS = SIDE * SIDE
+_IMAGE = ((SIDE, SIDE), (_PIXELS,))
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a guess rests on: of so many labelled `examples`, the share that it reads right, in
+    0..1, and the share that the next best preparation reads."""
+
+    examples: int
+    accuracy: float
+    next_best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What an ONNX classifier takes and gives.
+
+    Its input is (pixel - mean) × scale, of grey levels 0..255 that become 255 - pixel first where
+    `invert`. `dtype` is numpy's name of its type; `shape` begins with FREE where a call takes as
+    many images as there are. `plain` is a file whose output is the answer as it is, float32
+    (N, classes), as that of ours. `guess` is None where nothing was guessed.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    output: str
+    classes: int
+    plain: bool
+    scale: float = 1.0
+    mean: float = 0.0
+    invert: bool = False
+    guess: Guess | None = None
+
+    @classmethod
+    def ours(cls, classes: int) -> "Intake":
+        """That of every file that honours the contract."""
+        return cls(INPUT, "uint8", (FREE, SIDE, SIDE), OUTPUT, classes, plain=True)
+
+    @property
+    def guessed(self) -> bool:
+        return self.guess is not None
+
+    @property
+    def batch(self) -> int | None:
+        """Images a call; None where it is as many as there are."""
+        return None if self.shape[0] == FREE else prod(self.shape) // _PIXELS
+
+    def prepare(self, images: Images) -> Values:
+        """Images uint8 (N, 28, 28) as the file takes them. Where a call takes a fixed number of
+        images that is not N, they stay (N, 28, 28): `answers` cuts them into calls."""
+        pixels: Values = 255 - images if self.invert else images
+        if self.dtype != "uint8":
+            wide = np.float64 if self.dtype == "float64" else np.float32
+            pixels = pixels.astype(wide)
+            if self.mean:
+                pixels -= wide(self.mean)
+            if self.scale != 1:
+                pixels *= wide(self.scale)
+            pixels = pixels.astype(self.dtype, copy=False)
+        return pixels.reshape(self.shape) if self.batch in (None, len(images)) else pixels
+
+    def answers(self, call: Call, prepared: Values) -> NDArray[np.float32]:
+        """The answers, float32 (N, classes), to what `prepare` gave, from as many calls as that
+        takes. The last call is filled up where it has to be, and cut off again."""
+        batch = self.batch
+        if batch is None or prepared.shape == self.shape:
+            return self._rows(call(prepared))
+        parts = []
+        for at in range(0, len(prepared), batch):
+            some = prepared[at : at + batch]
+            missing = batch - len(some)
+            if missing:
+                some = np.concatenate([some, np.repeat(some[:1], missing, axis=0)])
+            parts.append(self._rows(call(some.reshape(self.shape))))
+        return np.concatenate(parts)[: len(prepared)]
+
+    def _rows(self, output: Values) -> NDArray[np.float32]:
+        return output.astype(np.float32, copy=False).reshape(-1, self.classes)
+
+    def described(self) -> str:
+        """What a person should know before believing a number: what goes in, and why."""
+        sizes = ["N" if size == FREE else str(size) for size in self.shape]
+        known = USUAL.get((self.scale, self.mean))
+        pixels = known or f"(pixel - {self.mean:g}) × {self.scale:g}"
+        text = f"input {self.dtype} ({', '.join(sizes)}), pixels {pixels}"
+        text += ", inverted" if self.invert else ""
+        if self.guess is None:
+            return text
+        best, next_best = 100 * self.guess.accuracy, 100 * self.guess.next_best
+        text += f" (guessed on {self.guess.examples} labelled images: {best:.1f} %; "
+        text += f"next best {next_best:.1f} %)"
+        if self.guess.accuracy < _POOR:
+            text += ": none of the usual forms fits, state --input-scale, --input-mean and --invert"
+        return text
+
+
+def read(path: Path) -> Intake:
+    """What a file takes and gives, the pixels as they are.
+
+    It takes a single input of 28×28 or 784 values, for one image or for several. The answer is
+    the first output of two or more floats for each image. ModelError says what the file has
+    instead.
+    """
+    session = open_session(path)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = _shape(inputs[0].shape) if len(inputs) == 1 else None
+    if shape is None or inputs[0].type not in _TYPES:
+        raise ModelError(
+            f"{path} takes {_show(inputs)}: what can be measured takes one input of 28×28 or 784 "
+            "values for each image, float or uint8"
+        )
+    intake = Intake(inputs[0].name, _TYPES[inputs[0].type], shape, "", 0, plain=False)
+    tries = [intake]
+    if intake.batch is None:  # some files say that any number of images will do, and only one does
+        tries.append(replace(intake, shape=(1, *shape[1:])))
+    reason = ""
+    for tried in tries:
+        try:
+            if found := _probe(session, tried):
+                return found
+        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+            reason = f": {str(error).splitlines()[0][:200]}"
+    raise ModelError(
+        f"{path} gives {_show(outputs)}, and nothing of two or more floats for each image{reason}"
+    )
+
+
+def _probe(session: ort.InferenceSession, intake: Intake) -> Intake | None:
+    """The intake with the output that answers, found by asking; None when there is none."""
+    images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
+    outputs = session.run(None, {intake.name: intake.prepare(images)})
+    for item, values in zip(session.get_outputs(), outputs, strict=True):
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+            continue
+        classes, rest = divmod(values.size, len(images))
+        if classes >= 2 and not rest and values.shape[0] in (len(images), values.size):
+            plain = values.dtype == np.float32 and values.shape == (len(images), classes)
+            plain = plain and intake.batch is None
+            return replace(intake, output=item.name, classes=classes, plain=plain)
+    return None
+
+
+def _shape(shape: list[int | str | None]) -> tuple[int, ...] | None:
+    """The shape of a call, FREE first where it is; None when it holds no images of ours.
+
+    Sizes that are free further back are those that an image needs.
+    """
+    rest = _PIXELS if len(shape) == 2 else SIDE
+    sizes = [size if isinstance(size, int) else FREE for size in shape[:1]]
+    sizes += [size if isinstance(size, int) else rest for size in shape[1:]]
+    alone = tuple(size for size in sizes if size != 1) in _IMAGE
+    in_batch = tuple(size for size in sizes[1:] if size != 1) in _IMAGE and sizes[0]
+    return tuple(sizes) if alone or in_batch else None
+
+
+def _show(items: Sequence[ort.NodeArg]) -> str:
+    def one(item: ort.NodeArg) -> str:
+        sizes = ", ".join(str(size or "N") for size in item.shape)
+        return f"{item.name} {item.type.removeprefix('tensor(').removesuffix(')')} ({sizes})"
+
+    return " and ".join(one(item) for item in items) or "nothing"

@@ -1,0 +1,50 @@
+"""What contenders run: a file of ours, the network it was exported from, or a file of others."""
+
+from pathlib import Path
+
+from mnist_edge.contenders.base import Subject
+from mnist_edge.contract import Card
+from mnist_edge.files import sha256
+
+_QUANTIZED = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger")
+
+
+def of_file(path: Path, card: Card) -> Subject:
+    """An exported file."""
+    return Subject(
+        name=path.name,
+        model=card.model,
+        family=card.checkpoint_sha256,
+        precision=card.precision,
+        dataset=card.dataset,
+        classes=len(card.classes),
+        recorded=card.accuracy,
+    )
+
+
+def of_original(card: Card) -> Subject:
+    """The network that a file was exported from."""
+    return Subject(
+        name=card.model,
+        model=card.model,
+        family=card.checkpoint_sha256,
+        precision="fp32",
+        dataset=card.dataset,
+        classes=len(card.classes),
+        recorded=card.original_accuracy,
+    )
+
+
+def of_foreign(path: Path, dataset: str, classes: int) -> Subject:
+    """A file that says nothing of itself; it is scored on `dataset`."""
+    content = path.read_bytes()  # in which a graph's operators stand by their names
+    return Subject(
+        name=path.name,
+        model=path.stem,
+        family=sha256(path),
+        precision="int8" if any(name in content for name in _QUANTIZED) else "fp32",
+        dataset=dataset,
+        classes=classes,
+        recorded=None,
+        ours=False,
+    )

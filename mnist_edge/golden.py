@@ -1,0 +1,179 @@
+"""Golden answers: what a file answered where it was made, to inputs that anyone can make again.
+
+They travel in the file's metadata as one JSON object, so that a device can tell in milliseconds
+whether the file computes there what it computed at home. A client needs none of this code: the
+inputs are drawn with 32-bit integers alone, and the tolerance stands beside the answers.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.errors import GoldenError
+
+GENERATOR = "xorshift32-strokes-1"
+# A float file differs from itself elsewhere by the order of its sums alone, about 1e-5 of a logit;
+# relative to the largest logit: networks with large logits round more coarsely.
+ROUNDING = 1e-4
+# Two orders of the same sums round an int8 value to neighbouring steps now and then, and such
+# steps add up to two quanta in the files that we measured; saturation is off by a hundred.
+QUANTA = 4
+_SIDE = 28
+_COUNT = 8
+_SEED = 2463534242  # Marsaglia's own
+_STROKE = np.array([[144, 255, 144], [255, 255, 255], [144, 255, 144]], np.uint8)
+
+Images = NDArray[np.uint8]
+Run = Callable[[Images], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCheck:
+    """Answers given here against the golden ones.
+
+    `changed` of the `images` have a logit that differs by more than `tolerance`, or is not finite.
+    `duration_ms` is that of the whole check: drawing the inputs, answering, comparing.
+    """
+
+    images: int
+    changed: int
+    max_logit_difference: float
+    tolerance: float
+    duration_ms: float
+
+    @property
+    def passed(self) -> bool:
+        return self.changed == 0
+
+    def __str__(self) -> str:
+        """For a person: how many, and how far off."""
+        if self.passed:
+            return (
+                f"{self.images} of {self.images} as where it was made "
+                f"(max |Δlogit| {self.max_logit_difference:.2g}, {self.duration_ms:.1f} ms)"
+            )
+        return (
+            f"{self.changed} of {self.images} golden answers changed, max |Δlogit| "
+            f"{self.max_logit_difference:.2g} (tolerance {self.tolerance:.2g})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A file's own logits, float32 (8, classes) as nested tuples, of the inputs of `generator`.
+
+    `sha256` is of the inputs' bytes, `tolerance` the largest |Δlogit| that is let through.
+    ValueError for answers without shape, or numbers that are not finite.
+    """
+
+    generator: str
+    sha256: str
+    tolerance: float
+    logits: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        values = np.array(self.logits, np.float64)  # ValueError for rows of unequal lengths
+        if values.ndim != 2 or not np.isfinite([*values.flat, self.tolerance]).all():
+            raise ValueError("golden answers are finite logits (N, classes)")
+
+    def to_json(self) -> str:
+        """Compact, as it stands in the metadata."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Golden":
+        """ValueError, KeyError, TypeError or OverflowError for what is not golden answers."""
+        values = json.loads(text)
+        rows = tuple(tuple(float(value) for value in row) for row in values["logits"])
+        tolerance = float(values["tolerance"])
+        return cls(str(values["generator"]), str(values["sha256"]), tolerance, rows)
+
+
+def inputs() -> Images:
+    """The inputs of GENERATOR, uint8 (8, 28, 28): blank, full ink, noise, and five of strokes.
+
+    All is 32-bit integer arithmetic on Marsaglia's xorshift (Journal of Statistical Software 8,
+    2003, the triple 13, 17, 5), so that any language draws the same: a stroke goes from one
+    random point to the next in 16 steps; at each, the 3×3 pixels around it get at least 144, and
+    it and its four neighbours 255.
+    """
+    return np.stack([_drawn(at) for at in range(_COUNT)])
+
+
+def _drawn(at: int) -> Images:
+    field = np.zeros((_SIDE, _SIDE), np.uint8)
+    random = _xorshift(_SEED + at)
+    if at == 1:
+        field[:] = 255
+    elif at == 2:
+        field[:] = [[next(random) >> 24 for _ in range(_SIDE)] for _ in range(_SIDE)]
+    elif at > 2:
+        points = [(4 + next(random) % 20, 4 + next(random) % 20) for _ in range(5)]
+        for (top, left), (bottom, right) in pairwise(points):
+            for step in range(17):
+                y = (top * (16 - step) + bottom * step) // 16
+                x = (left * (16 - step) + right * step) // 16
+                near = field[y - 1 : y + 2, x - 1 : x + 2]
+                np.maximum(near, _STROKE, out=near)
+    return field
+
+
+def _xorshift(seed: int) -> Iterator[int]:
+    state = seed & 0xFFFFFFFF
+    while True:
+        state ^= state << 13 & 0xFFFFFFFF
+        state ^= state >> 17
+        state ^= state << 5 & 0xFFFFFFFF
+        yield state
+
+
+def made(run: Run, int8: bool) -> Golden:
+    """A file's golden answers, given here by `run`: images uint8 (N, 28, 28) -> logits.
+
+    Each logit is the shortest decimal that is the same float32 again. ValueError for what is no
+    number.
+    """
+    images = inputs()
+    logits = run(images)
+    if int8:
+        tolerance = QUANTA * float(np.ptp(logits)) / 255
+    else:
+        tolerance = ROUNDING * max(1.0, float(np.abs(logits).max()))
+    rows = tuple(tuple(float(str(value)) for value in row) for row in logits)
+    return Golden(GENERATOR, _sha256(images), float(f"{tolerance:.3g}"), rows)
+
+
+def check(golden: Golden, run: Run) -> GoldenCheck:
+    """Answer the inputs again, with `run`, and compare. GoldenError where they cannot be drawn."""
+    start = time.perf_counter()
+    images = inputs()
+    if golden.generator != GENERATOR:
+        raise GoldenError(
+            f"its golden answers are to inputs of '{golden.generator}', which this version does "
+            "not know: install a newer mnist-edge"
+        )
+    if golden.sha256 != _sha256(images):
+        raise GoldenError(
+            f"its golden answers are to other inputs than '{GENERATOR}' draws: export it again"
+        )
+    expected, found = np.array(golden.logits, np.float32), run(images)
+    if found.shape != expected.shape:
+        raise GoldenError(f"its golden answers are {expected.shape}, it answers {found.shape}")
+    off = np.abs(found - expected).max(axis=1)
+    return GoldenCheck(
+        images=len(images),
+        changed=int((~(off <= golden.tolerance)).sum()),  # so that a NaN counts
+        max_logit_difference=float(np.max(off)),
+        tolerance=golden.tolerance,
+        duration_ms=(time.perf_counter() - start) * 1000,
+    )
+
+
+def _sha256(images: Images) -> str:
+    return hashlib.sha256(images.tobytes()).hexdigest()

@@ -1,0 +1,59 @@
+"""What the contenders of a benchmark are called in its tables."""
+
+from collections.abc import Sequence
+
+from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.report import text
+
+OWN = {"pytorch": "PyTorch original", "torch-compile": "torch.compile"}
+"""Runtimes that run the network that was trained, and no file."""
+
+
+def labels(record: Benchmark) -> list[str]:
+    """A name for each entry: its file's, or under that, indented, another runtime's."""
+    names = files(record)
+    return [_label(record, entry, name) for entry, name in zip(record.entries, names, strict=True)]
+
+
+def full(record: Benchmark) -> list[str]:
+    """A name for each entry that says by itself which file and which runtime it is."""
+    names = files(record)
+    return [
+        name if entry.contender.runtime == "onnxruntime" else f"{name} in {entry.contender.runtime}"
+        for entry, name in zip(record.entries, names, strict=True)
+    ]
+
+
+def files(record: Benchmark) -> list[str]:
+    """The file's name of each entry, with as much of its folder as tells it apart; for those that
+    run no file the model's, or where several runs trained the same model, the run's."""
+    names = text.short_names([entry.contender.path for entry in record.entries])
+    runs = text.short_names([entry.contender.path.parent for entry in record.entries])
+    own = [entry.subject for entry in record.entries if entry.contender.runtime in OWN]
+    found = []
+    for entry, name, run in zip(record.entries, names, runs, strict=True):
+        subject = entry.subject
+        families = {other.family for other in own if other.model == subject.model}
+        of_own = subject.model if len(families) == 1 else run
+        found.append(of_own if entry.contender.runtime in OWN else name)
+    return found
+
+
+def _label(record: Benchmark, entry: Entry, name: str) -> str:
+    runtime, subject = entry.contender.runtime, entry.subject
+    if runtime == "onnxruntime":
+        return name
+    if runtime in OWN:
+        return f"  {OWN[runtime]}"
+    alike = [
+        other
+        for other in record.entries
+        if other.contender.runtime == runtime
+        and (other.subject.family, other.subject.precision) == (subject.family, subject.precision)
+    ]
+    return f"  {runtime} {subject.precision if len(alike) == 1 else name}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

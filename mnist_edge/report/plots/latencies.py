@@ -1,0 +1,168 @@
+"""How latencies are distributed: a strip for each contender, with all samples in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.report import names
+from mnist_edge.report.plots import drawing
+from mnist_edge.report.plots.theme import Theme
+from mnist_edge.stopwatch import Latency
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ROW = 48
+_BIN = 2.0  # pixels
+_TALLEST, _TICK = 0.52, 0.12  # of a row
+_RARE = 0.05  # of the commonest
+_PERCENTILES = ((50, "o", "p50"), (90, "^", "p90"), (99, "D", "p99"))
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A contender's latencies at the smallest batch."""
+
+    name: str
+    entry: Entry
+    latency: Latency
+
+
+def strips(record: Benchmark) -> list[Strip]:
+    """The contenders that were timed at the smallest batch."""
+    return [
+        Strip(name, entry, latency)
+        for name, entry in zip(names.full(record), record.entries, strict=True)
+        if (latency := entry.batches.get(min(record.plan.batches)))
+    ]
+
+
+def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
+    """Draw the chart on a figure, or on a part of one."""
+    found = strips(record)
+    axes = drawing.axes_of(figure, theme)
+    ends = [
+        end for one in found for end in (one.latency.samples_us.min(), one.latency.samples_us.max())
+    ]
+    drawing.time_axis(axes, ends, width, log=True)
+    axes.grid(axis="x", color=theme.grid, linewidth=0.8)
+    axes.set_yticks([])
+    axes.set_ylim(len(found) - 0.75, -0.95)
+    edges = np.geomspace(*axes.get_xlim(), max(2, round(width / _BIN)))
+    for at, one in enumerate(found):
+        colour = drawing.colours(record, theme)[one.entry.subject.family]
+        _draw_strip(axes, at, one.latency, edges, colour)
+        _draw_marks(axes, at, one.latency, colour, theme)
+    _draw_words(axes, found, width, theme)
+    axes.set_xlabel(drawing.timed(record), fontsize=drawing.TEXT, color=theme.quiet)
+    drawing.legend(figure, _keys(theme), width, theme)
+
+
+def _draw_strip(
+    axes: "Axes", at: int, latency: Latency, edges: NDArray[np.float64], colour: str
+) -> None:
+    """The histogram upwards from the line of its row, and downwards a tick for every bin that is
+    too low to be seen: the tail is a few samples of very many."""
+    samples = latency.samples_us
+    counts, _ = np.histogram(samples, edges)
+    shares = counts / counts.max()
+    used = np.flatnonzero(counts)
+    first, last = used[0], used[-1] + 1
+    axes.stairs(
+        at - _TALLEST * shares[first:last],
+        edges[first : last + 1],
+        baseline=at,
+        fill=True,
+        color=colour,
+        alpha=0.75,
+        linewidth=0,
+    )
+    axes.plot([samples.min(), samples.max()], [at, at], color=colour, linewidth=1)
+    rare = used[shares[used] < _RARE]
+    middles = np.sqrt(edges[rare] * edges[rare + 1])
+    gaps = np.full(len(rare), np.nan)  # one path of many parts, not many paths
+    xs = np.column_stack([middles, middles, gaps])
+    ys = np.column_stack([np.full(len(rare), at), np.full(len(rare), at + _TICK), gaps])
+    axes.plot(xs.ravel(), ys.ravel(), color=colour, linewidth=1)
+
+
+def _draw_marks(axes: "Axes", at: int, latency: Latency, colour: str, theme: Theme) -> None:
+    found = [(latency.percentile_us(rank), marker) for rank, marker, _ in _PERCENTILES]
+    for place, marker in [*found, (latency.samples_us.max(), "X")]:
+        if place is not None:
+            axes.plot(
+                [place],
+                [at],
+                linestyle="none",
+                marker=marker,
+                markersize=6,
+                markerfacecolor=theme.paper,
+                markeredgecolor=theme.ink,
+                markeredgewidth=1.2,
+                zorder=3,
+            )
+
+
+def _draw_words(axes: "Axes", found: Sequence[Strip], width: int, theme: Theme) -> None:
+    """Names on the left; on the right, where there is room for all of them, what they took."""
+    widest = 0.95 * width
+    called = [drawing.fitted(axes, one.name, widest) for one in found]
+    told = [""] * len(found)
+    for choice in ([_told(one, True) for one in found], [_told(one, False) for one in found]):
+        both = [f"{name}   {words}" for name, words in zip(called, choice, strict=True)]
+        if max(drawing.extent(axes, line)[0] for line in both) <= widest:
+            told = choice
+            break
+    for at, (name, words) in enumerate(zip(called, told, strict=True)):
+        _draw_word(axes, 0, at, name, theme.ink, theme)
+        _draw_word(axes, 1, at, words, theme.quiet, theme)
+
+
+def _told(one: Strip, is_long: bool) -> str:
+    median = one.latency.percentile_us(50)
+    told = [] if median is None else [f"p50 {drawing.duration(median)}"]
+    if is_long or median is None:
+        told.append(f"max {drawing.duration(one.latency.samples_us.max())}")
+    return ", ".join(told)
+
+
+def _draw_word(axes: "Axes", x: int, at: int, words: str, colour: str, theme: Theme) -> None:
+    if words:
+        axes.text(
+            x,
+            at - _TALLEST - 0.08,
+            words,
+            transform=axes.get_yaxis_transform(),
+            ha="right" if x else "left",
+            va="bottom",
+            fontsize=drawing.TEXT,
+            color=colour,
+            bbox=drawing.paper(theme),
+            parse_math=False,
+        ).set_in_layout(False)
+
+
+def _keys(theme: Theme) -> Sequence[Any]:
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=marker,
+            markersize=6,
+            markerfacecolor="none",
+            markeredgecolor=theme.ink,
+            markeredgewidth=1.2,
+            label=label,
+        )
+        for marker, label in [
+            *((marker, label) for _, marker, label in _PERCENTILES),
+            ("X", "max"),
+        ]
+    ]

@@ -1,0 +1,112 @@
+"""A benchmark in sentences: on what, how, and how far to believe it."""
+
+from collections.abc import Sequence
+
+from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.benchmark.compare import Change
+from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.report import names
+
+
+def lines(record: Benchmark) -> list[str]:
+    """What was measured on what, and whether the machine was quiet."""
+    machine, plan = record.machine, record.plan
+    flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
+    told = [
+        f"{machine.cpu}{flags}, {_count(machine.cores, 'core')}, {_count(plan.threads, 'thread')}; "
+        f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}",
+        f"{_calls(record)}{record.images}",
+        preparation(record),
+    ]
+    if record.energy_why_not:
+        told.append(f"energy: {record.energy_why_not}")
+    if any(entry.recorded for entry in record.entries):
+        told.append(
+            "* as recorded in the file: its data set is not here ('mnist-edge data' fetches MNIST)"
+        )
+    told += record.missing
+    if record.stopped:
+        told.append("stopped by Ctrl-C: these are the rounds until then")
+    return [*told, f"the timing is {record.noise.text}{_unread(record)}"]
+
+
+def _unread(record: Benchmark) -> str:
+    unread = record.noise.unreadable
+    return f" (cannot be read here: {names.listed(unread)})" if unread else ""
+
+
+def _calls(record: Benchmark) -> str:
+    smallest = min(record.plan.batches)
+    found = [entry.batches[smallest] for entry in record.entries if smallest in entry.batches]
+    if not found:
+        return ""
+    fewest = min(len(latency.samples_us) for latency in found)
+    most = max(len(latency.samples_us) for latency in found)
+    calls = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{calls} calls each in {len(found[0].turns):,} interleaved rounds; "
+
+
+def preparation(record: Benchmark) -> str:
+    """What is not in the figures: how long images take into the form that models take."""
+    told = "Only the call is timed: bringing an image into the form that the model takes"
+    medians = [entry.prepare.percentile_us(50) for entry in record.entries]
+    known = sorted(median for median in medians if median is not None)
+    if not known:
+        return f"{told} was not timed often enough"
+    span = "-".join(dict.fromkeys(f"{value:.1f}" for value in (known[0], known[-1])))
+    return f"{told} adds {span} µs"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def warnings(record: Benchmark) -> list[str]:
+    """What a person must not overlook: files that this CPU computes wrongly, layers in float."""
+    told = []
+    for name, entry in zip(names.full(record), record.entries, strict=True):
+        found = entry.findings
+        if found and found.saturates:
+            told.append(
+                f"warning: {name} computes wrongly on this CPU: {_saturation(entry, found)}"
+            )
+        if found and found.kernels.any_int8 and found.kernels.in_float:
+            told.append(f"{name}: {names.listed(found.kernels.in_float)} stayed in float")
+    return told
+
+
+def _saturation(entry: Entry, found: Findings) -> str:
+    off = found.deviation
+    told = (
+        f"{off.changed} of {off.images} answers differ from its float reference, "
+        f"max |Δlogit| {off.max_logit_difference:.2g} (limit {off.limit:.2g})"
+    )
+    if not found.kernels.any_int8:
+        return f"{told}: do not ship it"
+    again = "with 'mnist-edge export --int8'" if entry.subject.ours else "to 7-bit weights"
+    return f"{told}: its int8 sums saturate. Quantize it again {again}, or ship fp32"
+
+
+def changes(found: Sequence[Change], limit: float | None) -> list[str]:
+    """How much longer calls take than in an earlier benchmark: a line for each contender and batch
+    size; `limit` (0.1: 10 %) marks those that are slower by more."""
+    told = []
+    for change in found:
+        line = f"{change.name}, {_count(change.batch, 'image')} a call: {_verdict(change)}"
+        if limit is not None and change.slower(limit):
+            line += f": slower by more than {limit * 100:g} %"
+        told.append(line)
+    return told
+
+
+def _verdict(change: Change) -> str:
+    ratio = change.paired
+    if ratio is None:
+        return f"time {_more(change.minimum)} (fastest calls; another numpy before)"
+    interval = f"{_more(ratio.low)} to {_more(ratio.high)}"
+    return f"tie (time {interval})" if ratio.tie else f"time {_more(ratio.value)} ({interval})"
+
+
+def _more(ratio: float) -> str:
+    """Time now over time before, as a person reads it: +3.1 %."""
+    return f"{(ratio - 1) * 100:+.1f} %"
