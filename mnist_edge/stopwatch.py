@@ -143,11 +143,12 @@ def measure(
                 for at, turn in turns.items():  # only whole rounds count, so that they stay pairs
                     tallies[at].add(turn)
         except KeyboardInterrupt:
-            if not tallies or not tallies[0].turns:
+            if not all(tally.turns for tally in tallies):
                 raise
             stopped = True
     progress(1.0)
-    return Timing(tuple(tally.latency() for tally in tallies), stopped)
+    whole = min(len(tally.turns) for tally in tallies)  # Ctrl-C may come while a round is added
+    return Timing(tuple(tally.latency(whole) for tally in tallies), stopped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +170,13 @@ class _Tally:
         self.count += len(turn.samples_ns)
         self.spent_ns += sum(turn.samples_ns)
 
-    def latency(self) -> Latency:
-        samples = [sample for turn in self.turns for sample in turn.samples_ns]
-        meters = self.turns[0].used
+    def latency(self, rounds: int) -> Latency:
+        turns = self.turns[:rounds]
+        samples = [sample for turn in turns for sample in turn.samples_ns]
         return Latency(
             samples_us=np.array(samples, np.float64) / 1000,
-            turns=np.array([len(turn.samples_ns) for turn in self.turns], np.int64),
-            used={name: np.array([turn.used[name] for turn in self.turns]) for name in meters},
+            turns=np.array([len(turn.samples_ns) for turn in turns], np.int64),
+            used={name: np.array([turn.used[name] for turn in turns]) for name in turns[0].used},
         )
 
 

@@ -78,7 +78,7 @@ def drive(
     scenario: str,
     logs: Path,
     contender: Tiny | None = None,
-    duration_s: float = 0.1,
+    duration_s: float = 0.03,
     target_qps: float | None = 5000.0,
     images: Images = IMAGES,
 ) -> loadgen.LoadResult:
@@ -257,7 +257,7 @@ def test_it_runs_in_another_thread_too(tmp_path: Path) -> None:
 
 @needs_loadgen
 def test_an_overloaded_server_is_invalid_and_says_why(tmp_path: Path) -> None:
-    slow = Tiny(lambda answers: time.sleep(0.002))
+    slow = Tiny(lambda answers: time.sleep(0.001))
     result = drive("server", tmp_path, slow, target_qps=5000)
     assert not result.valid
     assert result.reasons == ("Reduce target QPS to improve latency.",)
@@ -265,7 +265,7 @@ def test_an_overloaded_server_is_invalid_and_says_why(tmp_path: Path) -> None:
     assert result.server is not None
     assert result.server.target_qps == 5000
     assert result.server.bound_us == loadgen.SERVER_BOUND_US < result.p99_us
-    assert result.value < 500 < result.server.scheduled_qps
+    assert result.value < 1000 < result.server.scheduled_qps
 
 
 @needs_loadgen

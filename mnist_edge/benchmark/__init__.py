@@ -1,6 +1,16 @@
 """Contenders × data × stopwatch -> one Benchmark record."""
 
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
-from mnist_edge.benchmark.run import find_data, images_to_time, run
+from mnist_edge.benchmark.run import examples, find_data, images_to_time, run
 
-__all__ = ["Benchmark", "Data", "Entry", "Plan", "Score", "find_data", "images_to_time", "run"]
+__all__ = [
+    "Benchmark",
+    "Data",
+    "Entry",
+    "Plan",
+    "Score",
+    "examples",
+    "find_data",
+    "images_to_time",
+    "run",
+]

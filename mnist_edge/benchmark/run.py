@@ -15,6 +15,7 @@ from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
 from mnist_edge.contenders import Contender, answer
+from mnist_edge.datasets import Split
 from mnist_edge.errors import DataError
 from mnist_edge.files import sha256
 from mnist_edge.fresh import Start
@@ -26,6 +27,7 @@ _LOADS = 11  # as many as a median needs
 _LOADING_S = 10.0  # but no more of them than fit: some runtimes compile for half a minute
 _COLD_STARTS = 11
 _TIMED_IMAGES = 1000
+_EXAMPLES = 500
 
 
 def run(
@@ -115,6 +117,17 @@ def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Pa
             )
         found[subject.dataset] = own
     return found
+
+
+def examples(name: str | None, data_dir: Path | None) -> Split:
+    """Labelled training images to find out what form of input a file of others takes: never test
+    images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
+    """
+    here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
+    if here is None:
+        return Split(drawn_digits(_EXAMPLES), np.arange(_EXAMPLES, dtype=np.int64) % 10)
+    count = min(_EXAMPLES, len(here.train))
+    return here.train[datasets.stratified(here.train.labels, count, seed=0)]
 
 
 def images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:

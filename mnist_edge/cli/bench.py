@@ -1,28 +1,24 @@
 """mnist-edge bench"""
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnist_edge.cli import given
 from mnist_edge.cli.options import DataDir, Threads
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, show
-from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mnist_edge.benchmark import Benchmark, Data, Plan
     from mnist_edge.contenders import Contender
-    from mnist_edge.datasets import Split
 
 _NOISY, _SATURATES, _SLOWER = 3, 4, 5
 """Exit codes of their own, beside 1 for an error and 2 for a usage error."""
-_LARGEST_BATCH = 4096
-_EXAMPLES = 500
 
 
 def bench(
@@ -135,13 +131,13 @@ def bench(
     from mnist_edge.machine import this_machine
     from mnist_edge.report import record, summary
 
-    limit = _limit(fail_slower, compare)
-    _check_finite(duration, rate)
-    plan = benchmark.Plan(threads, duration, _batches(batch), rate, cold, seed)
+    limit = given.limit(fail_slower, compare)
+    given.check_finite(duration, rate)
+    plan = benchmark.Plan(threads, duration, given.batches(batch), rate, cold, seed)
     if loadgen:
         written = (json_file, markdown_file, html_file, plot_file)
-        _check_alone(any(written), compare is not None, cold, strict)
-    _check_places(html_file, plot_file)
+        given.check_alone(any(written), compare is not None, cold, strict)
+    given.check_places(html_file, plot_file)
     old = comparison.read(compare, record.SCHEMA) if compare else None
     if old:  # now, and not after minutes of measuring
         comparison.check_same_machine(old, asdict(this_machine()), plan.threads)
@@ -150,9 +146,11 @@ def bench(
         scale=input_scale,
         mean=input_mean,
         invert=invert,
-        examples=lambda: _examples(dataset, data_dir),
+        examples=lambda: benchmark.examples(dataset, data_dir),
     )
-    found = contenders.gather(files or shipped.files(), Path("runs"), _names(contender), foreign)
+    found = contenders.gather(
+        files or shipped.files(), Path("runs"), given.names(contender), foreign
+    )
     data = benchmark.find_data(found.contenders, dataset, data_dir)
     for line in found.guesses:
         say(line)
@@ -174,87 +172,6 @@ def bench(
     for line in summary.changes(changes, limit):
         say(line)
     _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
-
-
-def _limit(fail_slower: str | None, compare: Path | None) -> float | None:
-    """10% or 0.1 as 0.1. EdgeError for what is no share, or without anything to compare with.
-
-    A plain 5 is no share: whoever means 5 % would wait for five times as long.
-    """
-    if fail_slower is None:
-        return None
-    if compare is None:
-        raise EdgeError("--fail-slower needs an earlier benchmark: --compare OLD.json")
-    number, percent, rest = fail_slower.strip().partition("%")
-    try:
-        limit = float(number) / (100 if percent else 1)
-    except ValueError:
-        limit = -1.0
-    if rest or not 0 <= limit < (10 if percent else 1):
-        raise EdgeError(f"--fail-slower is a share such as 10%, not {fail_slower}")
-    return limit
-
-
-def _batches(text: str) -> tuple[int, ...]:
-    try:
-        sizes = sorted({int(size) for size in text.split(",")})
-    except ValueError:
-        sizes = []
-    if not sizes or not 1 <= sizes[0] <= sizes[-1] <= _LARGEST_BATCH:
-        raise EdgeError(f"--batch is counts of images such as 1,8,64, not {text}")
-    return tuple(sizes)
-
-
-def _check_finite(duration: float, rate: float | None) -> None:
-    if not math.isfinite(duration) or not math.isfinite(rate or 0):
-        raise EdgeError("--duration and --rate are finite numbers of seconds and of Hz")
-
-
-def _check_alone(files: bool, compare: bool, cold: bool, strict: bool) -> None:
-    """EdgeError for options that --loadgen would ignore."""
-    options = {
-        "--json, --markdown, --html or --plot": files,
-        "--compare": compare,
-        "--cold": cold,
-        "--strict": strict,
-    }
-    for name, given in options.items():
-        if given:
-            raise EdgeError(
-                f"--loadgen goes without {name}: LoadGen keeps its own clock and its own logs"
-            )
-
-
-def _names(texts: list[str] | None) -> tuple[str, ...] | None:
-    if not texts:
-        return None
-    return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
-
-
-def _check_places(html_file: Path | None, plot_file: Path | None) -> None:
-    """EdgeError for what would fail after minutes of measuring."""
-    from mnist_edge.report import plots
-
-    if plot_file and plot_file.suffix.lower() not in plots.SUFFIXES:
-        raise EdgeError(f"--plot writes .png or .svg, and {plot_file} is neither")
-    if plot_file or html_file:
-        plots.check()
-
-
-def _examples(name: str | None, data_dir: Path | None) -> "Split":
-    """Labelled training images to find out what form of input a file of others takes: never test
-    images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
-    """
-    import numpy as np
-
-    from mnist_edge import datasets
-    from mnist_edge.picture import drawn_digits
-
-    here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
-    if here is None:
-        return datasets.Split(drawn_digits(_EXAMPLES), np.arange(_EXAMPLES, dtype=np.int64) % 10)
-    count = min(_EXAMPLES, len(here.train))
-    return here.train[datasets.stratified(here.train.labels, count, seed=0)]
 
 
 def _drive(
@@ -286,6 +203,8 @@ def _drive(
                 )
             )
     show(load.table(results))
+    for line in load.notes(results):
+        say(line)
     say(f"{described}; LoadGen's own logs are in {logs}/")
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        runner = Requests(_openvino().Core(), self.path, options, self.intake)
+        runner = Requests(_core(), self.path, options, self.intake)
         runner.run(runner.prepare(np.zeros((1, SIDE, SIDE), np.uint8)))
         return runner
 
@@ -101,6 +102,13 @@ def _named(path: Path) -> Iterator[None]:
     except RuntimeError as error:
         reason = [line.strip() for line in str(error).splitlines() if line.strip()][-1][:200]
         raise ModelError(f"{path.name} cannot be run by OpenVINO: {reason}") from error
+
+
+@cache
+def _core() -> Any:
+    """One for the whole process: where one is destroyed, the stack that signals are handled on
+    points to freed memory, and the next Ctrl-C is a segmentation fault (openvino 2026.4)."""
+    return _openvino().Core()
 
 
 def why_not() -> str | None:
