@@ -259,10 +259,10 @@ def test_what_was_not_stopped_does_not_say_so(clock: Clock) -> None:
 
 
 def test_the_yardstick_does_the_same_work_each_time() -> None:
-    """The sum of 16,384 ones, one after the other, exact in float32."""
-    call = REAL_YARDSTICK()
+    """The square of the matrix of 0 to 1,023: whole numbers, all of which int32 holds."""
+    call, matrix = REAL_YARDSTICK(), np.arange(1024, dtype=np.int64).reshape(32, 32)
     for count in (0, 1, 12345):
-        np.testing.assert_array_equal(call(count), np.arange(1, 16_385, dtype=np.float32))
+        np.testing.assert_array_equal(call(count), np.einsum("ij,jk->ik", matrix, matrix))
 
 
 def test_real_time_passes_too() -> None:
