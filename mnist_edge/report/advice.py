@@ -162,14 +162,32 @@ def _beside(record: Benchmark, best: _File, other: _File, rivals: Sequence[_File
     """What speaks for another file than the one that is recommended."""
     told = _compared(record, best, other, rivals)
     found = record.speedup(other.entry, best.entry, min(record.plan.batches))
-    if found and found.low > 1:
+    better = [file for file in _outdoing(record, other, rivals) if file is not best]
+    if found and found.low > 1 and not better:
         speed = f"{found.value:.2f} × as fast, {told}"
         return f"where speed counts more, {other.name}: {speed}{other.reason}"
-    pace = f"{1 / found.value:.3g} × as slow" if found and found.high < 1 else "as fast"
+    pace = "as fast"
+    if found and not found.tie:
+        slower = f"{1 / found.value:.3g} × as slow"
+        pace = slower if found.high < 1 else f"{found.value:.2f} × as fast"
     size = f"{text.size(other.entry.size_bytes)} against {text.size(best.entry.size_bytes)}"
-    if other.entry.size_bytes < best.entry.size_bytes:
+    if other.entry.size_bytes < min(file.entry.size_bytes for file in (best, *better)):
         return f"where size counts more, {other.name}: {size}, {pace}, {told}"
+    if better:
+        told = f"{better[0].name} is faster and no less accurate"
+        return f"nothing speaks for {other.name} here: {told}"
     return f"nothing speaks for {other.name} here: {pace}, {told}, {size}"
+
+
+def _outdoing(record: Benchmark, file: _File, rivals: Sequence[_File]) -> list[_File]:
+    """Files of other models that are faster and no less accurate."""
+    return [
+        rival
+        for rival in rivals
+        if rival is not file
+        and _faster(record, rival.entry, file.entry)
+        and _gap(record, file.entry, rival.entry) >= 0
+    ]
 
 
 def _compared(record: Benchmark, best: _File, other: _File, rivals: Sequence[_File]) -> str:

@@ -175,6 +175,24 @@ def test_a_model_that_is_clearly_more_accurate_wins_and_others_say_what_speaks_f
     ]
 
 
+def test_a_model_that_another_outdoes_is_not_offered_for_its_speed() -> None:
+    made = [
+        model("edge", center_us=60.0),
+        model("quick", WORSE, center_us=20.0, size_bytes=84_000, seed=1),
+        model("old", Accuracy(9_891, 10_000), center_us=50.0, size_bytes=90_000, seed=2),
+    ]
+    told = advice.lines(benchmark(*made))
+    assert told[0].startswith("on this CPU, ship edge.onnx")
+    assert told[1].startswith("where speed counts more, quick.onnx: ")
+    assert told[2:] == [
+        "nothing speaks for old.onnx here: quick.onnx is faster and no less accurate"
+    ]
+    smaller = [*made[:2], replace(made[2], size_bytes=26_000)]
+    assert advice.lines(benchmark(*smaller))[2].startswith(
+        "where size counts more, old.onnx: 26 kB against 318 kB, "
+    )
+
+
 def test_of_models_that_chance_cannot_tell_apart_the_faster_wins() -> None:
     faster = advice.lines(benchmark(model("a", BEST), model("b", AS_GOOD, center_us=50.0)))
     assert faster[0] == "on this CPU, ship b.onnx: 99.63 %"
