@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "EdgeError", "Prediction", "__version__"]
+__all__ = ["Classifier", "EdgeError", "Prediction", "__version__", "read_picture"]
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
     from mnist_edge.errors import EdgeError
+    from mnist_edge.picture import read_picture
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from mnist_edge.errors import EdgeError
 
         return EdgeError
+    if name == "read_picture":
+        from mnist_edge.picture import read_picture
+
+        return read_picture
     raise AttributeError(f"module 'mnist_edge' has no attribute '{name}'")

@@ -46,6 +46,7 @@ class Classifier:
 
     >>> model = Classifier("exported/edge.onnx")
     >>> model.predict(images).labels          # images: uint8 (N, 28, 28), 0 = background
+    >>> model.predict(read_picture("seven.png")).labels[0]
 
     `threads` is how many cores one answer may use; 1 is fastest for small networks. Raises
     ModelError when the file is missing, unreadable, or does not honour the contract.
@@ -97,8 +98,9 @@ class Classifier:
         )
 
     def predict(self, images: Images) -> Prediction:
-        """The labels and probabilities of images uint8 (N, 28, 28). TypeError for others."""
-        return Prediction(self.logits(images))
+        """The labels and probabilities of images uint8 (N, 28, 28), or of a single one (28, 28),
+        as `read_picture` gives it: N is 1 then. TypeError for others."""
+        return Prediction(self.logits(images[np.newaxis] if images.ndim == 2 else images))
 
 
 def in_chunks(

@@ -5,12 +5,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mnist_edge.errors import ModelError
 from mnist_edge.golden import Golden
-from mnist_edge.metrics import Accuracy
+from mnist_edge.metrics import Accuracy, Threshold
 
 INPUT, OUTPUT = "image", "logits"
 SIDE = 28
@@ -27,7 +27,8 @@ class Card:
     already. `source_sha256` is of the checkpoint (fp32) or of the fp32 file (int8).
     `calibration` and `original_sha256` are an int8 file's alone: how it was quantized, and the
     checkpoint at the beginning of the chain. `golden` are answers that it gave where it was made;
-    files from before there were any have none.
+    files from before there were any have none. `threshold` is where its answers are sure, fitted
+    on the validation split: None in older files, and where no probability made them sure.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Card:
     calibration: dict[str, Any] | None = field(default=None, repr=False)
     original_sha256: str | None = None
     golden: Golden | None = field(default=None, repr=False)
+    threshold: Threshold | None = None
     version: int = VERSION
 
     @property
@@ -73,6 +75,8 @@ class Card:
             values["original_sha256"] = self.original_sha256
         if self.golden is not None:
             values["golden"] = self.golden.to_json()
+        if self.threshold is not None:
+            values["threshold"] = json.dumps(asdict(self.threshold))
         return {PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -114,6 +118,12 @@ def _accuracy_from_json(text: str) -> Accuracy:
     return Accuracy(int(values["correct"]), int(values["total"]))
 
 
+def _threshold_from_json(text: str) -> Threshold:
+    values = dict(json.loads(text))
+    value = float(values.pop("value"))
+    return Threshold(value, **{name: int(count) for name, count in values.items()})
+
+
 _PARSERS: dict[str, Any] = {
     "model": str,
     "classes": lambda text: tuple(str(name) for name in json.loads(text)),
@@ -129,5 +139,6 @@ _PARSERS: dict[str, Any] = {
     "calibration": lambda text: dict(json.loads(text)),
     "original_sha256": str,
     "golden": Golden.from_json,
+    "threshold": _threshold_from_json,
 }
-_OPTIONAL = ("calibration", "original_sha256", "golden")
+_OPTIONAL = ("calibration", "original_sha256", "golden", "threshold")

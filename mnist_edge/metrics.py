@@ -168,3 +168,45 @@ def expected_calibration_error(probabilities: Floats, labels: Labels, bins: int 
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(place, weights=confidence - right, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Where an answer counts as sure: with a top probability of `value` (0..1) or more.
+
+    Of `total` validation images, `accepted` were answered so surely, and `right` of them rightly.
+    """
+
+    value: float
+    accepted: int
+    right: int
+    total: int
+
+    def __post_init__(self) -> None:
+        counts = 0 <= self.right <= self.accepted <= self.total and self.accepted > 0
+        if not (0 < self.value <= 1 and counts):
+            raise ValueError(f"{self} is no threshold")
+
+
+def fit_threshold(
+    logits: NDArray[np.float32], labels: Labels, share: float = 0.999
+) -> Threshold | None:
+    """The smallest top probability P at which at least `share` of the accepted answers are right.
+
+    Accepted are the answers whose top probability is P or more; only values that occur are tried,
+    so that equal ones are accepted together, and answers less sure than any that was seen never
+    are. If all answers are right, P is the least sure one's. None where no P will do.
+    """
+    probabilities = softmax(logits)
+    top, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    order = np.argsort(-top, kind="stable")
+    top, good = top[order], np.cumsum(right[order])
+    accepted = np.arange(1, len(top) + 1)
+    last_of_equals = np.append(top[1:] != top[:-1], True)
+    # Counted in wrong answers: 999 of 1,000 must be 99.9 %, whatever floats make of it.
+    enough = accepted - good <= np.round(accepted * (1 - share), 9)
+    fitting = np.flatnonzero(last_of_equals & enough)
+    if not len(fitting):
+        return None
+    at = fitting[-1]
+    return Threshold(float(top[at]), int(accepted[at]), int(good[at]), len(labels))

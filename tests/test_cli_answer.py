@@ -14,7 +14,6 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.metrics import expected_calibration_error
-from mnist_edge.picture import prepare
 from tests.clitools import assert_fails, invoke, move_package, write_digit, write_folder
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 
@@ -209,126 +208,17 @@ def test_golden_answers_that_fail_are_an_error_and_nothing_else(
     assert result.stdout == ""
 
 
-def test_predict_checks_a_file_without_any_picture(tmp_path: Path) -> None:
-    model = write_golden_model(tmp_path / "a.onnx")
-    result = invoke("predict", "--check", "--model", model)
-    assert result.exit_code == 0
-    assert result.stdout.startswith(f"{model}: golden answers 8 of 8 as where it was made")
-    found = json.loads(invoke("predict", "--check", "--model", model, "--json").stdout)
-    assert (found["golden"]["changed"], found["images"]) == (0, [])
-
-
-def test_predict_checks_before_it_reads(tmp_path: Path) -> None:
-    model, picture = write_golden_model(tmp_path / "a.onnx"), write_digit(tmp_path / "1.png")
-    checked, read = invoke("predict", "--check", "--model", model, picture).stdout.splitlines()
-    assert "golden answers" in checked
-    assert read == invoke("predict", "--model", model, picture).stdout.rstrip()
-
-
-def test_a_file_without_golden_answers_cannot_be_checked(tiny_model: Path) -> None:
-    result = invoke("predict", "--check", "--model", tiny_model)
-    assert_fails(result, "carries no golden answers: export it again$")
-
-
-def test_predict_asks_for_a_picture_or_a_check(tiny_model: Path) -> None:
-    result = invoke("predict", "--model", tiny_model)
-    assert result.exit_code == 2
-    assert "name a picture, or --check the file" in result.stderr
-
-
-# predict
-
-
-def test_predict_tells_each_picture_on_a_line_of_its_own(tiny_model: Path, tmp_path: Path) -> None:
-    paths = [write_digit(tmp_path / name, at) for at, name in enumerate(("x.png", "longer.png"))]
-    result = invoke("predict", *paths, "--model", tiny_model)
-    assert (result.exit_code, result.stderr) == (0, "")
-    images = np.stack([prepare(path, "digits") for path in paths])
-    expected = Classifier(tiny_model).predict(images)
-    width = max(len(str(path)) for path in paths)
-    assert result.stdout.splitlines() == [
-        f"{path!s:<{width}}  {label}  {row.max() * 100:.1f} %"
-        for path, label, row in zip(paths, expected.labels, expected.probabilities, strict=True)
-    ]
-
-
-def test_the_json_of_predict_holds_all_probabilities(tiny_model: Path, tmp_path: Path) -> None:
-    paths = [write_digit(tmp_path / f"{at}.png", at) for at in range(3)]
-    result = invoke("predict", *paths, "--model", tiny_model, "--json")
-    found = json.loads(result.stdout)
-    assert [item["image"] for item in found] == [str(path) for path in paths]
-    for item in found:
-        probabilities = item["probabilities"]
-        assert list(probabilities) == list("0123456789")
-        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
-        assert item["label"] == max(probabilities, key=probabilities.__getitem__)
-        assert item["probability"] == probabilities[item["label"]]
-
-
-def test_a_picture_of_a_folders_file_is_taken_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "plain.png"
-    Image.new("L", (28, 28), 200).save(path)  # blank to a reader of digits
-    result = invoke("predict", path, "--model", letters_model(tmp_path), "--json")
-    assert json.loads(result.stdout)[0]["label"] in THREE
-
-
-def test_predict_reads_any_size_and_both_polarities(tiny_model: Path, tmp_path: Path) -> None:
-    white_on_black = np.zeros((120, 90), np.uint8)
-    white_on_black[20:100, 40:50] = 255
-    paths = [tmp_path / "light.png", tmp_path / "dark.png"]
-    Image.fromarray(white_on_black).save(paths[0])
-    Image.fromarray(255 - white_on_black).save(paths[1])
-    first, second = json.loads(invoke("predict", *paths, "--model", tiny_model, "--json").stdout)
-    assert first["probabilities"] == second["probabilities"]
-
-
-def test_edge_is_the_model_when_none_is_named(empty: Path) -> None:
-    (empty / "exported").mkdir()
-    write_tiny_model(empty / "exported" / "edge.onnx", seed=0)
-    write_tiny_model(empty / "exported" / "other.onnx", seed=1)
-    picture = write_digit(empty / "7.png", 7)
-    by_default = invoke("predict", picture, "--json").stdout
-    named = [
-        invoke("predict", picture, "--model", f"exported/{name}.onnx", "--json").stdout
-        for name in ("edge", "other")
-    ]
-    assert by_default == named[0] != named[1]
-
-
 @pytest.mark.parametrize("command", ["eval", "predict"])
 def test_without_any_exported_model_both_say_how_to_make_one(empty: Path, command: str) -> None:
     args = [write_digit(empty / "1.png")] if command == "predict" else []
     assert_fails(invoke(command, *args), r"no exported model: name a file, .*'mnist-edge export'$")
 
 
-def blank(path: Path) -> None:
-    Image.new("L", (50, 40), 255).save(path)
+# the model file, for both
 
 
 def text(path: Path) -> None:
-    path.write_text("not a picture")
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda path: None, "there is no picture {path}$"),
-        (Path.mkdir, "there is no picture {path}$"),
-        (blank, "{path} is blank: there is nothing to read$"),
-        (text, "{path} is not a picture that can be read"),
-    ],
-)
-def test_a_picture_that_shows_nothing_is_named(
-    tiny_model: Path, tmp_path: Path, make: Callable[[Path], Any], message: str
-) -> None:
-    good, path = write_digit(tmp_path / "good.png"), tmp_path / "bad.png"
-    make(path)
-    result = invoke("predict", good, path, "--model", tiny_model)
-    assert_fails(result, message.format(path=path))
-    assert result.stdout == ""  # all or nothing
-
-
-# the model file, for both
+    path.write_text("not a model")
 
 
 def foreign(path: Path) -> None:
@@ -358,10 +248,5 @@ def test_a_model_that_is_none_is_one_line(
 # for real, in a process of its own
 
 
-def test_real_processes_succeed_and_fail_alike(cli: Cli, tiny_model: Path, tmp_path: Path) -> None:
-    picture = write_digit(tmp_path / "1.png")
-    done = cli("predict", picture.name, "--model", tiny_model.name)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"1\.png  \d  \d+\.\d %\n", done.stdout)
-    assert_fails(cli("predict", "2.png", "--model", tiny_model.name), r"no picture 2\.png$")
+def test_a_real_process_fails_alike(cli: Cli) -> None:
     assert_fails(cli("eval", "no.onnx"), r"no model file no\.onnx$")

@@ -6,7 +6,7 @@ import pytest
 from mnist_edge.contract import PREFIX, VERSION, Card
 from mnist_edge.errors import ModelError
 from mnist_edge.golden import Golden
-from mnist_edge.metrics import Accuracy
+from mnist_edge.metrics import Accuracy, Threshold
 from tests.conftest import make_card
 
 KEYS = sorted(make_card().to_metadata())
@@ -35,11 +35,12 @@ def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
     assert Card.from_metadata(card.to_metadata()) == card
 
 
+THRESHOLD = Threshold(0.1 + 0.2, accepted=90, right=89, total=100)
 GOLDEN = Golden("a generator", "0" * 64, 0.5, ((1.5, -2.0),))
 
 
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
-    metadata = make_card(**INT8, golden=GOLDEN).to_metadata()
+    metadata = make_card(**INT8, golden=GOLDEN, threshold=THRESHOLD).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
     assert {key.removeprefix(PREFIX) for key in metadata} == {
         field.name for field in dataclasses.fields(Card)
@@ -50,10 +51,18 @@ def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -
     metadata, card = make_card().to_metadata(), make_card()
     fields = {field.name for field in dataclasses.fields(Card)}
     said = {key.removeprefix(PREFIX) for key in metadata}
-    assert fields - said == {"calibration", "original_sha256", "golden"}
+    assert fields - said == {"calibration", "original_sha256", "golden", "threshold"}
     assert Card.from_metadata(metadata).calibration is card.calibration is None
     assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None
     assert Card.from_metadata(metadata).golden is card.golden is None
+    assert Card.from_metadata(metadata).threshold is card.threshold is None
+
+
+def test_a_threshold_survives_its_metadata() -> None:
+    card = make_card(threshold=THRESHOLD)
+    metadata = card.to_metadata()
+    assert Card.from_metadata(metadata).threshold == THRESHOLD
+    assert json.loads(metadata[PREFIX + "threshold"]) == dataclasses.asdict(THRESHOLD)
 
 
 def test_a_chain_begins_with_the_checkpoint() -> None:
@@ -112,6 +121,14 @@ def test_the_missing_entry_is_named(key: str) -> None:
         ("calibration", "[1, 2]"),
         ("calibration", "512"),
         ("calibration", "null"),
+        ("threshold", "0.9"),
+        ("threshold", "{}"),
+        ("threshold", '{"value": 1.5, "accepted": 9, "right": 9, "total": 9}'),
+        ("threshold", '{"value": NaN, "accepted": 9, "right": 9, "total": 9}'),
+        ("threshold", '{"value": 0.5, "accepted": 9, "right": 10, "total": 10}'),
+        ("threshold", '{"value": 0.5, "accepted": 0, "right": 0, "total": 10}'),
+        ("threshold", '{"value": 0.5, "accepted": 9, "right": 9}'),
+        ("threshold", '{"value": 0.5, "accepted": 9, "right": 9, "total": 9, "split": "test"}'),
     ],
 )
 def test_the_unreadable_entry_is_named(key: str, value: str) -> None:

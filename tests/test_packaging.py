@@ -81,7 +81,7 @@ def test_device_predicts_with_the_model_in_the_package(device: Path, tmp_path: P
     Image.fromarray(stroke).save(tmp_path / "one.png")
     done = run(device, tmp_path, "predict", "one.png", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["label"] == "1"
+    assert json.loads(done.stdout)["label"] == "1"
 
 
 def test_device_benchmarks_with_recorded_accuracy(device: Path, tmp_path: Path) -> None:

@@ -42,6 +42,18 @@ def on_small_data(words: list[str]) -> list[str]:
     return words[1:] + extra
 
 
+def write_pictures(folder: Path) -> None:
+    """What the README's reader has lying about: a digit, a folder of them, a number, a sheet."""
+    digits = list(drawn_digits(10))
+    Image.fromarray(digits[3]).save(folder / "three.png")
+    (folder / "scans" / "page 1").mkdir(parents=True)
+    Image.fromarray(digits[7]).save(folder / "scans" / "page 1" / "seven.png")
+    Image.fromarray(255 - np.hstack(digits[:4])).save(folder / "house.png")
+    Image.fromarray(255 - np.vstack([np.hstack(digits[:5]), np.hstack(digits[5:])])).save(
+        folder / "sheet.png"
+    )
+
+
 def write_shapes(folder: Path) -> None:
     """Two classes that a person might have: squares and crosses of any size, drawn by hand."""
     random = np.random.default_rng(0)
@@ -61,7 +73,7 @@ def write_shapes(folder: Path) -> None:
 
 
 def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
-    Image.fromarray(drawn_digits(4)[3]).save(tmp_path / "three.png")
+    write_pictures(tmp_path)
     write_shapes(tmp_path / "shapes")
     ran = set()
     for words in commands():
@@ -82,9 +94,11 @@ def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
         check=False,
     )
     assert snippet.returncode == 0, snippet.stderr
-    label, probability = snippet.stdout.split()
-    assert label in "0123456789"
-    assert 0 < float(probability) <= 1
+    answers = snippet.stdout.splitlines()
+    assert len(answers) == len(blocks("python"))
+    for label, probability in map(str.split, answers):
+        assert label in "0123456789"
+        assert 0 < float(probability) <= 1
 
 
 def test_readme_shows_the_numbers_of_the_shipped_files() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import mnist_edge
-from mnist_edge.cli import answer, bench, data, doctor, export, train
+from mnist_edge.cli import answer, bench, data, doctor, export, predict, train
 from mnist_edge.cli.shell import Commands, say
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("eval")(answer.evaluate)
-app.command("predict")(answer.predict)
+app.command("predict")(predict.predict)
 app.command("data")(data.data)
 app.command("models")(data.models)
 app.command("doctor")(doctor.doctor)

@@ -1,19 +1,18 @@
-"""mnist-edge eval and predict"""
+"""mnist-edge eval"""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnist_edge.cli.options import AsJson, DataDir, Threads
 from mnist_edge.cli.shell import progress_bar, say, say_json, show
-from mnist_edge.errors import DataError, GoldenError
+from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
     from mnist_edge.datasets import Progress, Split
-    from mnist_edge.golden import GoldenCheck
 
 _MOST_ERRORS = 200  # on one sheet
 _NO_GOLDEN = "none in this file: export it again, and it carries some"
@@ -95,74 +94,6 @@ def evaluate(
     show(table.confusion(model.classes, counts))
     if errors:
         say(f"\nwrote {errors}")
-
-
-def predict(
-    images: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Pictures, 28×28 or larger.", show_default=False),
-    ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="An exported file [default: edge.onnx].", show_default=False),
-    ] = None,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check",
-            help="First check that the file computes here what it computed where it was made.",
-        ),
-    ] = False,
-    threads: Threads = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Tell what pictures show: a line for each, with the label and its probability."""
-    if not images and not check:
-        raise typer.BadParameter("name a picture, or --check the file", param_hint="IMAGES")
-    from mnist_edge import shipped
-    from mnist_edge.classifier import Classifier
-    from mnist_edge.report.text import percent
-
-    classifier = Classifier(model or shipped.default(), threads)
-    golden = _check(classifier) if check else None
-    results = _read(classifier, images or [])
-    if as_json:
-        say_json({"golden": asdict(golden), "images": results} if golden else results)
-        return
-    if golden:
-        say(f"{classifier.path}: golden answers {golden}")
-    width = max((len(result["image"]) for result in results), default=0)
-    for result in results:
-        say(f"{result['image']:<{width}}  {result['label']}  {percent(result['probability'], 1)}")
-
-
-def _check(classifier: "Classifier") -> "GoldenCheck":
-    found = classifier.check()
-    if found is None:
-        raise GoldenError(f"{classifier.path} carries no golden answers: export it again")
-    return found
-
-
-def _read(classifier: "Classifier", images: list[Path]) -> list[dict[str, Any]]:
-    """What each picture shows, for JSON."""
-    import numpy as np
-
-    from mnist_edge import picture
-
-    if not images:
-        return []
-    prepared = np.stack([picture.prepare(path, classifier.card.dataset) for path in images])
-    answers = classifier.predict(prepared)
-    rows = zip(images, answers.labels.tolist(), answers.probabilities.tolist(), strict=True)
-    return [
-        {
-            "image": str(path),
-            "label": classifier.classes[label],
-            "probability": row[label],
-            "probabilities": dict(zip(classifier.classes, row, strict=True)),
-        }
-        for path, label, row in rows
-    ]
 
 
 def _own_dataset(name: str) -> str:

@@ -194,6 +194,11 @@ def _show(run: Path, exported: "Exported") -> None:
         say(f"{made}, opset {exported.opset}, temperature {card.temperature:.3f}")
     else:
         say(f"{made}, {_calibrated(card.calibration)}")
+    if sure := card.threshold:
+        say(
+            f"  sure at probabilities of {sure.value:.4f} and more: {sure.accepted:,} of "
+            f"{sure.total:,} validation images, {sure.right:,} of them rightly"
+        )
     against, checked = ("original", gate.original) if gate.original else ("fp32 file", gate.fp32)
     assert checked is not None  # one of them is what the file was made from
     change = checked.agreement

@@ -138,7 +138,8 @@ def _recipe(given: dict[str, Any]) -> "Recipe":
     from mnist_edge.lab.models import build
     from mnist_edge.lab.recipe import recipe_for
 
-    recipe = replace(recipe_for(given.get("model", "edge")), **given)
+    named = recipe_for(given.get("model", "edge"), given.get("dataset", "mnist"))
+    recipe = replace(named, **given)
     build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
     return recipe
 

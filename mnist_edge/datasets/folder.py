@@ -80,7 +80,7 @@ def _read(root: Path, classes: tuple[str, ...], progress: Progress | None) -> Sp
         raise DataError(f"{root} holds no pictures")
     images = np.empty((len(found), picture.SIDE, picture.SIDE), np.uint8)
     for at, (path, _) in enumerate(found):
-        images[at] = picture.letterbox(picture.read(path))
+        images[at] = picture.prepare(path, FOLDER)
         if progress:
             progress(f"reading {root}", at + 1, len(found))
     return Split(images, np.array([label for _, label in found], np.int64))

@@ -51,16 +51,22 @@ def draft(original: Original, data: Dataset) -> Draft:
 
     File and original both answer the whole test split of `data`; GateError on any difference.
     """
+    _, validation = split_validation(data.train)
     model = to_onnx(original.network)
     card = _card(original)
     name = f"{card.model}.onnx"
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / name
         candidate.write_bytes(described(model, card))
-        answers = Answers.of(candidate, data.test)
+        answers = Answers.of(candidate, data.test, validation)
         verification = compare(original.logits, answers, data.test)
         check_equal(verification, name)
-    card = replace(card, accuracy=verification.exported, golden=answers.golden)
+    card = replace(
+        card,
+        accuracy=verification.exported,
+        golden=answers.golden,
+        threshold=answers.threshold,
+    )
     content = described(model, card)
     opset = model.opset_import[0].version
     return Draft(name, content, card, opset, Gate(verification), answers.logits)

@@ -19,10 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mnist_edge.datasets import SIDE, Split
+from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.augment import Augmentation, random_grid, sample
+from mnist_edge.lab.drawn import extended, shown
 from mnist_edge.lab.models import Network
+from mnist_edge.lab.recipe import Recipe
 
 _WEIGHT_STEPS = 64  # 7 bits, as `qdq` has them
 _RANGE_DECAY = 0.99  # of the moving average of a value's range, per step
@@ -53,16 +54,19 @@ class Finetuning:
 def finetune(
     original: Network,
     training: Split,
-    augmentation: Augmentation,
+    recipe: Recipe,
     plan: Finetuning,
     watch: Watcher = lambda done, total: None,
 ) -> Network:
-    """A network near `original` that loses less when it is quantized. On the CPU; seeded."""
+    """A network near `original` that loses less when it is quantized. On the CPU; seeded.
+
+    It sees what `recipe`, which trained the original, made of the training images.
+    """
     teacher = _fused(original)
     student = copy.deepcopy(teacher)
     simulated = _simulate(student.body)
     generator = torch.Generator().manual_seed(plan.seed)
-    images = torch.from_numpy(training.images)
+    images = torch.from_numpy(extended(training, recipe).images)
     batch = min(plan.batch_size, len(images))
     steps = len(images) // batch
     optimizer = torch.optim.AdamW(student.parameters(), lr=plan.lr, weight_decay=0.0)
@@ -73,9 +77,9 @@ def finetune(
             for group in optimizer.param_groups:
                 group["lr"] = plan.lr * 0.5 * (1 + math.cos(math.pi * done / (plan.epochs * steps)))
             index = order[step * batch : (step + 1) * batch]
-            grid = random_grid(batch, SIDE, SIDE, augmentation, generator)
             # Whole greys, as the file will see: its first scale is exact for nothing else.
-            seen = sample(images[index], grid).round().clamp(0, 255).unsqueeze(1) / 255
+            seen = shown(images[index], recipe, generator).round().clamp(0, 255)
+            seen = seen.unsqueeze(1) / 255
             with torch.no_grad():
                 wanted = teacher.body(seen) / original.temperature
             found = simulated(seen) / original.temperature

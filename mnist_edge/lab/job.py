@@ -84,7 +84,7 @@ class Job:
             network = finetune(
                 self.original.network,
                 training,
-                self.original.checkpoint.recipe.augmentation,
+                self.original.checkpoint.recipe,
                 tuning,
                 lambda done, total: progress("fine-tuning", done, total),
             )

@@ -14,7 +14,6 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.contract import Card
 from mnist_edge.datasets import Dataset, split_validation
 from mnist_edge.errors import EdgeError, ModelError
-from mnist_edge.golden import Golden
 from mnist_edge.lab.layout import is_ours
 from mnist_edge.lab.qdq import METHODS, Quantizer, check_layers
 from mnist_edge.lab.shelf import Draft, described
@@ -147,8 +146,13 @@ def draft(
         original_sha256=source.card.checkpoint_sha256,
         calibration=calibration,
     )
-    gate, golden = _measure(described(model, card), source, data, original)
-    card = replace(card, accuracy=gate.verification.exported, golden=golden)
+    gate, answers = _measure(described(model, card), source, data, original)
+    card = replace(
+        card,
+        accuracy=gate.verification.exported,
+        golden=answers.golden,
+        threshold=answers.threshold,
+    )
     return Draft(name, described(model, card), card, model.opset_import[0].version, gate)
 
 
@@ -161,7 +165,7 @@ def check(draft: Draft, plan: Plan) -> None:
 
 def _measure(
     content: bytes, source: Source, data: Dataset, original: NDArray[np.float32] | None
-) -> tuple[Gate, Golden | None]:
+) -> tuple[Gate, Answers]:
     with tempfile.TemporaryDirectory() as folder:
         int8, fp32 = Path(folder) / "int8.onnx", Path(folder) / "fp32.onnx"
         int8.write_bytes(content)
@@ -169,10 +173,11 @@ def _measure(
         if before is None:
             fp32.write_bytes(described(source.model, source.card))
             before = Answers.of(fp32, data.test).logits
-        after = Answers.of(int8, data.test)
+        _, validation = split_validation(data.train)
+        after = Answers.of(int8, data.test, validation)
         gate = Gate(
             original=None if original is None else compare(original, after, data.test),
             fp32=compare(before, after, data.test),
             portability=portability(int8, data.test.images),
         )
-        return gate, after.golden
+        return gate, after

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,7 @@ def _entry(draft: Draft) -> dict[str, Any]:
         "original_accuracy": card.original_accuracy.value,
         "gate": comparisons(draft.gate),
         "temperature": card.temperature,
+        "threshold": None if card.threshold is None else asdict(card.threshold),
         "trained": card.trained,
         "source_sha256": card.source_sha256,
         "verified_on": this_machine().cpu,

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab.augment import random_grid, sample
 from mnist_edge.lab.checkpoint import Checkpoint
+from mnist_edge.lab.drawn import extended, shown, targets
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.world import World
@@ -116,6 +116,7 @@ class _Trainer:
         world: World,
         resume: Checkpoint | None,
     ) -> None:
+        training = extended(training, recipe)
         batch = min(recipe.batch_size, len(training.labels))
         if batch < 2 * world.size or batch % world.size:
             raise EdgeError(
@@ -126,6 +127,7 @@ class _Trainer:
         self.validation = validation
         self.images = torch.tensor(training.images, device=world.device)
         self.labels = torch.tensor(training.labels, device=world.device)
+        self.targets = targets(len(classes), recipe.label_smoothing).to(world.device)
         self.steps = len(self.labels) // batch
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
@@ -206,20 +208,16 @@ class _Trainer:
 
     def _step(self, index: Tensor, step: int, generator: torch.Generator) -> Tensor:
         """One optimizer step on this process's share of a batch; its loss."""
-        size = self.images.shape[1:]
-        # Every process draws the whole batch's warps, so that the draws do not depend on how
-        # many processes there are; it computes only its share.
-        grid = random_grid(len(index), size[0], size[1], self.recipe.augmentation, generator)
+        # Every process makes the whole batch, so that its draws do not depend on how many
+        # processes there are, and trains on its share.
         share = slice(self.world.rank, None, self.world.size)
-        images = sample(self.images[index[share]], grid[share])
+        images = shown(self.images[index], self.recipe, generator)[share]
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
         on_gpu = self.world.device.type == "cuda"
         with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
             logits = self.forward(images)
-        loss = F.cross_entropy(
-            logits.float(), self.labels[index[share]], label_smoothing=self.recipe.label_smoothing
-        )
+        loss = F.cross_entropy(logits.float(), self.targets[self.labels[index[share]]])
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

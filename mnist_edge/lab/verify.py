@@ -15,7 +15,7 @@ from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError
 from mnist_edge.golden import Golden
 from mnist_edge.kernels import Deviation
-from mnist_edge.metrics import Accuracy, Agreement, Shift
+from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
 
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.
@@ -69,22 +69,27 @@ class Gate:
 @dataclass(frozen=True, slots=True)
 class Answers:
     """A file's logits (N, C) of the test split, in batches, and of its first images one by one;
-    and the golden answers that it will carry, None where it answers what is no number."""
+    and what it will carry: its golden answers, None where it answers what is no number, and the
+    threshold fitted on its answers to a validation split, None without one."""
 
     logits: NDArray[np.float32]
     alone: NDArray[np.float32]
     golden: Golden | None
+    threshold: Threshold | None = None
 
     @classmethod
-    def of(cls, file: Path, test: Split) -> "Answers":
+    def of(cls, file: Path, test: Split, validation: Split | None = None) -> "Answers":
         """ModelError when the file will not open."""
         model = Classifier(file)
         few = [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
         logits = in_chunks(model.logits, test.images)
-        answered = None  # such a file passes no gate
+        answered, threshold = None, None  # such a file passes no gate
         if np.isfinite(logits).all():
             answered = golden.made(model.logits, model.card.precision == "int8")
-        return cls(logits, np.concatenate(few), answered)
+            if validation:
+                chosen = in_chunks(model.logits, validation.images)
+                threshold = metrics.fit_threshold(chosen, validation.labels)
+        return cls(logits, np.concatenate(few), answered, threshold)
 
 
 def compare(original: NDArray[np.float32], file: Path | Answers, test: Split) -> Verification:

@@ -23,6 +23,7 @@ def values(draft: "Draft") -> dict[str, Any]:
         "dataset": card.dataset,
         "opset": draft.opset,
         "temperature": card.temperature,
+        "threshold": None if card.threshold is None else asdict(card.threshold),
         "accuracy": record.accuracy(card.accuracy),
         "original_accuracy": record.accuracy(card.original_accuracy),
         **comparisons(gate),

@@ -117,7 +117,7 @@ def measure(
     for case in cases(methods):
         print(row(case.name, graph, case, *shared), flush=True)
     if plan:
-        tuned = to_onnx(finetune(original.network, training, how, plan))
+        tuned = to_onnx(finetune(original.network, training, original.checkpoint.recipe, plan))
         name = f"fine-tuned {plan.epochs} epochs at lr {plan.lr}, minmax"
         print(row(name, tuned, Case("minmax"), *shared), flush=True)
 

@@ -279,13 +279,21 @@ def test_empty_test(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path / 'test'} holds no pictures"
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", None], ids=["empty", "text", "cut off"])
-def test_broken_picture_is_named(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"no picture", "is not a picture in any format that Pillow reads"),
+        (None, "is damaged or cut off ("),
+    ],
+    ids=["empty", "text", "cut off"],
+)
+def test_broken_picture_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
     make(tmp_path, {"a": 3, "b": 3})
     broken = tmp_path / "b" / "001.png"
     broken.write_bytes(broken.read_bytes()[:100] if content is None else content)
 
-    assert refusal(tmp_path).startswith(f"{broken} is not a picture that can be read: ")
+    assert refusal(tmp_path).startswith(f"{broken}: {said}")
 
 
 def test_dangling_link_is_passed_over(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +248,7 @@ def test_metadata_is_complete_and_readable_without_us(
     model = onnx.load(export(trained, tmp_path, digits).path)
     values = {entry.key: entry.value for entry in model.metadata_props}
     names = "version model classes dataset precision params macs accuracy original_accuracy"
-    names += " temperature trained source_sha256 golden"
+    names += " temperature trained source_sha256 golden threshold"
     assert set(values) == {f"mnist_edge.{name}" for name in names.split()}
     assert json.loads(values["mnist_edge.classes"]) == list("0123456789")
     accuracy = json.loads(values["mnist_edge.accuracy"])
@@ -268,6 +268,18 @@ def test_temperature_is_fitted_on_validation_images_alone(
     assert other.temperature == card.temperature
 
 
+def test_threshold_is_fitted_on_the_files_answers_to_validation_images_alone(
+    trained: Path, digits: Dataset, tmp_path: Path
+) -> None:
+    _, validation = split_validation(digits.train)
+    exported = export(trained, tmp_path / "a", digits)
+    logits = Classifier(exported.path).logits(validation.images)
+    assert exported.card.threshold == metrics.fit_threshold(logits, validation.labels)
+    shuffled = Split(digits.test.images, np.roll(digits.test.labels, 1))
+    other = export(trained, tmp_path / "b", replace(digits, test=shuffled), force=True).card
+    assert other.threshold == exported.card.threshold
+
+
 def test_manifest_matches_the_files(made_run: Path, digits: Dataset, tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps({"files": {"other.onnx": {"bytes": 1}}}))
     exported = export(made_run, tmp_path, digits)
@@ -278,6 +290,8 @@ def test_manifest_matches_the_files(made_run: Path, digits: Dataset, tmp_path: P
     assert entry["bytes"] == len(content)
     assert entry["accuracy"]["correct"] == exported.card.accuracy.correct
     assert entry["accuracy"]["interval95"] == list(exported.card.accuracy.interval)
+    assert exported.card.threshold
+    assert entry["threshold"] == asdict(exported.card.threshold)
     against = entry["gate"].pop("against_original")
     assert entry["gate"] == {}
     assert against["changed"] == 0

@@ -1,5 +1,5 @@
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,12 @@ from mnist_edge.lab.finetune import Finetuning, finetune
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.qdq import Quantizer
+from mnist_edge.lab.recipe import Recipe
 from tests.lab.conftest import settled
 from tests.lab.test_layout import exported_run
 
 Floats = NDArray[np.float32]
-STILL = Augmentation(0, 0, 0, 0, 0)
+STILL = Recipe(dataset="digits", augmentation=Augmentation(0, 0, 0, 0, 0))
 TEMPERATURE = 1.3
 
 
@@ -184,18 +185,18 @@ def tuned(trained: Path, digits: Dataset) -> Network:
     network = disk.load(trained).original().eval()
     network.temperature.fill_(TEMPERATURE)
     plan = Finetuning(epochs=1, batch_size=32, seed=1)
-    return finetune(network, digits.train[slice(0, 256)], Augmentation(), plan)
+    return finetune(network, digits.train[slice(0, 256)], Recipe(), plan)
 
 
 def test_the_same_seed_gives_the_same_weights(
     original: Network, few: Split, tuned: Network
 ) -> None:
-    again = finetune(original, few, Augmentation(), Finetuning(1, batch_size=32, seed=1))
+    again = finetune(original, few, Recipe(), Finetuning(1, batch_size=32, seed=1))
     assert same(state(again), state(tuned))
 
 
 def test_another_seed_gives_others(original: Network, few: Split, tuned: Network) -> None:
-    other = finetune(original, few, Augmentation(), Finetuning(1, batch_size=32, seed=2))
+    other = finetune(original, few, Recipe(), Finetuning(1, batch_size=32, seed=2))
     assert not same(state(other), state(tuned))
 
 
@@ -265,6 +266,14 @@ def test_a_watcher_is_told_every_step(original: Network, few: Split) -> None:
     plan = Finetuning(epochs=2, batch_size=100)
     finetune(original, few, STILL, plan, lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_what_the_recipe_adds_is_tuned_on_too(original: Network, few: Split) -> None:
+    told: list[tuple[int, int]] = []
+    recipe = replace(STILL, drawn_share=0.2, nondigit_share=0.16)  # 256 images of 400
+    plan = Finetuning(epochs=1, batch_size=100)
+    finetune(original, few, recipe, plan, lambda *done: told.append(done))
+    assert told[-1] == (4, 4)
 
 
 def test_fewer_images_than_a_batch_are_one_batch(original: Network, digits: Dataset) -> None:

@@ -21,7 +21,7 @@ from mnist_edge.lab.models import build
 from mnist_edge.lab.quantize import Plan, Source, calibration_images, check, draft, open_source
 from mnist_edge.lab.shelf import Draft, described
 from mnist_edge.lab.verify import Portability
-from mnist_edge.metrics import Accuracy
+from mnist_edge.metrics import Accuracy, fit_threshold
 from tests.conftest import make_card, write_tiny_model
 from tests.drafts import INT8_GATE, int8_draft, remembered, verification
 from tests.lab.conftest import settled, solved
@@ -161,6 +161,12 @@ def test_the_card_of_a_draft_tells_the_whole_chain(
     inherited = ("model", "classes", "dataset", "params", "macs", "temperature", "trained")
     for name in inherited:
         assert getattr(card, name) == getattr(fp32.card, name)
+
+
+def test_its_threshold_is_fitted_on_its_own_answers(int8: Draft, digits: Dataset) -> None:
+    _, validation = split_validation(digits.train)
+    answers = run(int8.content, validation.images)
+    assert int8.card.threshold == fit_threshold(answers, validation.labels)
 
 
 def test_accuracies_are_those_of_the_file_and_of_the_original(

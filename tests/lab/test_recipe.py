@@ -7,7 +7,8 @@ import torch
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.models import ZOO
-from mnist_edge.lab.recipe import RECIPES, Recipe, recipe_for
+from mnist_edge.lab.recipe import RECIPES, Recipe, Rough, recipe_for
+from mnist_edge.lab.wear import Wear
 
 NAN, INF = math.nan, math.inf
 
@@ -23,6 +24,8 @@ NAN, INF = math.nan, math.inf
         ("ema_decay", [-0.1, 1, NAN]),
         ("warmup", [0, 1, NAN]),
         ("seed", [-1, 2**31]),
+        ("drawn_share", [-0.1, 0.6, NAN]),
+        ("nondigit_share", [-0.1, 0.5, NAN]),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value(name: str, values: list[float]) -> None:
@@ -81,6 +84,40 @@ def test_a_large_set_keeps_its_epochs() -> None:
     assert Recipe(epochs=20).sized(55_000) == Recipe(epochs=20)
 
 
+def test_dict_round_trip_survives_json_with_all_that_is_rough() -> None:
+    rough = Rough(0.4, Augmentation(20, 0.2), Wear(0.2, fatter=0.7, noise=0.1))
+    recipe = Recipe(rough=rough, drawn_share=0.1, nondigit_share=0.05)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+def test_what_an_older_recipe_did_not_know_is_off() -> None:
+    values = Recipe().as_dict()
+    for later in ("rough", "drawn_share", "nondigit_share"):
+        del values[later]
+    old = Recipe.from_dict(values)
+    assert old == Recipe()
+    assert old.rough is None
+    assert old.drawn_share == old.nondigit_share == 0
+
+
+@pytest.mark.parametrize("rough", [{}, {"share": 0.5}, {"share": 0.5, "warp": {}, "ink": {}}, 3])
+def test_a_foreign_roughness_is_refused(rough: object) -> None:
+    with pytest.raises(EdgeError, match="not of this version"):
+        Recipe.from_dict(Recipe().as_dict() | {"rough": rough})
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, NAN])
+def test_a_wrong_rough_share_is_named(share: float) -> None:
+    with pytest.raises(EdgeError, match=f"rough share cannot be {share}"):
+        Rough(share)
+
+
+def test_only_digits_in_mnists_form_are_digits() -> None:
+    of_digits = {"mnist", "qmnist", "digits"}
+    for name in (*of_digits, "kmnist", "fashion-mnist", "folder:digits"):
+        assert Recipe(dataset=name).of_digits == (name in of_digits)
+
+
 def test_dict_round_trip_survives_json() -> None:
     recipe = Recipe("resnet20", shortcut="zero", lr=0.00123, augmentation=Augmentation(shear=0.3))
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
@@ -106,6 +143,14 @@ def test_every_model_of_the_zoo_has_a_recipe_of_its_own_name() -> None:
 def test_recipe_for_takes_the_data_set() -> None:
     assert recipe_for("edge-xs", "digits").dataset == "digits"
     assert recipe_for("edge-xs", "digits").lr == RECIPES["edge-xs"].lr
+
+
+@pytest.mark.parametrize("dataset", ["fashion-mnist", "kmnist", "folder:letters"])
+def test_recipe_for_other_things_says_nothing_of_digits(dataset: str) -> None:
+    recipe = recipe_for("edge", dataset)
+    assert recipe.rough is None
+    assert recipe.drawn_share == recipe.nondigit_share == 0
+    assert recipe_for("edge", "qmnist").rough == RECIPES["edge"].rough is not None
 
 
 def test_recipe_for_an_unknown_model_lists_them() -> None:

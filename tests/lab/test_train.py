@@ -16,13 +16,22 @@ from mnist_edge.lab import train as lab
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.models import build
-from mnist_edge.lab.recipe import Recipe
+from mnist_edge.lab.nondigits import nondigits
+from mnist_edge.lab.recipe import Recipe, Rough
 from mnist_edge.lab.train import EpochResult, StepResult, check_resumable, finish, train
+from mnist_edge.lab.wear import Wear
 from mnist_edge.lab.world import World
+from mnist_edge.metrics import softmax
 from tests.lab.conftest import CPU
 
 CLASSES = tuple("0123456789")
 SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)
+WIDE = replace(  # with all that a recipe can add
+    SHORT,
+    rough=Rough(0.5, wear=Wear(fatter=0.9, thinner=0.9, blur=0.9, specks=1.0, noise=0.1)),
+    drawn_share=0.2,
+    nondigit_share=0.1,
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +63,11 @@ def differs(one: Checkpoint, other: Checkpoint) -> bool:
     return any(not torch.equal(one.average[name], other.average[name]) for name in one.average)
 
 
-def test_same_seed_gives_the_same_bits(few: tuple[Split, Split], tmp_path: Path) -> None:
-    one, other = (complete(SHORT, few, tmp_path / name) for name in "ab")
+@pytest.mark.parametrize("recipe", [SHORT, WIDE])
+def test_same_seed_gives_the_same_bits(
+    few: tuple[Split, Split], tmp_path: Path, recipe: Recipe
+) -> None:
+    one, other = (complete(recipe, few, tmp_path / name) for name in "ab")
     assert_same(one.network, other.network)
     assert_same(one.average, other.average)
     assert_same(one.optimizer, other.optimizer)
@@ -78,18 +90,18 @@ def test_another_seed_gives_other_weights(few: tuple[Split, Split], tmp_path: Pa
     assert differs(one, complete(replace(SHORT, seed=1), few, tmp_path / "b"))
 
 
-@pytest.mark.parametrize("done", [1, 3])
+@pytest.mark.parametrize(("recipe", "done"), [(SHORT, 1), (SHORT, 3), (WIDE, 2)])
 def test_a_resumed_run_ends_bit_identical(
-    few: tuple[Split, Split], tmp_path: Path, done: int
+    few: tuple[Split, Split], tmp_path: Path, recipe: Recipe, done: int
 ) -> None:
-    whole = complete(SHORT, few, tmp_path / "whole")
-    started = epochs(SHORT, few, tmp_path / "cut")
+    whole = complete(recipe, few, tmp_path / "whole")
+    started = epochs(recipe, few, tmp_path / "cut")
     for _ in range(done):
         next(started)
     del started
     cut = disk.load(tmp_path / "cut")
     assert cut.epochs_done == done
-    resumed = complete(SHORT, few, tmp_path / "cut", cut)
+    resumed = complete(recipe, few, tmp_path / "cut", cut)
     assert_same(resumed.network, whole.network)
     assert_same(resumed.average, whole.average)
     assert_same(resumed.optimizer, whole.optimizer)
@@ -168,6 +180,19 @@ def test_it_learns_real_digits(mnist: Dataset, tmp_path: Path) -> None:
     recipe = replace(SHORT, dataset="mnist", epochs=2, lr=5e-3)
     splits = mnist.train[slice(0, 5000)], mnist.train[slice(5000, 6000)]
     assert complete(recipe, splits, tmp_path).history[-1]["validation_accuracy"] > 0.85
+
+
+def test_what_is_no_digit_teaches_doubt(
+    few: tuple[Split, Split], digits: Dataset, tmp_path: Path
+) -> None:
+    """Two short runs: the one that was shown non-digits is less sure of others of their kind."""
+    strange = nondigits(100, digits.test, np.random.default_rng(9))
+    sure = []
+    for share in (0.0, 0.3):
+        recipe = replace(SHORT, epochs=20, lr=5e-3, nondigit_share=share)
+        answers = complete(recipe, few, tmp_path / str(share)).original().answer(strange)
+        sure.append(softmax(answers).max(axis=1).mean())
+    assert sure[1] < sure[0] - 0.1
 
 
 def test_finish_measures_the_average_on_the_test_split(trained: Path, digits: Dataset) -> None:

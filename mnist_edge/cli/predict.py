@@ -1,0 +1,194 @@
+"""mnist-edge predict"""
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from functools import partial
+from itertools import chain, islice
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_edge.cli.shell import hint
+from mnist_edge.errors import GoldenError
+
+if TYPE_CHECKING:
+    from mnist_edge.classifier import Classifier
+    from mnist_edge.cli.readings import Writer
+    from mnist_edge.cli.telling import Output
+
+_MANY = 20  # pictures: more get a bar while they are read, and a summary
+_ALIGNED = 1000  # as many names decide on the width of their column
+
+
+def predict(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Pictures, folders of pictures, or - for one from standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="An exported file [default: edge.onnx].", show_default=False),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Of folders, also all that lies below.")
+    ] = False,
+    line: Annotated[
+        bool, typer.Option("--line", help="Each picture shows a number, written on one line.")
+    ] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Each picture shows a sheet: rows of digits.")
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help="Say ? where the probability is below this [default: the file's own].",
+            show_default=False,
+        ),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw what the network saw, and what it weighed.")
+    ] = False,
+    save_input: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write what the network saw: 28×28 PNGs."),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Pictures that are prepared at the same time; 0 for as many as there are cores "
+            "[default: 2, where there are].",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="First check that the file computes here what it computed where it was made.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, an object per line, for scripts.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
+) -> None:
+    """Tell what pictures show: a row for each, with the label, its probability and what else it
+    might be.
+
+    Any size, any format that Pillow reads, dark on light or light on dark. What cannot be read is
+    said, the rest goes on, and the exit code is 1.
+    """
+    paths = paths or []
+    _refuse(
+        {
+            "name a picture, or --check the file": not paths and not check,
+            "--line and --grid exclude each other": line and grid,
+            "--json and --csv exclude each other": as_json and as_csv,
+            "--show goes without --json and --csv": show and (as_json or as_csv),
+            "--threshold is a probability, 0 to 1": threshold is not None and isnan(threshold),
+            "- is standard input, one picture: name it once": paths.count("-") > 1,
+            "- is standard input, here a terminal: pipe a picture in": "-" in paths
+            and sys.stdin.isatty(),
+        }
+    )
+    from mnist_edge import reading, shipped
+    from mnist_edge.classifier import Classifier
+    from mnist_edge.cli import readings, telling
+    from mnist_edge.machine import threads_for, usable_threads
+    from mnist_edge.reading.saved import Folder
+
+    # Small pictures are mostly Python, which two threads keep busy and more only get in the way of.
+    threads = min(2, usable_threads()) if threads is None else threads_for(threads)
+    _silence_pillow()
+    classifier = Classifier(model or shipped.default())
+    if threshold is None:
+        threshold = _own_threshold(classifier)
+    look, layout = reading.single(classifier.card.dataset), readings.SINGLE
+    if line:
+        look, layout = reading.line(classifier), readings.LINE
+    elif grid:
+        look, layout = reading.grid(classifier), readings.GRID
+    found = reading.find(paths, recursive)
+    first = list(islice(found, _ALIGNED))
+    writer: Writer
+    if as_json:
+        writer = readings.Json(layout, classifier.classes, threshold, sys.stdout.encoding)
+    elif as_csv:
+        writer = readings.Csv(layout, threshold)
+    else:
+        width = readings.name_width([source.name for source in first])
+        colours = _colours() if show else None
+        columns = shutil.get_terminal_size().columns
+        writer = readings.Text(layout, classifier.classes, threshold, width, colours, columns)
+    output = telling.Output(sys.stdout)
+    if check:
+        _check(classifier, output, as_json, as_csv)
+    if not paths:
+        return
+    output.rows(writer.head)
+    folder = Folder(save_input) if save_input else None
+    # Nobody knows how many lie below before all folders have been looked into.
+    count = partial(reading.count, [] if recursive else paths)
+    with telling.bar(len(first) > _MANY, count) as step:
+        batches = reading.read(classifier, chain(first, found), look, threads, threshold)
+        tally = telling.tell(batches, writer, folder, output, step)
+    if tally.pictures > _MANY:
+        hint(str(tally))
+    if tally.unreadable:
+        raise typer.Exit(1)
+
+
+def _refuse(mistakes: dict[str, bool]) -> None:
+    for message, made in mistakes.items():
+        if made:
+            raise typer.BadParameter(message)
+
+
+def _own_threshold(classifier: "Classifier") -> float:
+    """Where validation found the accepted answers right often enough; 0, and so never `?`, for a
+    file from before there was one."""
+    own = getattr(classifier.card, "threshold", None)
+    return float(own.value) if own else 0.0
+
+
+def _colours() -> str:
+    from mnist_edge.report import blocks
+
+    draws = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
+    return blocks.depth(draws, os.environ)
+
+
+def _silence_pillow() -> None:
+    """It speaks of odd metadata, on stderr, where each line is about a picture that failed."""
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+def _check(classifier: "Classifier", output: "Output", as_json: bool, as_csv: bool) -> None:
+    """GoldenError where the file does not compute here what it computed where it was made."""
+    found = classifier.check()
+    if found is None:
+        raise GoldenError(f"{classifier.path} carries no golden answers: export it again")
+    if as_json:
+        output.rows(json.dumps({"golden": asdict(found)}) + "\n")
+    elif as_csv:  # whose first line is its header
+        output.remark(f"{classifier.path}: golden answers {found}")
+    else:
+        output.rows(f"{classifier.path}: golden answers {found}\n")
+    output.flush()

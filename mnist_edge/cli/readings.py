@@ -1,0 +1,251 @@
+"""Readings as a person, a JSON reader or a spreadsheet takes them: whole lines for each.
+
+A file's name need not be text. Bytes that are none come out as they were, in JSON as the escapes
+that Python's reader turns back. Where a row has to stay one row, control characters are escaped.
+"""
+
+import codecs
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat, zip_longest
+from pathlib import Path
+from typing import Any, Protocol
+
+from mnist_edge.reading import Digit, Reading
+from mnist_edge.report import blocks
+from mnist_edge.report.text import percent
+
+SINGLE, LINE, GRID = "single", "line", "grid"
+"""What was looked for in each picture."""
+
+ESCAPES = "mnist_edge.names"
+"""The error handler of an output that takes any file's name."""
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_CONTROLS |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
+_WIDEST_NAME = 60
+
+
+class Writer(Protocol):
+    """`head` comes first; `text` is what one reading becomes, whose inputs lie in `saved`."""
+
+    @property
+    def head(self) -> str: ...
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str: ...
+
+
+def plain(text: str) -> str:
+    """On one line, whatever a file is called."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def number(rows: Sequence[Sequence[Digit]], separator: str = "\n") -> str:
+    """The labels of rows of digits: `2026`, or `20?6` where one is not sure."""
+    labels = [[digit.label for digit in row] for row in rows]
+    between = "" if all(len(label) == 1 for row in labels for label in row) else " "
+    return separator.join(between.join(row) for row in labels)
+
+
+def chance(digits: Sequence[Digit]) -> float | None:
+    """The probability that all digits are as first guessed, were they independent."""
+    product = 1.0
+    for digit in digits:
+        product *= digit.first.probability
+    return product if digits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """An object per line, with the same keys whatever happened."""
+
+    layout: str
+    classes: tuple[str, ...]
+    threshold: float
+    encoding: str = "utf-8"
+    head: str = ""
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        paths = map(str, saved) if saved else repeat(None, len(reading.digits))
+        digits = [self._digit(*each) for each in zip(reading.digits, paths, strict=True)]
+        found = self._single(digits) if self.layout == SINGLE else self._several(reading, digits)
+        if reading.error is not None:
+            found = dict.fromkeys(found)
+        return self.line(
+            {
+                "file": reading.file,
+                **found,
+                "threshold": self.threshold,
+                "note": reading.note,
+                "error": reading.error,
+            }
+        )
+
+    def line(self, values: dict[str, Any]) -> str:
+        try:
+            line = _SHORT.encode(values)
+            line.encode(self.encoding)
+        except UnicodeEncodeError:
+            line = json.dumps(values)
+        return line + "\n"
+
+    def _digit(self, digit: Digit, saved: str | None) -> dict[str, Any]:
+        second = digit.second
+        found: dict[str, Any] = {
+            "label": digit.label,
+            "probability": digit.first.probability,
+            "guess": digit.first.label,
+            "second": second and {"label": second.label, "probability": second.probability},
+            "probabilities": dict(zip(self.classes, digit.probabilities, strict=True)),
+            "saved": saved,
+        }
+        return found if digit.box is None else {**found, "box": list(digit.box)}
+
+    def _single(self, digits: list[dict[str, Any]]) -> dict[str, Any]:
+        return digits[0] if digits else dict.fromkeys(_DIGIT_KEYS)
+
+    def _several(self, reading: Reading, digits: list[dict[str, Any]]) -> dict[str, Any]:
+        found = {"text": number(reading.rows), "probability": chance(reading.digits)}
+        if self.layout == LINE:
+            return {**found, "digits": digits}
+        rest = iter(digits)
+        return {**found, "rows": [[next(rest) for _ in row] for row in reading.rows]}
+
+
+_SHORT = json.JSONEncoder(ensure_ascii=False)
+_DIGIT_KEYS = ("label", "probability", "guess", "second", "probabilities", "saved")
+
+
+@dataclass(frozen=True, slots=True)
+class Csv:
+    """RFC 4180: a header, lines that end in CR LF, quotes where they are needed."""
+
+    layout: str
+    threshold: float
+
+    @property
+    def head(self) -> str:
+        several = ("file", "text", "probability", "digits")
+        single = ("file", "label", "probability", "guess", "second", "second_probability")
+        return _csv((*(single if self.layout == SINGLE else several), *_CSV_ENDS))
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        if self.layout != SINGLE:
+            digits = reading.digits
+            text = None if reading.error else number(reading.rows)
+            found: tuple[Any, ...] = (text, chance(digits), None if reading.error else len(digits))
+        elif reading.error is not None:
+            found = (None,) * 5
+        else:
+            (digit,) = reading.digits
+            second = (
+                (digit.second.label, digit.second.probability) if digit.second else (None, None)
+            )
+            found = (digit.label, digit.first.probability, digit.first.label, *second)
+        return _csv((reading.file, *found, self.threshold, reading.note, reading.error))
+
+
+_CSV_ENDS = ("threshold", "note", "error")
+
+
+def _csv(values: Sequence[Any]) -> str:
+    paper = io.StringIO()
+    csv.writer(paper).writerow(values)
+    return paper.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A row for a person; `name_width` columns for the name. Where there is an error, no row.
+
+    With `colours` (see `report.blocks`) what the network saw is drawn below, and the probabilities
+    beside it, on a screen of `columns`.
+    """
+
+    layout: str
+    classes: tuple[str, ...]
+    threshold: float
+    name_width: int
+    colours: str | None = None
+    columns: int = 80
+    head: str = ""
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        if reading.error is not None:
+            return ""
+        name = padded(plain(reading.file), self.name_width)
+        rows = {SINGLE: self._single, LINE: self._line, GRID: self._grid}[self.layout](reading)
+        drawn = [line for digit in reading.digits for line in self._drawn(digit)]
+        return "\n".join((f"{name}  {rows}".rstrip(), *drawn)) + "\n"
+
+    def _single(self, reading: Reading) -> str:
+        (digit,) = reading.digits
+        widest = max(map(cells, self.classes))
+        # A guess that is not sure stands behind its question mark.
+        label = digit.label if digit.sure else f"{digit.label} {digit.first.label}"
+        row = padded(label, widest + 2 * (self.threshold > 0 or not digit.sure))
+        row += f"  {percent(digit.first.probability, 1):>7}"
+        if digit.second:
+            second = padded(digit.second.label, widest)
+            row += f"   {second}  {percent(digit.second.probability, 1):>6}"
+        return row
+
+    def _line(self, reading: Reading) -> str:
+        share = chance(reading.digits)
+        return "no digit" if share is None else f"{number(reading.rows)}  {percent(share, 1):>7}"
+
+    def _grid(self, reading: Reading) -> str:
+        if not reading.digits:
+            return "no digit"
+        sizes = f"{len(reading.digits)} digits in {len(reading.rows)} rows"
+        return "\n".join((sizes, *(f"  {number([row])}" for row in reading.rows)))
+
+    def _drawn(self, digit: Digit) -> list[str]:
+        if self.colours is None:
+            return []
+        left = blocks.draw(digit.image, self.colours)
+        shares = dict(zip(self.classes, digit.probabilities, strict=True))
+        width = min(30, self.columns - digit.image.shape[1] - _BESIDE - max(map(cells, shares)))
+        right = blocks.bars(shares, width, self.colours) if width >= 5 else []
+        above = (len(left) - len(right)) // 2
+        lines = zip_longest(left, [""] * above + right, fillvalue="")
+        return ["", *(f"  {pixels}   {bar}".rstrip() for pixels, bar in lines), ""]
+
+
+_BESIDE = 2 + 3 + 1 + 1 + 7  # columns of a drawing besides pixels, name and bar
+
+
+def name_width(names: Sequence[str]) -> int:
+    """Columns that fit most names: those much longer than others stand out."""
+    return max(
+        (width for name in names if (width := cells(plain(name))) <= _WIDEST_NAME), default=0
+    )
+
+
+def padded(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A byte of a name as it was; another character that the output lacks, as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    code = ord(error.object[error.start])
+    if 0xDC80 <= code <= 0xDCFF:  # as os.fsdecode tells undecodable bytes
+        return bytes([code - 0xDC00]), error.start + 1
+    return f"\\u{code:04x}", error.start + 1
+
+
+codecs.register_error(ESCAPES, _escape)

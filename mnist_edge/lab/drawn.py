@@ -1,0 +1,75 @@
+"""What a run trains on beside its own images: digits of a pen, and what is no digit."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnist_edge.datasets import Split
+from mnist_edge.lab import glyphs, pen
+from mnist_edge.lab.augment import random_grid, sample
+from mnist_edge.lab.nondigits import nondigits
+from mnist_edge.lab.recipe import Recipe
+from mnist_edge.lab.wear import wear
+
+NOTHING = -1  # the label of what belongs to no class
+
+
+def drawn_digits(count: int, seed: int) -> Split:
+    """Digits of a pen, of every style, in MNIST's form: uint8 (count, 28, 28), labels in turn."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % 10
+    written = [glyphs.digit(int(label), random) for label in labels]
+    return Split(pen.draw(written, random), labels)
+
+
+def extended(training: Split, recipe: Recipe) -> Split:
+    """The training images and, behind them, what a recipe adds; seeded by the recipe's own seed.
+
+    `drawn_share` and `nondigit_share` are parts of what comes out. Labels of non-digits are
+    NOTHING. Nothing is added where the images are no digits.
+    """
+    if not recipe.of_digits:
+        return training
+    own = 1 - recipe.drawn_share - recipe.nondigit_share
+    drawn, strange = (
+        round(len(training) * share / own) for share in (recipe.drawn_share, recipe.nondigit_share)
+    )
+    pens = drawn_digits(drawn, recipe.seed)
+    random = np.random.default_rng([recipe.seed, 1])
+    images: NDArray[np.uint8] = nondigits(strange, training, random)
+    nothing = np.full(strange, NOTHING, np.int64)
+    return Split(
+        np.concatenate([training.images, pens.images, images]),
+        np.concatenate([training.labels, pens.labels, nothing]),
+    )
+
+
+def shown(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """A batch as the network sees it in training: float32 (N, H, W) in 0..255.
+
+    images: uint8 (N, H, W) in random order. All are warped by the recipe's `augmentation`, but
+    for the part `rough.share` at the end of the batch, which is warped and worn as `rough` says.
+    """
+    count, height, width = images.shape
+    rough = recipe.rough if recipe.of_digits else None
+    if rough is None:
+        grid = random_grid(count, height, width, recipe.augmentation, generator)
+        return sample(images, grid)
+    worn = round(count * rough.share)
+    parts = [(count - worn, recipe.augmentation), (worn, rough.warp)]
+    grids = [random_grid(n, height, width, how, generator) for n, how in parts if n]
+    warped = sample(images, torch.cat(grids))
+    if worn:
+        warped[count - worn :] = wear(warped[count - worn :], rough.wear, generator)
+    return warped
+
+
+def targets(classes: int, smoothing: float) -> Tensor:
+    """What the network should answer to each label: float32 (classes + 1, classes).
+
+    Row `label` is that label, smoothed; the last, which NOTHING finds, is even.
+    """
+    table = torch.full((classes + 1, classes), 1 / classes)
+    table[:classes] = torch.eye(classes) * (1 - smoothing) + smoothing / classes
+    return table

@@ -1,0 +1,140 @@
+"""Batches of training images as other pens, papers and cameras would have left them.
+
+Whole batches, on their device. Every kind of wear comes over a part of the images only, each
+with a strength of its own; background stays 0 but for specks.
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mnist_edge.errors import EdgeError
+
+_BLOTS = 3  # at most, of each kind, on one image
+
+
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """How strong each kind may be, 0: not at all. `often` is the part of the images for each.
+
+    `thinner` and `fatter`: how far, 0..1, a stroke moves towards what is left, or covered, by a
+    pixel less or more on each side. `blur`: 0..1 towards a Gaussian of 1 px. `gaps`, `specks`:
+    radius, in pixels, of holes in the ink and of dots on the paper. `coarse`: 0..1 towards half
+    the resolution. `hard`: the steepest edge, in greys per grey, as thresholds leave them.
+    `gamma`: ± in natural logarithms of the exponent. `faint`: the part of the ink that may be
+    lost. `noise`: standard deviation in parts of the range, where there is ink.
+    """
+
+    often: float = 0.3
+    thinner: float = 0.0
+    fatter: float = 0.0
+    blur: float = 0.0
+    gaps: float = 0.0
+    specks: float = 0.0
+    coarse: float = 0.0
+    hard: float = 0.0
+    gamma: float = 0.0
+    faint: float = 0.0
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        whole = ("often", "thinner", "fatter", "blur", "coarse", "faint")
+        for item in fields(self):
+            most = 1 if item.name in whole else 10
+            if not 0 <= getattr(self, item.name) <= most:
+                raise EdgeError(f"wear: {item.name} must be in 0 to {most}")
+
+
+def wear(images: Tensor, strengths: Wear, generator: torch.Generator) -> Tensor:
+    """Wear every image of a batch in its own way: float32 (N, H, W) in 0..255 in and out."""
+    dice = _Dice(len(images), strengths.often, generator)
+    x = images / 255
+    x = _thickness(x, dice, strengths.thinner, strengths.fatter)
+    if strengths.gaps:
+        x = x * (1 - _blots(x, strengths.gaps, dice))
+    if strengths.specks:
+        x = torch.maximum(x, _blots(x, strengths.specks, dice))
+    if strengths.coarse:
+        small = F.avg_pool2d(x.unsqueeze(1), 2)
+        large = F.interpolate(small, x.shape[1:], mode="bilinear", align_corners=False)
+        x = x.lerp(large.squeeze(1), dice.sometimes(0, strengths.coarse))
+    if strengths.blur:
+        x = x.lerp(_blurred(x), dice.sometimes(0, strengths.blur))
+    if strengths.hard:
+        gain = dice.even(1, 1 + strengths.hard)
+        low = (dice.even(0.3, 0.6) - 0.5 / gain).clamp(min=0)  # 0 stays 0
+        x = x.lerp(((x - low) * gain).clamp(0, 1), dice.chosen())
+    if strengths.gamma:
+        power = dice.even(-strengths.gamma, strengths.gamma).exp()
+        x = x.lerp(x.clamp(min=1e-4) ** power, dice.chosen() * (x > 0))
+    if strengths.noise:
+        grain = torch.randn(x.shape, generator=generator, device=x.device)
+        x = x + grain * dice.sometimes(0, strengths.noise) * (x > 0)
+    if strengths.faint:
+        x = x * (1 - dice.sometimes(0, strengths.faint))
+    return x.clamp(0, 1) * 255
+
+
+class _Dice:
+    """Numbers for each of the images of a batch, (N, 1, 1)."""
+
+    def __init__(self, count: int, often: float, generator: torch.Generator) -> None:
+        self.count, self.often, self.generator = count, often, generator
+
+    def even(self, low: float, high: float) -> Tensor:
+        drawn = torch.rand(self.count, 1, 1, generator=self.generator, device=self.generator.device)
+        return low + (high - low) * drawn
+
+    def chosen(self) -> Tensor:
+        """1 for the images that it comes over, else 0."""
+        return (self.even(0, 1) < self.often).float()
+
+    def sometimes(self, low: float, high: float) -> Tensor:
+        return self.even(low, high) * self.chosen()
+
+
+def _thickness(x: Tensor, dice: _Dice, thinner: float, fatter: float) -> Tensor:
+    """Grey erosion and dilation by a cross of 3×3, as far as drawn; a stroke never vanishes."""
+    if not thinner and not fatter:
+        return x
+    drawn = dice.even(-thinner, fatter) * dice.chosen()
+    grown, shrunk = _dilated(x), 1 - _dilated(1 - x)
+    x = x + drawn.clamp(min=0) * (grown - x) + drawn.clamp(max=0) * (x - shrunk)
+    peak = x.amax(dim=(1, 2), keepdim=True)  # what was thin is faint now: as dark as before
+    return torch.where(drawn < 0, x / peak.clamp(min=0.25), x)
+
+
+# By shifted copies: ten times as fast on a CPU as max_pool2d, twice as fast as conv2d.
+
+
+def _dilated(x: Tensor) -> Tensor:
+    wide = F.pad(x, (1, 1, 1, 1))
+    sides = torch.maximum(wide[:, 1:-1, :-2], wide[:, 1:-1, 2:])
+    ends = torch.maximum(wide[:, :-2, 1:-1], wide[:, 2:, 1:-1])
+    return torch.maximum(torch.maximum(sides, ends), x)
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """By a Gaussian of about 1 px: the binomial 1 4 6 4 1, both ways."""
+    tall = F.pad(x, (0, 0, 2, 2))
+    x = (tall[:, :-4] + tall[:, 4:] + 4 * (tall[:, 1:-3] + tall[:, 3:-1]) + 6 * x) / 16
+    wide = F.pad(x, (2, 2))
+    near = wide[:, :, 1:-3] + wide[:, :, 3:-1]
+    return (wide[:, :, :-4] + wide[:, :, 4:] + 4 * near + 6 * x) / 16
+
+
+def _blots(x: Tensor, radius_px: float, dice: _Dice) -> Tensor:
+    """Up to three soft-edged discs on the chosen images, (N, H, W) in 0..1."""
+    _, height, width = x.shape
+    rows = torch.arange(height, device=x.device).view(1, -1, 1)
+    columns = torch.arange(width, device=x.device).view(1, 1, -1)
+    covered, chosen = torch.zeros_like(x), dice.chosen()
+    for _ in range(_BLOTS):
+        radius = dice.even(-radius_px / 2, radius_px) * chosen  # a third is none
+        down, across = rows - dice.even(3, height - 4), columns - dice.even(3, width - 4)
+        distance = (down**2 + across**2).sqrt()
+        soft = (radius - distance + 0.5).clamp(0, 1)
+        covered = torch.maximum(covered, soft * (radius > 0))
+    return covered

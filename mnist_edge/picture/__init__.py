@@ -1,0 +1,80 @@
+"""Any picture a person has -> uint8 (28, 28), 0 = background, the way the model was trained.
+
+`reading` opens it, `ink` tells ink from paper, `find` finds the digit, `form` brings it into
+MNIST's form (LeCun et al. 1998). Pictures of a `folder:` set have no such form: they are fitted
+into the square and left as they are.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_edge.picture.find import find_digit
+from mnist_edge.picture.form import SIDE, centre, formed, is_formed, letterbox
+from mnist_edge.picture.ink import plane
+from mnist_edge.picture.lines import Found, grid, line, read_grid, read_line
+from mnist_edge.picture.reading import Loaded, Source, load
+from mnist_edge.picture.samples import drawn_digits
+
+__all__ = [
+    "SIDE",
+    "Found",
+    "Loaded",
+    "Source",
+    "centre",
+    "digit",
+    "drawn_digits",
+    "grey",
+    "grid",
+    "letterbox",
+    "line",
+    "load",
+    "prepare",
+    "prepared",
+    "read_grid",
+    "read_line",
+    "read_picture",
+]
+
+Grey = NDArray[np.uint8]
+_FOLDER = "folder:"
+
+
+def read_picture(source: Source) -> Grey:
+    """A picture of one digit in MNIST's form: uint8 (28, 28), 0 = background, 255 = ink.
+
+    `source` is a path, an open binary file, or a Pillow image: any format that Pillow reads, from
+    8×8 to 64 megapixels, ink lighter or darker than its paper. A blank page gives all zeros.
+    Raises DataError, in one line with the file's name, for what cannot be read.
+
+    >>> Classifier("exported/edge.onnx").predict(read_picture("seven.png")).labels
+    """
+    return digit(load(source).pixels)
+
+
+def prepare(source: Source, dataset: str) -> Grey:
+    """Read a picture and bring it into the form in which `dataset` shows its images."""
+    return prepared(load(source).pixels, dataset)
+
+
+def prepared(pixels: NDArray[np.uint8], dataset: str) -> Grey:
+    """Pixels (H, W) or (H, W, 3) in the form, (28, 28), in which `dataset` shows its images."""
+    return letterbox(grey(pixels)) if dataset.startswith(_FOLDER) else digit(pixels)
+
+
+def grey(pixels: NDArray[np.uint8]) -> Grey:
+    """The luminance, uint8 (H, W), of grey or RGB pixels."""
+    return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def digit(pixels: NDArray[np.uint8]) -> Grey:
+    """The digit on a picture, uint8 (H, W) or (H, W, 3), in MNIST's form; all zeros when blank.
+
+    What has that form already, or has it inverted, is left as it is.
+    """
+    if pixels.shape == (SIDE, SIDE):
+        for image in (pixels, 255 - pixels):
+            if is_formed(image):
+                return image
+    found = find_digit(plane(pixels))
+    return np.zeros((SIDE, SIDE), np.uint8) if found is None else formed(found)

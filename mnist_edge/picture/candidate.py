@@ -1,0 +1,195 @@
+"""One way to read a view: where its digit would be, and how likely that is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.picture.components import Components, Mask, grouped, grown
+from mnist_edge.picture.ink import Ink, Plane, extreme, find_ink, otsu
+from mnist_edge.picture.parts import cluster, plausible
+from mnist_edge.picture.rules import without_rules
+from mnist_edge.picture.view import Box, View
+
+Grey = NDArray[np.uint8]
+
+_GAP = 2  # pixels of the view: what is twice as near belongs together
+_FAINTEST = 10.0  # grey values
+_LEAST_AREA = 12  # pixels of the view: less is dust
+_MOST_AREA = 0.9  # of the view: more is the paper
+_FAINT = 30.0  # a digit that is fainter is doubtful
+_CORNER = 0.08  # of a side
+_CORNERS = 0.3  # quality that corners of paper are worth
+_MANY = 5  # pieces: perhaps of the lines of ruled paper
+_AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The ink of a view, its components, which of them is the digit or most of it (`main`), and
+    how strong that is, in grey values.
+
+    Then signs of how likely that is, all 0..1: `sharpness`, its share of all that might be the
+    digit, and how much of its outline is an edge; `freedom`, how far it lies from the view's own
+    edges; `corners`, the part of them that is paper; `contrast`, its strength relative to the
+    range of the view.
+    """
+
+    ink: Ink
+    parts: Components
+    main: int
+    full: float
+    sharpness: float
+    freedom: float
+    corners: float
+    contrast: float
+
+    @property
+    def quality(self) -> float:
+        """How much it looks like a digit: 0..1."""
+        return self.sharpness * (0.5 + 0.5 * self.freedom) * min(1.0, self.full / _FAINT)
+
+    @property
+    def score(self) -> float:
+        """The quality, and how much the corners and the contrast speak for its polarity."""
+        return self.quality * (0.5 + 0.5 * self.contrast) + _CORNERS * self.corners
+
+    @property
+    def chosen(self) -> NDArray[np.bool_]:
+        """Which components belong to the digit."""
+        return cluster(self.parts, self.main)
+
+    @property
+    def box(self) -> Box:
+        """Where the digit lies in the view."""
+        parts, chosen = self.parts, self.chosen
+        return (
+            int(parts.left[chosen].min()),
+            int(parts.top[chosen].min()),
+            int(parts.right[chosen].max()),
+            int(parts.bottom[chosen].max()),
+        )
+
+    def cut_out(self) -> Grey:
+        """The ink of the digit as grey values: 255 where it is full, 0 where it is paper."""
+        mask, ink, full = self.parts.only(self.chosen), self.ink, self.full
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        around = (
+            slice(max(0, rows[0] - 2), rows[-1] + 3),
+            slice(max(0, columns[0] - 2), columns[-1] + 3),
+        )
+        near = grown(grown(mask[around]))
+        low = max(0.2 * full, min(3 * ink.noise, 0.4 * full))
+        soft = (ink.strength[around] - low) / (0.8 * full - low)
+        return np.round(np.clip(np.where(near, soft, 0), 0, 1) * 255).astype(np.uint8)
+
+
+def candidate(view: View, light: bool, widest: float) -> Candidate | None:
+    """The digit of a view, if its ink is `light` and its strokes no wider than `widest`.
+
+    On a fine view lines of ruled paper are looked for. None when there is no ink.
+    """
+    grey, reduced = view.grey, view.scale < 1
+    ink = find_ink(grey, light, widest)
+    found = _main(grey, ink, reduced)
+    if found and view.fine and _may_be_ruled(found):
+        strength = without_rules(ink.strength, max(_FAINTEST, 0.15 * found.full))
+        found = _main(grey, Ink(strength, ink.noise, ink.light), reduced)
+    return found
+
+
+def _main(grey: Plane, ink: Ink, reduced: bool) -> Candidate | None:
+    """The component that is most plausible by its mass and place, with what is told of it."""
+    strength = ink.strength
+    # In a reduced view a few dark pixels may be a digit; the closer look tells it from dust.
+    seen, rank = (strength, 3) if reduced else (_softened(strength), 10)
+    strongest = float(np.partition(seen.ravel(), -rank)[-rank])
+    if strongest < max(_FAINTEST, (6 if reduced else 2) * ink.noise):
+        return None
+    least = max(_FAINTEST, min(4 * ink.noise, 0.3 * strongest))
+    level = max(least, 0.25 * strongest)
+    for _ in range(2):
+        parts = grouped(strength > level, _GAP)
+        if not len(parts):
+            return None
+        mass = np.bincount(parts.labels[parts.labels >= 0], strength[parts.labels >= 0], len(parts))
+        free = plausible(parts)
+        main = int(np.argmax(mass * free))
+        inside = strength[parts.labels == main]
+        full = float(np.percentile(inside, 75))
+        level = max(least, 0.4 * full)
+    share = mass[main] * free[main] / float((mass * free).sum())
+    least_area = 2 if reduced else _LEAST_AREA
+    if not least_area <= parts.area[main] <= _MOST_AREA * strength.size:
+        return None
+    mask = parts.labels == main
+    sharpness = share * _edged(grey, mask, full) * _outstanding(grey, mask, full, ink.light)
+    low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
+    contrast = min(1.0, full / max(1.0, float(high - low)))
+    corners = _paper_corners(grey, ink.light)
+    return Candidate(ink, parts, main, full, float(sharpness), float(free[main]), corners, contrast)
+
+
+def _softened(strength: Plane) -> Plane:
+    """The mean of 3×3 values, so that the strongest of them is no speck."""
+    padded = np.pad(strength, 1, mode="edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    mean: Plane = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
+    return mean
+
+
+def _edged(grey: Plane, mask: Mask, full: float) -> float:
+    """The part of a mask's outline that is an edge in the picture too."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    around = (
+        slice(max(0, rows[0] - 4), rows[-1] + 5),
+        slice(max(0, columns[0] - 4), columns[-1] + 5),
+    )
+    part, values = mask[around], grey[around]
+    outline = grown(part) & ~part
+    steps = extreme(values, 2 * _AROUND + 1, np.maximum) - extreme(
+        values, 2 * _AROUND + 1, np.minimum
+    )
+    return float((steps[outline] > 0.35 * full).mean()) if outline.any() else 0.0
+
+
+def _outstanding(grey: Plane, mask: Mask, full: float, light: bool) -> float:
+    """How much a component differs from what lies around its box, in the ink's direction: 0..1.
+
+    The paper inside a loop looks like ink of the other polarity; but it is as light as the paper
+    around the digit.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    margin = max(6, max(bottom - top, right - left) // 2)
+    around = (
+        slice(max(0, top - margin), bottom + margin),
+        slice(max(0, left - margin), right + margin),
+    )
+    outside = np.ones(mask.shape, bool)
+    outside[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = False
+    surroundings = grey[around][outside[around]]
+    if surroundings.size < 0.05 * mask.size:
+        return 1.0
+    step = float(np.median(grey[mask])) - float(np.median(surroundings))
+    return float(np.clip((step if light else -step) / (0.35 * full), 0, 1))
+
+
+def _paper_corners(grey: Plane, light: bool) -> float:
+    """The part of the picture's corners that is paper, if the ink is `light`: 0..1."""
+    threshold, _ = otsu(grey)
+    high, wide = (max(1, round(_CORNER * side)) for side in grey.shape)
+    corners = [
+        float(np.median(grey[rows, columns]))
+        for rows in (slice(high), slice(-high, None))
+        for columns in (slice(wide), slice(-wide, None))
+    ]
+    return sum((corner < threshold) == light for corner in corners) / 4
+
+
+def _may_be_ruled(found: Candidate) -> bool:
+    """Whether something runs from edge to edge, or there are many pieces: ruled paper, perhaps."""
+    parts = found.parts
+    height, width = parts.labels.shape
+    across = (parts.width >= 0.97 * width) | (parts.height >= 0.97 * height)
+    return bool(found.chosen.sum() > _MANY or across.any())

@@ -1,0 +1,259 @@
+"""Grey or colour -> where the ink is: polarity decided, light and paper evened out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from mnist_edge.picture.components import Mask, components, grown
+
+Plane = NDArray[np.float32]  # (H, W), grey values in 0..255
+_COARSE = 64  # the longer side at which polarity is looked at
+_FINER = 128  # and that at which the light is
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+FLAT = 1.0
+WIDEST = (0.33, 0.17, 0.1)  # how wide a stroke may be, as a fraction of what is looked at
+_CORNER = 0.08  # of a side
+_FLAT, _MOSTLY = 0.06, 0.97  # of the contrast; of the pixels
+_EDGE = 0.05  # of the longer side: as far from an edge between the greys
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """`strength` float32 (H, W): 0 is paper, in grey values above it. `noise` is the paper's own
+    spread (one standard deviation), `light` whether the ink is lighter than the paper."""
+
+    strength: Plane
+    noise: float
+    light: bool
+
+
+def plane(pixels: NDArray[np.uint8]) -> Plane:
+    """One grey value for each pixel, along the direction in which ink and paper differ most.
+
+    For most pictures that is their luminance. Colours of one luminance (red ink on green paper)
+    differ along another direction, which the strokes tell: the first principal component of what
+    is left of a reduced copy when its smooth part is taken away.
+    """
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    luminance = pixels.astype(np.float32) @ _LUMINANCE
+    small = _reduced_rgb(pixels)
+    detail = (small - _blurred_rgb(small)).reshape(-1, 3)
+    covariance = detail.T @ detail / len(detail)
+    variances, directions = np.linalg.eigh(covariance)
+    along = float(_LUMINANCE @ covariance @ _LUMINANCE) / float(_LUMINANCE @ _LUMINANCE)
+    if variances[-1] < 2 * along or variances[-1] < 4:
+        return luminance
+    direction = directions[:, -1].astype(np.float32)
+    direction /= np.abs(direction).sum()
+    values = pixels.astype(np.float32) @ direction
+    return np.asarray(values - min(0.0, float(255 * direction[direction < 0].sum())), np.float32)
+
+
+def _reduced_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    image = Image.fromarray(pixels)
+    image.thumbnail((128, 128), Image.Resampling.BOX)
+    return np.asarray(image, np.float32)
+
+
+def _blurred_rgb(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    image = Image.fromarray(small.astype(np.uint8))
+    return np.asarray(image.filter(ImageFilter.BoxBlur(max(small.shape[:2]) // 6)), np.float32)
+
+
+def find_ink(grey: Plane, light: bool, widest: float = WIDEST[0]) -> Ink:
+    """The ink of a picture (H, W), lighter or darker than the paper.
+
+    `widest` is how wide a stroke may be, as a fraction of the longer side: what is wider is taken
+    for a change of the light. `FLAT` takes the light for even.
+    """
+    if widest == FLAT:
+        return _flat_ink(grey, light)
+    finer = _resized(grey, _FINER)
+    paper = _paper(-finer if light else finer, widest)
+    ground = np.asarray(
+        Image.fromarray(paper).resize(grey.shape[::-1], Image.Resampling.BILINEAR), np.float32
+    )
+    above = grey + ground if light else ground - grey
+    if not light:
+        # Light falls on ink and paper alike: in a shadow both are darker by the same factor.
+        bright = float(np.percentile(ground, 95))
+        above = above * (bright / np.maximum(ground, 0.2 * bright + 1))
+    return _measured(above, light)
+
+
+def _flat_ink(grey: Plane, light: bool) -> Ink:
+    """Ink on a paper of one grey, however wide the strokes are."""
+    threshold, _ = otsu(grey)
+    paper = grey[grey <= threshold] if light else grey[grey > threshold]
+    above = grey - _middle(paper) if light else _middle(paper) - grey
+    return _measured(above, light, above[grey <= threshold if light else grey > threshold])
+
+
+def _measured(above: Plane, light: bool, paper: Plane | None = None) -> Ink:
+    """Ink whose zero is the middle of the paper; that is most of the picture, if not given."""
+    paper = above if paper is None else paper
+    middle = _middle(paper)
+    below = paper[paper <= middle]
+    noise = 1.4826 * float(np.median(middle - below)) if below.size else 0.0
+    return Ink(np.maximum(above - middle, 0), noise, light)
+
+
+def lightness(grey: Plane) -> float:
+    """How sure it is that the ink is lighter (above 0) or darker (below) than the paper.
+
+    The log of the energies of what is lighter and darker than the border's own smooth light.
+    Beyond ±3 it is sure.
+    """
+    coarse = _resized(grey, _COARSE)
+    deviation = coarse - _border_light(coarse)
+    return _log_ratio(np.maximum(deviation, 0), np.maximum(-deviation, 0))
+
+
+def flat_lightness(grey: Plane) -> float:
+    """The same for a picture of two greys, such as a drawing; beyond ±2 it is sure.
+
+    Paper lies along the border and in the corners, and ink is in one piece where paper is in
+    several: that holds for tight crops and fat strokes too. The weights are of a logistic
+    regression on 4,500 small training images of MNIST and of `digits`, cropped, fattened and
+    moved; it takes 99.5 % of them right, the border alone 95 %.
+    """
+    threshold, _ = otsu(grey)
+    bright = grey > threshold
+    high, wide = (max(1, round(_CORNER * side)) for side in grey.shape)
+    border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    corners = [
+        float(bright[rows, columns].mean()) > 0.5
+        for rows in (slice(high), slice(-high, None))
+        for columns in (slice(wide), slice(-wide, None))
+    ]
+    whole = _wholeness(bright) - _wholeness(~bright)
+    return float(5.2 * (0.5 - border.mean()) + 7.0 * (0.5 - sum(corners) / 4) + 7.6 * whole)
+
+
+def _wholeness(mask: Mask) -> float:
+    """The part of a mask that its greatest component is."""
+    area = components(mask).area
+    return float(area.max() / area.sum()) if len(area) else 0.0
+
+
+def is_flat(grey: Plane) -> bool:
+    """Whether a picture is of two greys, away from the edges between them: no shadow, no slope."""
+    threshold, contrast = otsu(grey)
+    bright = grey > threshold
+    inner = [bright, ~bright]
+    for _ in range(max(1, round(_EDGE * max(grey.shape)))):
+        inner = [~grown(~mask) for mask in inner]
+    off = np.concatenate([np.abs(grey[mask] - _middle(grey[mask])) for mask in inner])
+    return off.size > 0 and contrast > 0 and float((off < _FLAT * contrast).mean()) > _MOSTLY
+
+
+def _middle(values: NDArray[np.float32]) -> float:
+    return float(np.median(values)) if values.size else 0.0
+
+
+def otsu(values: Plane) -> tuple[float, float]:
+    """The threshold between two classes of grey values, and the distance of their means.
+
+    The greatest variance between classes (Otsu 1979), on 128 bins.
+    """
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        return low, 0.0
+    counts, edges = np.histogram(values, 128, (low, high))
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)[:-1]
+    above = values.size - below
+    sums = np.cumsum(counts * middles)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = (sums[-1] - sums[:-1]) / above - sums[:-1] / below
+        between = np.nan_to_num(below * above * np.square(step))
+    at = int(np.argmax(between))
+    return float(edges[at + 1]), float(step[at])
+
+
+def _log_ratio(one: Plane, other: Plane) -> float:
+    return float(np.log((np.square(one).sum() + 1) / (np.square(other).sum() + 1)))
+
+
+def _border_light(coarse: Plane) -> Plane:
+    """The plane through the border's grey values."""
+    ring = np.ones(coarse.shape, bool)
+    ring[2:-2, 2:-2] = False
+    return _plane_through(coarse, ring)
+
+
+def _plane_through(values: Plane, where: NDArray[np.bool_]) -> Plane:
+    """The plane (H, W) of least absolute deviations, by reweighted least squares."""
+    height, width = values.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    basis = np.stack([np.ones_like(x), x, y], axis=-1)
+    rows, wanted = basis[where], values[where]
+    if len(rows) > 2000:
+        rows, wanted = rows[:: len(rows) // 1000], wanted[:: len(wanted) // 1000]
+    middle = float(np.median(wanted))
+    solution = np.array([middle, 0, 0], np.float32)
+    for _ in range(6):
+        weights = 1 / np.maximum(np.abs(wanted - rows @ solution), 2)
+        weighted = rows * weights[:, None]
+        # A little pull towards a level plane: on a narrow picture a slope is not determined.
+        pull = np.array([1e-6, 1e-2, 1e-2], np.float32) * weights.sum()
+        aim = weighted.T @ wanted + pull * np.array([middle, 0, 0], np.float32)
+        solution = np.linalg.solve(weighted.T @ rows + np.diag(pull), aim)
+    return np.asarray(basis @ solution, np.float32)
+
+
+def _paper(coarse: Plane, widest: float) -> Plane:
+    """What the paper under dark ink would look like: a slope, and a wide closing of the rest.
+
+    Strokes narrower than `widest` are filled from their surroundings; a wider shadow stays.
+    """
+    size = max(3, round(max(coarse.shape) * widest) | 1)
+    slope = _slope(coarse)
+    rest = _filtered(coarse - slope, ImageFilter.MedianFilter(3))
+    return slope + _closed(rest, size)
+
+
+def _slope(values: Plane) -> Plane:
+    """The plane through most of the grey values of a picture."""
+    return _plane_through(values, np.ones(values.shape, bool))
+
+
+def _closed(values: Plane, size: int) -> Plane:
+    return extreme(extreme(values, size, np.maximum), size, np.minimum)
+
+
+def extreme(values: Plane, size: int, ufunc: np.ufunc) -> Plane:
+    """The greatest or least value in a square of `size` (odd) around each pixel.
+
+    Windows of 1, 2, 4, … are joined, so that a wide one costs hardly more than a narrow one.
+    """
+    for axis in (0, 1):
+        pad = [(0, 0), (0, 0)]
+        pad[axis] = (size // 2, size // 2)
+        values = np.moveaxis(np.pad(values, pad, mode="edge"), axis, 0)
+        reached = 1
+        while reached < size:
+            step = min(reached, size - reached)
+            values = ufunc(values[:-step], values[step:])
+            reached += step
+        values = np.moveaxis(values, 0, axis)
+    return values
+
+
+def _filtered(values: Plane, kind: ImageFilter.Filter) -> Plane:
+    """Filtered as 8-bit values: Pillow's filters know no others."""
+    low, high = float(values.min()), float(values.max())
+    scale = 255 / max(high - low, 1e-6)
+    bytes_ = np.round((values - low) * scale).astype(np.uint8)
+    return np.asarray(Image.fromarray(bytes_).filter(kind), np.float32) / scale + low
+
+
+def _resized(grey: Plane, longest: int) -> Plane:
+    """A copy whose longer side is at most `longest`, by area."""
+    height, width = grey.shape
+    scale = min(1.0, longest / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), np.float32)

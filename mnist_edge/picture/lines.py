@@ -1,0 +1,160 @@
+"""Several digits on one picture: a number written on a line, or a sheet of rows.
+
+`strokes` finds the ink and its components, without `frames`; `rows` tells which stand on one line;
+`cuts` cuts what touches; `paths` joins what belongs together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.picture.components import grown
+from mnist_edge.picture.cuts import Box, Row, atoms_of
+from mnist_edge.picture.form import SIDE, formed, is_formed
+from mnist_edge.picture.ink import plane
+from mnist_edge.picture.paths import Run, box_of, chosen, runs_of, shape_cost
+from mnist_edge.picture.reading import Loaded, Source, load
+from mnist_edge.picture.rows import rows_of
+from mnist_edge.picture.sheet import onto_sheets
+from mnist_edge.picture.strokes import Strokes, find_strokes
+
+Grey = NDArray[np.uint8]
+Score = Callable[[Grey], NDArray[np.floating]]
+"""How much images uint8 (N, 28, 28) look like one digit each: (N,), 0..1. A network's greatest
+probabilities do."""
+
+_LINE_SKEW, _SHEET_SKEW = 14.0, 8.0  # degrees
+_CUT_SCORED, _CUT_UNSCORED = 0.42, 0.95  # digit heights: what is wider may be several
+_UNSCORED = 0.13  # the cost of one digit more where there is no score
+_LEAST_SCORE = 1e-3
+_CLEAR = 0.9  # quality enough not to look for a sheet
+_MOST_RUNS = 1200  # that are worth a look; more are texture, not a row of digits
+_AT_ONCE = 256  # images
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A digit on a picture: `image` uint8 (28, 28) in MNIST's form, and where it lies.
+
+    `box` is (left, top, right, bottom), half-open, in pixels of the upright picture in its file.
+    """
+
+    image: Grey
+    box: Box
+
+
+def read_line(source: Source, score: Score | None = None) -> list[Found]:
+    """The digits of a number that is written on one line, left to right; as `line`."""
+    return line(load(source), score)
+
+
+def read_grid(source: Source, score: Score | None = None) -> list[list[Found]]:
+    """The digits of a sheet, row by row; as `grid`."""
+    return grid(load(source), score)
+
+
+def line(loaded: Loaded, score: Score | None = None) -> list[Found]:
+    """The digits of a number that is written on one line, left to right; [] on a blank page.
+
+    The line may be skewed by up to 14°. Where there are several lines, the one with most ink is
+    read. Dots, commas and dashes are left out. With `score` touching and broken digits are told
+    by how they look; without it, by their shape alone.
+    """
+    rows = _rows(loaded, score, _LINE_SKEW, only_one=True)
+    return rows[0] if rows else []
+
+
+def grid(loaded: Loaded, score: Score | None = None) -> list[list[Found]]:
+    """The digits of a sheet, rows from the top, digits left to right; [] on a blank page.
+
+    The sheet may be turned by up to 8°. Printed squares, tables and ruled lines are left out, and
+    all else as in `line`.
+    """
+    return _rows(loaded, score, _SHEET_SKEW, only_one=False)
+
+
+def _rows(
+    loaded: Loaded, score: Score | None, most_skewed: float, only_one: bool
+) -> list[list[Found]]:
+    pixels = loaded.pixels
+    grey = plane(pixels)
+    if grey.shape == (SIDE, SIDE):
+        for image in (pixels, 255 - pixels):
+            if image.ndim == 2 and is_formed(image):
+                return [[Found(image, _in_file((0, 0, SIDE, SIDE), loaded))]]
+    found = _strokes(grey)
+    if found is None:
+        return []
+    rows = rows_of(found, most_skewed)
+    if only_one:
+        rows = [max(rows, key=lambda row: int(found.parts.area[row].sum()))]
+    widest = _CUT_UNSCORED if score is None else _CUT_SCORED
+    parted = [atoms_of(found, row, widest) for row in rows]
+    read = [_read(found, row, runs, score) for row, runs in zip(
+        parted, [runs_of(row) for row in parted], strict=True)]  # fmt: skip
+    return [[Found(image, _in_file(found.view.box_of(box), loaded)) for image, box in row]
+            for row in read if row]  # fmt: skip
+
+
+def _strokes(grey: NDArray[np.float32]) -> Strokes | None:
+    """The strokes of a picture, or of the sheet on it where those are clearer."""
+    *inner, outer = onto_sheets(grey)
+    best = find_strokes(outer)
+    for sheet in inner if best is None or best.quality < _CLEAR else []:
+        found = find_strokes(sheet)
+        if found and (
+            best is None
+            or (found.quality > best.quality + 0.05 and found.count >= 0.4 * best.count)
+        ):
+            best = found
+    return best
+
+
+def _read(found: Strokes, row: Row, runs: list[Run], score: Score | None) -> list[tuple[Grey, Box]]:
+    """The digits of a row: their images, and their boxes in the view."""
+    if score is None or len(runs) > _MOST_RUNS:
+        costs = [run.cost + shape_cost(row, run) + _UNSCORED for run in runs]
+        best = chosen(row, runs, costs)
+        images = {at: _image(found, row, runs[at]) for at in best}
+    else:
+        images = {at: _image(found, row, run) for at, run in enumerate(runs)}
+        scores = _scored(list(images.values()), score)
+        costs = [
+            run.cost - float(np.log(value)) + shape_cost(row, run)
+            for run, value in zip(runs, scores, strict=True)
+        ]
+        best = chosen(row, runs, costs)
+    return [(images[at], box_of(row.atoms[runs[at].first : runs[at].last + 1])) for at in best]
+
+
+def _scored(images: list[Grey], score: Score) -> NDArray[np.floating]:
+    if not images:
+        return np.empty(0, np.float32)
+    parts = [score(np.stack(images[at : at + _AT_ONCE])) for at in range(0, len(images), _AT_ONCE)]
+    return np.asarray(np.clip(np.concatenate(parts), _LEAST_SCORE, 1), np.float32)
+
+
+def _image(found: Strokes, row: Row, run: Run) -> Grey:
+    """The ink of a run of atoms in MNIST's form, without that of its neighbours."""
+    left, top, right, bottom = box_of(row.atoms[run.first : run.last + 1])
+    window = (slice(max(0, top - 2), bottom + 2), slice(max(0, left - 2), right + 2))
+    labels = row.labels[window]
+    own = (labels >= run.first) & (labels <= run.last)
+    near = own | (grown(grown(own)) & (labels < 0) & (found.parts.labels[window] < 0))
+    strength = found.ink.strength[window]
+    full = max(float(np.percentile(strength[own], 75)), 0.3 * found.full)
+    low = max(0.2 * full, min(3 * found.ink.noise, 0.4 * full))
+    soft = np.clip(np.where(near, (strength - low) / (0.8 * full - low), 0), 0, 1)
+    return formed(np.round(soft * 255).astype(np.uint8))
+
+
+def _in_file(box: tuple[float, float, float, float], loaded: Loaded) -> Box:
+    """A box in the pixels of a picture -> in those of its file, of which it may be a reduced
+    copy."""
+    height, width = loaded.pixels.shape[:2]
+    across, down = loaded.size[0] / width, loaded.size[1] / height
+    left, top = round(box[0] * across), round(box[1] * down)
+    right = min(loaded.size[0], max(left + 1, round(box[2] * across)))
+    return left, top, right, min(loaded.size[1], max(top + 1, round(box[3] * down)))

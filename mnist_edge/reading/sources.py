@@ -1,0 +1,125 @@
+"""What the PATHs of a command mean: the pictures that are to be read, in order."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+STDIN = "-"
+# Pillow knows these by name, and cannot decode them by itself.
+_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture to be read: its path, or `-` for standard input.
+
+    `streams` is whether it can be read from its beginning to its end and once only, as standard
+    input, a named pipe or a device. `error` is why there is nothing to read, where that is known
+    from the start.
+    """
+
+    name: str
+    streams: bool = False
+    error: str | None = None
+
+
+def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
+    """The pictures that `paths` name, lazily; what is given twice is read twice.
+
+    Of a folder those directly inside, or with `recursive` all below, in natural order: 2.png
+    before 10.png. Hidden files, and those with a suffix of no picture, are passed over. A folder
+    that holds none, or that cannot be listed, is one source with an `error`.
+    """
+    for path in paths:
+        mode = 0 if path == STDIN else _mode(path)
+        if stat.S_ISDIR(mode):
+            yield from _inside(path, recursive)
+        else:
+            streams = path == STDIN or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+            yield Source(path, streams)
+
+
+def count(paths: Sequence[str]) -> int:
+    """How many sources `find` will give without `recursive`."""
+    return sum(1 for _ in find(paths))
+
+
+def _mode(path: str) -> int:
+    """The kind of a file, as stat gives it; 0 where there is none, which its reader will tell."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116 - a Path would not keep the name as it is
+    except (OSError, ValueError):
+        return 0
+
+
+def _inside(folder: str, recursive: bool) -> Iterator[Source]:
+    empty = True
+    for source in _below(folder, recursive):
+        empty = False
+        yield source
+    if empty:
+        below = "" if recursive else " directly inside: --recursive looks below"
+        yield Source(folder, error=f"{folder}: is a folder without pictures{below}")
+
+
+def _below(folder: str, recursive: bool) -> Iterator[Source]:
+    try:
+        pictures, folders = _listed(folder)
+    except OSError as error:
+        yield Source(folder, error=f"{folder}: cannot be listed: {error.strerror or error}")
+        return
+    for name in pictures:
+        yield Source(os.path.join(folder, name))  # noqa: PTH118 - a million Paths
+    for name in folders if recursive else ():
+        yield from _below(os.path.join(folder, name), recursive)  # noqa: PTH118
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the pictures and of the folders directly inside, sorted, hidden ones left out.
+
+    Links to folders are not followed: they may lead in circles.
+    """
+    pictures, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif _is_picture(entry.name) and _is_file(entry):
+                pictures.append(entry.name)
+    return _sorted(pictures), _sorted(folders)
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    """A file, or a link that leads nowhere: which is worth an error."""
+    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+
+
+def _sorted(names: list[str]) -> list[str]:
+    names.sort()  # of those that are equal to the natural order
+    names.sort(key=_natural)
+    return names
+
+
+def _natural(name: str) -> str:
+    """A key by which 2 comes before 10."""
+    return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(20), name.casefold())
+
+
+def _is_picture(name: str) -> bool:
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    return suffix in _suffixes(False) or suffix in _suffixes(True)
+
+
+@cache
+def _suffixes(all_formats: bool) -> frozenset[str]:
+    """The suffixes that Pillow registers: of the common formats, or of all, which takes longer."""
+    from PIL import Image
+
+    (Image.init if all_formats else Image.preinit)()
+    return frozenset(suffix for suffix, kind in Image.EXTENSION.items() if kind not in _NOT_DECODED)
