@@ -53,9 +53,15 @@ def test_the_newest_run_is_exported_checked_and_said(
     done = invoke("export")
     assert (done.exit_code, done.stderr) == (0, "")
     card = Classifier(FILE).card
-    made, gate, accuracy, following = done.stdout.splitlines()
+    made, sure, gate, accuracy, following = done.stdout.splitlines()
     assert re.fullmatch(
         rf"runs/edge-xs -> {FILE}: \d+ kB, opset 14, temperature {card.temperature:.3f}", made
+    )
+    assert card.threshold is not None
+    assert sure == (
+        f"  sure at probabilities of {card.threshold.value:.4f} and more: "
+        f"{card.threshold.accepted:,} of {card.threshold.total:,} validation images, "
+        f"{card.threshold.right:,} of them rightly"
     )
     assert re.fullmatch(
         rf"  against the original, on {card.accuracy.total} test images: 0 answers changed, "

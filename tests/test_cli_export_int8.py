@@ -102,7 +102,8 @@ def test_both_files_are_written_and_said(home: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert sorted(contents()) == ["edge-xs-int8.onnx", "edge-xs.onnx", "manifest.json"]
     card, accuracy = card_of(INT8), card_of(INT8).accuracy
-    first, _, _, second, against, portable, told, following = done.stdout.splitlines()
+    first, *_, second, sure, against, portable, told, following = done.stdout.splitlines()
+    assert sure.startswith("  sure at probabilities of ")
     assert first.startswith(f"runs/edge-xs -> {FP32}: ")
     assert re.fullmatch(rf"runs/edge-xs -> {INT8}: \d+ kB, minmax on 512 training images", second)
     assert re.match(

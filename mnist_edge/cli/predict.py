@@ -65,14 +65,13 @@ def predict(
         typer.Option(metavar="DIR", help="Write what the network saw: 28×28 PNGs."),
     ] = None,
     threads: Annotated[
-        int | None,
+        int,
         typer.Option(
             min=0,
-            help="Pictures that are prepared at the same time; 0 for as many as there are cores "
-            "[default: 2, where there are].",
-            show_default=False,
+            help="Pictures that are prepared at the same time; 0 for as many as there are cores, "
+            "which pays for photographs.",
         ),
-    ] = None,
+    ] = 1,
     check: Annotated[
         bool,
         typer.Option(
@@ -107,11 +106,10 @@ def predict(
     from mnist_edge import reading, shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import readings, telling
-    from mnist_edge.machine import threads_for, usable_threads
+    from mnist_edge.machine import threads_for
     from mnist_edge.reading.saved import Folder
 
-    # Small pictures are mostly Python, which two threads keep busy and more only get in the way of.
-    threads = min(2, usable_threads()) if threads is None else threads_for(threads)
+    threads = threads_for(threads)  # small pictures are mostly Python, and faster on one
     _silence_pillow()
     classifier = Classifier(model or shipped.default())
     if threshold is None:

@@ -89,17 +89,17 @@ def candidate(view: View, light: bool, widest: float) -> Candidate | None:
 
     On a fine view lines of ruled paper are looked for. None when there is no ink.
     """
-    grey, reduced = view.grey, view.scale < 1
-    ink = find_ink(grey, light, widest)
-    found = _main(grey, ink, reduced)
+    ink = find_ink(view.grey, light, widest)
+    found = _main(view, ink)
     if found and view.fine and _may_be_ruled(found):
         strength = without_rules(ink.strength, max(_FAINTEST, 0.15 * found.full))
-        found = _main(grey, Ink(strength, ink.noise, ink.light), reduced)
+        found = _main(view, Ink(strength, ink.noise, ink.light))
     return found
 
 
-def _main(grey: Plane, ink: Ink, reduced: bool) -> Candidate | None:
+def _main(view: View, ink: Ink) -> Candidate | None:
     """The component that is most plausible by its mass and place, with what is told of it."""
+    grey, reduced = view.grey, view.scale < 1
     strength = ink.strength
     # In a reduced view a few dark pixels may be a digit; the closer look tells it from dust.
     seen, rank = (strength, 3) if reduced else (_softened(strength), 10)
@@ -117,7 +117,7 @@ def _main(grey: Plane, ink: Ink, reduced: bool) -> Candidate | None:
         main = int(np.argmax(mass * free))
         inside = strength[parts.labels == main]
         full = float(np.percentile(inside, 75))
-        level = max(least, 0.4 * full)
+        level = max(least, (0.4 if view.fine else 0.25) * full)
     share = mass[main] * free[main] / float((mass * free).sum())
     least_area = 2 if reduced else _LEAST_AREA
     if not least_area <= parts.area[main] <= _MOST_AREA * strength.size:

@@ -18,6 +18,7 @@ LEAST_SIDE = 8
 MOST_PIXELS = 64_000_000
 _USEFUL_SIDE = 1536  # a stroke of a pen on a whole page is still some pixels wide
 _SMALL = 1 << 16  # bytes
+_USUAL = ("PNG", "JPEG", "GIF", "BMP")  # they are tried first
 _BY_OTHER_PROGRAMS = ("EPS", "WMF")  # Ghostscript, GDI
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that turn by a quarter
 _RAW_TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # full scale of 8 to 16 bits
@@ -92,7 +93,8 @@ def _opened(file: BinaryIO | io.RawIOBase) -> Loaded:
 def _formats() -> tuple[str, ...]:
     """The formats that are read: all of Pillow's but those that start another program."""
     Image.init()
-    return tuple(name for name in Image.OPEN if name not in _BY_OTHER_PROGRAMS)
+    others = (name for name in Image.OPEN if name not in (*_USUAL, *_BY_OTHER_PROGRAMS))
+    return (*_USUAL, *others)
 
 
 def _reason(error: Exception) -> str:
