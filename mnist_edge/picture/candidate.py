@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, Mask, grouped, grown
-from mnist_edge.picture.ink import Ink, Plane, extreme, find_ink, otsu
+from mnist_edge.picture.ink import Ink, Plane, bright_corners, edged, find_ink, opacity, otsu
 from mnist_edge.picture.parts import cluster, plausible
 from mnist_edge.picture.rules import without_rules
 from mnist_edge.picture.view import Box, View
@@ -18,7 +18,6 @@ _FAINTEST = 10.0  # grey values
 _LEAST_AREA = 12  # pixels of the view: less is dust
 _MOST_AREA = 0.9  # of the view: more is the paper
 _FAINT = 30.0  # a digit that is fainter is doubtful
-_CORNER = 0.08  # of a side
 _CORNERS = 0.3  # quality that corners of paper are worth
 _MANY = 5  # pieces: perhaps of the lines of ruled paper
 _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
@@ -26,8 +25,8 @@ _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The ink of a view, its components, which of them is the digit or most of it (`main`), and
-    how strong that is, in grey values.
+    """The ink of a view, its components, which of them is the digit or most of it (`main`),
+    which belong to it (`chosen`), and how strong it is, in grey values.
 
     Then signs of how likely that is, all 0..1: `sharpness`, its share of all that might be the
     digit, and how much of its outline is an edge; `freedom`, how far it lies from the view's own
@@ -38,6 +37,7 @@ class Candidate:
     ink: Ink
     parts: Components
     main: int
+    chosen: NDArray[np.bool_]
     full: float
     sharpness: float
     freedom: float
@@ -53,11 +53,6 @@ class Candidate:
     def score(self) -> float:
         """The quality, and how much the corners and the contrast speak for its polarity."""
         return self.quality * (0.5 + 0.5 * self.contrast) + _CORNERS * self.corners
-
-    @property
-    def chosen(self) -> NDArray[np.bool_]:
-        """Which components belong to the digit."""
-        return cluster(self.parts, self.main)
 
     @property
     def box(self) -> Box:
@@ -79,9 +74,8 @@ class Candidate:
             slice(max(0, columns[0] - 2), columns[-1] + 3),
         )
         near = grown(grown(mask[around]))
-        low = max(0.2 * full, min(3 * ink.noise, 0.4 * full))
-        soft = (ink.strength[around] - low) / (0.8 * full - low)
-        return np.round(np.clip(np.where(near, soft, 0), 0, 1) * 255).astype(np.uint8)
+        soft = opacity(ink.strength[around], full, ink.noise)
+        return np.round(np.where(near, soft, 0) * 255).astype(np.uint8)
 
 
 def candidate(view: View, light: bool, widest: float) -> Candidate | None:
@@ -123,11 +117,21 @@ def _main(view: View, ink: Ink) -> Candidate | None:
     if not least_area <= parts.area[main] <= _MOST_AREA * strength.size:
         return None
     mask = parts.labels == main
-    sharpness = share * _edged(grey, mask, full) * _outstanding(grey, mask, full, ink.light)
+    sharpness = share * edged(grey, mask, full, _AROUND) * _outstanding(grey, mask, full, ink.light)
     low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
     contrast = min(1.0, full / max(1.0, float(high - low)))
     corners = _paper_corners(grey, ink.light)
-    return Candidate(ink, parts, main, full, float(sharpness), float(free[main]), corners, contrast)
+    return Candidate(
+        ink,
+        parts,
+        main,
+        cluster(parts, main),
+        full,
+        float(sharpness),
+        float(free[main]),
+        corners,
+        contrast,
+    )
 
 
 def _softened(strength: Plane) -> Plane:
@@ -136,21 +140,6 @@ def _softened(strength: Plane) -> Plane:
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     mean: Plane = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
     return mean
-
-
-def _edged(grey: Plane, mask: Mask, full: float) -> float:
-    """The part of a mask's outline that is an edge in the picture too."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    around = (
-        slice(max(0, rows[0] - 4), rows[-1] + 5),
-        slice(max(0, columns[0] - 4), columns[-1] + 5),
-    )
-    part, values = mask[around], grey[around]
-    outline = grown(part) & ~part
-    steps = extreme(values, 2 * _AROUND + 1, np.maximum) - extreme(
-        values, 2 * _AROUND + 1, np.minimum
-    )
-    return float((steps[outline] > 0.35 * full).mean()) if outline.any() else 0.0
 
 
 def _outstanding(grey: Plane, mask: Mask, full: float, light: bool) -> float:
@@ -178,13 +167,8 @@ def _outstanding(grey: Plane, mask: Mask, full: float, light: bool) -> float:
 def _paper_corners(grey: Plane, light: bool) -> float:
     """The part of the picture's corners that is paper, if the ink is `light`: 0..1."""
     threshold, _ = otsu(grey)
-    high, wide = (max(1, round(_CORNER * side)) for side in grey.shape)
-    corners = [
-        float(np.median(grey[rows, columns]))
-        for rows in (slice(high), slice(-high, None))
-        for columns in (slice(wide), slice(-wide, None))
-    ]
-    return sum((corner < threshold) == light for corner in corners) / 4
+    bright = bright_corners(grey > threshold)
+    return 1 - bright if light else bright
 
 
 def _may_be_ruled(found: Candidate) -> bool:

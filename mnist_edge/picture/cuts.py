@@ -13,6 +13,7 @@ from mnist_edge.picture.components import Mask, components, grown
 from mnist_edge.picture.form import stroke_width
 from mnist_edge.picture.ink import Plane
 from mnist_edge.picture.strokes import Strokes
+from mnist_edge.picture.view import Box
 
 _SMALL = 0.45  # of a digit's height: what is lower is a bar, a dot, a comma, a speck
 _INSIDE = 0.7  # of a small part's width lies above or below another: they are one
@@ -21,8 +22,6 @@ _LEAST_PART = 0.1
 _MOST_INK = 0.6  # on a cut, of a digit's height
 _BEND = 0.06  # what a step aside costs a cut, in pixels of full ink
 _FREE = 0.02  # and a pixel of paper
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,25 @@ def _measured(above: Plane, light: bool, paper: Plane | None = None) -> Ink:
     return Ink(np.maximum(above - middle, 0), noise, light)
 
 
+def opacity(strength: Plane, full: float, noise: float) -> Plane:
+    """How full ink is: 1 where it is as strong as `full` mostly is, 0 where it is paper."""
+    low = max(0.2 * full, min(3 * noise, 0.4 * full))
+    return np.asarray(np.clip((strength - low) / (0.8 * full - low), 0, 1), np.float32)
+
+
+def edged(grey: Plane, mask: Mask, full: float, reach: int) -> float:
+    """The part of a mask's outline that is an edge in the picture too, within `reach` pixels."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    around = (
+        slice(max(0, rows[0] - 4), rows[-1] + 5),
+        slice(max(0, columns[0] - 4), columns[-1] + 5),
+    )
+    part, values, size = mask[around], grey[around], 2 * reach + 1
+    outline = grown(part) & ~part
+    steps = extreme(values, size, np.maximum) - extreme(values, size, np.minimum)
+    return float((steps[outline] > 0.35 * full).mean()) if outline.any() else 0.0
+
+
 def lightness(grey: Plane) -> float:
     """How sure it is that the ink is lighter (above 0) or darker (below) than the paper.
 
@@ -122,15 +141,20 @@ def flat_lightness(grey: Plane) -> float:
     """
     threshold, _ = otsu(grey)
     bright = grey > threshold
-    high, wide = (max(1, round(_CORNER * side)) for side in grey.shape)
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    whole = _wholeness(bright) - _wholeness(~bright)
+    return float(5.2 * (0.5 - border.mean()) + 7.0 * (0.5 - bright_corners(bright)) + 7.6 * whole)
+
+
+def bright_corners(bright: Mask) -> float:
+    """The part of the four corners of a mask that is set, mostly."""
+    high, wide = (max(1, round(_CORNER * side)) for side in bright.shape)
     corners = [
         float(bright[rows, columns].mean()) > 0.5
         for rows in (slice(high), slice(-high, None))
         for columns in (slice(wide), slice(-wide, None))
     ]
-    whole = _wholeness(bright) - _wholeness(~bright)
-    return float(5.2 * (0.5 - border.mean()) + 7.0 * (0.5 - sum(corners) / 4) + 7.6 * whole)
+    return sum(corners) / 4
 
 
 def _wholeness(mask: Mask) -> float:

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.components import grown
-from mnist_edge.picture.cuts import Box, Row, atoms_of
+from mnist_edge.picture.cuts import Row, atoms_of
 from mnist_edge.picture.form import SIDE, formed, is_formed
-from mnist_edge.picture.ink import plane
+from mnist_edge.picture.ink import opacity, plane
 from mnist_edge.picture.paths import Run, box_of, chosen, runs_of, shape_cost
 from mnist_edge.picture.reading import Loaded, Source, load
 from mnist_edge.picture.rows import rows_of
 from mnist_edge.picture.sheet import onto_sheets
 from mnist_edge.picture.strokes import Strokes, find_strokes
+from mnist_edge.picture.view import Box
 
 Grey = NDArray[np.uint8]
 Score = Callable[[Grey], NDArray[np.floating]]
@@ -145,8 +146,7 @@ def _image(found: Strokes, row: Row, run: Run) -> Grey:
     near = own | (grown(grown(own)) & (labels < 0) & (found.parts.labels[window] < 0))
     strength = found.ink.strength[window]
     full = max(float(np.percentile(strength[own], 75)), 0.3 * found.full)
-    low = max(0.2 * full, min(3 * found.ink.noise, 0.4 * full))
-    soft = np.clip(np.where(near, (strength - low) / (0.8 * full - low), 0), 0, 1)
+    soft = np.where(near, opacity(strength, full, found.ink.noise), 0)
     return formed(np.round(soft * 255).astype(np.uint8))
 
 

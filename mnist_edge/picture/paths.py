@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_edge.picture.cuts import Atom, Box, Row
+from mnist_edge.picture.cuts import Atom, Row
+from mnist_edge.picture.view import Box
 
 _MOST_ATOMS = 8  # in a digit
 _WIDEST = 1.5  # digit heights, if it is joined from several

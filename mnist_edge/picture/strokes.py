@@ -1,41 +1,27 @@
 """The strokes of a page with several digits: its ink, looked at where the digits are and as close
 as they need, without the lines, frames and specks that are no digits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from mnist_edge.picture.components import Components, Mask, grouped, grown
+from mnist_edge.picture.components import Components, grouped
 from mnist_edge.picture.frames import without_frames
-from mnist_edge.picture.ink import Ink, Plane, extreme, find_ink, lightness
+from mnist_edge.picture.ink import Ink, edged, find_ink, lightness
 from mnist_edge.picture.rules import without_rules
 from mnist_edge.picture.sheet import Sheet
+from mnist_edge.picture.view import Box, View, resampled
 
 HIGH = 72  # pixels of the second look to the height of a digit
 _LEAST_VIEW, _MOST_VIEW = 480, 1280  # the longer side of the first
 _MOST_CLOSE = 3200  # the longer side of the second
 _MOST_ENLARGED = 6.0
 _FAINTEST = 10.0  # grey values
+_AROUND = 3  # pixels on both sides of an outline, in which its edge is
 _SURE = 3.0  # of the polarity
 _CLEAR = 0.8  # quality enough not to look for a better
 _NARROWEST = 0.055  # how wide a stroke may at least be, of the longer side, as `find_ink` sees it
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A part of a picture (`left`, `top` are its corner), resampled by `scale`."""
-
-    grey: Plane
-    left: int
-    top: int
-    scale: float
-
-    def box_of(self, box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-        """Where a box of the view lies in the picture."""
-        left, top, right, bottom = (edge / self.scale for edge in box)
-        return self.left + left, self.top + top, self.left + right, self.top + bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +56,12 @@ def find_strokes(sheet: Sheet) -> Strokes | None:
     return second if second and second.count else first
 
 
-def _view(sheet: Sheet, box: tuple[int, int, int, int], scale: float) -> View:
-    left, top, right, bottom = box
-    part = sheet.grey[top:bottom, left:right]
-    if scale != 1:
-        size = tuple(max(1, round(side * scale)) for side in part.shape[::-1])
-        kind = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-        part = np.asarray(Image.fromarray(part).resize(size, kind), np.float32)
-    return View(part, sheet.left + left, sheet.top + top, scale)
+def _view(sheet: Sheet, box: Box, scale: float) -> View:
+    view = resampled(sheet.grey, box, scale)
+    return replace(view, left=sheet.left + view.left, top=sheet.top + view.top)
 
 
-def _closer(found: Strokes, sheet: Sheet) -> tuple[tuple[int, int, int, int], float]:
+def _closer(found: Strokes, sheet: Sheet) -> tuple[Box, float]:
     """The part of a sheet where the digits are, and the scale at which they are `HIGH`."""
     parts, scale = found.parts, found.view.scale
     chosen = found.digits & (parts.height > 0.25 * found.high)
@@ -157,7 +138,7 @@ def _sorted(view: View, ink: Ink, level: float) -> Strokes | None:
     mean = mass / np.maximum(parts.area, 1)
     digits &= mean > 0.3 * full
     share = float(mass[digits].sum() / mass.sum())
-    quality = share * _edged(view.grey, parts.only(digits), full)
+    quality = share * edged(view.grey, parts.only(digits), full, _AROUND)
     return Strokes(view, ink, parts, digits, high, full, quality)
 
 
@@ -187,10 +168,3 @@ def _usual_height(parts: Components, mass: NDArray[np.float64]) -> float:
     order = np.argsort(parts.height)
     shares = np.cumsum(mass[order])
     return float(parts.height[order][np.searchsorted(shares, 0.5 * shares[-1])])
-
-
-def _edged(grey: Plane, mask: Mask, full: float) -> float:
-    """The part of a mask's outline that is an edge in the picture too."""
-    outline = grown(mask) & ~mask
-    steps = extreme(grey, 7, np.maximum) - extreme(grey, 7, np.minimum)
-    return float((steps[outline] > 0.35 * full).mean()) if outline.any() else 0.0

@@ -23,6 +23,11 @@ class View:
     top: int
     scale: float
 
+    def box_of(self, box: Box) -> tuple[float, float, float, float]:
+        """Where a box of the view lies in the picture."""
+        left, top, right, bottom = (edge / self.scale for edge in box)
+        return self.left + left, self.top + top, self.left + right, self.top + bottom
+
     @property
     def fine(self) -> bool:
         """Whether a pixel of the picture is fine enough here to be the width of a rule."""
@@ -34,6 +39,12 @@ def look(grey: Plane, box: Box) -> View:
     left, top, right, bottom = box
     longest = max(right - left, bottom - top)
     scale = float(np.clip(longest, _LEAST_VIEW, _MOST_VIEW)) / longest
+    return resampled(grey, box, scale)
+
+
+def resampled(grey: Plane, box: Box, scale: float) -> View:
+    """A part of a picture (H, W), `scale` pixels for one."""
+    left, top, right, bottom = box
     part = grey[top:bottom, left:right]
     if scale != 1:
         size = tuple(max(_LEAST_SIDE, round(side * scale)) for side in part.shape[::-1])

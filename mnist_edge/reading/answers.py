@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier
+from mnist_edge.picture.view import Box
 
 UNSURE = "?"
 
-Box = tuple[int, int, int, int]
 Grey = NDArray[np.uint8]
 
 

@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from mnist_edge.picture import candidate as module
 from mnist_edge.picture.candidate import Candidate, candidate
+from mnist_edge.picture.ink import edged
 from mnist_edge.picture.view import View
 from tests.picture.drawing import Grey, drawing, extent
 
@@ -124,9 +125,9 @@ def test_edges_are_where_the_picture_has_some() -> None:
     shifted = np.zeros_like(inked)
     shifted[2:12, 2:60] = True  # in the empty paper
 
-    assert module._edged(grey, inked, 190) == 1
-    assert module._edged(grey, shifted, 190) == 0
-    assert module._edged(grey, np.ones_like(inked), 190) == 0  # it has no outline
+    assert edged(grey, inked, 190, 5) == 1
+    assert edged(grey, shifted, 190, 5) == 0
+    assert edged(grey, np.ones_like(inked), 190, 5) == 0  # it has no outline
 
 
 def test_the_hole_of_a_loop_does_not_stand_out() -> None:
