@@ -20,6 +20,8 @@ _MOST_AREA = 0.9  # of the view: more is the paper
 _FAINT = 30.0  # a digit that is fainter is doubtful
 _CORNERS = 0.3  # quality that corners of paper are worth
 _MANY = 5  # pieces: perhaps of the lines of ruled paper
+_STRONG = 0.65  # of what is full ink
+_EVEN = 0.85  # of what is inside a stroke is as strong
 _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
 
 
@@ -118,6 +120,8 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         return None
     mask = parts.labels == main
     sharpness = share * edged(grey, mask, full, _AROUND) * _outstanding(grey, mask, full, ink.light)
+    if view.fine:  # a pixel of a small picture may be part ink, part paper
+        sharpness *= min(1.0, _evenness(strength, mask, full) / _EVEN) ** 2
     low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
     contrast = min(1.0, full / max(1.0, float(high - low)))
     corners = _paper_corners(grey, ink.light)
@@ -125,7 +129,7 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         ink,
         parts,
         main,
-        cluster(parts, main),
+        cluster(parts, main, mass),
         full,
         float(sharpness),
         float(free[main]),
@@ -162,6 +166,17 @@ def _outstanding(grey: Plane, mask: Mask, full: float, light: bool) -> float:
         return 1.0
     step = float(np.median(grey[mask])) - float(np.median(surroundings))
     return float(np.clip((step if light else -step) / (0.35 * full), 0, 1))
+
+
+def _evenness(strength: Plane, mask: Mask, full: float) -> float:
+    """The part of the inside of a component, away from its outline, that is as strong as ink.
+
+    What a shadow's edge leaves is strong in one place and weak in another; a stroke is even.
+    """
+    inside = ~grown(~mask)
+    if inside.sum() < _LEAST_AREA:
+        return 1.0
+    return float((_softened(strength)[inside] > _STRONG * full).mean())
 
 
 def _paper_corners(grey: Plane, light: bool) -> float:

@@ -1,19 +1,27 @@
 """Where on a picture its one digit is: sheets, polarities and lights tried until one is clear."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.candidate import Candidate, candidate
 from mnist_edge.picture.ink import FLAT, WIDEST, Plane, flat_lightness, is_flat, lightness
-from mnist_edge.picture.sheet import onto_sheets
+from mnist_edge.picture.sheet import is_sheet, onto_sheets
 from mnist_edge.picture.view import Box, View, closer, look
 
 Grey = NDArray[np.uint8]
+Find = Callable[[View, bool | None], Candidate | None]
+"""Finds the digit of a view: of light ink, of dark ink, or, where it is None, of either."""
 
 _LOOKS = 4
 _NOTHING = 0.1  # sharpness of what is no ink but a change of the light
 _UNCLEAR = 0.5  # quality so little that the other polarity is tried too
-_CLEAR = 0.8  # quality enough not to look for a better
+_SURE = 2.0  # of `flat_lightness`
+_PLAIN = 0.9  # sharpness
+_SHARP = 0.8  # enough of an edge to be no shadow
+_GOOD = 0.9
+_CLEAR = 0.95  # quality enough not to look for a better
 _BETTER = 0.1  # quality more that it takes to prefer a less likely reading
 _FAR_BETTER = 0.25  # and where the likely one has sharp edges all around
 
@@ -24,24 +32,40 @@ def find_digit(grey: Plane) -> Grey | None:
     It is looked for on the innermost sheet in the picture, and, if it is not clear there, on the
     whole of it: half of a picture that lies in a shadow looks like a sheet too.
     """
-    best: Candidate | None = None
-    for part in onto_sheets(grey):
-        found = _closest(part.grey)
-        if found and (best is None or found.quality > best.quality + _doubt(best)):
+    best = _on_plain_paper(grey)
+    for part in onto_sheets(grey) if best is None else ():
+        found = _closest(part.grey, _sharpest)
+        if found and (best is None or found.quality > best.quality + _doubt(best, found)):
             best = found
         if best and best.quality > _CLEAR:
             break
     return None if best is None or best.sharpness < _NOTHING else best.cut_out()
 
 
-def _closest(grey: Plane) -> Candidate | None:
+def _on_plain_paper(grey: Plane) -> Candidate | None:
+    """The digit of a picture whose paper is of one grey and lies all around it, as in a drawing
+    or in a clean scan, however tightly it is cropped. None where that is not sure.
+
+    Most of the pictures that there are; nothing else has to be looked for in them.
+    """
+    whole = look(grey, (0, 0, *grey.shape[::-1])).grey
+    side = flat_lightness(whole)
+    if abs(side) <= _SURE or not is_flat(whole, side < 0):
+        return None
+    found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT))
+    if found is None or found.sharpness < _PLAIN or is_sheet(found.parts, found.main):
+        return None
+    return found
+
+
+def _closest(grey: Plane, find: Find) -> Candidate | None:
     """The digit of a picture, looked at from as near as it must be."""
     height, width = grey.shape
     box: Box = (0, 0, width, height)
     found: Candidate | None = None
     for _ in range(_LOOKS):
         view = look(grey, box)
-        nearer = _sharpest(view, found.ink.light if found else None)
+        nearer = find(view, found.ink.light if found else None)
         if nearer is None:
             break
         found = nearer
@@ -60,34 +84,39 @@ def _sharpest(view: View, light: bool | None) -> Candidate | None:
     around. The same tells ink from paper where the border does not.
     """
     # Half a picture in a shadow is of two greys too, but its border does not tell which is paper.
-    if not view.fine or (abs(flat_lightness(view.grey)) > 2 and is_flat(view.grey)):
-        best = _likelier(view, light, FLAT)
-        if best and best.sharpness > _CLEAR:
+    side = flat_lightness(view.grey)
+    if not view.fine or (abs(side) > _SURE and is_flat(view.grey, side < 0)):
+        sides = [light] if light is not None else _polarities(side, _SURE)
+        best = _likelier(view, sides, FLAT)
+        if best and best.sharpness > _SHARP:
             return best
+    sides = [light] if light is not None else _polarities(lightness(view.grey), 3)
     best = None
     for widest in WIDEST if view.fine else WIDEST[:1]:
-        found = _likelier(view, light, widest)
+        found = _likelier(view, sides, widest)
         # Narrower strokes of a fat digit are pieces of it: they must look far better.
-        if found and (best is None or found.score > best.score + _doubt(best)):
+        if found and (best is None or found.score > best.score + _doubt(best, found)):
             best = found
         if best and best.quality > _CLEAR:
             break
     return best
 
 
-def _likelier(view: View, light: bool | None, widest: float) -> Candidate | None:
-    """The likelier digit of a view of the two that ink of either polarity would be."""
-    if light is None:
-        sure = flat_lightness(view.grey) / 2 if widest == FLAT else lightness(view.grey) / 3
-        sides = [sure > 0] if abs(sure) > 1 else [True, False]
-    else:
-        sides = [light]
+def _polarities(side: float, sure: float) -> list[bool]:
+    """Whether ink is light: which answers are worth a try."""
+    return [side > 0] if abs(side) > sure else [True, False]
+
+
+def _likelier(view: View, sides: Sequence[bool], widest: float) -> Candidate | None:
+    """The likelier digit of a view of those that ink, light or not, would be."""
     tries = [candidate(view, side, widest) for side in sides]
     if len(sides) == 1 and (tries[0] is None or tries[0].quality < _UNCLEAR) and widest != FLAT:
         tries.append(candidate(view, not sides[0], widest))
     return max(filter(None, tries), key=lambda found: found.score, default=None)
 
 
-def _doubt(best: Candidate) -> float:
+def _doubt(best: Candidate, other: Candidate) -> float:
     """How much better a less likely reading must be to be preferred."""
-    return _BETTER if best.sharpness < _CLEAR else _FAR_BETTER
+    if other.quality > _GOOD:
+        return 0.0 if other.freedom > best.freedom else _BETTER
+    return _BETTER if best.sharpness < _SHARP else _FAR_BETTER

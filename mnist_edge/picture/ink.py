@@ -163,14 +163,14 @@ def _wholeness(mask: Mask) -> float:
     return float(area.max() / area.sum()) if len(area) else 0.0
 
 
-def is_flat(grey: Plane) -> bool:
-    """Whether a picture is of two greys, away from the edges between them: no shadow, no slope."""
+def is_flat(grey: Plane, bright: bool) -> bool:
+    """Whether the brighter or the darker part of a picture is of one grey, away from its edge: no
+    shadow, no slope."""
     threshold, contrast = otsu(grey)
-    bright = grey > threshold
-    inner = [bright, ~bright]
+    part = grey > threshold if bright else grey <= threshold
     for _ in range(max(1, round(_EDGE * max(grey.shape)))):
-        inner = [~grown(~mask) for mask in inner]
-    off = np.concatenate([np.abs(grey[mask] - _middle(grey[mask])) for mask in inner])
+        part = ~grown(~part)
+    off = np.abs(grey[part] - _middle(grey[part]))
     return off.size > 0 and contrast > 0 and float((off < _FLAT * contrast).mean()) > _MOSTLY
 
 

@@ -10,6 +10,7 @@ from mnist_edge.picture.sheet import is_sheet
 _AT_EDGES = np.array([1.0, 0.3, 0.08, 0.03, 0.02])
 _OFF_CENTRE = 0.3  # of it are lost in a corner
 _NO_STROKE = 0.01
+_FAINTER = 0.7  # of the digit's mean strength
 
 
 def plausible(parts: Components) -> NDArray[np.float64]:
@@ -26,15 +27,20 @@ def plausible(parts: Components) -> NDArray[np.float64]:
     return free
 
 
-def cluster(parts: Components, main: int) -> NDArray[np.bool_]:
-    """Which components belong to the digit: the main one, and what lies near enough to it."""
+def cluster(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[np.bool_]:
+    """Which components belong to the digit: the main one, and what lies near enough to it.
+
+    `mass` (count,) is the strength of their ink, summed: what comes in from an edge of the view
+    and is fainter than the digit is none of it.
+    """
     chosen = np.zeros(len(parts), bool)
     chosen[main] = True
     side = max(parts.height[main], parts.width[main])
     relative = parts.area / parts.area[main]
     reach = np.where(relative >= 0.1, 0.25, np.where(relative >= 0.02, 0.08, 0.02)) * side
     larger = np.maximum(parts.height, parts.width) > 1.2 * side
-    reach[np.any(_edges(parts), axis=0) & ((relative < 0.5) | larger)] = -1
+    fainter = mass / parts.area < _FAINTER * mass[main] / parts.area[main]
+    reach[np.any(_edges(parts), axis=0) & ((relative < 0.5) | larger | fainter)] = -1
     reach[[bool(large) and _is_frame(parts, at) for at, large in enumerate(larger)]] = -1
     reach[relative < 0.002] = -1
     while True:

@@ -42,6 +42,13 @@ def test_a_clear_digit_has_all_signs() -> None:
     assert found.score > found.quality
 
 
+def test_ink_of_two_strengths_is_less_likely() -> None:
+    even = found_on(page())
+    shaded = page().astype(np.float32)
+    shaded[:60] = 230 - (230 - shaded[:60]) * 0.5  # as strokes that end where a shadow begins
+    assert found_on(shaded.astype(np.uint8)).sharpness < 0.7 * even.sharpness
+
+
 def test_its_box_is_that_of_the_ink() -> None:
     left, top, right, bottom = found_on(page()).box
     rows, columns = np.nonzero(INKED > 60)

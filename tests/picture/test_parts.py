@@ -86,8 +86,17 @@ def test_a_card_with_something_on_it_is_no_stroke() -> None:
 # Cluster
 
 
-def chosen(parts: Components, main: int) -> list[bool]:
-    return [bool(flag) for flag in cluster(parts, main)]
+def chosen(parts: Components, main: int, *strengths: float) -> list[bool]:
+    mass = parts.area * np.array(strengths or 100.0)
+    return [bool(flag) for flag in cluster(parts, main, mass)]
+
+
+def test_what_comes_in_from_an_edge_belongs_if_it_is_as_strong() -> None:
+    parts = blocks((40, 60, 80, 80), (45, 83, 85, 100))  # the second reaches the right edge
+    assert chosen(parts, 0, 100, 90) == [True, True]
+    assert chosen(parts, 0, 100, 50) == [True, False]
+    inside = blocks((40, 60, 80, 80), (45, 83, 85, 99))
+    assert chosen(inside, 0, 100, 50) == [True, True]
 
 
 def test_main_is_always_chosen() -> None:
