@@ -54,10 +54,15 @@ class Classifier:
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self.path = Path(path)
+        self.threads = threads
         self.session = open_session(self.path, threads)
         self.card = _check(self.session, self.path)
         self._run = self.session.run
         self._outputs = [OUTPUT]
+
+    def __reduce__(self) -> tuple[type["Classifier"], tuple[Path, int]]:
+        """A pickled one is its file's place: it is opened again where it is unpickled."""
+        return Classifier, (self.path, self.threads)
 
     @property
     def classes(self) -> tuple[str, ...]:

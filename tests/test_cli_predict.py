@@ -24,8 +24,10 @@ from mnist_edge import picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.cli import app, readings
 from mnist_edge.cli import predict as command
+from mnist_edge.cli.json_rows import Json
 from mnist_edge.errors import DataError
 from mnist_edge.picture import drawn_digits, lines, prepare
+from mnist_edge.reading import Reading
 from tests.clitools import assert_fails, invoke, move_package, write_digit
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 
@@ -462,8 +464,8 @@ def test_whatever_the_output_can_write_every_name_gets_out() -> None:
         ("ascii", b"\xff\\u00f6\\u5b57.png"),
     ]:
         assert name.encode(encoding, readings.ESCAPES) == written
-        line = readings.Json(readings.SINGLE, THREE, 0.0, encoding).line({"file": name})
-        assert json.loads(line.encode(encoding)) == {"file": name}
+        line = Json(readings.SINGLE, THREE, 0.0, encoding).text(Reading(name, error="gone"), ())
+        assert json.loads(line.encode(encoding))["file"] == name
     with pytest.raises(UnicodeDecodeError):
         b"\xff".decode("utf-8", readings.ESCAPES)
 
@@ -518,17 +520,17 @@ def test_ctrl_c_comes_between_rows_and_twice_at_once(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, presses: int
 ) -> None:
     path, before = write_bar(tmp_path / "1.png"), signal.getsignal(signal.SIGINT)
-    text = readings.Json.text
+    text = Json.text
     rows = 0
 
-    def pressing(writer: readings.Json, *args: Any) -> str:
+    def pressing(writer: Json, *args: Any) -> str:
         nonlocal rows
         rows += 1
         for _ in range(presses if rows == 3 else 0):
             signal.raise_signal(signal.SIGINT)
         return text(writer, *args)
 
-    monkeypatch.setattr(readings.Json, "text", pressing)
+    monkeypatch.setattr(Json, "text", pressing)
     result = invoke("predict", *[path] * 2000, "--model", tiny_model, "--json")
     assert (result.exit_code, result.stderr) == (130, "stopped\n")
     assert 3 <= rows < 2000

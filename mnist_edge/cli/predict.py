@@ -68,10 +68,9 @@ def predict(
         int,
         typer.Option(
             min=0,
-            help="Pictures that are prepared at the same time; 0 for as many as there are cores, "
-            "which pays for photographs.",
+            help="Pictures that are read at the same time; 0 for as many as there are cores.",
         ),
-    ] = 1,
+    ] = 0,
     check: Annotated[
         bool,
         typer.Option(
@@ -106,24 +105,26 @@ def predict(
     from mnist_edge import reading, shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import readings, telling
+    from mnist_edge.cli.json_rows import Json
     from mnist_edge.machine import threads_for
     from mnist_edge.reading.saved import Folder
 
-    threads = threads_for(threads)  # small pictures are mostly Python, and faster on one
+    processes = threads_for(threads)  # reading is mostly Python, which keeps threads waiting
     _silence_pillow()
     classifier = Classifier(model or shipped.default())
     if threshold is None:
         threshold = _own_threshold(classifier)
-    look, layout = reading.single(classifier.card.dataset), readings.SINGLE
+    look: reading.Look = reading.Single(classifier.card.dataset)
+    layout = readings.SINGLE
     if line:
-        look, layout = reading.line(classifier), readings.LINE
+        look, layout = reading.Line(classifier), readings.LINE
     elif grid:
-        look, layout = reading.grid(classifier), readings.GRID
+        look, layout = reading.Grid(classifier), readings.GRID
     found = reading.find(paths, recursive)
     first = list(islice(found, _ALIGNED))
     writer: Writer
     if as_json:
-        writer = readings.Json(layout, classifier.classes, threshold, sys.stdout.encoding)
+        writer = Json(layout, classifier.classes, threshold, sys.stdout.encoding)
     elif as_csv:
         writer = readings.Csv(layout, threshold)
     else:
@@ -141,7 +142,7 @@ def predict(
     # Nobody knows how many lie below before all folders have been looked into.
     count = partial(reading.count, [] if recursive else paths)
     with telling.bar(len(first) > _MANY, count) as step:
-        batches = reading.read(classifier, chain(first, found), look, threads, threshold)
+        batches = reading.read(classifier, chain(first, found), look, threshold, processes)
         tally = telling.tell(batches, writer, folder, output, step)
     if tally.pictures > _MANY:
         hint(str(tally))

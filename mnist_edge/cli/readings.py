@@ -1,4 +1,4 @@
-"""Readings as a person, a JSON reader or a spreadsheet takes them: whole lines for each.
+"""Readings as a person or a spreadsheet takes them: whole lines for each (JSON: `json_rows`).
 
 A file's name need not be text. Bytes that are none come out as they were, in JSON as the escapes
 that Python's reader turns back. Where a row has to stay one row, control characters are escaped.
@@ -7,11 +7,10 @@ that Python's reader turns back. Where a row has to stay one row, control charac
 import codecs
 import csv
 import io
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,67 +56,6 @@ def chance(digits: Sequence[Digit]) -> float | None:
     for digit in digits:
         product *= digit.first.probability
     return product if digits else None
-
-
-@dataclass(frozen=True, slots=True)
-class Json:
-    """An object per line, with the same keys whatever happened."""
-
-    layout: str
-    classes: tuple[str, ...]
-    threshold: float
-    encoding: str = "utf-8"
-    head: str = ""
-
-    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
-        paths = map(str, saved) if saved else repeat(None, len(reading.digits))
-        digits = [self._digit(*each) for each in zip(reading.digits, paths, strict=True)]
-        found = self._single(digits) if self.layout == SINGLE else self._several(reading, digits)
-        if reading.error is not None:
-            found = dict.fromkeys(found)
-        return self.line(
-            {
-                "file": reading.file,
-                **found,
-                "threshold": self.threshold,
-                "note": reading.note,
-                "error": reading.error,
-            }
-        )
-
-    def line(self, values: dict[str, Any]) -> str:
-        try:
-            line = _SHORT.encode(values)
-            line.encode(self.encoding)
-        except UnicodeEncodeError:
-            line = json.dumps(values)
-        return line + "\n"
-
-    def _digit(self, digit: Digit, saved: str | None) -> dict[str, Any]:
-        second = digit.second
-        found: dict[str, Any] = {
-            "label": digit.label,
-            "probability": digit.first.probability,
-            "guess": digit.first.label,
-            "second": second and {"label": second.label, "probability": second.probability},
-            "probabilities": dict(zip(self.classes, digit.probabilities, strict=True)),
-            "saved": saved,
-        }
-        return found if digit.box is None else {**found, "box": list(digit.box)}
-
-    def _single(self, digits: list[dict[str, Any]]) -> dict[str, Any]:
-        return digits[0] if digits else dict.fromkeys(_DIGIT_KEYS)
-
-    def _several(self, reading: Reading, digits: list[dict[str, Any]]) -> dict[str, Any]:
-        found = {"text": number(reading.rows), "probability": chance(reading.digits)}
-        if self.layout == LINE:
-            return {**found, "digits": digits}
-        rest = iter(digits)
-        return {**found, "rows": [[next(rest) for _ in row] for row in reading.rows]}
-
-
-_SHORT = json.JSONEncoder(ensure_ascii=False)
-_DIGIT_KEYS = ("label", "probability", "guess", "second", "probabilities", "saved")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,15 +86,16 @@ class Output:
 
 
 def _stoppable(batches: "Iterable[Sequence[Reading]]") -> "Iterator[Sequence[Reading]]":
-    """The batches; KeyboardInterrupt comes between two, so that a script never gets half a row.
+    """The batches; Ctrl-C stops at once what is being read, but what has been read is said first,
+    so that a script never gets half a row.
 
-    A second Ctrl-C does not wait, for nobody may be reading what is being written.
+    A second Ctrl-C does not wait for that, for nobody may be reading what is being written.
     """
-    asked = False
+    saying = asked = False
 
     def ask(*_: object) -> None:
         nonlocal asked
-        if asked:
+        if asked or not saying:
             raise KeyboardInterrupt
         asked = True
 
@@ -106,7 +107,9 @@ def _stoppable(batches: "Iterable[Sequence[Reading]]") -> "Iterator[Sequence[Rea
     signal.signal(signal.SIGINT, ask)
     try:
         for batch in batches:
+            saying = True
             yield batch
+            saying = False
             if asked:
                 raise KeyboardInterrupt
     finally:

@@ -56,7 +56,7 @@ def load(source: Source) -> Loaded:
         if isinstance(source, Image.Image):
             return _loaded(source, source.size)
         if isinstance(source, (str, Path)):
-            with Path(source).open("rb", buffering=0) as file:
+            with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes longer
                 return _opened(file)
         return _opened(source)
     except DataError as error:
@@ -127,6 +127,9 @@ def _loaded(image: Image.Image, full: tuple[int, int]) -> Loaded:
         raise DataError(f"{width}×{height} pixels are too few to hold a digit")
     note = _note(image)
     image.load()  # some formats find their orientation only now
+    if image.mode == "L" and image.format == "PNG" and not image.info and max(full) <= _USEFUL_SIDE:
+        # The plainest there are, of which thousands come at once: nothing more to find out.
+        return Loaded(_bytes_of(image), full, note)
     turned = image.getexif().get(ExifTags.Base.Orientation, 1)
     upright = image if turned == 1 else ImageOps.exif_transpose(image)
     size = (height, width) if turned in _ON_ITS_SIDE else (width, height)
@@ -142,8 +145,7 @@ def _note(image: Image.Image) -> str | None:
 
 def _pixels(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "L" and not image.has_transparency_data and max(image.size) <= _USEFUL_SIDE:
-        width, height = image.size  # half the time of what NumPy does by itself
-        return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width)
+        return _bytes_of(image)
     if image.mode.startswith(("I", "F")):
         image = Image.fromarray(_eight_bits(np.asarray(image)))
     transparent = image.has_transparency_data
@@ -153,6 +155,12 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
     if factor > 1:
         plain = plain.reduce(factor)
     return _on_a_ground(np.asarray(plain)) if transparent else _flat(np.asarray(plain))
+
+
+def _bytes_of(image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of a grey image, in half the time that NumPy takes by itself."""
+    width, height = image.size
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width)
 
 
 def _flat(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,12 +1,11 @@
 """What a network read in pictures: the answers, digit by digit."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Classifier
 from mnist_edge.picture.view import Box
 
 UNSURE = "?"
@@ -14,16 +13,14 @@ UNSURE = "?"
 Grey = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(NamedTuple):
     """A class, and how probable the network finds it, 0..1."""
 
     label: str
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Digit:
+class Digit(NamedTuple):
     """One answer: what the network saw, uint8 (28, 28), and what it took it for.
 
     `label` is that of the first guess, or `?` where its probability is below the threshold.
@@ -44,20 +41,31 @@ class Digit:
         return self.label != UNSURE
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was found in a picture before the network is asked: rows of images and their boxes.
+class Page(NamedTuple):
+    """What is known of a picture besides its digits: rows of their boxes.
 
     `blank` is a page without any ink, of which a network may be sure and cannot be right.
     """
 
-    rows: Sequence[Sequence[tuple[Grey, Box | None]]]
+    rows: Sequence[Sequence[Box | None]]
     note: str | None = None
     blank: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+ONE_DIGIT = Page(((None,),))
+"""The page of most pictures: there is nothing to tell."""
+
+
+class Answers(NamedTuple):
+    """Of each picture its page, or why there is none; of all digits on the pages, in turn, the
+    `images`, uint8 (N, 28, 28), and the network's `probabilities`, float32 (N, classes)."""
+
+    pages: Sequence[Page | str]
+    images: Grey
+    probabilities: NDArray[np.float32]
+
+
+class Reading(NamedTuple):
     """What became of one picture: rows of digits, or the `error` for which there are none.
 
     A picture of one digit has one row of one digit. `note` is what a person should know of how
@@ -79,17 +87,25 @@ class Reading:
         return bool(self.digits) and all(digit.sure for digit in self.digits)
 
 
-Answer = tuple[str, Guess, Guess | None, list[float]]
-"""The label, the first and the second guess, the probabilities of all classes."""
-
-
-def ask(model: Classifier, images: NDArray[np.uint8], threshold: float) -> Iterator[Answer]:
-    """What the network takes images uint8 (N, 28, 28) for."""
-    classes = model.classes
+def readings(
+    names: Sequence[str], answers: Answers, classes: Sequence[str], threshold: float
+) -> list[Reading]:
+    """What the network's answers to the pictures of these names say."""
     # Six decimals say all there is to say, and are written twice as fast as all of them.
-    probabilities = model.predict(images).probabilities.astype(np.float64).round(6)
+    probabilities = answers.probabilities.astype(np.float64).round(6)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
-    for row, places in zip(probabilities.tolist(), best.tolist(), strict=True):
+    rest = zip(answers.images, probabilities.tolist(), best.tolist(), strict=True)
+
+    def digit(box: Box | None, blank: bool) -> Digit:
+        image, row, places = next(rest)
         first, *others = [Guess(classes[at], row[at]) for at in places]
-        label = first.label if first.probability >= threshold else UNSURE
-        yield label, first, others[0] if others else None, row
+        label = first.label if first.probability >= threshold and not blank else UNSURE
+        return Digit(image, label, first, others[0] if others else None, row, box)
+
+    def reading(name: str, page: Page | str) -> Reading:
+        if isinstance(page, str):
+            return Reading(name, error=page)
+        rows = [[digit(box, page.blank) for box in row] for row in page.rows]
+        return Reading(name, rows, page.note)
+
+    return [reading(name, page) for name, page in zip(names, answers.pages, strict=True)]

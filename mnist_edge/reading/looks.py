@@ -1,6 +1,8 @@
 """What is looked for in a picture: one digit, a line of them, or a sheet."""
 
-import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,48 +11,73 @@ from mnist_edge import picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import FOLDER
 from mnist_edge.picture import lines
-from mnist_edge.reading.answers import Grey, Seen
-from mnist_edge.reading.reader import Look
+from mnist_edge.picture.reading import Loaded
+from mnist_edge.reading.answers import ONE_DIGIT, Grey, Page
+
+Seen = tuple[Page, Sequence[Grey]]
+"""A page and the images of its digits, uint8 (28, 28), in turn."""
 
 
-def single(dataset: str) -> Look:
+class Look(Protocol):
+    """What finds the digits of pictures, of each in turn."""
+
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
     """One character, brought into the form in which `dataset` shows its images."""
 
-    def look(source: str | io.BytesIO) -> Seen:
-        loaded = picture.load(source)
-        image = picture.prepared(loaded.pixels, dataset)
-        blank = not dataset.startswith(FOLDER) and not image.any()
-        note = loaded.note or ("is blank: there is nothing to read" if blank else None)
-        return Seen([[(image, None)]], note, blank)
+    dataset: str
 
-    return look
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
+        images = picture.prepared([each.pixels for each in pictures], self.dataset)
+        may_be_blank = not self.dataset.startswith(FOLDER)
+        return [
+            _one(each, image, may_be_blank and not image.any())
+            for each, image in zip(pictures, images, strict=True)
+        ]
 
 
-def line(model: Classifier) -> Look:
+@dataclass(frozen=True, slots=True)
+class Line:
     """The digits of a number on one line, left to right; the network tells where to cut."""
 
-    def look(source: str | io.BytesIO) -> Seen:
-        loaded = picture.load(source)
-        row = lines.line(loaded, _score(model))
-        return Seen([[(found.image, found.box) for found in row]] if row else [], loaded.note)
+    model: Classifier
 
-    return look
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
+        rows = [lines.line(each, self._score) for each in pictures]
+        return [
+            _several(each, [row] if row else []) for each, row in zip(pictures, rows, strict=True)
+        ]
+
+    def _score(self, images: Grey) -> NDArray[np.floating]:
+        return _likelihood(self.model, images)
 
 
-def grid(model: Classifier) -> Look:
+@dataclass(frozen=True, slots=True)
+class Grid:
     """The digits of a sheet, row by row; the network tells where to cut."""
 
-    def look(source: str | io.BytesIO) -> Seen:
-        loaded = picture.load(source)
-        rows = lines.grid(loaded, _score(model))
-        return Seen([[(found.image, found.box) for found in row] for row in rows], loaded.note)
+    model: Classifier
 
-    return look
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
+        return [_several(each, lines.grid(each, self._score)) for each in pictures]
+
+    def _score(self, images: Grey) -> NDArray[np.floating]:
+        return _likelihood(self.model, images)
 
 
-def _score(model: Classifier) -> lines.Score:
-    def score(images: Grey) -> NDArray[np.floating]:
-        best: NDArray[np.float32] = model.predict(images).probabilities.max(axis=1)
-        return best
+def _one(loaded: Loaded, image: Grey, blank: bool) -> Seen:
+    note = loaded.note or ("is blank: there is nothing to read" if blank else None)
+    return ONE_DIGIT._replace(note=note, blank=blank) if note else ONE_DIGIT, [image]
 
-    return score
+
+def _several(loaded: Loaded, rows: Sequence[Sequence[lines.Found]]) -> Seen:
+    page = Page([[found.box for found in row] for row in rows], loaded.note)
+    return page, [found.image for row in rows for found in row]
+
+
+def _likelihood(model: Classifier, images: Grey) -> NDArray[np.floating]:
+    best: NDArray[np.float32] = model.predict(images).probabilities.max(axis=1)
+    return best

@@ -1,50 +1,74 @@
-"""From sources to readings: prepared by several threads, asked of the network in batches."""
+"""From sources to readings: opened, looked at and answered a chunk at a time."""
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mnist_edge import picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
-from mnist_edge.reading.ahead import ahead
-from mnist_edge.reading.answers import UNSURE, Answer, Digit, Grey, Reading, Seen, ask
+from mnist_edge.picture import SIDE
+from mnist_edge.reading.answers import Answers, Grey, Reading, readings
+from mnist_edge.reading.chunks import in_chunks
+from mnist_edge.reading.looks import Look
 from mnist_edge.reading.sources import STDIN, Source
 
 _BATCH = 64  # images in one call of the network
 _MOST_STREAMED = 512 * 2**20  # bytes
 
-Look = Callable[[str | io.BytesIO], Seen]
-"""What finds the digits of a picture: a path, or the bytes of a stream. Raises DataError."""
-
 
 def read(
-    model: Classifier, sources: Iterable[Source], look: Look, threads: int, threshold: float
+    model: Classifier,
+    sources: Iterable[Source],
+    look: Look,
+    threshold: float,
+    processes: int = 1,
 ) -> Iterator[list[Reading]]:
     """What the network reads in each source, in order; in lists, as soon as they are there.
 
-    `threads` pictures are decoded and prepared at the same time, while the network answers those
-    before. What cannot be read is a reading with an `error`. A first guess less probable than
-    `threshold`, 0..1, is labelled `?`.
+    Where it takes longer than a moment, so many `processes` share the work. What cannot be read is
+    a reading with an `error`. A first guess less probable than `threshold`, 0..1, is labelled `?`.
     """
-    for batch in ahead(partial(_looked_at, look), sources, threads):
-        yield _answered(model, batch, threshold)
+    reader = Reader(model, look)
+    for part, answers in in_chunks(reader, sources, processes, here=lambda one: one.streams):
+        names = [source.name for source in part]
+        yield readings(names, answers, model.classes, threshold)
 
 
-_Looked = tuple[str, Seen | str]  # the name, and what was seen or why nothing was
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Opens sources, looks for digits in them, and asks the network what they are."""
+
+    model: Classifier
+    look: Look
+
+    def __call__(self, sources: Sequence[Source]) -> Answers:
+        opened = [_opened(source) for source in sources]
+        seen = self.look([each for each in opened if not isinstance(each, str)])
+        found = iter([page for page, _ in seen])
+        pages = [each if isinstance(each, str) else next(found) for each in opened]
+        images = np.array([image for _, each in seen for image in each], np.uint8)
+        images = images.reshape(-1, SIDE, SIDE)
+        return Answers(pages, images, self._probabilities(images))
+
+    def _probabilities(self, images: Grey) -> NDArray[np.float32]:
+        parts = [
+            self.model.predict(images[at : at + _BATCH]).probabilities
+            for at in range(0, len(images), _BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.model.classes)), "f4")
 
 
-def _looked_at(look: Look, source: Source) -> _Looked:
+def _opened(source: Source) -> picture.Loaded | str:
     try:
-        return source.name, source.error or look(
-            _Stream(source.name) if source.streams else source.name
-        )
+        return source.error or picture.load(_Stream(source.name) if source.streams else source.name)
     except DataError as error:
-        return source.name, str(error)
+        return str(error)
 
 
 class _Stream(io.BytesIO):
@@ -63,24 +87,3 @@ class _Stream(io.BytesIO):
         if len(data) > _MOST_STREAMED:
             raise DataError(f"{name}: gives more than {_MOST_STREAMED >> 20} MB: no picture")
         super().__init__(data)
-
-
-def _answered(model: Classifier, batch: Sequence[_Looked], threshold: float) -> list[Reading]:
-    seen_ones = [seen for _, seen in batch if isinstance(seen, Seen)]
-    images = [image for seen in seen_ones for row in seen.rows for image, _ in row]
-    answers = _answers(model, images, threshold)
-
-    def reading(name: str, seen: Seen | str) -> Reading:
-        if isinstance(seen, str):
-            return Reading(name, error=seen)
-        rows = [[Digit(image, *next(answers), box) for image, box in row] for row in seen.rows]
-        if seen.blank:
-            rows = [[replace(digit, label=UNSURE) for digit in row] for row in rows]
-        return Reading(name, rows, seen.note)
-
-    return [reading(name, seen) for name, seen in batch]
-
-
-def _answers(model: Classifier, images: Sequence[Grey], threshold: float) -> Iterator[Answer]:
-    for at in range(0, len(images), _BATCH):
-        yield from ask(model, np.stack(images[at : at + _BATCH]), threshold)

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.reading_speed [--files N] [--rounds N] [--model FILE]
 
 Decoding alone is `Image.open(path).load()`, in a loop on one thread. Reading is all that the
-command does after its start, into JSON lines that go nowhere. Both take turns on the same few
-hundred files, and the ratio is the median over the turns, with its 95 % interval. Files: MNIST's
+command does after its start, into JSON lines that go nowhere, by one process and by as many as
+there are cores. All take turns on the same files, and the ratio is the median over the turns, with
+its 95 % interval. Files: MNIST's
 own images as PNGs of 28×28, and the same drawn black on white, 280×280; digits in Pillow's font
 where MNIST is not here. Below, what each stage costs when it is all that is done, on one thread.
 """
@@ -24,12 +25,13 @@ from PIL import Image
 
 from mnist_edge import picture, reading, shipped
 from mnist_edge.classifier import Classifier
-from mnist_edge.cli.readings import SINGLE, Json
+from mnist_edge.cli.json_rows import Json
+from mnist_edge.cli.readings import SINGLE
 from mnist_edge.datasets import load_if_here
 from mnist_edge.intervals import paired_ratio
 from mnist_edge.machine import usable_threads
 
-_TURN = 250  # files
+_STAGED = 500  # files
 
 Paths = Sequence[str]
 
@@ -39,19 +41,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--files", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", type=Path, default=None)
     args = parser.parse_args()
     model = Classifier(args.model or shipped.default())
     with tempfile.TemporaryDirectory() as name:
         kinds = {
-            "28×28, in MNIST's form": (_write(Path(name) / "28", args.files, _as_it_is), 1),
-            "280×280, black on white": (_write(Path(name) / "280", args.files // 10, _drawn), 5),
+            "28×28, in MNIST's form": _write(Path(name) / "28", args.files, _as_it_is),
+            "280×280, black on white": _write(Path(name) / "280", args.files // 20, _drawn),
         }
-        for kind, (paths, fewer) in kinds.items():
+        for kind, paths in kinds.items():
             print(f"\n{len(paths):,} PNGs of {kind}; {model.path}")
-            _race(model, paths, max(11, args.rounds // fewer))
-            _stages(model, paths[: _TURN * 2])
+            _race(model, paths, args.rounds)
+            _stages(model, paths[:_STAGED])
 
 
 def _write(folder: Path, count: int, form: Callable[[NDArray[np.uint8]], Image.Image]) -> Paths:
@@ -76,11 +78,11 @@ def _decode(paths: Paths) -> None:
         Image.open(path).load()
 
 
-def _read(model: Classifier, paths: Paths, threads: int) -> None:
-    look = reading.single(model.card.dataset)
+def _read(paths: Paths, model: Classifier, processes: int) -> None:
+    look = reading.Single(model.card.dataset)
     writer = Json(SINGLE, model.classes, 0.5)
     with open(os.devnull, "w") as out:  # noqa: PTH123
-        for batch in reading.read(model, map(reading.Source, paths), look, threads, 0.5):
+        for batch in reading.read(model, map(reading.Source, paths), look, 0.5, processes):
             out.write("".join([writer.text(each, ()) for each in batch]))
             out.flush()
 
@@ -88,19 +90,18 @@ def _read(model: Classifier, paths: Paths, threads: int) -> None:
 def _race(model: Classifier, paths: Paths, rounds: int) -> None:
     """Speeds, and their ratio to that of decoding: 1 is as fast."""
     counts = sorted({1, usable_threads()})
-    took: dict[int, list[float]] = {threads: [] for threads in (0, *counts)}
-    for turn in range(rounds):
-        start = turn * _TURN % len(paths)
-        part = paths[start : start + _TURN]
-        took[0].append(_timed(_decode, part))
-        for threads in counts:
-            took[threads].append(_timed(partial(_read, model, threads=threads), part))
-    print(f"  {'decoding alone':<34} {_TURN / np.median(took[0]):>9,.0f} pictures/s")
-    for threads in counts:
-        ratio = paired_ratio(np.array(took[0]), np.array(took[threads]))
+    took: dict[int, list[float]] = {processes: [] for processes in (0, *counts)}
+    for _ in range(rounds):
+        took[0].append(_timed(_decode, paths))
+        for processes in counts:
+            took[processes].append(_timed(partial(_read, model=model, processes=processes), paths))
+    print(f"  {'decoding alone':<34} {len(paths) / np.median(took[0]):>9,.0f} pictures/s")
+    for processes in counts:
+        ratio = paired_ratio(np.array(took[0]), np.array(took[processes]))
         assert ratio
         print(
-            f"  {f'predict --threads {threads}':<34} {_TURN / np.median(took[threads]):>9,.0f}"
+            f"  {f'predict --threads {processes}':<34}"
+            f" {len(paths) / np.median(took[processes]):>9,.0f}"
             f" pictures/s, {ratio.value:.0%} ({ratio.low:.0%}-{ratio.high:.0%}) of decoding"
         )
 
@@ -115,19 +116,20 @@ def _stages(model: Classifier, paths: Paths) -> None:
     """What each stage takes by itself: the fastest of seven turns."""
     dataset = model.card.dataset
     loaded = [picture.load(path) for path in paths]
-    images = np.stack([picture.prepared(each.pixels, dataset) for each in loaded])
+    pixels = [each.pixels for each in loaded]
+    images = np.stack(picture.prepared(pixels, dataset))
     sources = [reading.Source(path) for path in paths]
     readings = [
         each
-        for batch in reading.read(model, sources, reading.single(dataset), 1, 0.5)
+        for batch in reading.read(model, sources, reading.Single(dataset), 0.5)
         for each in batch
     ]
     writer = Json(SINGLE, model.classes, 0.5)
     stages: dict[str, Callable[[Paths], object]] = {
         "Image.open(path).load()": _decode,
         "picture.load": lambda paths: [picture.load(path) for path in paths],
-        "picture.prepared": lambda _: [
-            picture.prepared(x.pixels, model.card.dataset) for x in loaded
+        "picture.prepared, 64 at once": lambda _: [
+            picture.prepared(pixels[at : at + 64], dataset) for at in range(0, len(pixels), 64)
         ],
         "network, 64 at once": lambda _: [
             model.predict(images[at : at + 64]).probabilities for at in range(0, len(images), 64)

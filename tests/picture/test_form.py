@@ -9,7 +9,14 @@ from scipy import ndimage
 from mnist_edge import picture
 from mnist_edge.datasets import Dataset
 from mnist_edge.picture import form
-from mnist_edge.picture.form import centre, formed, is_formed, letterbox, stroke_width
+from mnist_edge.picture.form import (
+    are_formed,
+    centre,
+    formed,
+    is_formed,
+    letterbox,
+    stroke_width,
+)
 from tests.picture.drawing import Grey, drawing, extent
 
 SHAPES = [(1, 1), (1, 300), (300, 1), (5, 28), (28, 28), (700, 40)]
@@ -78,13 +85,23 @@ def masks() -> list[NDArray[np.bool_]]:
     return [mask for mask in [*sparse, *dots, ~dots[5]] if mask.any()]
 
 
-def test_bit_sets_measure_what_masks_do() -> None:
+def test_extents_are_those_of_the_boxes() -> None:
     for mask in masks():
-        image = np.where(mask, 255, 0).astype(np.uint8)
-        bits = form._bits(mask)
-        assert bits.bit_count() == mask.sum()
-        assert form._longest(bits) == max(extent(image))
-        assert form._width(bits) == pytest.approx(stroke_width(image))
+        stacked = np.stack([mask])
+        found = tuple(form._extent(stacked.max(axis=axis))[0] for axis in (2, 1))
+        assert found == extent(np.where(mask, 255, 0).astype(np.uint8))
+
+
+def test_many_are_told_as_each_alone() -> None:
+    random = np.random.default_rng(1)
+    written = [formed(drawing(str(text), size=(60, 50))) for text in range(10)]
+    moved = [np.roll(image, 2, 1) for image in written]
+    noise = random.integers(0, 256, (20, 28, 28)).astype(np.uint8)
+    images = np.stack([*written, *moved, *noise, np.zeros((28, 28), np.uint8)])
+    told = are_formed(images)
+    assert told.tolist() == [is_formed(image) for image in images]
+    assert told[:10].all()
+    assert not told[10:].any()
 
 
 def test_outline_is_what_scipy_sees() -> None:

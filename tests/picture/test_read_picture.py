@@ -100,7 +100,7 @@ def test_colours_of_a_folder_set_become_grey() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
     wanted = np.asarray(Image.fromarray(pixels).convert("L"))
 
-    np.testing.assert_array_equal(prepared(pixels, "folder:mine"), wanted)
+    np.testing.assert_array_equal(prepared([pixels], "folder:mine")[0], wanted)
     np.testing.assert_array_equal(picture.grey(pixels), wanted)
     np.testing.assert_array_equal(picture.grey(wanted), wanted)
 
