@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, Mask, grouped, grown
-from mnist_edge.picture.ink import Ink, Plane, bright_corners, edged, find_ink, opacity, otsu
+from mnist_edge.picture.ink import Ink, Plane, bright_corners, edged, find_ink, opacity
 from mnist_edge.picture.parts import cluster, plausible
 from mnist_edge.picture.rules import without_rules
 from mnist_edge.picture.view import Box, View
@@ -85,7 +85,7 @@ def candidate(view: View, light: bool, widest: float) -> Candidate | None:
 
     On a fine view lines of ruled paper are looked for. None when there is no ink.
     """
-    ink = find_ink(view.grey, light, widest)
+    ink = find_ink(view.grey, light, widest, view.split)
     found = _main(view, ink)
     if found and view.fine and _may_be_ruled(found):
         strength = without_rules(ink.strength, max(_FAINTEST, 0.15 * found.full))
@@ -124,7 +124,7 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         sharpness *= min(1.0, _evenness(strength, mask, full) / _EVEN) ** 2
     low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
     contrast = min(1.0, full / max(1.0, float(high - low)))
-    corners = _paper_corners(grey, ink.light)
+    corners = _paper_corners(grey > view.split.threshold, ink.light)
     return Candidate(
         ink,
         parts,
@@ -140,7 +140,10 @@ def _main(view: View, ink: Ink) -> Candidate | None:
 
 def _softened(strength: Plane) -> Plane:
     """The mean of 3×3 values, so that the strongest of them is no speck."""
-    padded = np.pad(strength, 1, mode="edge")
+    padded = np.empty((strength.shape[0] + 2, strength.shape[1] + 2), np.float32)
+    padded[1:-1, 1:-1] = strength
+    padded[0], padded[-1] = padded[1], padded[-2]
+    padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     mean: Plane = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
     return mean
@@ -179,11 +182,10 @@ def _evenness(strength: Plane, mask: Mask, full: float) -> float:
     return float((_softened(strength)[inside] > _STRONG * full).mean())
 
 
-def _paper_corners(grey: Plane, light: bool) -> float:
+def _paper_corners(bright: Mask, light: bool) -> float:
     """The part of the picture's corners that is paper, if the ink is `light`: 0..1."""
-    threshold, _ = otsu(grey)
-    bright = bright_corners(grey > threshold)
-    return 1 - bright if light else bright
+    share = bright_corners(bright)
+    return 1 - share if light else share
 
 
 def _may_be_ruled(found: Candidate) -> bool:

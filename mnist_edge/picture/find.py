@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from mnist_edge.picture.candidate import Candidate, candidate
 from mnist_edge.picture.ink import FLAT, WIDEST, Plane, flat_lightness, is_flat, lightness
-from mnist_edge.picture.sheet import is_sheet, onto_sheets
-from mnist_edge.picture.view import Box, View, closer, look
+from mnist_edge.picture.parts import NO_STROKE
+from mnist_edge.picture.sheet import onto_sheets
+from mnist_edge.picture.view import View, closer, look
 
 Grey = NDArray[np.uint8]
 Find = Callable[[View, bool | None], Candidate | None]
@@ -34,7 +35,7 @@ def find_digit(grey: Plane) -> Grey | None:
     """
     best = _on_plain_paper(grey)
     for part in onto_sheets(grey) if best is None else ():
-        found = _closest(part.grey, _sharpest)
+        found = _closest(part.grey, _sharpest, _whole(part.grey))
         if found and (best is None or found.quality > best.quality + _doubt(best, found)):
             best = found
         if best and best.quality > _CLEAR:
@@ -48,31 +49,32 @@ def _on_plain_paper(grey: Plane) -> Candidate | None:
 
     Most of the pictures that there are; nothing else has to be looked for in them.
     """
-    whole = look(grey, (0, 0, *grey.shape[::-1])).grey
-    side = flat_lightness(whole)
-    if abs(side) <= _SURE or not is_flat(whole, side < 0):
+    whole = _whole(grey)
+    side = flat_lightness(whole.grey, whole.split)
+    if abs(side) <= _SURE or not is_flat(whole.grey, whole.split, side < 0):
         return None
-    found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT))
-    if found is None or found.sharpness < _PLAIN or is_sheet(found.parts, found.main):
+    found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT), whole)
+    if found is None or found.sharpness < _PLAIN or found.freedom <= NO_STROKE:
         return None
     return found
 
 
-def _closest(grey: Plane, find: Find) -> Candidate | None:
-    """The digit of a picture, looked at from as near as it must be."""
-    height, width = grey.shape
-    box: Box = (0, 0, width, height)
+def _whole(grey: Plane) -> View:
+    return look(grey, (0, 0, grey.shape[1], grey.shape[0]))
+
+
+def _closest(grey: Plane, find: Find, view: View) -> Candidate | None:
+    """The digit of a picture, first looked for in a `view` of it all, then as near as it must be."""
     found: Candidate | None = None
     for _ in range(_LOOKS):
-        view = look(grey, box)
         nearer = find(view, found.ink.light if found else None)
         if nearer is None:
             break
         found = nearer
-        part = closer(view, found.box, (height, width))
+        part = closer(view, found.box, grey.shape)
         if part is None:
             break
-        box = part
+        view = look(grey, part)
     return found
 
 
@@ -84,8 +86,8 @@ def _sharpest(view: View, light: bool | None) -> Candidate | None:
     around. The same tells ink from paper where the border does not.
     """
     # Half a picture in a shadow is of two greys too, but its border does not tell which is paper.
-    side = flat_lightness(view.grey)
-    if not view.fine or (abs(side) > _SURE and is_flat(view.grey, side < 0)):
+    side = flat_lightness(view.grey, view.split)
+    if not view.fine or (abs(side) > _SURE and is_flat(view.grey, view.split, side < 0)):
         sides = [light] if light is not None else _polarities(side, _SURE)
         best = _likelier(view, sides, FLAT)
         if best and best.sharpness > _SHARP:

@@ -9,7 +9,7 @@ from mnist_edge.picture.sheet import is_sheet
 # What is left of a component's plausibility when it touches so many edges of the view.
 _AT_EDGES = np.array([1.0, 0.3, 0.08, 0.03, 0.02])
 _OFF_CENTRE = 0.3  # of it are lost in a corner
-_NO_STROKE = 0.01
+NO_STROKE = 0.01  # plausibility of a frame, or of a sheet
 _FAINTER = 0.7  # of the digit's mean strength
 
 
@@ -23,7 +23,7 @@ def plausible(parts: Components) -> NDArray[np.float64]:
     free = free * (1 - _OFF_CENTRE * np.minimum(1, np.hypot(x, y)))
     for at in np.flatnonzero(np.maximum(parts.height, parts.width) > 0.3 * max(height, width)):
         if _is_frame(parts, int(at)) or is_sheet(parts, int(at)):
-            free[at] = _NO_STROKE
+            free[at] = NO_STROKE
     return free
 
 

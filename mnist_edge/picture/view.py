@@ -1,11 +1,12 @@
 """Parts of a picture, at a size at which strokes are some pixels wide."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
 
-from mnist_edge.picture.ink import Plane
+from mnist_edge.picture.ink import Plane, Split, otsu
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: half-open
 
@@ -14,7 +15,7 @@ _LEAST_SIDE = 4
 _LARGE_ENOUGH = 72  # pixels of the view: a smaller digit is looked at again, closer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """A part of the picture, resampled: `scale` pixels of it to one of the picture."""
 
@@ -27,6 +28,11 @@ class View:
         """Where a box of the view lies in the picture."""
         left, top, right, bottom = (edge / self.scale for edge in box)
         return self.left + left, self.top + top, self.left + right, self.top + bottom
+
+    @cached_property
+    def split(self) -> Split:
+        """Otsu's, of its grey values."""
+        return otsu(self.grey)
 
     @property
     def fine(self) -> bool:

@@ -154,5 +154,5 @@ def test_corners_of_paper_are_counted(dark: int) -> None:
     for corner in corners[:dark]:
         grey[corner] = 40
 
-    assert module._paper_corners(grey, light=False) == 1 - dark / 4
-    assert module._paper_corners(grey, light=True) == dark / 4
+    assert module._paper_corners(grey > 135, light=False) == 1 - dark / 4
+    assert module._paper_corners(grey > 135, light=True) == dark / 4
