@@ -64,7 +64,7 @@ def _whole(grey: Plane) -> View:
 
 
 def _closest(grey: Plane, find: Find, view: View) -> Candidate | None:
-    """The digit of a picture, first looked for in a `view` of it all, then as near as it must be."""
+    """The digit of a picture, first looked for in a `view` of it all, then as near as need be."""
     found: Candidate | None = None
     for _ in range(_LOOKS):
         nearer = find(view, found.ink.light if found else None)
