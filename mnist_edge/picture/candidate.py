@@ -20,6 +20,7 @@ _MOST_AREA = 0.9  # of the view: more is the paper
 _FAINT = 30.0  # a digit that is fainter is doubtful
 _CORNERS = 0.3  # quality that corners of paper are worth
 _MANY = 5  # pieces: perhaps of the lines of ruled paper
+_FAR_STRONGER = 1.5
 _STRONG = 0.65  # of what is full ink
 _EVEN = 0.85  # of what is inside a stroke is as strong
 _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
@@ -33,7 +34,8 @@ class Candidate:
     Then signs of how likely that is, all 0..1: `sharpness`, its share of all that might be the
     digit, and how much of its outline is an edge; `freedom`, how far it lies from the view's own
     edges; `corners`, the part of them that is paper; `contrast`, its strength relative to the
-    range of the view.
+    range of the view; `layered`, the part of it that is far stronger than most, as what is written
+    on a thing, or stands in its shadow.
     """
 
     ink: Ink
@@ -45,6 +47,7 @@ class Candidate:
     freedom: float
     corners: float
     contrast: float
+    layered: float
 
     @property
     def quality(self) -> float:
@@ -120,8 +123,9 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         return None
     mask = parts.labels == main
     sharpness = share * edged(grey, mask, full, _AROUND) * _outstanding(grey, mask, full, ink.light)
-    if view.fine:  # a pixel of a small picture may be part ink, part paper
+    if view.fine:  # a pixel of an enlarged one may be part ink, part paper
         sharpness *= min(1.0, _evenness(strength, mask, full) / _EVEN) ** 2
+    layered = float((strength[mask] > _FAR_STRONGER * full).mean()) if view.fine else 0.0
     low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
     contrast = min(1.0, full / max(1.0, float(high - low)))
     corners = _paper_corners(grey > view.split.threshold, ink.light)
@@ -135,6 +139,7 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         float(free[main]),
         corners,
         contrast,
+        layered,
     )
 
 

@@ -20,6 +20,7 @@ _NOTHING = 0.1  # sharpness of what is no ink but a change of the light
 _UNCLEAR = 0.5  # quality so little that the other polarity is tried too
 _SURE = 2.0  # of `flat_lightness`
 _PLAIN = 0.9  # sharpness
+_LAYERED = 0.02
 _SHARP = 0.8  # enough of an edge to be no shadow
 _GOOD = 0.9
 _CLEAR = 0.95  # quality enough not to look for a better
@@ -56,7 +57,7 @@ def _on_plain_paper(grey: Plane) -> Candidate | None:
     found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT), whole)
     if found is None or found.sharpness < _PLAIN or found.freedom <= NO_STROKE:
         return None
-    return found
+    return None if found.layered > _LAYERED else found
 
 
 def _whole(grey: Plane) -> View:
@@ -90,7 +91,7 @@ def _sharpest(view: View, light: bool | None) -> Candidate | None:
     if not view.fine or (abs(side) > _SURE and is_flat(view.grey, view.split, side < 0)):
         sides = [light] if light is not None else _polarities(side, _SURE)
         best = _likelier(view, sides, FLAT)
-        if best and best.sharpness > _SHARP:
+        if best and best.sharpness > _SHARP and best.layered <= _LAYERED:
             return best
     sides = [light] if light is not None else _polarities(lightness(view.grey), 3)
     best = None
