@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.picture.candidate import Candidate, candidate
 from mnist_edge.picture.ink import FLAT, WIDEST, Plane, flat_lightness, is_flat, lightness
-from mnist_edge.picture.parts import NO_STROKE
+from mnist_edge.picture.parts import NO_STROKE, is_block
 from mnist_edge.picture.sheet import onto_sheets
 from mnist_edge.picture.view import View, closer, look
 
@@ -57,7 +57,7 @@ def _on_plain_paper(grey: Plane) -> Candidate | None:
     found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT), whole)
     if found is None or found.sharpness < _PLAIN or found.freedom <= NO_STROKE:
         return None
-    return None if found.layered > _LAYERED else found
+    return None if found.layered > _LAYERED or is_block(found.parts, found.main) else found
 
 
 def _whole(grey: Plane) -> View:

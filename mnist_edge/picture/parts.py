@@ -10,6 +10,7 @@ from mnist_edge.picture.sheet import is_sheet
 _AT_EDGES = np.array([1.0, 0.3, 0.08, 0.03, 0.02])
 _OFF_CENTRE = 0.3  # of it are lost in a corner
 NO_STROKE = 0.01  # plausibility of a frame, or of a sheet
+_BLOCK = 0.75  # of a box is more than strokes fill
 _FAINTER = 0.7  # of the digit's mean strength
 
 
@@ -56,6 +57,12 @@ def cluster(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[n
         if not (near & ~chosen).any():
             return chosen
         chosen |= near
+
+
+def is_block(parts: Components, at: int) -> bool:
+    """Whether a component all but fills a box that is no 1's: the canvas, and not what is on it."""
+    high, wide = int(parts.height[at]), int(parts.width[at])
+    return bool(parts.area[at] > _BLOCK * high * wide and min(high, wide) > 0.5 * max(high, wide))
 
 
 def _is_frame(parts: Components, at: int) -> bool:

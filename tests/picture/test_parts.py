@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_edge.picture.components import Components, Mask, components
-from mnist_edge.picture.parts import cluster, plausible
+from mnist_edge.picture.parts import cluster, is_block, plausible
 
 SIDE = 100
 
@@ -81,6 +81,15 @@ def test_a_card_with_something_on_it_is_no_stroke() -> None:
     mask[40:60, 40:60] = False
 
     assert plausible(components(mask))[0] < 0.05
+
+
+def test_a_canvas_is_a_block_and_strokes_are_none() -> None:
+    canvas = np.zeros((SIDE, SIDE), bool)
+    canvas[5:95, 3:97] = True
+    canvas[30:70, 45:55] = False
+    assert is_block(components(canvas), 0)
+    assert not is_block(components(ring(20, 12)), 0)
+    assert not is_block(blocks((0, 30, 100, 60)), 0)  # a fat 1
 
 
 # Cluster
