@@ -115,10 +115,10 @@ def _shared(
             "memory: --threads 1 does it in one"
         ) from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         if not all_done:  # nobody wants the rest, and Ctrl-C may have come while they started
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()
+        pool.shutdown(cancel_futures=True)  # waits: what is left to the interpreter's end may fail
 
 
 def _timed(call: Callable[[Sequence[Item]], Result], chunk: Sequence[Item]) -> tuple[Result, float]:
