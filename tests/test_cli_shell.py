@@ -67,6 +67,15 @@ def test_ctrl_c_is_one_line_and_exit_130() -> None:
     assert (found.exit_code, found.stdout, found.stderr) == (130, "", "stopped\n")
 
 
+def test_ctrl_c_while_a_package_is_imported_is_the_same() -> None:
+    error = ImportError("initialization failed")  # as compiled packages turn it into
+    error.__cause__ = KeyboardInterrupt()
+    found = CliRunner().invoke(app_that_raises(error), ["work"])
+    assert (found.exit_code, found.stdout, found.stderr) == (130, "", "stopped\n")
+    found = CliRunner().invoke(app_that_raises(ImportError("it is broken")), ["work"])
+    assert isinstance(found.exception, ImportError)
+
+
 def test_a_broken_pipe_ends_quietly_and_silences_what_is_left_to_flush(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -36,12 +36,20 @@ class Commands(TyperGroup):
                 f"'mnist-edge {ctx.invoked_subcommand}' needs {package}, which is not installed: "
                 "pip install 'mnist-edge[train]'"
             )
+        except ImportError as error:  # Ctrl-C while a compiled package is imported
+            if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+                raise
+            _stop()
         except KeyboardInterrupt:
-            hint("stopped")
-            raise typer.Exit(INTERRUPTED) from None
+            _stop()
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+
+
+def _stop() -> NoReturn:
+    hint("stopped")
+    raise typer.Exit(INTERRUPTED) from None
 
 
 def _fail(message: str) -> None:
