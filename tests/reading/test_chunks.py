@@ -74,6 +74,13 @@ def test_several_processes_share_the_work() -> None:
     assert set(dict(flat(in_chunks(processes_at_work, range(9), 1))).values()) == {os.getpid()}
 
 
+def test_processes_that_are_spawned_do_as_those_that_are_forked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FORKS", False)  # as on macOS and Windows
+    assert flat(in_chunks(squares, range(700), 2)) == [(item, item * item) for item in range(700)]
+
+
 def test_nothing_is_shared_that_is_done_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ALONE_S", 60)
     at_work = flat(in_chunks(processes_at_work, range(20), 3))
