@@ -14,6 +14,7 @@ import pytest
 from mnist_edge.contract import Card
 from mnist_edge.datasets import ENVIRONMENT, Dataset, Split, load_if_here
 from mnist_edge.metrics import Accuracy
+from tests.clitools import move_package
 
 if TYPE_CHECKING:
     from tests.trained import Trained
@@ -112,6 +113,16 @@ def write_golden_model(path: Path, off_by: float = 0.0, **card: object) -> Path:
 def tiny_model(tmp_path: Path) -> Path:
     """A file that honours the contract and answers nonsense."""
     return write_tiny_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The current folder, without exported models; the package has none either."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    move_package(monkeypatch, tmp_path)
+    return folder
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.metrics import expected_calibration_error
-from tests.clitools import assert_fails, invoke, move_package, write_digit, write_folder
+from tests.clitools import assert_fails, invoke, write_digit, write_folder
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 
 THREE = ("a", "b", "c")
@@ -28,16 +28,6 @@ def test_split() -> Split:
 @pytest.fixture
 def answers(tiny_model: Path, test_split: Split) -> NDArray[np.int64]:
     return Classifier(tiny_model).predict(test_split.images).labels
-
-
-@pytest.fixture
-def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The current folder, without exported models; the package has none either."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    move_package(monkeypatch, tmp_path)
-    return folder
 
 
 def letters_model(folder: Path, **changes: object) -> Path:

@@ -28,7 +28,7 @@ from mnist_edge.cli.json_rows import Json
 from mnist_edge.errors import DataError
 from mnist_edge.picture import drawn_digits, lines, prepare
 from mnist_edge.reading import Reading
-from tests.clitools import assert_fails, invoke, move_package, write_digit
+from tests.clitools import assert_fails, invoke, write_digit
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 
 THREE = ("a", "b", "c")
@@ -62,16 +62,6 @@ def objects(text: str) -> list[dict[str, Any]]:
     """JSON lines; a line that is no object fails."""
     assert text == "" or text.endswith("\n")
     return [dict(json.loads(line)) for line in text.splitlines()]
-
-
-@pytest.fixture
-def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The current folder, without exported models; the package has none either."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    move_package(monkeypatch, tmp_path)
-    return folder
 
 
 # rows, objects, and a table

@@ -9,13 +9,17 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
 
-from mnist_edge.cli.readings import LINE, SINGLE, chance, number
+from mnist_edge.cli.readings import GRID, LINE, SINGLE, chance, number
 from mnist_edge.reading import UNSURE, Digit, Reading
 
 _DIGIT = ("label", "probability", "guess", "second", "probabilities", "saved")
-_SEVERAL = {SINGLE: _DIGIT, LINE: ("text", "probability", "digits")}
-_SHEET = ("text", "probability", "rows")
+_KEYS = {
+    SINGLE: _DIGIT,
+    LINE: ("text", "probability", "digits"),
+    GRID: ("text", "probability", "rows"),
+}
 _NULL = "null"
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Json:
@@ -36,7 +40,7 @@ class Json:
         self.keys = [f"{self.labels[label]}: " for label in classes]
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
-        keys = _SEVERAL.get(self.layout, _SHEET)
+        keys = _KEYS[self.layout]
         if reading.error is not None:
             found: Iterable[str] = repeat(_NULL, len(keys))
         elif self.layout == SINGLE:
@@ -80,13 +84,11 @@ class Json:
     def _string(self, value: str | None) -> str:
         if value is None:
             return _NULL
-        written = json.dumps(value, ensure_ascii=False) if not value.isascii() else None
         try:
-            if written is not None and written.encode(self.encoding):
-                return written
+            value.encode(self.encoding)
         except UnicodeEncodeError:
-            pass
-        return json.dumps(value)
+            return json.dumps(value)
+        return _quoted(value)
 
 
 def _members(keys: Iterable[str], values: Iterable[str]) -> str:

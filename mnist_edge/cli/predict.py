@@ -115,11 +115,9 @@ def predict(
     if threshold is None:
         threshold = _own_threshold(classifier)
     look: reading.Look = reading.Single(classifier.card.dataset)
-    layout = readings.SINGLE
-    if line:
-        look, layout = reading.Line(classifier), readings.LINE
-    elif grid:
-        look, layout = reading.Grid(classifier), readings.GRID
+    layout = readings.LINE if line else readings.GRID if grid else readings.SINGLE
+    if line or grid:
+        look = reading.Several(classifier, on_one_line=line)
     found = reading.find(paths, recursive)
     first = list(islice(found, _ALIGNED))
     writer: Writer

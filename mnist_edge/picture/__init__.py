@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_edge.picture.find import find_digit
-from mnist_edge.picture.form import SIDE, are_formed, centre, formed, letterbox
+from mnist_edge.picture.form import SIDE, as_formed, centre, formed, letterbox
 from mnist_edge.picture.ink import plane
 from mnist_edge.picture.lines import Found, grid, line, read_grid, read_line
 from mnist_edge.picture.reading import Loaded, Source, load
@@ -83,20 +83,9 @@ def digit(pixels: Pixels) -> Grey:
 
 def digits(pictures: Sequence[Pixels]) -> list[Grey]:
     """As `digit`, of many pictures: those that have the form are told faster together."""
-    found: list[Grey | None] = [None] * len(pictures)
-    small = [at for at, pixels in enumerate(pictures) if pixels.shape == (SIDE, SIDE)]
-    for inverted in (False, True) if small else ():
-        images = np.stack([pictures[at] for at in small])
-        images = 255 - images if inverted else images
-        for at, image, is_formed in zip(small, images, are_formed(images), strict=True):
-            if is_formed:
-                found[at] = image
-        small = [at for at in small if found[at] is None]
-        if not small:
-            break
     return [
         _looked_for(pixels) if image is None else image
-        for pixels, image in zip(pictures, found, strict=True)
+        for pixels, image in zip(pictures, as_formed(pictures), strict=True)
     ]
 
 

@@ -101,7 +101,8 @@ def _main(view: View, ink: Ink) -> Candidate | None:
     grey, reduced = view.grey, view.scale < 1
     strength = ink.strength
     # In a reduced view a few dark pixels may be a digit; the closer look tells it from dust.
-    seen, rank = (strength, 3) if reduced else (_softened(strength), 10)
+    soft = _softened(strength)
+    seen, rank = (strength, 3) if reduced else (soft, 10)
     strongest = float(np.partition(seen.ravel(), -rank)[-rank])
     if strongest < max(_FAINTEST, (6 if reduced else 2) * ink.noise):
         return None
@@ -124,7 +125,7 @@ def _main(view: View, ink: Ink) -> Candidate | None:
     mask = parts.labels == main
     sharpness = share * edged(grey, mask, full, _AROUND) * _outstanding(grey, mask, full, ink.light)
     if view.fine:  # a pixel of an enlarged one may be part ink, part paper
-        sharpness *= min(1.0, _evenness(strength, mask, full) / _EVEN) ** 2
+        sharpness *= min(1.0, _evenness(soft, mask, full) / _EVEN) ** 2
     layered = float((strength[mask] > _FAR_STRONGER * full).mean()) if view.fine else 0.0
     low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
     contrast = min(1.0, full / max(1.0, float(high - low)))
@@ -176,7 +177,7 @@ def _outstanding(grey: Plane, mask: Mask, full: float, light: bool) -> float:
     return float(np.clip((step if light else -step) / (0.35 * full), 0, 1))
 
 
-def _evenness(strength: Plane, mask: Mask, full: float) -> float:
+def _evenness(soft: Plane, mask: Mask, full: float) -> float:
     """The part of the inside of a component, away from its outline, that is as strong as ink.
 
     What a shadow's edge leaves is strong in one place and weak in another; a stroke is even.
@@ -184,7 +185,7 @@ def _evenness(strength: Plane, mask: Mask, full: float) -> float:
     inside = ~grown(~mask)
     if inside.sum() < _LEAST_AREA:
         return 1.0
-    return float((_softened(strength)[inside] > _STRONG * full).mean())
+    return float((soft[inside] > _STRONG * full).mean())
 
 
 def _paper_corners(bright: Mask, light: bool) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.candidate import Candidate, candidate
-from mnist_edge.picture.ink import FLAT, WIDEST, Plane, flat_lightness, is_flat, lightness
+from mnist_edge.picture.ink import FLAT, WIDEST, Plane, is_flat, lightness
 from mnist_edge.picture.parts import NO_STROKE, is_block
 from mnist_edge.picture.sheet import onto_sheets
 from mnist_edge.picture.view import View, closer, look
@@ -34,9 +34,11 @@ def find_digit(grey: Plane) -> Grey | None:
     It is looked for on the innermost sheet in the picture, and, if it is not clear there, on the
     whole of it: half of a picture that lies in a shadow looks like a sheet too.
     """
-    best = _on_plain_paper(grey)
+    whole = _whole(grey)
+    best = _on_plain_paper(grey, whole)
     for part in onto_sheets(grey) if best is None else ():
-        found = _closest(part.grey, _sharpest, _whole(part.grey))
+        view = whole if part.grey is grey else _whole(part.grey)
+        found = _closest(part.grey, _sharpest, view)
         if found and (best is None or found.quality > best.quality + _doubt(best, found)):
             best = found
         if best and best.quality > _CLEAR:
@@ -44,14 +46,13 @@ def find_digit(grey: Plane) -> Grey | None:
     return None if best is None or best.sharpness < _NOTHING else best.cut_out()
 
 
-def _on_plain_paper(grey: Plane) -> Candidate | None:
+def _on_plain_paper(grey: Plane, whole: View) -> Candidate | None:
     """The digit of a picture whose paper is of one grey and lies all around it, as in a drawing
     or in a clean scan, however tightly it is cropped. None where that is not sure.
 
     Most of the pictures that there are; nothing else has to be looked for in them.
     """
-    whole = _whole(grey)
-    side = flat_lightness(whole.grey, whole.split)
+    side = whole.flat_lightness
     if abs(side) <= _SURE or not is_flat(whole.grey, whole.split, side < 0):
         return None
     found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT), whole)
@@ -87,7 +88,7 @@ def _sharpest(view: View, light: bool | None) -> Candidate | None:
     around. The same tells ink from paper where the border does not.
     """
     # Half a picture in a shadow is of two greys too, but its border does not tell which is paper.
-    side = flat_lightness(view.grey, view.split)
+    side = view.flat_lightness
     if not view.fine or (abs(side) > _SURE and is_flat(view.grey, view.split, side < 0)):
         sides = [light] if light is not None else _polarities(side, _SURE)
         best = _likelier(view, sides, FLAT)

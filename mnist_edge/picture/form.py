@@ -1,5 +1,7 @@
 """MNIST's own form (LeCun et al. 1998): how it is recognised, and how ink is brought into it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -47,6 +49,23 @@ def are_formed(images: Grey) -> NDArray[np.bool_]:
         & (width <= 9)
     )
     return formed
+
+
+def as_formed(pictures: Sequence[Grey]) -> list[Grey | None]:
+    """Of pictures (H, W) those that have the form, or, light and dark exchanged, have it inverted;
+    None for the others. Many are told faster together."""
+    found: list[Grey | None] = [None] * len(pictures)
+    small = [at for at, pixels in enumerate(pictures) if pixels.shape == (SIDE, SIDE)]
+    for inverted in (False, True):
+        if not small:
+            break
+        images = np.stack([pictures[at] for at in small])
+        images = 255 - images if inverted else images
+        for at, image, is_one in zip(small, images, are_formed(images), strict=True):
+            if is_one:
+                found[at] = image
+        small = [at for at in small if found[at] is None]
+    return found
 
 
 def _extent(used: Mask) -> NDArray[np.int64]:

@@ -258,12 +258,13 @@ def _closed(values: Plane, size: int) -> Plane:
     return extreme(extreme(values, size, np.maximum), size, np.minimum)
 
 
-def extreme(values: Plane, size: int, ufunc: np.ufunc) -> Plane:
-    """The greatest or least value in a square of `size` (odd) around each pixel.
+def extreme(values: Plane, size: int, ufunc: np.ufunc, axes: tuple[int, ...] = (0, 1)) -> Plane:
+    """The greatest or least value within a square of `size` (odd) around each pixel, or within a
+    line along one of the axes.
 
     Windows of 1, 2, 4, … are joined, so that a wide one costs hardly more than a narrow one.
     """
-    for axis in (0, 1):
+    for axis in axes:
         values = _prolonged(np.moveaxis(values, axis, 0), size // 2)
         reached = 1
         while reached < size:

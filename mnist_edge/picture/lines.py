@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.picture.components import grown
 from mnist_edge.picture.cuts import Row, atoms_of
-from mnist_edge.picture.form import SIDE, formed, is_formed
+from mnist_edge.picture.form import SIDE, as_formed, formed
 from mnist_edge.picture.ink import opacity, plane
 from mnist_edge.picture.paths import Run, box_of, chosen, runs_of, shape_cost
 from mnist_edge.picture.reading import Loaded, Source, load
@@ -80,12 +80,10 @@ def _rows(
     loaded: Loaded, score: Score | None, most_skewed: float, only_one: bool
 ) -> list[list[Found]]:
     pixels = loaded.pixels
-    grey = plane(pixels)
-    if grey.shape == (SIDE, SIDE):
-        for image in (pixels, 255 - pixels):
-            if image.ndim == 2 and is_formed(image):
-                return [[Found(image, _in_file((0, 0, SIDE, SIDE), loaded))]]
-    found = _strokes(grey)
+    (image,) = as_formed([pixels])
+    if image is not None:
+        return [[Found(image, _in_file((0, 0, SIDE, SIDE), loaded))]]
+    found = _strokes(plane(pixels))
     if found is None:
         return []
     rows = rows_of(found, most_skewed)

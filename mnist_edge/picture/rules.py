@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.picture.ink import Plane
+from mnist_edge.picture.ink import Plane, extreme
 
 _SLOPES = np.linspace(-0.2, 0.2, 41)
 _COLUMNS = 48  # at which a line is looked for
@@ -32,7 +32,7 @@ def _without_level(strength: Plane, least: float) -> Plane:
     height, width = strength.shape
     columns = np.linspace(0, width - 1, min(width, _COLUMNS)).astype(int)
     # A thin line climbs by whole pixels: a pixel above and below counts for it too.
-    sampled = _thickened(strength[:, columns])
+    sampled = extreme(strength[:, columns], 3, np.maximum, axes=(0,))
     best, slope = np.zeros(height, np.float32), 0.0
     for tried in _SLOPES:
         profile = _profile(sampled, np.round(tried * (columns - width / 2)).astype(int))
@@ -55,11 +55,6 @@ def _thin_runs(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
     return runs[runs[:, 1] - runs[:, 0] <= max(5, _THICKEST * len(lines))]
 
 
-def _thickened(values: Plane) -> Plane:
-    padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")
-    return np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-
-
 def _profile(sampled: Plane, shift: NDArray[np.int64]) -> Plane:
     """How strong a line through each row is, at least, over most of its columns."""
     ordered = np.sort(_sheared(sampled, shift), axis=1)
@@ -76,17 +71,14 @@ def _erased(level: Plane, lines: NDArray[np.int64]) -> Plane:
     """Level lines replaced by what goes through them, from above to below."""
     result = level.copy()
     for start, end in lines:
-        above = _widened(level[max(0, start - 1)])
-        below = _widened(level[min(len(level) - 1, end)])
+        # A slanting stroke goes on up to two pixels aside.
+        above, below = (
+            extreme(level[row], 5, np.maximum, axes=(0,))
+            for row in (max(0, start - 1), min(len(level) - 1, end))
+        )
         band = level[start:end]
         through = np.minimum(above, below)
         # Between two rows of pixels a line is half as strong as within one.
         stronger = band > _STRONGER * np.percentile(band.max(axis=0), _USUAL)
         result[start:end] = np.where(stronger, band, np.minimum(band, through))
     return result
-
-
-def _widened(row: Plane) -> Plane:
-    """The greatest of each value and its neighbours within two pixels."""
-    padded = np.pad(row, 2, mode="edge")
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 5).max(axis=1), np.float32)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
-from mnist_edge.picture.ink import Plane, Split, otsu
+from mnist_edge.picture.ink import Plane, Split, flat_lightness, otsu
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: half-open
 
@@ -33,6 +33,11 @@ class View:
     def split(self) -> Split:
         """Otsu's, of its grey values."""
         return otsu(self.grey)
+
+    @cached_property
+    def flat_lightness(self) -> float:
+        """`ink.flat_lightness` of it: how sure it is that ink is light, were it of two greys."""
+        return flat_lightness(self.grey, self.split)
 
     @property
     def fine(self) -> bool:

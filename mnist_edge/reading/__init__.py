@@ -1,7 +1,7 @@
 """Pictures, by the thousand, read by a network: sources -> readings, in order, as they come."""
 
 from mnist_edge.reading.answers import UNSURE, Digit, Guess, Reading
-from mnist_edge.reading.looks import Grid, Line, Look, Single
+from mnist_edge.reading.looks import Look, Several, Single
 from mnist_edge.reading.reader import read
 from mnist_edge.reading.sources import STDIN, Source, count, find
 
@@ -9,11 +9,10 @@ __all__ = [
     "STDIN",
     "UNSURE",
     "Digit",
-    "Grid",
     "Guess",
-    "Line",
     "Look",
     "Reading",
+    "Several",
     "Single",
     "Source",
     "count",

@@ -40,32 +40,25 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """The digits of a number on one line, left to right; the network tells where to cut."""
+class Several:
+    """The digits of a number on one line, left to right, or of a sheet, row by row; the network
+    tells where to cut."""
 
     model: Classifier
+    on_one_line: bool
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
-        rows = [lines.line(each, self._score) for each in pictures]
-        return [
-            _several(each, [row] if row else []) for each, row in zip(pictures, rows, strict=True)
-        ]
+        return [_several(each, self._rows(each)) for each in pictures]
+
+    def _rows(self, loaded: Loaded) -> list[list[lines.Found]]:
+        if not self.on_one_line:
+            return lines.grid(loaded, self._score)
+        row = lines.line(loaded, self._score)
+        return [row] if row else []
 
     def _score(self, images: Grey) -> NDArray[np.floating]:
-        return _likelihood(self.model, images)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The digits of a sheet, row by row; the network tells where to cut."""
-
-    model: Classifier
-
-    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
-        return [_several(each, lines.grid(each, self._score)) for each in pictures]
-
-    def _score(self, images: Grey) -> NDArray[np.floating]:
-        return _likelihood(self.model, images)
+        best: NDArray[np.float32] = self.model.predict(images).probabilities.max(axis=1)
+        return best
 
 
 def _one(loaded: Loaded, image: Grey, blank: bool) -> Seen:
@@ -76,8 +69,3 @@ def _one(loaded: Loaded, image: Grey, blank: bool) -> Seen:
 def _several(loaded: Loaded, rows: Sequence[Sequence[lines.Found]]) -> Seen:
     page = Page([[found.box for found in row] for row in rows], loaded.note)
     return page, [found.image for row in rows for found in row]
-
-
-def _likelihood(model: Classifier, images: Grey) -> NDArray[np.floating]:
-    best: NDArray[np.float32] = model.predict(images).probabilities.max(axis=1)
-    return best

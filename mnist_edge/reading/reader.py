@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import picture
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
 from mnist_edge.picture import SIDE
 from mnist_edge.reading.answers import Answers, Grey, Reading, readings
-from mnist_edge.reading.chunks import in_chunks
+from mnist_edge.reading.chunks import work_off
 from mnist_edge.reading.looks import Look
 from mnist_edge.reading.sources import STDIN, Source
 
@@ -35,7 +35,7 @@ def read(
     a reading with an `error`. A first guess less probable than `threshold`, 0..1, is labelled `?`.
     """
     reader = Reader(model, look)
-    for part, answers in in_chunks(reader, sources, processes, here=lambda one: one.streams):
+    for part, answers in work_off(reader, sources, processes, here=lambda one: one.streams):
         names = [source.name for source in part]
         yield readings(names, answers, model.classes, threshold)
 
@@ -57,11 +57,9 @@ class Reader:
         return Answers(pages, images, self._probabilities(images))
 
     def _probabilities(self, images: Grey) -> NDArray[np.float32]:
-        parts = [
-            self.model.predict(images[at : at + _BATCH]).probabilities
-            for at in range(0, len(images), _BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.model.classes)), "f4")
+        if not len(images):
+            return np.empty((0, len(self.model.classes)), np.float32)
+        return Prediction(in_chunks(self.model.logits, images, _BATCH)).probabilities
 
 
 def _opened(source: Source) -> picture.Loaded | str:

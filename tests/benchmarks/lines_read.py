@@ -73,31 +73,16 @@ def _ruled(split: Split, random: Random) -> Page:
     return _dark("ruled", pages.ruled(sheet, random, high, random.random() < 0.4), random)
 
 
-def _boxed(split: Split, random: Random) -> Page:
-    high = _high(random)
-    return _dark(
-        "boxed",
-        pages.boxed(pages.number(split, random, _count(random), high), random, high),
-        random,
-    )
+def _marked(kind: str, mark: Callable[[pages.Sheet, Random, float], pages.Sheet]) -> Draw:
+    """A number, and then what `mark` does to it."""
 
+    def draw(split: Split, random: Random) -> Page:
+        high = _high(random)
+        number = pages.number(split, random, _count(random), high)
+        return _dark(kind, mark(number, random, high), random)
 
-def _broken(split: Split, random: Random) -> Page:
-    high = _high(random)
-    return _dark(
-        "broken",
-        pages.broken(pages.number(split, random, _count(random), high), random, high),
-        random,
-    )
-
-
-def _dotted(split: Split, random: Random) -> Page:
-    high = _high(random)
-    return _dark(
-        "dotted",
-        pages.dotted(pages.number(split, random, _count(random), high), random, high),
-        random,
-    )
+    draw.__name__ = f"_{kind}"  # which seeds it
+    return draw
 
 
 def _photo(split: Split, random: Random) -> Page:
@@ -180,8 +165,9 @@ def _sheet_photo(split: Split, random: Random) -> Page:
 
 
 LINES: list[Draw] = [
-    _separate, _tight, _skewed, _varied, _ruled, _boxed, _dotted, _photo, _inverted, _small,
-    _broken, _touching,
+    _separate, _tight, _skewed, _varied, _ruled, _marked("boxed", pages.boxed),
+    _marked("dotted", pages.dotted), _photo, _inverted, _small, _marked("broken", pages.broken),
+    _touching,
 ]  # fmt: skip
 SHEETS: list[Draw] = [_sheet_plain, _sheet_turned, _sheet_lattice, _sheet_photo]
 
