@@ -12,7 +12,7 @@ import mnist_edge
 from mnist_edge import cpus
 from mnist_edge.errors import EdgeError
 
-# Flags that decide how fast, and whether exactly, int8 products are computed: x86, then ARM.
+# Flags that decide how fast, and whether exactly, products are computed: x86, then ARM.
 _FLAGS = (
     "avx2",
     "avx512f",
@@ -20,6 +20,7 @@ _FLAGS = (
     "avx512_vnni",
     "avx_vnni_int8",
     "amx_int8",
+    "amx_bf16",
     "asimd",
     "asimddp",
     "i8mm",

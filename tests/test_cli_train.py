@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import train as lab
 from mnist_edge.lab import world
@@ -435,3 +437,29 @@ def test_a_folder_is_found_again_from_elsewhere(
     monkeypatch.chdir(tmp_path / "elsewhere")
     done = invoke("export", tmp_path / "run")
     assert done.exit_code == 0, done.stderr
+
+
+def test_a_student_learns_from_a_finished_run_and_finds_it_again(finished: Path) -> None:
+    student = Path("runs/student")
+    taught = (*XS, "--epochs", 2, "--seed", 1, "--out", student)
+    assert_fails(
+        invoke(*taught, "--teacher", "runs/nobody"), "runs/nobody holds no checkpoint: train one"
+    )
+    assert invoke(*taught, "--teacher", finished).exit_code == 0
+    saved = disk.load(student)
+    assert saved.recipe.distillation is not None
+    assert saved.recipe.distillation.teachers == (sha256(finished / CHECKPOINT),)
+    assert list(finished.glob("views-*/*.npz"))
+    # As if it had been interrupted after its first epoch; the teacher is found in runs/.
+    alone = Path("runs/alone")
+    assert invoke(*taught[:-1], alone, "--teacher", finished).exit_code == 0
+    disk.save(alone, replace(saved, epochs_done=2, result=None))
+    (alone / RESULT).unlink()
+    assert invoke("train", "--resume", "--out", alone, "--device", "cpu").exit_code == 0
+    assert disk.load(alone).result == saved.result
+    shutil.rmtree(finished)
+    disk.save(alone, replace(saved, epochs_done=1, result=None))
+    assert_fails(
+        invoke("train", "--resume", "--out", alone, "--device", "cpu"),
+        "is not in runs/: name its run with --teacher",
+    )

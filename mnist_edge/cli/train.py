@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.cli.options import AsJson, DataDir
-from mnist_edge.cli.shell import error_console, hint, progress_bar, say, say_json
+from mnist_edge.cli.shell import hint, progress_bar, say, say_json
+from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Dataset
+    from mnist_edge.datasets import Dataset, Split
     from mnist_edge.lab.checkpoint import Checkpoint
     from mnist_edge.lab.recipe import Recipe
-    from mnist_edge.lab.train import StepResult
+    from mnist_edge.lab.teacher import Teacher, Views
     from mnist_edge.lab.world import World
 
 _RUNS = Path("runs")
@@ -38,6 +39,14 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
     shortcut: Annotated[
         str | None, typer.Option(help="zero or projection: where resnet20/56 change shape.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A finished run to learn from; several are averaged.",
+            show_default=False,
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     out: Annotated[
@@ -67,11 +76,13 @@ def train(
     }
     given = {name: value for name, value in given.items() if value is not None}
     with join(device) as world:
-        _train(given, data_dir, out or _RUNS / (model or "edge"), resume, as_json, world)
+        run = out or _RUNS / (model or "edge")
+        _train(given, teacher or [], data_dir, run, resume, as_json, world)
 
 
 def _train(
     given: dict[str, Any],
+    teachers: list[Path],
     data_dir: Path | None,
     run: Path,
     resume: bool,
@@ -80,11 +91,16 @@ def _train(
 ) -> None:
     from mnist_edge.datasets import split_validation
     from mnist_edge.lab import checkpoint as disk
+    from mnist_edge.lab.teacher import check as check_teachers
+    from mnist_edge.lab.teacher import find_teachers, open_teacher, taught_by
     from mnist_edge.lab.train import check_resumable, finish
     from mnist_edge.lab.train import train as train_epochs
 
     before = disk.load(run) if resume else None
     recipe = replace(before.recipe, **given) if before else _recipe(given)
+    opened = [open_teacher(path) for path in teachers]
+    if opened:
+        recipe = taught_by(recipe, opened)
     if before:
         check_resumable(before, recipe, run)
         if before.result and not world.leads:
@@ -96,21 +112,21 @@ def _train(
     training, validation = split_validation(data.train)
     if not before and "epochs" not in given:
         recipe = recipe.sized(len(training))
+    if recipe.distillation and not opened:
+        opened = find_teachers(recipe.distillation.teachers, run.parent)
+    check_teachers(opened, data.classes, recipe.dataset)
     world.wait()  # until all have looked at what lies in the run's folder
     if world.leads:
         if not before and (kept := disk.set_aside(run)):
             hint(f"kept the run that was in {run} as {kept}")
         _introduce(recipe, data, len(training), len(validation), world)
     try:
-        with _Watch(world.leads) as watch:
+        taught = _ask(opened, training, recipe, world) if opened else None
+        with Watch(world.leads) as watch:
             for result in train_epochs(
-                recipe, data.classes, training, validation, run, world, before, watch.step
+                recipe, data.classes, training, validation, run, world, before, watch.step, taught
             ):
-                watch.epoch(
-                    f"epoch {result.epoch:>3}/{result.epochs}  loss {result.loss:.4f}  "
-                    f"validation {result.validation_accuracy:.2%}  "
-                    f"{result.images_per_s:,.0f} images/s"
-                )
+                watch.epoch(result)
     except KeyboardInterrupt:
         if world.leads:
             _stopped(run)
@@ -155,6 +171,19 @@ def _load(name: str, data_dir: Path | None, world: "World") -> "Dataset":
         data = load(name, data_dir, tell)
     world.wait()
     return data
+
+
+def _ask(teachers: "list[Teacher]", training: "Split", recipe: "Recipe", world: "World") -> "Views":
+    """Rank 0 first: the others find what the teachers answered."""
+    from mnist_edge.lab.teacher import views
+
+    if not world.leads:
+        world.wait()
+        return views(teachers, training, recipe, world.device)
+    with progress_bar() as tell:
+        found = views(teachers, training, recipe, world.device, tell)
+    world.wait()
+    return found
 
 
 def _introduce(
@@ -225,47 +254,3 @@ def _draw_curve(run: Path, saved: "Checkpoint") -> None:
 
     dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
     curve.draw(run / CURVE, saved.history, f"{saved.recipe.model} on {dataset}")
-
-
-class _Watch:
-    """The live bar of one process's training; silent in all but the first."""
-
-    def __init__(self, leads: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress
-
-        self.bar: Progress = Progress(
-            "epoch {task.fields[epoch]}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            "{task.fields[figures]}",
-            console=error_console(),
-            transient=True,
-            disable=not (leads and error_console().is_terminal),
-        )
-        self.task = self.bar.add_task("", epoch="1", figures="starting", total=None)
-        self.leads = leads
-        self.validation = ""
-
-    def __enter__(self) -> "_Watch":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def step(self, now: "StepResult") -> None:
-        from mnist_edge.report import text
-
-        self.bar.update(
-            self.task,
-            completed=now.step,
-            total=now.steps,
-            epoch=f"{now.epoch}/{now.epochs}",
-            figures=f"loss {now.loss:.3f}{self.validation}  {now.images_per_s:,.0f} images/s  "
-            f"{text.duration(now.left_s)} left",
-        )
-
-    def epoch(self, line: str) -> None:
-        if self.leads:
-            self.bar.console.print(line)
-            self.validation = "  " + line.split("  ")[2]

@@ -28,6 +28,11 @@ class Augmentation:
     shift: float = 0.08
     elastic_px: float = 0.6
 
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything to move; without, images are as they are."""
+        return any(getattr(self, item.name) for item in fields(self))
+
     def __post_init__(self) -> None:
         for item in fields(self):
             if not 0 <= getattr(self, item.name) < 90:
@@ -95,6 +100,9 @@ def _elastic(
     fine = rows @ coarse @ columns.T  # (N, 2, H, W)
     units = torch.tensor([2 / width, 2 / height], device=generator.device)
     return fine.permute(0, 2, 3, 1) * units
+
+
+NOT_AT_ALL = Augmentation(0, 0, 0, 0, 0)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.wear import wear
 
+_CHOICE = 0  # the seed of which images: the same for every run
 NOTHING = -1  # the label of what belongs to no class
 
 
@@ -24,11 +25,15 @@ def drawn_digits(count: int, seed: int) -> Split:
 
 
 def extended(training: Split, recipe: Recipe) -> Split:
-    """The training images and, behind them, what a recipe adds; seeded by the recipe's own seed.
+    """The training images, as many as a recipe wants, and, behind them, what it adds; seeded by
+    its own seed.
 
     `drawn_share` and `nondigit_share` are parts of what comes out. Labels of non-digits are
     NOTHING. Nothing is added where the images are no digits.
     """
+    if recipe.images is not None and recipe.images < len(training):
+        chosen = np.random.default_rng(_CHOICE).permutation(len(training))[: recipe.images]
+        training = Split(training.images[chosen], training.labels[chosen])
     if not recipe.of_digits:
         return training
     own = 1 - recipe.drawn_share - recipe.nondigit_share
@@ -53,6 +58,8 @@ def shown(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """
     count, height, width = images.shape
     rough = recipe.rough if recipe.of_digits else None
+    if rough is None and not recipe.augmentation.moves:
+        return images.float()
     if rough is None:
         grid = random_grid(count, height, width, recipe.augmentation, generator)
         return sample(images, grid)

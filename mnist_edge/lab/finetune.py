@@ -22,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.drawn import extended, shown
-from mnist_edge.lab.models import Network
+from mnist_edge.lab.models import Network, fold_blocks
 from mnist_edge.lab.recipe import Recipe
 
 _WEIGHT_STEPS = 64  # 7 bits, as `qdq` has them
@@ -100,6 +100,7 @@ def finetune(
 def _fused(network: Network) -> Network:
     """The network with its batch norms folded into its convolutions, in eval mode."""
     fused = copy.deepcopy(network).eval()
+    fold_blocks(fused)
     for parent in list(fused.modules()):
         children = list(parent.named_children())
         for (name, layer), (after_name, after) in itertools.pairwise(children):

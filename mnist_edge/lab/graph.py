@@ -12,7 +12,7 @@ from torch import nn
 
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.models import Network
+from mnist_edge.lab.models import Network, fold_blocks
 
 _USUAL = {"strides": 1, "dilations": 1, "pads": 0}
 OPSET = 18  # the lowest that torch.onnx writes; what a graph really needs is found afterwards
@@ -63,6 +63,7 @@ class _Folded(nn.Module):
 
 def _fold(network: Network) -> nn.Module:
     body = copy.deepcopy(network.body).eval()
+    fold_blocks(body)
     with torch.no_grad():
         for convolution in _reading_the_image(body):
             convolution.weight.div_(255)

@@ -4,7 +4,8 @@ Every network takes the raw pixels, uint8 or float in 0..255, and gives logits. 
 x / 255 and nothing else, and it lives in `Network`, once. Shapes stand behind the lines.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mnist_edge.contract import SIDE
 from mnist_edge.errors import EdgeError
 
 SHORTCUTS = ("zero", "projection")
@@ -58,6 +60,63 @@ class ConvNorm(nn.Sequential):
             nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
             nn.BatchNorm2d(outputs),
         )
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Weights (O, I, k, k) and bias (O,), float64, that compute the same in eval mode."""
+        convolution, norm = self
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        return _normed(convolution.weight.detach(), norm)
+
+
+class FoldingBlock(nn.Module):
+    """ReLU(3×3 + 1×1 + identity), each with its batch norm: residual while it learns.
+
+    Ding et al. 2021, arXiv 2101.03697 (RepVGG). Between the branches and the ReLU there is nothing
+    but a sum, so they are one convolution: `folded`, which the exported file runs. The identity is
+    there where the shape stays.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.wide = ConvNorm(inputs, outputs, 3, stride)
+        self.point = ConvNorm(inputs, outputs, 1, stride)
+        same = inputs == outputs and stride == 1
+        self.identity = nn.BatchNorm2d(inputs) if same else None
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, inputs, H, W)
+        y = self.wide(x) + self.point(x)  # (N, outputs, H / stride, W / stride)
+        return F.relu(y if self.identity is None else y + self.identity(x))
+
+    @torch.no_grad()
+    def folded(self) -> nn.Sequential:
+        """The 3×3 convolution, with bias, and ReLU that compute the same in eval mode."""
+        weight, bias = self.wide.folded()
+        others = [self.point.folded()]
+        if self.identity is not None:
+            eye = torch.eye(len(weight), dtype=weight.dtype)[:, :, None, None]
+            others.append(_normed(eye, self.identity))
+        for point, its_bias in others:
+            weight[:, :, 1:2, 1:2] += point
+            bias += its_bias
+        outputs, inputs = weight.shape[:2]
+        one = nn.Conv2d(inputs, outputs, 3, self.stride, padding=1)
+        one.weight.copy_(weight)
+        one.bias.copy_(bias)  # type: ignore[union-attr]
+        return nn.Sequential(one, nn.ReLU())
+
+
+def _normed(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """A convolution's weights (O, I, k, k) and bias (O,) with its batch norm in them, float64.
+
+    In double precision, so that a sum of branches is rounded once.
+    """
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    shift = norm.bias.double() - norm.running_mean.double() * scale
+    return weight.double() * scale[:, None, None, None], shift
 
 
 class ZeroShortcut(nn.Module):
@@ -111,6 +170,28 @@ def _shortcut(kind: str | None, inputs: int, outputs: int, stride: int) -> nn.Mo
 def _head(channels: int, size: int, classes: int) -> list[nn.Module]:
     # AvgPool2d, not AdaptiveAvgPool2d: it exports as AveragePool, which can run in int8.
     return [nn.AvgPool2d(size), nn.Flatten(), nn.Linear(channels, classes)]
+
+
+def fold_blocks(module: nn.Module) -> None:
+    """Put every FoldingBlock's one convolution in its place. For networks in eval mode."""
+    for name, layer in list(module.named_children()):
+        if isinstance(layer, FoldingBlock):
+            setattr(module, name, layer.folded())
+        else:
+            fold_blocks(layer)
+
+
+def folding(
+    stem: tuple[int, int, int], blocks: Sequence[tuple[int, int]], classes: int = 10
+) -> nn.Module:
+    """A stem (channels, kernel, stride) and folding blocks (channels, stride), then the head."""
+    channels, kernel, stride = stem
+    layers: list[nn.Module] = [ConvNorm(1, channels, kernel, stride), nn.ReLU()]
+    side = math.ceil(SIDE / stride)
+    for outputs, stride in blocks:
+        layers.append(FoldingBlock(channels, outputs, stride))
+        channels, side = outputs, math.ceil(side / stride)
+    return nn.Sequential(*layers, *_head(channels, side, classes))
 
 
 def _edge(classes: int, shortcut: str) -> nn.Module:

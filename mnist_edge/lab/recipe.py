@@ -9,6 +9,8 @@ from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.wear import Wear
 
 _OF_DIGITS = ("mnist", "qmnist", "digits")  # in MNIST's form
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
+SCHEDULES = ("one-cycle", "steps", "constant")
 _LEAST_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 
 
@@ -26,14 +28,48 @@ class Rough:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """AdamW under a one-cycle learning rate, label smoothing, and an EMA of the weights.
+class Distillation:
+    """What teachers add: `share` of the loss asks for the mean of their probabilities, at
+    `temperature`, in place of the label (Hinton et al. 2015, arXiv 1503.02531).
 
-    `lr` is the peak; `warmup` the fraction of all steps that rise to it, the rest falls to 0
-    along a cosine (Smith 2018, arXiv 1803.09820). `ema_decay` is per step. `shortcut` is None
-    where the model has no choice. What follows `augmentation` is for digits in MNIST's form, and
-    means nothing on other data sets: `rough` treatment of a part of every batch, and the parts of
-    all training images that are drawn digits, and no digits at all.
+    They see what the student sees, which is what makes them good teachers (Beyer et al. 2021,
+    arXiv 2106.05237): `views` warped copies of every training image, the same for every seed,
+    which they answer once; each epoch learns from one of them. `teachers` are the SHA-256 of
+    their checkpoints, `models` their names in the zoo.
+    """
+
+    teachers: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    views: int = 16
+    share: float = 0.7
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("teachers", "models"):  # lists, in JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        rules = {
+            "teachers": bool(self.teachers),
+            "views": self.views >= 1,
+            "share": 0 < self.share <= 1,
+            "temperature": 0 < self.temperature < math.inf,
+        }
+        for name, right in rules.items():
+            if not right:
+                raise EdgeError(f"distillation: {name} cannot be {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An optimizer under a learning rate's schedule, label smoothing, and an EMA of the weights.
+
+    `lr` is the peak. Under the schedule "one-cycle", `warmup` is the fraction of all steps that
+    rise to it, and the rest falls to 0 along a cosine (Smith 2018, arXiv 1803.09820); under
+    "steps" it falls to a tenth after half of all steps, and to a tenth of that after three
+    quarters (He et al. 2015, section 4.2). `ema_decay` is per step; 0 is no average. `images` is
+    how many of the training images there are to be, None for all. `shortcut` is None where the
+    model has no choice. What follows `augmentation` is for digits in MNIST's form, and means
+    nothing on other data sets: `rough` treatment of a part of every batch, and the parts of all
+    training images that are drawn digits, and no digits at all.
     """
 
     model: str = "edge"
@@ -45,12 +81,16 @@ class Recipe:
     label_smoothing: float = 0.05
     ema_decay: float = 0.998
     warmup: float = 0.2
+    optimizer: str = "adamw"
+    schedule: str = "one-cycle"
+    images: int | None = None
     seed: int = 0
     shortcut: str | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
     rough: Rough | None = None
     drawn_share: float = 0.0
     nondigit_share: float = 0.0
+    distillation: Distillation | None = None
 
     def __post_init__(self) -> None:
         rules = {
@@ -61,6 +101,9 @@ class Recipe:
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "ema_decay": 0 <= self.ema_decay < 1,
             "warmup": 0 < self.warmup < 1,
+            "optimizer": self.optimizer in OPTIMIZERS,
+            "schedule": self.schedule in SCHEDULES,
+            "images": self.images is None or self.images >= 2,
             "seed": 0 <= self.seed < 2**31,
             "drawn_share": 0 <= self.drawn_share <= 0.5,
             "nondigit_share": 0 <= self.nondigit_share <= 0.4,
@@ -77,11 +120,20 @@ class Recipe:
     def learning_rate(self, step: int, steps: int) -> float:
         """The learning rate of `step` (from 0) out of `steps`: a pure function, so a resumed run
         needs no schedule of its own."""
+        if self.schedule == "constant":
+            return self.lr
+        if self.schedule == "steps":
+            return self.lr * 0.1 ** ((2 * step >= steps) + (4 * step >= 3 * steps))
         rise = max(1, round(steps * self.warmup))
         if step < rise:
             return self.lr * (step + 1) / rise
         fraction = (step - rise) / max(1, steps - rise)
         return self.lr * 0.5 * (1 + math.cos(math.pi * fraction))
+
+    def taught_by(self, teachers: tuple[str, ...], models: tuple[str, ...]) -> "Recipe":
+        """The same recipe with these teachers: SHA-256 of their checkpoints, names of the zoo."""
+        plan = self.distillation or Distillation(teachers)
+        return replace(self, distillation=replace(plan, teachers=teachers, models=models))
 
     def sized(self, training_images: int) -> "Recipe":
         """The same recipe with epochs enough for a small training set, whose epochs are short."""
@@ -103,8 +155,13 @@ class Recipe:
             if rough is not None:
                 parts = {"warp": Augmentation(**rough["warp"]), "wear": Wear(**rough["wear"])}
                 rough = Rough(**{**rough, **parts})
-            augmentation = Augmentation(**values["augmentation"])
-            return cls(**{**values, "augmentation": augmentation, "rough": rough})
+            taught = values.get("distillation")
+            parts = {
+                "augmentation": Augmentation(**values["augmentation"]),
+                "rough": rough,
+                "distillation": None if taught is None else Distillation(**taught),
+            }
+            return cls(**{**values, **parts})
         except (KeyError, TypeError) as error:
             raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
 
@@ -149,7 +206,17 @@ RECIPES: dict[str, Recipe] = {
         drawn_share=_DRAWN_SHARE,
         nondigit_share=_NONDIGIT_SHARE,
     ),
-    "resnet3": Recipe(model="resnet3", epochs=12, lr=1e-3),
+    "resnet3": Recipe(
+        model="resnet3",
+        epochs=16,
+        lr=1e-3,
+        weight_decay=0.05,
+        label_smoothing=0.02,  # little: smoothed teachers teach less (Müller et al. 2019)
+        ema_decay=0.999,
+        rough=_ROUGH,
+        drawn_share=_DRAWN_SHARE,
+        nondigit_share=_NONDIGIT_SHARE,
+    ),
     "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
     "resnet20": Recipe(model="resnet20", epochs=16),
     "resnet56": Recipe(model="resnet56", epochs=16, lr=2e-3),

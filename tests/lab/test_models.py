@@ -7,7 +7,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.models import ZOO, Network, ResidualBlock, ZeroShortcut, build, cost
+from mnist_edge.lab.models import (
+    ZOO,
+    FoldingBlock,
+    Network,
+    ResidualBlock,
+    ZeroShortcut,
+    build,
+    cost,
+    fold_blocks,
+    folding,
+)
 from tests.lab.conftest import settled
 
 NAMES = list(ZOO)
@@ -238,3 +248,35 @@ def test_the_seed_decides_the_initial_weights() -> None:
 
     torch.testing.assert_close(weights(1), weights(1), atol=0, rtol=0)
     assert not torch.equal(weights(1), weights(2))
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "stride"), [(6, 6, 1), (6, 9, 1), (6, 9, 2)])
+def test_a_folded_block_computes_what_its_branches_did(
+    inputs: int, outputs: int, stride: int
+) -> None:
+    torch.manual_seed(0)
+    block = FoldingBlock(inputs, outputs, stride)
+    assert (block.identity is not None) == (inputs == outputs and stride == 1)
+    for layer in block.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.weight, layer.running_var):
+                nn.init.uniform_(values, 0.5, 2)  # type: ignore[arg-type]
+            for values in (layer.bias, layer.running_mean):
+                nn.init.normal_(values)  # type: ignore[arg-type]
+    x = torch.randn(3, inputs, 7, 7)
+    one = block.eval().folded()
+    assert [type(layer) for layer in one] == [nn.Conv2d, nn.ReLU]
+    with torch.no_grad():
+        torch.testing.assert_close(one(x), block(x), atol=1e-5, rtol=1e-5)
+
+
+def test_every_block_of_a_network_folds() -> None:
+    network = settled(Network(folding((8, 5, 2), [(8, 1), (16, 2), (24, 2)])))
+    seen = torch.from_numpy(images(5))
+    with torch.no_grad():
+        before = network(seen)
+        fold_blocks(network)
+        torch.testing.assert_close(network(seen), before, atol=1e-4, rtol=1e-4)
+    kinds = [type(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    assert len(kinds) == 4
+    assert not any(isinstance(layer, FoldingBlock) for layer in network.modules())

@@ -11,9 +11,10 @@ from torch import nn
 
 from mnist_edge.datasets import Dataset, Split, split_validation
 from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.lab import bf16
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import train as lab
-from mnist_edge.lab.augment import Augmentation
+from mnist_edge.lab.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.models import build
 from mnist_edge.lab.nondigits import nondigits
@@ -327,12 +328,64 @@ def test_finish_records_its_result_once_and_for_all(
     assert_same(disk.load(tmp_path).average, saved.average)
 
 
-def test_narrow_networks_train_channels_last_and_wide_ones_do_not() -> None:
+def test_narrow_networks_train_channels_last_and_wide_ones_in_float32_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     wide, narrow = build("resnet3"), build("edge")
-    assert lab._layout(narrow, cpu) == torch.channels_last
-    assert lab._layout(wide, cpu) == torch.contiguous_format
+    for in_bf16, layout in ((False, torch.contiguous_format), (True, torch.channels_last)):
+        monkeypatch.setattr(bf16, "pays", lambda *_, pays=in_bf16: pays)
+        assert lab._layout(narrow, cpu) == torch.channels_last
+        assert lab._layout(wide, cpu) == layout
+    monkeypatch.undo()
     assert lab._layout(wide, gpu) == torch.channels_last
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("adamw", torch.optim.AdamW),
+        ("adam", torch.optim.Adam),
+        ("rmsprop", torch.optim.RMSprop),
+        ("sgd", torch.optim.SGD),
+    ],
+)
+def test_the_optimizer_is_the_recipes(name: str, kind: type) -> None:
+    optimizer = lab._optimizer(build("edge-xs"), replace(SHORT, optimizer=name, lr=0.007))
+    assert type(optimizer) is kind
+    assert {group["lr"] for group in optimizer.param_groups} == {0.007}
+    if name == "sgd":
+        assert optimizer.defaults["momentum"] == 0.9
+
+
+def test_without_an_average_the_trained_network_is_the_last_one(
+    few: tuple[Split, Split], tmp_path: Path
+) -> None:
+    saved = complete(replace(SHORT, epochs=2, ema_decay=0.0), few, tmp_path)
+    for name, values in saved.average.items():
+        if values.is_floating_point():  # the counters of batches are not averaged
+            assert torch.equal(values, saved.network[name])
+
+
+def test_a_watched_split_is_answered_after_every_epoch_and_changes_nothing(
+    few: tuple[Split, Split], tmp_path: Path, digits: Dataset
+) -> None:
+    recipe = replace(SHORT, epochs=2)
+    plain = complete(recipe, few, tmp_path / "a")
+    watched = list(train(recipe, CLASSES, *few, tmp_path / "b", CPU, watched=digits.test))
+    saved = disk.load(tmp_path / "b")
+    assert_same(saved.average, plain.average)
+    answers = saved.original().answer(digits.test.images).argmax(axis=1)
+    assert watched[-1].test_correct == (answers == digits.test.labels).sum()
+    assert [entry["test_correct"] for entry in plain.history] == [None, None]
+
+
+def test_training_accuracy_is_of_the_batches_that_have_a_class(
+    few: tuple[Split, Split], tmp_path: Path
+) -> None:
+    plain = replace(WIDE, epochs=12, rough=None, augmentation=NOT_AT_ALL, nondigit_share=0.3)
+    *_, last = epochs(plain, few, tmp_path)
+    assert 0.9 < last.training_accuracy <= 1  # of all, with what is nothing, it would be 0.7
 
 
 def test_biases_and_batch_norms_are_not_decayed() -> None:

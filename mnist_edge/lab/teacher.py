@@ -1,0 +1,216 @@
+"""What teachers answer: warped copies of the training images, answered once, and kept.
+
+A student's run of 60 epochs would ask a teacher of a hundred times its size 60 times for every
+image, which takes hours; and a teacher is worth most where it sees exactly what the student sees.
+So the copies are made once, with the teachers' answers, and all students learn from them.
+"""
+
+import hashlib
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mnist_edge.datasets import Split
+from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.files import sha256, write_atomically
+from mnist_edge.lab import bf16
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.checkpoint import CHECKPOINT
+from mnist_edge.lab.drawn import extended, shown
+from mnist_edge.lab.models import Network
+from mnist_edge.lab.recipe import Distillation, Recipe
+
+_SEED = 0  # of the views: every student's are the same
+_BATCH = 500
+
+Progress = Callable[[str, float, float], None]
+"""Told what is under way, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A finished run: its folder, the SHA-256 of its checkpoint, its name in the zoo, its network
+    in eval mode."""
+
+    run: Path
+    sha256: str
+    model: str
+    network: Network
+    classes: tuple[str, ...]
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """`images` uint8 (V, N, 28, 28): warped copies of `whole`, the N training images; `logits`
+    float32 (V, N, classes): the logarithm of the teachers' mean probabilities."""
+
+    whole: Split
+    images: Tensor
+    logits: Tensor
+
+    def to(self, device: torch.device) -> "Views":
+        return Views(self.whole, self.images.to(device), self.logits.to(device))
+
+
+def open_teacher(run: Path) -> Teacher:
+    """CheckpointError when the run is not there, or not finished."""
+    checkpoint = disk.load(run)
+    if checkpoint.result is None:
+        raise CheckpointError(
+            f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
+            "a teacher has to be finished, with 'mnist-edge train --resume'"
+        )
+    return Teacher(
+        run,
+        sha256(run / CHECKPOINT),
+        checkpoint.recipe.model,
+        checkpoint.original(),
+        checkpoint.classes,
+        checkpoint.recipe.dataset,
+    )
+
+
+def taught_by(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
+    """A recipe whose teachers these are."""
+    return recipe.taught_by(
+        tuple(teacher.sha256 for teacher in teachers), tuple(teacher.model for teacher in teachers)
+    )
+
+
+def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
+    """The runs below a folder whose checkpoints have these SHA-256.
+
+    CheckpointError where one is missing.
+    """
+    there = {sha256(path): path.parent for path in sorted(runs.glob(f"*/{CHECKPOINT}"))}
+    for name in wanted:
+        if name not in there:
+            raise CheckpointError(
+                f"the teacher {name[:12]} is not in {runs}/: name its run with --teacher"
+            )
+    return [open_teacher(there[name]) for name in wanted]
+
+
+def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -> None:
+    """EdgeError for a teacher that tells other things apart than the student is to."""
+    for teacher in teachers:
+        if teacher.classes != classes:
+            raise EdgeError(
+                f"{teacher.run} was trained on {teacher.dataset}, and cannot teach {dataset}: "
+                "its classes are others"
+            )
+
+
+def views(
+    teachers: Sequence[Teacher],
+    training: Split,
+    recipe: Recipe,
+    device: torch.device,
+    progress: Progress = lambda what, done, total: None,
+) -> Views:
+    """The views of a recipe with their teachers' answers, made where they are not kept yet.
+
+    They lie in the first teacher's run, a file for each view, and can be deleted. What is there
+    when it is interrupted is not made again. EdgeError when it cannot be written.
+    """
+    plan = recipe.distillation
+    assert plan is not None  # what teachers are for
+    whole = extended(training, replace(recipe, seed=_SEED))
+    folder = teachers[0].run / f"views-{_key(recipe)}"
+    files = [folder / f"{number:02}.npz" for number in range(plan.views)]
+    missing = [number for number, file in enumerate(files) if not file.is_file()]
+    total = float(len(missing) * len(whole))
+    for place, number in enumerate(missing):
+
+        def tell(done: int, before: int = place * len(whole)) -> None:
+            progress("asking the teacher", before + done, total)
+
+        images, logits = _view(teachers, whole, recipe, number, device, tell)
+        buffer = io.BytesIO()
+        np.savez(buffer, images=images, logits=logits)
+        write_atomically(files[number], buffer.getvalue())
+    images, logits = (np.stack(parts) for parts in zip(*map(_read, files), strict=True))
+    return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
+
+
+def loss(logits: Tensor, targets: Tensor, taught: Tensor, plan: Distillation) -> Tensor:
+    """The distillation loss of a batch, a scalar.
+
+    logits and taught: float32 (N, C), the student's and the teachers'; targets: float32 (N, C),
+    of the labels. The teachers' part is multiplied by the square of the temperature, as its
+    gradients shrink by it (Hinton et al. 2015).
+    """
+    heat = plan.temperature
+    soft = F.kl_div(
+        F.log_softmax(logits / heat, dim=1),
+        F.log_softmax(taught / heat, dim=1),
+        log_target=True,
+        reduction="batchmean",
+    )
+    hard = F.cross_entropy(logits, targets)
+    return plan.share * heat**2 * soft + (1 - plan.share) * hard
+
+
+def _key(recipe: Recipe) -> str:
+    """What views and answers depend on, in eight letters."""
+    assert recipe.distillation is not None
+    parts: dict[str, Any] = {
+        name: value
+        for name, value in asdict(recipe).items()
+        if name in ("dataset", "images", "augmentation", "rough", "drawn_share", "nondigit_share")
+    }
+    parts["teachers"] = recipe.distillation.teachers
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _view(
+    teachers: Sequence[Teacher],
+    whole: Split,
+    recipe: Recipe,
+    number: int,
+    device: torch.device,
+    tell: Callable[[int], None],
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """One warped copy of every image, uint8 (N, 28, 28), and the answers (N, classes)."""
+    generator = torch.Generator(device).manual_seed(_SEED * 100_003 + number)
+    originals = torch.tensor(whole.images, device=device)
+    # In random order: which images of a batch are treated roughly depends on their place in it.
+    order = torch.randperm(len(originals), generator=generator, device=device)
+    images = torch.empty_like(originals)
+    logits = torch.empty((len(originals), len(teachers[0].classes)), device=device)
+    for at in range(0, len(order), _BATCH):
+        index = order[at : at + _BATCH]
+        seen = shown(originals[index], recipe, generator).round().clamp(0, 255).byte()
+        images[index], logits[index] = seen, _answer(teachers, seen, device)
+        tell(at + len(index))
+    return images.cpu().numpy(), logits.cpu().numpy()
+
+
+@torch.inference_mode()
+def _answer(teachers: Sequence[Teacher], images: Tensor, device: torch.device) -> Tensor:
+    """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
+    found = []
+    for teacher in teachers:
+        with bf16.autocast(teacher.network, device):
+            logits = teacher.network.to(device)(images)
+        found.append(F.log_softmax(logits.float(), dim=1))
+    return torch.stack(found).logsumexp(dim=0) - math.log(len(found))
+
+
+def _read(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    try:
+        with np.load(file) as archive:
+            return archive["images"], archive["logits"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise EdgeError(f"{file} is damaged: delete it, and it is made again") from error

@@ -1,0 +1,176 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.files import sha256
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab import teacher as lab
+from mnist_edge.lab.augment import Augmentation
+from mnist_edge.lab.checkpoint import CHECKPOINT
+from mnist_edge.lab.drawn import extended
+from mnist_edge.lab.recipe import Distillation, Recipe
+from mnist_edge.lab.teacher import Teacher, find_teachers, open_teacher, views
+from mnist_edge.lab.train import finish, train
+from tests.lab.conftest import CPU
+
+RECIPE = Recipe("edge-xs", "digits", epochs=2, batch_size=32, drawn_share=0.2, nondigit_share=0.1)
+
+
+@pytest.fixture(scope="module")
+def few(digits: Dataset) -> tuple[Split, Split]:
+    training, validation = split_validation(digits.train)
+    return training[slice(0, 100)], validation[slice(0, 50)]
+
+
+def trained(
+    run: Path, recipe: Recipe, few: tuple[Split, Split], digits: Dataset, taught: lab.Views | None
+) -> Path:
+    for _ in train(recipe, digits.classes, *few, run, CPU, taught=taught):
+        pass
+    finish(run, disk.load(run), digits.test)
+    return run
+
+
+@pytest.fixture
+def teacher(tmp_path: Path, few: tuple[Split, Split], digits: Dataset) -> Teacher:
+    return open_teacher(trained(tmp_path / "teacher", RECIPE, few, digits, None))
+
+
+def student(*teachers: Teacher, count: int = 2) -> Recipe:
+    names = tuple(teacher.sha256 for teacher in teachers)
+    return replace(RECIPE, seed=3, distillation=Distillation(names, views=count))
+
+
+def test_views_carry_what_the_teacher_answers_to_them(
+    teacher: Teacher, few: tuple[Split, Split]
+) -> None:
+    found = views([teacher], few[0], student(teacher), CPU.device)
+    whole = extended(few[0], replace(RECIPE, seed=0))
+    assert found.images.shape == (2, len(whole), 28, 28)
+    assert found.images.dtype == torch.uint8
+    assert np.array_equal(found.whole.labels, whole.labels)
+    for images, logits in zip(found.images, found.logits, strict=True):
+        expected = torch.from_numpy(teacher.network.answer(images.numpy())).log_softmax(dim=1)
+        torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+    assert not torch.equal(found.images[0], found.images[1])
+
+
+def test_a_view_shows_each_image_in_its_own_place(
+    teacher: Teacher, few: tuple[Split, Split]
+) -> None:
+    hardly = replace(student(teacher), augmentation=Augmentation(3.0, 0.02, 0.02, 0.01, 0.1))
+    found = views([teacher], few[0], hardly, CPU.device)
+    originals = torch.from_numpy(found.whole.images).float().flatten(1)
+    seen = found.images[0].float().flatten(1)
+    similar = F.cosine_similarity(seen[:, None], originals[None], dim=2)
+    own = (similar.argmax(dim=1) == torch.arange(len(seen))).float().mean()
+    assert own > 0.9  # a warped image is most like the one that it comes from
+
+
+def test_several_teachers_answer_with_the_mean_of_their_probabilities(
+    teacher: Teacher, tmp_path: Path, few: tuple[Split, Split], digits: Dataset
+) -> None:
+    run = trained(tmp_path / "other", replace(RECIPE, seed=1), few, digits, None)
+    other = open_teacher(run)
+    found = views([teacher, other], few[0], student(teacher, other, count=1), CPU.device)
+    images = found.images[0].numpy()
+    probabilities = [
+        torch.from_numpy(one.network.answer(images)).softmax(dim=1) for one in (teacher, other)
+    ]
+    expected = torch.stack(probabilities).mean(dim=0)
+    torch.testing.assert_close(found.logits[0].exp(), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_answers_are_kept_and_an_interrupted_round_goes_on(
+    teacher: Teacher, few: tuple[Split, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = student(teacher, count=3)
+
+    def stop(what: str, done: float, total: float) -> None:
+        if done > len(extended(few[0], RECIPE)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        views([teacher], few[0], asked, CPU.device, stop)
+    (folder,) = teacher.run.glob("views-*")
+    assert [file.name for file in folder.iterdir()] == ["00.npz"]
+    first = views([teacher], few[0], asked, CPU.device)
+    monkeypatch.setattr(lab, "_answer", None)  # nobody is asked again
+    again = views([teacher], few[0], asked, CPU.device)
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.logits, again.logits)
+    assert views([teacher], few[0], student(teacher, count=2), CPU.device).images.shape[0] == 2
+
+
+def test_a_damaged_view_is_said(teacher: Teacher, few: tuple[Split, Split]) -> None:
+    views([teacher], few[0], student(teacher, count=1), CPU.device)
+    (file,) = teacher.run.glob("views-*/00.npz")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
+        views([teacher], few[0], student(teacher, count=1), CPU.device)
+
+
+def test_students_of_all_seeds_share_the_views_and_resume_bit_identically(
+    teacher: Teacher, few: tuple[Split, Split], digits: Dataset, tmp_path: Path
+) -> None:
+    asked = student(teacher)
+    taught = views([teacher], few[0], asked, CPU.device)
+    whole = disk.load(trained(tmp_path / "whole", asked, few, digits, taught))
+    next(train(asked, digits.classes, *few, tmp_path / "parts", CPU, taught=taught))
+    half = disk.load(tmp_path / "parts")
+    for _ in train(asked, digits.classes, *few, tmp_path / "parts", CPU, half, taught=taught):
+        pass
+    resumed = disk.load(tmp_path / "parts")
+    torch.testing.assert_close(resumed.average, whole.average, atol=0, rtol=0, equal_nan=True)
+    assert whole.recipe == asked
+
+
+def test_the_loss_is_the_divergence_from_the_teacher_and_the_label_in_their_shares() -> None:
+    torch.manual_seed(0)
+    logits, taught = torch.randn(2, 6, 4)
+    targets = torch.eye(4)[torch.tensor([0, 1, 2, 3, 0, 1])]
+    plan = Distillation(("x",), share=0.6, temperature=3.0)
+    p, q = (taught / 3).softmax(dim=1), (logits / 3).softmax(dim=1)
+    soft = (p * (p / q).log()).sum(dim=1).mean()
+    hard = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    found = lab.loss(logits, targets, taught, plan)
+    torch.testing.assert_close(found, 0.6 * 9 * soft + 0.4 * hard)
+    alone = replace(plan, share=1.0)
+    assert lab.loss(taught, targets, taught, alone).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_teachers_are_found_by_their_checkpoint(teacher: Teacher, tmp_path: Path) -> None:
+    (found,) = find_teachers([teacher.sha256], tmp_path)
+    assert found.run == teacher.run
+    assert found.sha256 == sha256(teacher.run / CHECKPOINT)
+    with pytest.raises(CheckpointError, match="name its run with --teacher"):
+        find_teachers(["0" * 64], tmp_path)
+
+
+def test_an_unfinished_teacher_is_refused(
+    few: tuple[Split, Split], digits: Dataset, tmp_path: Path
+) -> None:
+    next(train(RECIPE, digits.classes, *few, tmp_path / "half", CPU))
+    with pytest.raises(CheckpointError, match="stopped after epoch 1 of 2: a teacher has to be"):
+        open_teacher(tmp_path / "half")
+
+
+def test_a_teacher_of_other_things_is_refused(teacher: Teacher) -> None:
+    lab.check([teacher], teacher.classes, "digits")
+    with pytest.raises(EdgeError, match="cannot teach letters: its classes are others"):
+        lab.check([teacher], ("a", "b"), "letters")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("teachers", ()), ("views", 0), ("share", 0), ("temperature", 0)]
+)
+def test_a_wrong_plan_names_its_field(field: str, value: object) -> None:
+    right = {"teachers": ("a",), "views": 1, "share": 0.5, "temperature": 1.0}
+    with pytest.raises(EdgeError, match=f"distillation: {field} cannot be"):
+        Distillation(**{**right, field: value})  # type: ignore[arg-type]
