@@ -16,6 +16,10 @@ INPUT, OUTPUT = "image", "logits"
 SIDE = 28
 PREFIX = "mnist_edge."
 VERSION = 1
+LICENCE = "MIT"
+"""Of this package, and of the files that it exports from public data sets (SPDX)."""
+
+Counts = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Card:
     checkpoint at the beginning of the chain. `golden` are answers that it gave where it was made;
     files from before there were any have none. `threshold` is where its answers are sure, fitted
     on the validation split: None in older files, and where no probability made them sure.
+    `confusion` counts the file's answers to the test split, a row for each label, a column for
+    each answer: None in older files, and where there are very many classes. `licence` is an SPDX
+    expression, None where nobody stated one: in older files, and for a folder's own images.
     """
 
     model: str
@@ -46,6 +53,8 @@ class Card:
     original_sha256: str | None = None
     golden: Golden | None = field(default=None, repr=False)
     threshold: Threshold | None = None
+    confusion: Counts | None = field(default=None, repr=False)
+    licence: str | None = None
     version: int = VERSION
 
     @property
@@ -77,6 +86,10 @@ class Card:
             values["golden"] = self.golden.to_json()
         if self.threshold is not None:
             values["threshold"] = json.dumps(asdict(self.threshold))
+        if self.confusion is not None:
+            values["confusion"] = json.dumps(self.confusion, separators=(",", ":"))
+        if self.licence is not None:
+            values["licence"] = self.licence
         return {PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -99,9 +112,20 @@ class Card:
             for key, parse in _PARSERS.items():
                 if PREFIX + key in metadata or key not in _OPTIONAL:
                     values[key] = parse(read(key))
-            return cls(**values)
+            card, key = cls(**values), "confusion"
+            card._check_confusion()
+            return card
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ModelError(f"its metadata {PREFIX}{key} cannot be read") from error
+
+    def _check_confusion(self) -> None:
+        """ValueError where the counts are of other classes or answers than the accuracy."""
+        if self.confusion is None:
+            return
+        right = sum(row[at] for at, row in enumerate(self.confusion))
+        counted = len(self.confusion), right, sum(map(sum, self.confusion))
+        if counted != (len(self.classes), self.accuracy.correct, self.accuracy.total):
+            raise ValueError("these counts do not add up to the accuracy")
 
 
 def _accuracy_to_json(accuracy: Accuracy) -> dict[str, Any]:
@@ -124,6 +148,15 @@ def _threshold_from_json(text: str) -> Threshold:
     return Threshold(value, **{name: int(count) for name, count in values.items()})
 
 
+def _confusion_from_json(text: str) -> Counts:
+    rows = tuple(tuple(row) for row in json.loads(text))
+    for row in rows:
+        # JSON's true is an int to Python.
+        if len(row) != len(rows) or not all(type(count) is int and count >= 0 for count in row):
+            raise ValueError("a confusion matrix is square, and counts")
+    return rows
+
+
 _PARSERS: dict[str, Any] = {
     "model": str,
     "classes": lambda text: tuple(str(name) for name in json.loads(text)),
@@ -140,5 +173,7 @@ _PARSERS: dict[str, Any] = {
     "original_sha256": str,
     "golden": Golden.from_json,
     "threshold": _threshold_from_json,
+    "confusion": _confusion_from_json,
+    "licence": str,
 }
-_OPTIONAL = ("calibration", "original_sha256", "golden", "threshold")
+_OPTIONAL = ("calibration", "original_sha256", "golden", "threshold", "confusion", "licence")

@@ -97,6 +97,15 @@ def confusion(answers: Labels, labels: Labels, classes: int) -> NDArray[np.int64
 
 
 @dataclass(frozen=True, slots=True)
+class Means:
+    """Precision, recall and F1 averaged over the classes, each in 0..1."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
 class PerClass:
     """Each float64 (classes,), in 0..1, and 0 where it is undefined; `support` is a count."""
 
@@ -104,6 +113,20 @@ class PerClass:
     recall: NDArray[np.float64]
     f1: NDArray[np.float64]
     support: NDArray[np.int64]
+
+    @property
+    def macro(self) -> Means:
+        """Every class counts the same, also one without support."""
+        return self._means(None)
+
+    @property
+    def weighted(self) -> Means:
+        """Every class counts by its support. ZeroDivisionError where no class has any."""
+        return self._means(self.support)
+
+    def _means(self, weights: NDArray[np.int64] | None) -> Means:
+        columns = (self.precision, self.recall, self.f1)
+        return Means(*(float(np.average(column, weights=weights)) for column in columns))
 
 
 def per_class(counts: NDArray[np.int64]) -> PerClass:

@@ -9,7 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    classification_report,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
@@ -55,6 +60,13 @@ def test_the_json_of_eval_is_what_sklearn_says(
     assert found["macro_f1"] == pytest.approx(
         f1_score(labels, answers, labels=range(10), average="macro", zero_division=0)
     )
+    for average in ("macro", "weighted"):
+        mean = found[f"{average}_avg"]
+        assert [mean["precision"], mean["recall"], mean["f1"]] == pytest.approx(
+            precision_recall_fscore_support(
+                labels, answers, labels=range(10), average=average, zero_division=0
+            )[:3]
+        )
     expected = precision_recall_fscore_support(labels, answers, labels=range(10), zero_division=0)
     for at, name in enumerate("0123456789"):
         figures = found["classes"][name]
@@ -77,7 +89,9 @@ def test_eval_says_the_same_to_a_person(
     assert first.startswith(f"{tiny_model} on the test split of digits: {correct / total:.2%}"[:-1])
     assert first.endswith(f"; {correct:,} of {total:,})")
     assert re.search(r"macro F1 0\.\d{4}, expected calibration error 0\.\d{4}", result.stdout)
-    assert "precision" in result.stdout
+    report = classification_report(test_split.labels, answers, digits=3, zero_division=0)
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert all(line.split() in lines for line in report.splitlines()[1:])
     assert "label \\ answer" in result.stdout
     assert max(map(len, result.stdout.splitlines()[1:])) <= 100
 

@@ -207,6 +207,48 @@ def test_models_for_a_script(said: Say, small_zoo: list[str]) -> None:
     assert all(entry["macs"] > 0 for entry in found.values())
 
 
+def test_a_model_alone_is_a_row_alone(said: Say, small_zoo: list[str]) -> None:
+    every, alone = said("models").out.splitlines(), said("models", "edge").out.splitlines()
+    assert [line.split() for line in alone[:2]] == [line.split() for line in every[:2]]
+    assert alone[2:] == [
+        "",
+        "It takes images uint8 (N, 28, 28), 0 = background, and gives logits.",
+    ]
+    found, known = (json.loads(said("models", *name, "--json").out) for name in ((), ("edge",)))
+    assert known == {"edge": found["edge"]}
+
+
+def test_a_summary_has_a_line_for_each_layer_and_their_sum(said: Say, small_zoo: list[str]) -> None:
+    result = said("models", "resnet20", "--summary")
+
+    assert (result.code, result.err) == (0, "")
+    _, table, note = result.out.split("\n\n")
+    header, *rows, total = table.splitlines()
+    assert header.split() == ["layer", "kind", "output", "parameters", "MACs"]
+    assert re.match(r"0\.0 +Conv2d 3×3 +\(N, 16, 28, 28\) +144 +112,896$", rows[0])
+    assert re.match(r"\S+ +Linear +\(N, 10\) +650 +640$", rows[-1])
+    columns = [[row.replace(",", "").split()[at] for row in rows] for at in (-2, -1)]
+    sums = [sum(map(int, column)) for column in columns]
+    assert total.replace(",", "").split() == ["all", *map(str, sums)]
+    assert all(len(row) <= 100 for row in rows)
+    assert "ZeroShortcut" in table
+    assert note.startswith("Sums, and what else is no module")
+
+
+def test_the_layers_for_a_script(said: Say, small_zoo: list[str]) -> None:
+    found = json.loads(said("models", "edge", "--summary", "--json").out)["edge"]
+
+    assert found["layers"][0]["output"] == [16, 14, 14]
+    for key in ("params", "macs"):
+        assert sum(layer[key] for layer in found["layers"]) == found[key]
+
+
+def test_an_unknown_model_is_named(said: Say) -> None:
+    pytest.importorskip("mnist_edge.lab.models", exc_type=ImportError)
+    for args in (["models", "nope"], ["models", "nope", "--summary"]):
+        assert failed(said(*args)).startswith("there is no model 'nope': choose one of edge, ")
+
+
 # Downloads
 
 
@@ -413,7 +455,8 @@ def test_digits_without_scikit_learn_say_what_to_install(
         (["data", "mnist", "digits"], "unexpected extra argument"),
         (["data", "--no-such-option"], "No such option"),
         (["data", "--preview"], "requires an argument"),
-        (["models", "edge"], "unexpected extra argument"),
+        (["models", "edge", "edge-xs"], "unexpected extra argument"),
+        (["models", "--summary"], "--summary is of one model: name it"),
     ],
 )
 def test_usage_errors_exit_with_2(said: Say, args: list[str], words: str) -> None:

@@ -100,7 +100,8 @@ def layers() -> list[str]:
 def test_both_files_are_written_and_said(home: Path) -> None:
     done = invoke(*QUANTIZE)
     assert (done.exit_code, done.stderr) == (0, "")
-    assert sorted(contents()) == ["edge-xs-int8.onnx", "edge-xs.onnx", "manifest.json"]
+    files = ["edge-xs-int8.md", "edge-xs-int8.onnx", "edge-xs.md", "edge-xs.onnx", "manifest.json"]
+    assert sorted(contents()) == files
     card, accuracy = card_of(INT8), card_of(INT8).accuracy
     first, *_, second, sure, against, portable, told, following = done.stdout.splitlines()
     assert sure.startswith("  sure at probabilities of ")
@@ -437,7 +438,7 @@ def test_a_file_finds_its_original_by_its_hash(home: Path) -> None:
     assert values["run"] == str(source)
     assert made["file"] == str(INT8)
     assert "against_original" in made
-    assert sorted(contents()) == ["edge-xs-int8.onnx", "manifest.json"]
+    assert sorted(contents()) == ["edge-xs-int8.md", "edge-xs-int8.onnx", "manifest.json"]
     card = card_of(INT8)
     assert card.source_sha256 == sha256(source)
     assert card.original_sha256 == sha256(Path("runs/renamed/checkpoint.pt"))

@@ -1,9 +1,11 @@
 import dataclasses
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from mnist_edge.contract import PREFIX, VERSION, Card
+from mnist_edge.contract import LICENCE, PREFIX, VERSION, Card
 from mnist_edge.errors import ModelError
 from mnist_edge.golden import Golden
 from mnist_edge.metrics import Accuracy, Threshold
@@ -36,11 +38,14 @@ def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
 
 
 THRESHOLD = Threshold(0.1 + 0.2, accepted=90, right=89, total=100)
+CONFUSION = ((89, 10), (0, 1))
+TWO: dict[str, object] = {"classes": ("no", "yes"), "confusion": CONFUSION}
 GOLDEN = Golden("a generator", "0" * 64, 0.5, ((1.5, -2.0),))
 
 
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
-    metadata = make_card(**INT8, golden=GOLDEN, threshold=THRESHOLD).to_metadata()
+    carried: dict[str, object] = {"golden": GOLDEN, "threshold": THRESHOLD, "licence": LICENCE}
+    metadata = make_card(**INT8, **TWO, **carried).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
     assert {key.removeprefix(PREFIX) for key in metadata} == {
         field.name for field in dataclasses.fields(Card)
@@ -51,11 +56,14 @@ def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -
     metadata, card = make_card().to_metadata(), make_card()
     fields = {field.name for field in dataclasses.fields(Card)}
     said = {key.removeprefix(PREFIX) for key in metadata}
-    assert fields - said == {"calibration", "original_sha256", "golden", "threshold"}
+    optional = {"calibration", "original_sha256", "golden", "threshold", "confusion", "licence"}
+    assert fields - said == optional
     assert Card.from_metadata(metadata).calibration is card.calibration is None
     assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None
     assert Card.from_metadata(metadata).golden is card.golden is None
     assert Card.from_metadata(metadata).threshold is card.threshold is None
+    assert Card.from_metadata(metadata).confusion is card.confusion is None
+    assert Card.from_metadata(metadata).licence is card.licence is None
 
 
 def test_a_threshold_survives_its_metadata() -> None:
@@ -63,6 +71,45 @@ def test_a_threshold_survives_its_metadata() -> None:
     metadata = card.to_metadata()
     assert Card.from_metadata(metadata).threshold == THRESHOLD
     assert json.loads(metadata[PREFIX + "threshold"]) == dataclasses.asdict(THRESHOLD)
+
+
+def test_a_confusion_survives_its_metadata_and_is_small_there() -> None:
+    card = make_card(**TWO, licence="CC-BY-4.0")
+    metadata = card.to_metadata()
+    assert Card.from_metadata(metadata) == card
+    assert metadata[PREFIX + "confusion"] == "[[89,10],[0,1]]"
+    assert metadata[PREFIX + "licence"] == "CC-BY-4.0"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "90",
+        "{}",
+        "[]",
+        "[[89,10]]",
+        "[[89,10],[0]]",
+        "[[89,10],[0,1],[0,0]]",
+        "[[89,10],[0,2]]",  # 101 images
+        "[[88,11],[0,1]]",  # 89 right
+        "[[91,10],[0,-1]]",
+        "[[89.0,10],[0,1]]",
+        "[[89,10],[false,true]]",
+        '[["89",10],[0,1]]',
+        "[[89,10],null]",
+        "[[90,0,0],[0,0,10],[0,0,0]]",  # of three classes
+    ],
+)
+def test_counts_that_do_not_fit_the_rest_of_the_card_are_unreadable(value: str) -> None:
+    metadata = make_card(**TWO).to_metadata() | {PREFIX + "confusion": value}
+    with pytest.raises(ModelError, match=rf"^its metadata {PREFIX}confusion cannot be read$"):
+        Card.from_metadata(metadata)
+
+
+def test_the_licence_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    assert project["project"]["license"] == LICENCE
 
 
 def test_a_chain_begins_with_the_checkpoint() -> None:

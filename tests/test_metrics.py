@@ -149,6 +149,18 @@ def test_per_class_is_that_of_sklearn_with_0_where_undefined(seed: int) -> None:
         np.testing.assert_allclose(ours, theirs)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+def test_means_over_the_classes_are_those_of_sklearn(seed: int, average: str) -> None:
+    answers, labels = random_answers(seed)
+    figures = metrics.per_class(metrics.confusion(answers, labels, CLASSES))
+    found = getattr(figures, average)
+    expected = precision_recall_fscore_support(
+        labels, answers, labels=np.arange(CLASSES), zero_division=0, average=average
+    )
+    assert (found.precision, found.recall, found.f1) == pytest.approx(expected[:3])
+
+
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
 def test_softmax_is_that_of_torch_and_does_not_overflow(scale: float) -> None:
     logits, _ = random_logits(0, scale=scale)

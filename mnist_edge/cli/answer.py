@@ -78,7 +78,9 @@ def evaluate(
                     }
                     for at, label in enumerate(model.classes)
                 },
-                "macro_f1": float(figures.f1.mean()),
+                "macro_avg": asdict(figures.macro),
+                "weighted_avg": asdict(figures.weighted),
+                "macro_f1": figures.macro.f1,
                 "confusion": counts.tolist(),
             }
         )
@@ -87,9 +89,9 @@ def evaluate(
         f"{model.path} on the test split of {data.name}: {text.percent(accuracy.value)} "
         f"(95 % interval {text.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
     )
-    say(f"macro F1 {figures.f1.mean():.4f}, expected calibration error {calibration:.4f}")
+    say(f"macro F1 {figures.macro.f1:.4f}, expected calibration error {calibration:.4f}")
     say(f"golden answers: {golden or _NO_GOLDEN}\n")
-    show(table.per_class(model.classes, figures))
+    show(table.per_class(model.classes, counts))
     say("")
     show(table.confusion(model.classes, counts))
     if errors:

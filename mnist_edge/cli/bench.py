@@ -63,6 +63,12 @@ def bench(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 3 when the machine was noisy.")
     ] = False,
+    record_it: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="Write each file's latency into its manifest.json and model card."
+        ),
+    ] = False,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write everything, raw samples too."),
@@ -129,14 +135,14 @@ def bench(
     from mnist_edge import benchmark, contenders, shipped
     from mnist_edge.benchmark import compare as comparison
     from mnist_edge.machine import this_machine
-    from mnist_edge.report import record, summary
+    from mnist_edge.report import record, recording, summary
 
     limit = given.limit(fail_slower, compare)
     given.check_finite(duration, rate)
     plan = benchmark.Plan(threads, duration, given.batches(batch), rate, cold, seed)
     if loadgen:
         written = (json_file, markdown_file, html_file, plot_file)
-        given.check_alone(any(written), compare is not None, cold, strict)
+        given.check_alone(any(written), compare is not None, cold, strict, record_it)
     given.check_places(html_file, plot_file)
     old = comparison.read(compare, record.SCHEMA) if compare else None
     if old:  # now, and not after minutes of measuring
@@ -151,6 +157,8 @@ def bench(
     found = contenders.gather(
         files or shipped.files(), Path("runs"), given.names(contender), foreign
     )
+    if record_it:
+        recording.check(found.contenders, plan)
     data = benchmark.find_data(found.contenders, dataset, data_dir)
     for line in found.guesses:
         say(line)
@@ -168,6 +176,8 @@ def bench(
     _show(result)
     values = record.benchmark(result)
     _write(result, values, json_file, markdown_file, html_file, plot_file)
+    if record_it:
+        _record(result)
     changes = comparison.changes(old, values) if old else []
     for line in summary.changes(changes, limit):
         say(line)
@@ -245,6 +255,19 @@ def _write(
     for path in (json_file, markdown_file, html_file, plot_file):
         if path:
             say(f"wrote {path}")
+
+
+def _record(result: "Benchmark") -> None:
+    from mnist_edge.files import write_together
+    from mnist_edge.report import recording
+
+    if result.stopped:
+        hint("nothing was recorded: the run was stopped")
+        return
+    contents = recording.contents(result)
+    write_together(contents)
+    for path in contents:
+        say(f"wrote {path}")
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

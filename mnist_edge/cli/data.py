@@ -1,7 +1,8 @@
 """mnist-edge data and models"""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,7 @@ from mnist_edge.cli.shell import progress_bar, say, say_json, show
 
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
+    from mnist_edge.lab.models import Network
 
 _PREVIEW_PER_CLASS = 10
 
@@ -47,33 +49,73 @@ def data(
         say(f"\nwrote {preview}")
 
 
-def models(as_json: AsJson = False) -> None:
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="One of them alone.", show_default=False)
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Show its layers: output shapes, parameters, MACs.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the zoo: what each model is, and what it costs."""
+    if summary and name is None:
+        raise typer.BadParameter("--summary is of one model: name it, as in 'models edge'")
     from mnist_edge.lab.models import ZOO, build, cost
     from mnist_edge.report.table import plain
     from mnist_edge.report.text import amount
 
-    costs = {name: cost(build(name)) for name in ZOO}
+    networks = {one: build(one) for one in ([name] if name else ZOO)}
+    costs = {one: cost(network) for one, network in networks.items()}
     if as_json:
-        say_json(
-            {
-                name: {
-                    "what": entry.what,
-                    "params": costs[name].params,
-                    "macs": costs[name].macs,
-                    "input": "uint8 (N, 28, 28)",
-                    "shortcuts": entry.shortcuts,
-                }
-                for name, entry in ZOO.items()
+        values = {
+            one: {
+                "what": ZOO[one].what,
+                "params": spent.params,
+                "macs": spent.macs,
+                "input": "uint8 (N, 28, 28)",
+                "shortcuts": ZOO[one].shortcuts,
             }
-        )
+            | ({"layers": _layer_values(networks[one])} if summary else {})
+            for one, spent in costs.items()
+        }
+        say_json(values)
         return
     rows = [
-        [name, entry.what, amount(costs[name].params), amount(costs[name].macs)]
-        for name, entry in ZOO.items()
+        [one, ZOO[one].what, amount(spent.params), amount(spent.macs)]
+        for one, spent in costs.items()
     ]
     show(plain(["model", "what it is", "parameters", "MACs"], rows, left=2))
-    say("\nEach takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+    say("")
+    if summary and name:
+        _show_layers(networks[name])
+    takes = "It takes" if name else "Each takes"
+    say(f"{takes} images uint8 (N, 28, 28), 0 = background, and gives logits.")
+
+
+def _layer_values(network: "Network") -> list[dict[str, Any]]:
+    from mnist_edge.lab.summary import layers
+
+    return [asdict(layer) for layer in layers(network)]
+
+
+def _show_layers(network: "Network") -> None:
+    from mnist_edge.lab.summary import layers, total
+    from mnist_edge.report.table import plain
+
+    found = layers(network)
+    rows = [
+        [layer.name, layer.kind, _shape(layer.output), f"{layer.params:,}", f"{layer.macs:,}"]
+        for layer in found
+    ]
+    spent = total(found)
+    rows.append(["all", "", "", f"{spent.params:,}", f"{spent.macs:,}"])
+    show(plain(["layer", "kind", "output", "parameters", "MACs"], rows, left=3))
+    say("\nSums, and what else is no module, hold no parameters and are not listed.")
+
+
+def _shape(output: tuple[int, ...] | None) -> str:
+    return f"({', '.join(['N', *map(str, output)])})" if output is not None else "did not run"
 
 
 def _draw_preview(path: Path, found: "Dataset") -> None:

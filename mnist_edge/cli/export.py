@@ -102,6 +102,7 @@ def export(
     from mnist_edge.lab.job import Job
     from mnist_edge.lab.quantize import Plan, check
     from mnist_edge.lab.shelf import MANIFEST, place, read_manifest
+    from mnist_edge.report import card
 
     plan = Plan(
         method=calibration or "minmax",
@@ -135,6 +136,8 @@ def export(
         return
     for exported in placed:
         _show(run, exported)
+    cards = " and ".join(str(card.beside(exported.path)) for exported in placed)
+    say(f"model card{'s' * (len(placed) > 1)}: {cards}")
     if report:
         say(f"wrote {report}")
     say("next: mnist-edge bench")
@@ -236,7 +239,7 @@ def _calibrated(calibration: dict[str, Any]) -> str:
 def _as_dict(
     run: Path, drafts: Sequence["Draft"], placed: Sequence["Exported"]
 ) -> dict[str, object]:
-    from mnist_edge.report import gate
+    from mnist_edge.report import card, gate
 
     return {
         "run": str(run),
@@ -244,6 +247,7 @@ def _as_dict(
             gate.values(draft)
             | {
                 "file": str(exported.path),
+                "card": str(card.beside(exported.path)),
                 "replaced_accuracy": exported.replaced.value if exported.replaced else None,
             }
             for draft, exported in zip(drafts, placed, strict=True)

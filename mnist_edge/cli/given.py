@@ -43,13 +43,14 @@ def check_finite(duration: float, rate: float | None) -> None:
         raise EdgeError("--duration and --rate are finite numbers of seconds and of Hz")
 
 
-def check_alone(files: bool, compare: bool, cold: bool, strict: bool) -> None:
+def check_alone(files: bool, compare: bool, cold: bool, strict: bool, record: bool) -> None:
     """EdgeError for options that --loadgen would ignore."""
     options = {
         "--json, --markdown, --html or --plot": files,
         "--compare": compare,
         "--cold": cold,
         "--strict": strict,
+        "--record": record,
     }
     for name, given in options.items():
         if given:

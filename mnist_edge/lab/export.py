@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.contract import Card
+from mnist_edge.contract import LICENCE, Card
 from mnist_edge.datasets import FOLDER, Dataset, split_validation
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
@@ -66,6 +66,7 @@ def draft(original: Original, data: Dataset) -> Draft:
         accuracy=verification.exported,
         golden=answers.golden,
         threshold=answers.threshold,
+        confusion=answers.confusion,
     )
     content = described(model, card)
     opset = model.opset_import[0].version
@@ -125,4 +126,6 @@ def _card(original: Original) -> Card:
         temperature=original.temperature,
         trained={"recipe": recipe.as_dict(), "seed": recipe.seed, **checkpoint.trained},
         source_sha256=original.sha256,
+        # What a person may do with their own images, and what comes of them, is theirs to say.
+        licence=None if recipe.dataset.startswith(FOLDER) else LICENCE,
     )

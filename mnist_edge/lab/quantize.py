@@ -152,6 +152,7 @@ def draft(
         accuracy=gate.verification.exported,
         golden=answers.golden,
         threshold=answers.threshold,
+        confusion=answers.confusion,
     )
     return Draft(name, described(model, card), card, model.opset_import[0].version, gate)
 

@@ -1,7 +1,6 @@
 """The folder of exported files: what lies there already, what comes in its place, the manifest."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,10 +16,12 @@ from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import write_together
 from mnist_edge.lab.verify import Gate, Verification
 from mnist_edge.machine import this_machine
+from mnist_edge.manifest import MANIFEST as MANIFEST
+from mnist_edge.manifest import latency, with_latency, written
+from mnist_edge.manifest import read_manifest as read_manifest
 from mnist_edge.metrics import Accuracy
+from mnist_edge.report import card as cards
 from mnist_edge.report.gate import comparisons
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,27 @@ def described(model: onnx.ModelProto, card: Card) -> bytes:
 
 
 def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Exported]:
-    """Write drafts into a folder, all or none, and enter them in its manifest.
+    """Write drafts and their model cards into a folder, all or none, and enter them in its
+    manifest. What was measured of a file's speed stays there as long as its bytes are the same.
 
     Raises EdgeError, and leaves the folder as it was, where a better or foreign file is in the way
     without `force`, or the manifest cannot be read.
     """
     manifest = read_manifest(out / MANIFEST)
     replaced = [_check_in_the_way(out / draft.name, draft.card, force) for draft in drafts]
-    manifest |= {draft.name: _entry(draft) for draft in drafts}
-    files = {name: manifest[name] for name in sorted(manifest)}
-    entries = json.dumps({"files": files}, indent=2, ensure_ascii=False) + "\n"
-    contents: dict[Path, bytes | str] = {out / draft.name: draft.content for draft in drafts}
-    write_together(contents | {out / MANIFEST: entries})
+    contents: dict[Path, bytes | str] = {}
+    for draft in drafts:
+        path = out / draft.name
+        timed = latency(manifest, draft.name, draft.sha256)
+        manifest[draft.name] = _entry(draft)
+        if timed:
+            manifest = with_latency(manifest, draft.name, timed)
+        if not force:
+            cards.check_in_the_way(cards.beside(path))
+        facts = cards.Facts(draft.name, len(draft.content), draft.sha256, timed)
+        contents[path] = draft.content
+        contents[cards.beside(path)] = cards.render(draft.card, facts)
+    write_together(contents | {out / MANIFEST: written(manifest)})
     return [
         Exported(out / draft.name, draft.card, draft.opset, draft.gate, before)
         for draft, before in zip(drafts, replaced, strict=True)
@@ -107,16 +117,6 @@ def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
             f"({card.accuracy.value:.2%}): use --force to replace it, or another --out"
         )
     return old.accuracy
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """What the folder's manifest says of its files, by name; nothing where there is none."""
-    if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text())["files"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise EdgeError(f"{path} cannot be read: repair or delete it") from error
 
 
 def _entry(draft: Draft) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from onnx import TensorProto, numpy_helper
 
 from mnist_edge import golden, kernels, metrics
 from mnist_edge.classifier import Classifier, in_chunks, open_session
-from mnist_edge.contract import INPUT, OUTPUT
+from mnist_edge.contract import INPUT, OUTPUT, Counts
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError
 from mnist_edge.golden import Golden
@@ -22,6 +22,7 @@ from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
 _TOLERANCE = 1e-4
 _LARGEST_PAIR = 32_767 // 255  # of |a| + |b|, neighbouring int8 weights, that cannot saturate
 _REFERENCE_IMAGES = 1000
+_MOST_CLASSES = 100  # whose confusion a file carries: a thousand would make it 2 MB larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,15 @@ class Gate:
 @dataclass(frozen=True, slots=True)
 class Answers:
     """A file's logits (N, C) of the test split, in batches, and of its first images one by one;
-    and what it will carry: its golden answers, None where it answers what is no number, and the
-    threshold fitted on its answers to a validation split, None without one."""
+    and what it will carry: its golden answers, None where it answers what is no number; the
+    threshold fitted on its answers to a validation split, None without one; and its confusion
+    (see `Card`)."""
 
     logits: NDArray[np.float32]
     alone: NDArray[np.float32]
     golden: Golden | None
     threshold: Threshold | None = None
+    confusion: Counts | None = None
 
     @classmethod
     def of(cls, file: Path, test: Split, validation: Split | None = None) -> "Answers":
@@ -89,7 +92,16 @@ class Answers:
             if validation:
                 chosen = in_chunks(model.logits, validation.images)
                 threshold = metrics.fit_threshold(chosen, validation.labels)
-        return cls(logits, np.concatenate(few), answered, threshold)
+        confusion = _confusion(logits, test)
+        return cls(logits, np.concatenate(few), answered, threshold, confusion)
+
+
+def _confusion(logits: NDArray[np.float32], test: Split) -> Counts | None:
+    classes = logits.shape[1]
+    if classes > _MOST_CLASSES:
+        return None
+    counts = metrics.confusion(logits.argmax(axis=1), test.labels, classes)
+    return tuple(tuple(row) for row in counts.tolist())
 
 
 def compare(original: NDArray[np.float32], file: Path | Answers, test: Split) -> Verification:

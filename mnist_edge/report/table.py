@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.datasets import Dataset
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Kernels
-from mnist_edge.metrics import PerClass
 from mnist_edge.report import names, text
 from mnist_edge.stopwatch import Latency
 
@@ -171,19 +171,34 @@ def _int8(found: Kernels) -> str:
     return f"{', '.join(parts)} in int8"
 
 
-def per_class(classes: Sequence[str], figures: PerClass) -> Table:
-    """Precision, recall and F1 of every class, in percent."""
+PER_CLASS = ("class", "precision", "recall", "f1-score", "support")
+
+
+def class_rows(classes: Sequence[str], counts: NDArray[np.int64]) -> list[list[str]]:
+    """The cells of a confusion matrix's PER_CLASS table, to three digits: a row for each class;
+    then the accuracy, and the means over the classes, plain and weighted by their support.
+
+    `counts` int64 (classes, classes) has the labels in its rows, the answers in its columns. The
+    layout is that of scikit-learn's classification_report. ZeroDivisionError without any image.
+    """
+    figures, total = metrics.per_class(counts), f"{counts.sum():,}"
+    columns = (figures.precision, figures.recall, figures.f1)
     rows = [
-        [
-            name,
-            text.percent(figures.precision[at]),
-            text.percent(figures.recall[at]),
-            text.percent(figures.f1[at]),
-            f"{figures.support[at]:,}",
-        ]
+        [name, *(f"{column[at]:.3f}" for column in columns), f"{figures.support[at]:,}"]
         for at, name in enumerate(classes)
     ]
-    return plain(["class", "precision", "recall", "F1", "images"], rows)
+    rows.append(["accuracy", "", "", f"{np.trace(counts) / counts.sum():.3f}", total])
+    for name, mean in (("macro avg", figures.macro), ("weighted avg", figures.weighted)):
+        told = [f"{value:.3f}" for value in (mean.precision, mean.recall, mean.f1)]
+        rows.append([name, *told, total])
+    return rows
+
+
+def per_class(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:
+    """Precision, recall, F1 and support of every class, and a blank line above their means."""
+    rows = class_rows(classes, counts)
+    blank = [""] * len(PER_CLASS)
+    return plain(PER_CLASS, [*rows[: len(classes)], blank, *rows[len(classes) :]])
 
 
 def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:

@@ -205,7 +205,7 @@ def test_trained_run_becomes_a_file_that_computes_the_same(
 ) -> None:
     exported = export(trained, tmp_path / "out", digits)
     assert exported.path == tmp_path / "out" / "edge-xs.onnx"
-    assert sorted(contents(tmp_path / "out")) == ["edge-xs.onnx", MANIFEST]
+    assert sorted(contents(tmp_path / "out")) == ["edge-xs.md", "edge-xs.onnx", MANIFEST]
     model, original = Classifier(exported.path), disk.load(trained).original()
     expected = original.answer(digits.test.images) / exported.card.temperature
     np.testing.assert_allclose(model.logits(digits.test.images), expected, atol=1e-3, rtol=1e-4)
@@ -225,6 +225,10 @@ def test_card_says_everything_and_the_truth(trained: Path, digits: Dataset, tmp_
     assert (card.dataset, card.precision) == ("digits", "fp32")
     assert (card.params, card.macs) == (cost(build("edge-xs")).params, cost(build("edge-xs")).macs)
     assert card.accuracy == Accuracy(int(right.sum()), len(digits.test)) == measured
+    answers = Classifier(exported.path).predict(digits.test.images).labels
+    counts = metrics.confusion(answers, digits.test.labels, 10)
+    assert card.confusion == tuple(map(tuple, counts.tolist()))
+    assert card.licence == "MIT"
     assert card.original_accuracy == measured
     assert card.trained["recipe"] == saved.recipe.as_dict()
     assert card.trained["seed"] == saved.recipe.seed
@@ -248,7 +252,7 @@ def test_metadata_is_complete_and_readable_without_us(
     model = onnx.load(export(trained, tmp_path, digits).path)
     values = {entry.key: entry.value for entry in model.metadata_props}
     names = "version model classes dataset precision params macs accuracy original_accuracy"
-    names += " temperature trained source_sha256 golden threshold"
+    names += " temperature trained source_sha256 golden threshold confusion licence"
     assert set(values) == {f"mnist_edge.{name}" for name in names.split()}
     assert json.loads(values["mnist_edge.classes"]) == list("0123456789")
     accuracy = json.loads(values["mnist_edge.accuracy"])

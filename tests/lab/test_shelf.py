@@ -10,9 +10,12 @@ from mnist_edge.contract import PREFIX
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.shelf import MANIFEST, described, place, read_manifest
 from mnist_edge.machine import this_machine
+from mnist_edge.manifest import with_latency, written
 from mnist_edge.metrics import Accuracy
+from mnist_edge.report import card as cards
 from tests.conftest import make_card, write_tiny_model
 from tests.drafts import CALIBRATION, FP32_GATE, draft, int8_draft
+from tests.test_manifest import TIMED
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -26,7 +29,8 @@ def in_the_way(folder: Path, name: str = "tiny.onnx", **card: object) -> Path:
 def test_files_are_written_as_they_were_drafted(tmp_path: Path) -> None:
     drafts = [draft(), int8_draft()]
     placed = place(drafts, tmp_path / "a" / "b")
-    assert sorted(contents(tmp_path / "a" / "b")) == [MANIFEST, "tiny-int8.onnx", "tiny.onnx"]
+    files = [MANIFEST, "tiny-int8.md", "tiny-int8.onnx", "tiny.md", "tiny.onnx"]
+    assert sorted(contents(tmp_path / "a" / "b")) == files
     for made, exported in zip(drafts, placed, strict=True):
         assert exported.path == tmp_path / "a" / "b" / made.name
         assert exported.path.read_bytes() == made.content
@@ -87,6 +91,41 @@ def test_an_entry_is_replaced_with_its_file(tmp_path: Path) -> None:
     after = read_manifest(tmp_path / MANIFEST)
     assert after["tiny.onnx"]["sha256"] == again.sha256 != before["tiny.onnx"]["sha256"]
     assert after["tiny-int8.onnx"] == before["tiny-int8.onnx"]
+
+
+def test_each_file_has_its_model_card_beside_it(tmp_path: Path) -> None:
+    for exported in place([draft(), int8_draft()], tmp_path):
+        card = exported.path.with_suffix(".md").read_text("utf-8")
+        assert card == cards.of_file(exported.path)
+        assert hashlib.sha256(exported.path.read_bytes()).hexdigest() in card
+
+
+def test_a_latency_stays_as_long_as_the_file_is_the_same(tmp_path: Path) -> None:
+    place([draft(), int8_draft()], tmp_path)
+    files = read_manifest(tmp_path / MANIFEST)
+    for name in files:
+        files = with_latency(files, name, TIMED)
+    (tmp_path / MANIFEST).write_text(written(files), "utf-8")
+    place([draft(), int8_draft(model="other")], tmp_path, force=True)
+    after = read_manifest(tmp_path / MANIFEST)
+    assert after["tiny.onnx"] == files["tiny.onnx"]
+    assert "latency" not in after["tiny-int8.onnx"]
+    assert TIMED.cpu in (tmp_path / "tiny.md").read_text("utf-8")
+    assert TIMED.cpu not in (tmp_path / "tiny-int8.md").read_text("utf-8")
+    for name in ("tiny.onnx", "tiny-int8.onnx"):
+        card = (tmp_path / name).with_suffix(".md").read_text("utf-8")
+        assert card == cards.of_file(tmp_path / name)
+
+
+def test_somebodys_notes_in_a_cards_place_stay_without_force(tmp_path: Path) -> None:
+    (tmp_path / "tiny-int8.md").write_text("# mine\n")
+    with pytest.raises(EdgeError, match=r"tiny-int8\.md is in the way of the model card"):
+        place([draft(), int8_draft()], tmp_path)
+    assert contents(tmp_path) == {"tiny-int8.md": b"# mine\n"}
+    place([draft(), int8_draft()], tmp_path, force=True)
+    assert (tmp_path / "tiny-int8.md").read_text("utf-8") == cards.of_file(
+        tmp_path / "tiny-int8.onnx"
+    )
 
 
 def test_without_a_manifest_nothing_is_known(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from scipy.special import softmax
+from sklearn.metrics import confusion_matrix
 
 from mnist_edge.classifier import Classifier, in_chunks
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError, ModelError
 from mnist_edge.lab.verify import (
+    Answers,
     Portability,
     check_drop,
     check_equal,
@@ -19,6 +21,7 @@ from mnist_edge.lab.verify import (
     compare,
     portability,
 )
+from tests.conftest import make_card, write_tiny_model
 from tests.drafts import verification
 
 Floats = NDArray[np.float32]
@@ -44,6 +47,20 @@ def test_the_same_function_passes(tiny_model: Path, random_split: Split) -> None
     assert result.exported.total == 200
     assert result.exported.correct == (original.argmax(axis=1) == random_split.labels).sum()
     assert result.largest_logit == pytest.approx(np.abs(original).max())
+
+
+def test_the_answers_are_counted_by_label(tiny_model: Path, random_split: Split) -> None:
+    answers = by_hand(tiny_model, random_split.images).argmax(axis=1)
+    found = Answers.of(tiny_model, random_split).confusion
+    expected = confusion_matrix(random_split.labels, answers, labels=range(10))
+    assert found == tuple(map(tuple, expected.tolist()))
+
+
+def test_very_many_classes_are_not_counted(tmp_path: Path, random_split: Split) -> None:
+    for count, counted in ((100, True), (101, False)):
+        card = make_card(classes=tuple(map(str, range(count))))
+        path = write_tiny_model(tmp_path / f"{count}.onnx", card)
+        assert (Answers.of(path, random_split).confusion is not None) is counted
 
 
 def test_more_images_than_a_chunk_are_all_compared(tiny_model: Path, random_split: Split) -> None:

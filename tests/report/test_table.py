@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
+from sklearn.metrics import classification_report
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry, Plan
@@ -329,12 +330,41 @@ def test_the_units_explain_the_columns_within_100_columns(plan: Plan) -> None:
     assert ("20 Hz" in text) is bool(plan.rate_hz)
 
 
-def test_per_class_has_a_line_for_each_class() -> None:
-    counts = np.array([[8, 2], [0, 1234]])
-    lines = render(table.per_class(["no", "yes"], metrics.per_class(counts)))
-    assert lines[0].split() == ["class", "precision", "recall", "F1", "images"]
-    assert lines[1].split() == ["no", "100.00", "%", "80.00", "%", "88.89", "%", "10"]
-    assert lines[2].split() == ["yes", "99.84", "%", "100.00", "%", "99.92", "%", "1,234"]
+def test_per_class_has_a_line_for_each_class_and_their_means_below() -> None:
+    lines = render(table.per_class(["no", "yes"], np.array([[8, 2], [0, 1234]])))
+    assert lines[0].split() == ["class", "precision", "recall", "f1-score", "support"]
+    assert lines[1].split() == ["no", "1.000", "0.800", "0.889", "10"]
+    assert lines[2].split() == ["yes", "0.998", "1.000", "0.999", "1,234"]
+    assert lines[3].strip() == ""
+    assert lines[4].split() == ["accuracy", "0.998", "1,244"]
+    assert lines[4].index("0.998") == lines[5].rindex(lines[5].split()[4])  # below f1-score
+    assert lines[5].split() == ["macro", "avg", "0.999", "0.900", "0.944", "1,244"]
+    assert lines[6].split() == ["weighted", "avg", "0.998", "0.998", "0.998", "1,244"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_per_class_is_scikit_learns_classification_report(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    classes = [f"class-{at}" for at in range(int(random.integers(3, 13)))]
+    labels = random.integers(1, len(classes), int(random.integers(1, 3000)))  # no support for 0
+    right = random.random(len(labels)) < random.random()
+    guesses = random.integers(0, len(classes) - 1, len(labels))
+    answers = np.where(right & (labels < len(classes) - 1), labels, guesses)  # the last: never
+    counts = metrics.confusion(answers, labels, len(classes))
+    report = classification_report(
+        labels,
+        answers,
+        labels=range(len(classes)),
+        target_names=classes,
+        digits=3,
+        zero_division=0,
+    )
+    ours = [line.replace(",", "").split() for line in render(table.per_class(classes, counts))]
+    theirs = [line.split() for line in report.splitlines() if line]
+    assert [line for line in ours[1:] if line] == theirs[1:]
+    assert ours[0] == ["class", *theirs[0]]
+    for name in (0, len(classes) - 1):
+        assert ours[1 + name][3] == "0.000"
 
 
 def test_confusion_has_labels_down_and_answers_across_and_dots_for_zeros() -> None:

@@ -1,0 +1,244 @@
+"""A file's model card, in Markdown: made of its metadata, and of how fast `bench` found it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mnist_edge.classifier import Classifier
+from mnist_edge.contract import Card
+from mnist_edge.errors import EdgeError
+from mnist_edge.files import sha256
+from mnist_edge.manifest import MANIFEST, Recorded, latency, read_manifest
+from mnist_edge.report import aligned, limits, table, text, training
+from mnist_edge.report.markdown import bullets, escaped
+
+_MARK = "<!-- mnist-edge made this card of its file's metadata, and will make it again: do not edit"
+_MOST_CLASSES = 100  # that are listed by name
+_SETS = {
+    "mnist": "handwritten digits, by LeCun, Cortes and Burges",
+    "fashion-mnist": "articles of clothing, by Xiao, Rasul and Vollgraf (Zalando Research)",
+    "kmnist": "cursive Japanese characters, by Clanuwat et al.",
+    "qmnist": "MNIST rebuilt, with more test digits, by Yadav and Bottou",
+    "digits": "UCI's handwritten digits, by Alpaydin and Kaynak; 8×8 pixels made 28×28",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file's metadata cannot say: its name, its size and the SHA-256 of its bytes.
+
+    `latency` is what `mnist-edge bench --record` measured of it, None where nobody did.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str
+    latency: Recorded | None = None
+
+
+def beside(file: Path) -> Path:
+    """Where a file's card lies: edge.md beside edge.onnx."""
+    return file.with_suffix(".md")
+
+
+def of_file(file: Path) -> str:
+    """The card of an exported file; its latency is from the manifest beside it, if there is one.
+
+    ModelError for a file that is not ours, EdgeError for a manifest that cannot be read.
+    """
+    digest = sha256(file)
+    found = latency(read_manifest(file.with_name(MANIFEST)), file.name, digest)
+    facts = Facts(file.name, file.stat().st_size, digest, found)
+    return render(Classifier(file).card, facts)
+
+
+def check_in_the_way(path: Path) -> None:
+    """EdgeError where something lies in a card's place that is no card of ours."""
+    try:
+        ours = not path.exists() or path.read_bytes().startswith(_MARK.encode())
+    except OSError:
+        ours = False
+    if not ours:
+        raise EdgeError(
+            f"{path} is in the way of the model card and is not ours: "
+            "move it away, or choose another folder"
+        )
+
+
+def render(card: Card, facts: Facts) -> str:
+    """The whole card. The same metadata and facts give the same text."""
+    known = limits.lines(card, facts.latency is not None)
+    sections = {
+        "Use": _use(card, facts),
+        "Data": aligned.pairs(_data(card)),
+        "Training": aligned.pairs(training.trained(card.trained)),
+        "Quantization": aligned.pairs(training.quantized(card.calibration or {})),
+        "Accuracy": _accuracy(card),
+        "Each class": _each_class(card),
+        "How sure it is": bullets(_sureness(card)),
+        "Size and speed": _cost(card, facts),
+        "Limits": bullets(known),
+        "Licence": [escaped(_licence(card)), ""],
+        "Where it comes from": aligned.pairs(_origin(card, facts)),
+    }
+    lines = [f"{_MARK} -->", f"# {escaped(facts.name)}", "", escaped(_summary(card, facts)), ""]
+    for title, content in sections.items():
+        lines += [f"## {title}", "", *content] if content else []
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _summary(card: Card, facts: Facts) -> str:
+    return (
+        f"A classifier of 28×28 grey images into {len(card.classes):,} classes: the network "
+        f"{card.model}, trained on {card.dataset}, in {card.precision}. One ONNX file of "
+        f"{text.size(facts.size_bytes)} that takes raw pixels and needs nothing but an ONNX "
+        f"runtime. {text.percent(card.accuracy.value)} of its answers to the "
+        f"{card.accuracy.total:,} test images are right."
+    )
+
+
+def _use(card: Card, facts: Facts) -> list[str]:
+    contract = [
+        ("input", "`image`: uint8 (N, 28, 28), raw grey pixels, 0 = background, 255 = ink"),
+        (
+            "output",
+            f"`logits`: float32 (N, {len(card.classes)}), whose softmax is a calibrated "
+            "probability",
+        ),
+    ]
+    example = [
+        "```python",
+        "import json, numpy as np, onnxruntime as ort",
+        f"session = ort.InferenceSession({json.dumps(facts.name, ensure_ascii=False)})",
+        'classes = json.loads(session.get_modelmeta().custom_metadata_map["mnist_edge.classes"])',
+        "image = np.zeros((1, 28, 28), np.uint8)  # put your pixels here: no preprocessing",
+        'logits = session.run(["logits"], {"image": image})[0][0]',
+        "print(classes[logits.argmax()], np.exp(logits).max() / np.exp(logits).sum())",
+        "```",
+        "",
+    ]
+    return [*aligned.table(("", ""), contract, left=2), *example]
+
+
+def _data(card: Card) -> list[tuple[str, str]]:
+    names = [*card.classes[:_MOST_CLASSES]]
+    about, more = _SETS.get(card.dataset), len(card.classes) - len(names)
+    told = ", ".join(names) + (f" and {more:,} more" if more else "")
+    return [
+        ("data set", f"{card.dataset}: {about}" if about else card.dataset),
+        (f"{len(card.classes):,} classes", told),
+        ("test split", f"{card.accuracy.total:,} images, which chose nothing"),
+    ]
+
+
+def _accuracy(card: Card) -> list[str]:
+    rows = [
+        (
+            name,
+            text.percent(found.value),
+            text.interval(found),
+            f"{found.correct:,} of {found.total:,}",
+        )
+        for name, found in (
+            ("this file", card.accuracy),
+            ("its original in PyTorch", card.original_accuracy),
+        )
+    ]
+    won = card.accuracy.correct - card.original_accuracy.correct
+    points = (card.accuracy.value - card.original_accuracy.value) * 100
+    more = f"{abs(won):,} {'more' if won > 0 else 'fewer'}"
+    images = f"image{'s' * (abs(won) != 1)}"
+    told = (
+        f"{more} {images} rightly than its original ({points:+.2f} points)"
+        if won
+        else "as many images rightly as its original"
+    )
+    return [
+        *aligned.table(("test split", "accuracy", "95 % interval (Wilson)", "right"), rows),
+        f"It answers {told}.",
+        "",
+    ]
+
+
+def _each_class(card: Card) -> list[str]:
+    if card.confusion is None:
+        return ["The per-class figures are not in this file: `mnist-edge eval` tells them.", ""]
+    rows = table.class_rows(card.classes, np.array(card.confusion, np.int64))
+    shown = [[escaped(row[0]), *row[1:]] for row in rows]
+    return [
+        *aligned.table(table.PER_CLASS, shown),
+        "Of the test split; support is a count of images.",
+        "",
+    ]
+
+
+def _sureness(card: Card) -> list[str]:
+    told = [
+        f"The logits are divided by a temperature of {card.temperature:.3f}, fitted on the "
+        "validation split: a probability of 0.9 is to be right 9 times of 10."
+    ]
+    if sure := card.threshold:
+        share = text.percent(sure.right / sure.accepted)
+        told.append(
+            f"Sure from {sure.value:.4f} on: {sure.accepted:,} of {sure.total:,} validation "
+            f"images are answered so surely, {sure.right:,} of them rightly ({share}). Below "
+            "that, mnist-edge predict prints ? beside its guess."
+        )
+    else:
+        told.append("No threshold is in this file: nobody can tell from when on it is sure.")
+    return told
+
+
+def _cost(card: Card, facts: Facts) -> list[str]:
+    rows = [
+        ("size", f"{text.size(facts.size_bytes)} ({facts.size_bytes:,} bytes)"),
+        ("parameters", f"{card.params:,}"),
+        ("multiply-adds for one image (MACs)", f"{card.macs:,}"),
+    ]
+    found = facts.latency
+    if found is None:
+        told = "Its speed has not been recorded: `mnist-edge bench --record` does it."
+        return [*aligned.pairs(rows), told, ""]
+    percentiles = (("p50", found.p50_us), ("p90", found.p90_us), ("p99", found.p99_us))
+    known = [f"{name} {value:,.0f} µs" for name, value in percentiles if value is not None]
+    one = "one image" if found.batch == 1 else f"{found.batch:,} images"
+    when = found.measured_at.replace("T", " ").replace("+00:00", " UTC")
+    rows += [
+        (f"latency, {one} a call", ", ".join(known) or "too few calls to tell"),
+        ("timed calls", f"{found.n:,}"),
+        ("threads", f"{found.threads}"),
+        ("CPU", found.cpu),
+        ("onnxruntime", found.onnxruntime),
+        ("measured", f"{when}, by mnist-edge bench"),
+        ("the timing was", found.verdict),
+    ]
+    return aligned.pairs(rows)
+
+
+def _licence(card: Card) -> str:
+    if card.licence is None:
+        return (
+            "This file names none: ask whoever made it. mnist-edge, which wrote it, is under the "
+            "MIT licence."
+        )
+    return f"{card.licence}, as mnist-edge, which wrote this file. Its data set has its own."
+
+
+def _origin(card: Card, facts: Facts) -> list[tuple[str, str]]:
+    made_of = "the fp32 file" if card.original_sha256 else "the PyTorch checkpoint"
+    rows = [
+        ("SHA-256 of this file", facts.sha256),
+        (f"of {made_of} that it was made from", card.source_sha256),
+    ]
+    if card.original_sha256:
+        rows.append(("of the PyTorch checkpoint before that", card.original_sha256))
+    if card.golden:
+        rows.append(
+            (
+                "golden answers",
+                f"{len(card.golden.logits)}: mnist-edge predict --check --model {facts.name}",
+            )
+        )
+    return [*rows, ("contract of the metadata", f"version {card.version}")]

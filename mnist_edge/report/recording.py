@@ -1,0 +1,83 @@
+"""What a benchmark leaves with the files that it timed: their latency, in manifest and card."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.benchmark import Benchmark, Entry, Plan
+from mnist_edge.classifier import Classifier
+from mnist_edge.contenders import Contender
+from mnist_edge.errors import EdgeError
+from mnist_edge.files import sha256
+from mnist_edge.manifest import MANIFEST, Recorded, knows, read_manifest, with_latency, written
+from mnist_edge.report import card
+
+_RUNTIME, _BATCH = "onnxruntime", 1
+
+
+def check(contenders: Sequence[Contender], plan: Plan) -> None:
+    """EdgeError for what could not be recorded afterwards: a file that no manifest beside it
+    knows, a card that is not ours, nothing timed in ONNX Runtime, or not one image a call."""
+    if _BATCH not in plan.batches:
+        raise EdgeError("--record is of one image a call: leave --batch away, or ask for 1 too")
+    timed = [one for one in contenders if one.runtime == _RUNTIME]
+    if not timed:
+        raise EdgeError("--record is of files in ONNX Runtime: add --contender onnxruntime")
+    for contender in timed:
+        _known(contender.path, sha256(contender.path))
+        card.check_in_the_way(card.beside(contender.path))
+
+
+def contents(record: Benchmark) -> dict[Path, str]:
+    """The manifests and cards of all files that were timed in ONNX Runtime, to be written
+    together. EdgeError as by `check`, should a file have changed meanwhile."""
+    manifests: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, str] = {}
+    for entry in record.entries:
+        path = entry.contender.path
+        if entry.contender.runtime != _RUNTIME or path in found:
+            continue
+        place, timed = path.with_name(MANIFEST), _recorded(record, entry)
+        before = manifests.get(place) or _known(path, entry.sha256)
+        manifests[place] = with_latency(before, path.name, timed)
+        facts = card.Facts(path.name, entry.size_bytes, entry.sha256, timed)
+        found[card.beside(path)] = card.render(Classifier(path).card, facts)
+    return {place: written(files) for place, files in manifests.items()} | found
+
+
+def _known(path: Path, digest: str) -> dict[str, Any]:
+    """The manifest beside a file, which knows it. EdgeError for any other."""
+    place = path.with_name(MANIFEST)
+    files = read_manifest(place)
+    if not files:
+        raise EdgeError(
+            f"--record writes into the {MANIFEST} beside a file, and {path} has none: "
+            "export it with 'mnist-edge export', or leave --record away"
+        )
+    if not knows(files, path.name, digest):
+        raise EdgeError(
+            f"{place} does not know {path.name} as it is (its SHA-256): "
+            "export it again, or leave it away"
+        )
+    return files
+
+
+def _recorded(record: Benchmark, entry: Entry) -> Recorded:
+    latency = entry.batches[_BATCH]
+
+    def rounded(rank: float) -> float | None:
+        value = latency.percentile_us(rank)
+        return None if value is None else round(value, 2)
+
+    return Recorded(
+        p50_us=rounded(50),
+        p90_us=rounded(90),
+        p99_us=rounded(99),
+        n=len(latency.samples_us),
+        batch=_BATCH,
+        threads=record.plan.threads,
+        cpu=record.machine.cpu,
+        onnxruntime=record.machine.packages.get("onnxruntime", "unknown"),
+        measured_at=record.measured_at,
+        verdict=record.noise.text,
+    )
