@@ -85,7 +85,7 @@ def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
         done = cli(*on_small_data(words))
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
         ran.add(words[1])
-    assert ran == {"train", "export", "bench", "eval", "predict", "data", "doctor"}
+    assert ran == {"train", "export", "bench", "eval", "predict", "data", "doctor", "reproduce"}
     snippet = subprocess.run(
         [sys.executable, "-c", "\n".join(blocks("python"))],
         cwd=tmp_path,

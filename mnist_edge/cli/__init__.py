@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import mnist_edge
-from mnist_edge.cli import answer, bench, data, doctor, export, predict, train
+from mnist_edge.cli import answer, bench, data, doctor, export, predict, reproduce, train
 from mnist_edge.cli.shell import Commands, say
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("eval")(answer.evaluate)
 app.command("predict")(predict.predict)
 app.command("data")(data.data)
 app.command("models")(data.models)
+app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,73 @@
+"""The experiments of mnist-edge reproduce, listed, and how long each takes here."""
+
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.cli.shell import progress_bar, say, say_json
+
+if TYPE_CHECKING:
+    from mnist_edge.lab.reproduce.experiments import Experiment, Options
+
+
+def show_list(options: "Options", device: str, time: bool, as_json: bool) -> None:
+    from mnist_edge.lab.reproduce.experiments import EXPERIMENTS
+
+    spent = _times(options, device) if time else {}
+    if as_json:
+        say_json([_values(one, spent.get(one.name)) for one in EXPERIMENTS.values()])
+        return
+    for one in EXPERIMENTS.values():
+        say(f"{one.name}: {one.what}")
+        say(f"  source   {one.source}")
+        if one.claims:
+            claims = "; ".join(f"{claim.figure} {claim.of}" for claim in one.claims)
+            say(f"  claimed  {claims}")
+        say(f"  trains   {one.trains}")
+        if time:
+            size = f", {options.size} size" if one.sized else ""
+            over = f", {options.seeds} seed{'s' * (options.seeds > 1)}" if one.seeded else ""
+            say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
+        say("")
+    if not time:
+        say("how long each takes here: mnist-edge reproduce --list --time")
+    say("train one: mnist-edge reproduce NAME")
+
+
+def _values(one: "Experiment", spent_s: float | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    values = {
+        "name": one.name,
+        "what": one.what,
+        "source": one.source,
+        "claims": [asdict(claim) for claim in one.claims],
+        "trains": one.trains,
+        "sized": one.sized,
+        "seeded": one.seeded,
+    }
+    return values if spent_s is None else values | {"estimate_s": round(spent_s)}
+
+
+def _times(options: "Options", device: str) -> dict[str, float]:
+    """Of every experiment, on a data set of MNIST's size, or on the digits."""
+    from mnist_edge.lab.reproduce import estimate
+    from mnist_edge.lab.reproduce.experiments import EXPERIMENTS
+    from mnist_edge.lab.reproduce.pace import DIGITS_SIZE, FULL_SIZE, paces
+    from mnist_edge.lab.world import join
+
+    sizes = DIGITS_SIZE if options.dataset == "digits" else FULL_SIZE
+    plans = {one.name: one.runs(options, sizes.train) for one in EXPERIMENTS.values()}
+    with join(device) as world, progress_bar() as tell:
+        recipes = [run.recipe for runs in plans.values() for run in runs]
+        found = paces(recipes, 10, world, tell)
+    return {
+        name: sum(estimate.seconds(runs, {}, sizes, found, runs[0].recipe).values())
+        for name, runs in plans.items()
+    }
+
+
+def about(seconds: float) -> str:
+    """40 s, 12 min, 3 h 20 min"""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,242 @@
+"""mnist-edge reproduce"""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_edge.cli.listing import about, show_list
+from mnist_edge.cli.options import AsJson, DataDir
+from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
+from mnist_edge.cli.watching import Watch
+from mnist_edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
+    from mnist_edge.lab.reproduce.work import Work
+    from mnist_edge.lab.world import World
+    from mnist_edge.report.sections import Section
+
+_OUT = Path("runs/reproduce")
+
+
+def reproduce(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="An experiment of --list.", show_default=False),
+    ] = None,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="Show the experiments, and train nothing.")
+    ] = False,
+    time: Annotated[
+        bool,
+        typer.Option(
+            "--time", help="With --list: how long each takes here (half a minute to find out)."
+        ),
+    ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="small (an hour on 2 cores) or full (the paper's, for a GPU) [default: small].",
+            show_default=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option(help="mnist, fashion-mnist, kmnist, qmnist, or digits for a quick try.")
+    ] = "mnist",
+    data_dir: DataDir = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Runs of each kind [default: 3].", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="For a try: other epochs than the recipe's.", show_default=False),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS", help="Only these parts, with commas: edge,edge-xs.", show_default=False
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="best: time the files against this ONNX file.", show_default=False
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Where the runs and results go.")] = _OUT,
+    as_json: AsJson = False,
+) -> None:
+    """Train a classic experiment again, and show what was claimed beside what comes out.
+
+    Ctrl-C loses at most the epoch under way: the same command goes on. Every training has a folder
+    of its own, and result.md and result.json lie beside them.
+    """
+    if list_all == (name is not None) or (time and not list_all):
+        raise typer.BadParameter("name one experiment, or ask for --list (with or without --time)")
+    from mnist_edge.lab.reproduce.experiments import Options, experiment
+    from mnist_edge.lab.world import join
+
+    options = Options(
+        dataset=dataset,
+        size=size or "small",
+        seeds=seeds or 3,
+        epochs=epochs,
+        only=tuple(part.strip() for part in only.split(",")) if only else (),
+    )
+    if name is None:
+        return show_list(options, device, time, as_json)
+    asked = experiment(name)
+    _check(asked, size, seeds, against)
+    words = {
+        "--size": size,
+        "--dataset": None if dataset == "mnist" else dataset,
+        "--seeds": seeds,
+        "--epochs": epochs,
+        "--only": only,
+        "--against": against,
+        "--device": None if device == "auto" else device,
+        "--data-dir": data_dir,
+        "--out": None if out == _OUT else out,
+    }
+    with join(device) as world:
+        if world.size > 1:
+            raise EdgeError("reproduce trains in one process: start it without torchrun")
+        _reproduce(asked, options, data_dir, against, out, world, words, as_json)
+    return None
+
+
+def _check(asked: "Experiment", size: str | None, seeds: int | None, against: Path | None) -> None:
+    """EdgeError for an option that means nothing here."""
+    if size is not None and not asked.sized:
+        raise EdgeError(f"{asked.name} has one size: leave --size away")
+    if seeds is not None and not asked.seeded:
+        raise EdgeError(f"{asked.name} is one run of each kind: leave --seeds away")
+    if against is not None and asked.name != "best":
+        raise EdgeError(f"--against is for 'best', and means nothing to {asked.name}")
+    if against is not None and not against.is_file():
+        raise EdgeError(f"there is no file {against} to time against")
+
+
+def _reproduce(
+    asked: "Experiment",
+    options: "Options",
+    data_dir: Path | None,
+    against: Path | None,
+    out: Path,
+    world: "World",
+    words: dict[str, Any],
+    as_json: bool,
+) -> None:
+    from mnist_edge.datasets import load
+    from mnist_edge.lab.reproduce import Request, Work, conclude, outcome
+
+    with progress_bar() as tell:
+        data = load(options.dataset, data_dir, tell)
+    work = Work.of(asked, options, data, out, world)
+    missing = work.missing()
+    hint(f"{asked.name} on {data.name}: {asked.trains}")
+    try:
+        _announce(work, missing)
+        for run in missing:
+            _train(work, run)
+        with progress_bar() as tell:
+            found = conclude(work, Request(data_dir, against, tell))
+    except KeyboardInterrupt:
+        _stopped(work, _command(asked.name, words))
+        raise typer.Exit(INTERRUPTED) from None
+    private = {"--data-dir": None, "--out": None, "--against": against and against.name}
+    values = outcome.write(work, found, _command(asked.name, words | private))
+    if as_json:
+        say_json(values)
+        return
+    for section in outcome.told(work, found):
+        _show(section)
+    say(f"\nwrote {work.house}: {', '.join([*found.files, outcome.RESULT, outcome.PAGE])}")
+
+
+def _announce(work: "Work", missing: "list[Run]") -> None:
+    """How long it will take here, before it begins."""
+    total = len(work.wanted)
+    if not missing:
+        hint(f"all {total} runs are finished" if total > 1 else "its run is finished")
+        return
+    with progress_bar() as tell:
+        parts = _estimate(work, missing, tell)
+    told = f"{total} run{'s' * (total > 1)}"
+    if len(missing) < total:
+        told += f", {total - len(missing)} of them finished"
+    if len(parts) > 1:
+        told += f"; {', '.join(f'{part} {about(spent)}' for part, spent in parts.items())}"
+    hint(f"about {about(sum(parts.values()))} on this machine ({_where(work)}; {told})")
+
+
+def _estimate(work: "Work", missing: "list[Run]", tell: Any) -> dict[str, float]:
+    from mnist_edge.lab.reproduce import estimate
+    from mnist_edge.lab.reproduce.pace import Sizes, paces
+
+    taught = any(run.teachers for run in missing)
+    teacher = next((run.recipe for run in work.runs if not run.teachers), None) if taught else None
+    recipes = [run.recipe for run in missing] + ([teacher] if teacher else [])
+    found = paces(recipes, len(work.data.classes), work.world, tell)
+    saved = {run.name: work.saved(run) for run in missing}
+    spent = estimate.seconds(
+        missing,
+        {name: one.epochs_done for name, one in saved.items() if one},
+        Sizes(len(work.training), len(work.validation), len(work.data.test)),
+        found,
+        teacher,
+    )
+    return estimate.by_part(missing, spent)
+
+
+def _train(work: "Work", run: "Run") -> None:
+    number = 1 + [one.name for one in work.wanted].index(run.name)
+    which = f"run {number} of {len(work.wanted)}, {run.name}"
+    saved = work.saved(run)
+    goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
+    hint(f"{which}: {run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}{goes_on}")
+    with progress_bar() as tell:
+        lesson = work.ask(run, tell)
+    with Watch(True, which) as watch:
+        for result in work.train(run, lesson, watch.step):
+            watch.epoch(result)
+
+
+def _stopped(work: "Work", command: str) -> None:
+    """What is saved, and how to go on."""
+    wanted = work.wanted
+    done = {one.run.name for one in work.finished()}
+    told = f"{sum(run.name in done for run in wanted)} of {len(wanted)} runs finished"
+    for run in wanted:
+        saved = work.saved(run)
+        if saved and saved.result is None:
+            told += f", {run.name} saved after epoch {saved.epochs_done} of {run.recipe.epochs}"
+    hint(f"stopped; {told}: go on with '{command}'")
+
+
+def _command(name: str, words: dict[str, Any]) -> str:
+    given = [
+        str(part) for key, value in words.items() if value is not None for part in (key, value)
+    ]
+    return shlex.join(["mnist-edge", "reproduce", name, *given])
+
+
+def _show(section: "Section") -> None:
+    from mnist_edge.report import table
+
+    say(f"\n{section.title}")
+    if section.grid:
+        show(table.plain(section.grid.columns, section.grid.rows, section.grid.left))
+    for line in section.lines:
+        say(f"- {line}")
+
+
+def _where(work: "Work") -> str:
+    import torch
+
+    threads = torch.get_num_threads()
+    return f"{work.world.device}, {threads} thread{'s' * (threads > 1)}"

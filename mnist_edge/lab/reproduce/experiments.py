@@ -1,0 +1,253 @@
+"""What can be reproduced: each experiment, what was claimed of it, and what is trained for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mnist_edge.errors import EdgeError
+from mnist_edge.lab.augment import NOT_AT_ALL
+from mnist_edge.lab.recipe import Recipe, recipe_for
+
+SIZES = ("small", "full")
+DATASETS = ("mnist", "fashion-mnist", "kmnist", "qmnist", "digits")
+ALONGSIDE = 1000  # validation images of watched runs, which choose nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may ask for. `epochs` None leaves them to the recipe, `only` () asks for all
+    parts."""
+
+    dataset: str = "mnist"
+    size: str = "small"
+    seeds: int = 3
+    epochs: int | None = None
+    only: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise EdgeError(f"there is no size '{self.size}': choose one of {', '.join(SIZES)}")
+        if self.dataset not in DATASETS:
+            raise EdgeError(
+                f"nothing is reproduced on '{self.dataset}': choose one of {', '.join(DATASETS)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A published figure: of what, as it was written, and as a number in 0..1."""
+
+    of: str
+    figure: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training: its folder's name, the part of the experiment that it belongs to, its recipe.
+
+    `teachers` are the runs of which the best on the validation split will teach it. A `watched`
+    run answers the test split after every epoch, for a curve.
+    """
+
+    name: str
+    part: str
+    recipe: Recipe
+    teachers: tuple[str, ...] = ()
+    watched: bool = False
+
+
+Plan = Callable[[Options, int], tuple[Run, ...]]
+"""The trainings that options ask for, on so many training images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A name, one line of what it is, where it comes from, what was claimed, what is trained.
+
+    `sized`: it has a small and a full size; `seeded`: it is repeated over seeds; `of_mnist`: what
+    is claimed or aimed at is of MNIST.
+    """
+
+    name: str
+    what: str
+    source: str
+    claims: tuple[Claim, ...]
+    trains: str
+    runs: Plan
+    sized: bool = False
+    seeded: bool = False
+    of_mnist: bool = True
+
+    def wanted(self, options: Options, images: int) -> tuple[Run, ...]:
+        """The runs of the parts that are asked for. EdgeError for a part that it has not."""
+        runs = self.runs(options, images)
+        parts = tuple(dict.fromkeys(run.part for run in runs))
+        for name in options.only:
+            if name not in parts:
+                raise EdgeError(
+                    f"{self.name} has no part '{name}': choose of {', '.join(parts)}, with commas"
+                )
+        return tuple(run for run in runs if not options.only or run.part in options.only)
+
+    def house(self, options: Options) -> str:
+        """The name of its folder: tries and other settings do not lie in each other's way."""
+        parts = [self.name]
+        if options.dataset != "mnist":
+            parts.append(options.dataset)
+        if self.sized and options.size != SIZES[0]:
+            parts.append(options.size)
+        if options.epochs is not None:
+            parts.append(f"{options.epochs}-epoch{'s' * (options.epochs > 1)}")
+        return "-".join(parts)
+
+
+# Nothing but the optimizer: no schedule, decay, smoothing, average or augmentation.
+_BARE = Recipe(
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    ema_decay=0.0,
+    schedule="constant",
+    augmentation=NOT_AT_ALL,
+)
+_THREE_BLOCK = replace(_BARE, model="resnet3", optimizer="adam", lr=1e-3, epochs=10, batch_size=128)
+_ONE_EPOCH = replace(_BARE, model="resnet18", optimizer="rmsprop", lr=5e-3, epochs=1, batch_size=64)
+# He et al. 2015, section 4.2: momentum 0.9, batch 128, and a crop within a border of 4 pixels,
+# which is a shift by an eighth of a side.
+_CIFAR = replace(
+    _BARE,
+    optimizer="sgd",
+    schedule="steps",
+    lr=0.1,
+    weight_decay=1e-4,
+    batch_size=128,
+    augmentation=replace(NOT_AT_ALL, shift=0.125),
+)
+_PAPERS_EPOCHS = 149  # 64 k steps of 128 images
+_DEPTH_SMALL = replace(_CIFAR, images=10_000, epochs=12)
+_SHORTCUTS_SMALL = replace(_CIFAR, images=20_000, epochs=8)
+
+NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
+SHORTCUTS = ("zero", "projection")
+STUDENTS = ("edge", "edge-xs")
+TEACHER = "resnet3"
+TAUGHT = "-taught"
+
+
+def _fitted(recipe: Recipe, options: Options) -> Recipe:
+    epochs = recipe.epochs if options.epochs is None else options.epochs
+    return replace(recipe, dataset=options.dataset, epochs=epochs)
+
+
+def _alone(recipe: Recipe) -> Plan:
+    """One run of one recipe."""
+    return lambda options, images: (Run(recipe.model, recipe.model, _fitted(recipe, options)),)
+
+
+def _depth(options: Options, images: int) -> tuple[Run, ...]:
+    small = options.size == "small"
+    base = _fitted(_DEPTH_SMALL if small else replace(_CIFAR, epochs=_PAPERS_EPOCHS), options)
+    return tuple(
+        Run(
+            name,
+            name,
+            replace(base, model=name, shortcut="zero" if name.startswith("resnet") else None),
+            watched=True,
+        )
+        for name in NETWORKS
+    )
+
+
+def _shortcuts(options: Options, images: int) -> tuple[Run, ...]:
+    small = options.size == "small"
+    base = _fitted(_SHORTCUTS_SMALL if small else replace(_CIFAR, epochs=_PAPERS_EPOCHS), options)
+    return tuple(
+        Run(f"{kind}-{seed}", kind, replace(base, model="resnet20", shortcut=kind, seed=seed))
+        for seed in range(options.seeds)  # a seed of both, then the next: what is done compares
+        for kind in SHORTCUTS
+    )
+
+
+def _best(options: Options, images: int) -> tuple[Run, ...]:
+    teachers = tuple(f"{TEACHER}-{seed}" for seed in range(options.seeds))
+    plan = [(TEACHER, False), *((name, taught) for taught in (False, True) for name in STUDENTS)]
+    return tuple(
+        Run(
+            f"{part}-{seed}",
+            part,
+            replace(_own(model, options, images), seed=seed),
+            teachers if taught else (),
+        )
+        for model, taught in plan
+        for part in [model + TAUGHT * taught]
+        for seed in range(options.seeds)
+    )
+
+
+def _own(model: str, options: Options, images: int) -> Recipe:
+    """Our recipe of a model, for itself alone."""
+    recipe = replace(recipe_for(model, options.dataset), distillation=None)
+    return _fitted(recipe.sized(images), options)
+
+
+_HE = "He et al. 2015, arXiv 1512.03385"
+EXPERIMENTS: dict[str, Experiment] = {
+    one.name: one
+    for one in (
+        Experiment(
+            "three-block",
+            "a residual network of three wide blocks, as a Keras project trained it",
+            "the first of the two projects that this tool grew from",
+            (Claim("accuracy, test split", "99.3 %", 0.993),),
+            "resnet3: Adam 0.001, cross-entropy, 10 epochs, batch 128, no augmentation",
+            _alone(_THREE_BLOCK),
+        ),
+        Experiment(
+            "resnet18-one-epoch",
+            "torchvision's ResNet-18 with a 1-channel stem, after one epoch",
+            "the second of the two projects that this tool grew from",
+            (
+                Claim("accuracy, test split", "98.2 %", 0.982),
+                Claim("macro F1, test split", "0.981", 0.981),
+            ),
+            "resnet18: RMSprop 0.005, cross-entropy, 1 epoch, batch 64, no augmentation",
+            _alone(_ONE_EPOCH),
+        ),
+        Experiment(
+            "depth",
+            "deeper plain networks train worse; with skips they do not",
+            f"{_HE}, figures 1 and 6",
+            (),
+            "plain20, plain56, resnet20, resnet56: SGD 0.1 with momentum, as for CIFAR-10",
+            _depth,
+            sized=True,
+            of_mnist=False,
+        ),
+        Experiment(
+            "shortcuts",
+            "zero-padded shortcuts (option A) against 1×1 projections (option B)",
+            f"{_HE}, section 3.3 and table 3",
+            (),
+            "resnet20 with either, over seeds: SGD 0.1 with momentum, as for CIFAR-10",
+            _shortcuts,
+            sized=True,
+            of_mnist=False,
+            seeded=True,
+        ),
+        Experiment(
+            "best",
+            "our own recipes: how far they come, and what a teacher adds",
+            "mnist-edge; the published records are 99.83 % (single) and 99.91 % (ensemble)",
+            (),
+            "resnet3, edge and edge-xs, over seeds; edge and edge-xs again, taught by resnet3",
+            _best,
+            seeded=True,
+        ),
+    )
+}
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of a name. EdgeError for an unknown one."""
+    if name not in EXPERIMENTS:
+        raise EdgeError(f"there is no experiment '{name}': choose one of {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]

@@ -1,0 +1,75 @@
+"""What follows a training: its files, fp32 and int8, checked as every export is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.errors import GateError
+from mnist_edge.lab import quantize
+from mnist_edge.lab.job import Job
+from mnist_edge.lab.quantize import Plan
+from mnist_edge.lab.reproduce.work import Finished
+from mnist_edge.lab.shelf import Draft, place
+from mnist_edge.lab.teacher import Progress
+from mnist_edge.report import gate, text
+from mnist_edge.report.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """The files of a run, and the job that made them. `refused` says why there is no int8 file,
+    where there is none."""
+
+    finished: Finished
+    job: Job
+    drafts: tuple[Draft, ...]
+    paths: tuple[Path, ...]
+    refused: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "run": self.finished.run.name,
+            "files": [gate.values(draft) for draft in self.drafts],
+            "refused": self.refused,
+        }
+
+
+def export(finished: Finished, out: Path, data_dir: Path | None, tell: Progress) -> Shelved:
+    """Write a run's fp32 and int8 files into a folder; what lay there is replaced.
+
+    An int8 file that does not pass its gate is not written. GateError for an fp32 one.
+    """
+    job = Job.of(finished.folder, finished.folder.parent, data_dir, tell)
+    assert job.fp32 is not None  # a run was given
+    drafts, plan, refused = [job.fp32], Plan(), None
+    try:
+        int8 = job.int8(plan, None, tell)
+        quantize.check(int8, plan)
+        drafts.append(int8)
+    except GateError as error:
+        refused = str(error).partition(". Nothing was written")[0]
+    placed = place(drafts, out, force=True)
+    return Shelved(
+        finished, job, tuple(drafts), tuple(exported.path for exported in placed), refused
+    )
+
+
+def files(shelved: Sequence[Shelved], names: Sequence[str] | None = None) -> Grid:
+    """A row for each file: its accuracy, the answers that changed, its size."""
+    rows = [
+        (
+            f"{name}{draft.name}",
+            text.percent(draft.card.accuracy.value),
+            text.interval(draft.card.accuracy),
+            str(draft.gate.verification.agreement.changed),
+            text.size(len(draft.content)),
+        )
+        for one, name in zip(shelved, names or [""] * len(shelved), strict=True)
+        for draft in one.drafts
+    ]
+    return Grid(("file", "accuracy", "95 %", "changed", "size"), tuple(rows))
+
+
+def refusals(shelved: Sequence[Shelved]) -> tuple[str, ...]:
+    return tuple(f"no int8 file: {one.refused}" for one in shelved if one.refused)

@@ -1,0 +1,191 @@
+"""An experiment's trainings on disk: what is finished, what is begun, and what comes next."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.errors import CheckpointError
+from mnist_edge.files import sha256
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab import teacher, train
+from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.recipe import Recipe
+from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
+from mnist_edge.lab.teacher import Progress, Views
+from mnist_edge.lab.train import EpochResult, Watcher
+from mnist_edge.lab.world import World
+from mnist_edge.metrics import Accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has been measured on the test split."""
+
+    run: Run
+    folder: Path
+    checkpoint: Checkpoint
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """On the test split."""
+        result = self.checkpoint.result
+        assert result is not None  # that is what finished means
+        return Accuracy(result["correct"], result["total"])
+
+    @property
+    def validation(self) -> Accuracy:
+        """On the validation split, after the last epoch."""
+        last = self.checkpoint.history[-1]
+        return Accuracy(last["validation_correct"], last["validation_total"])
+
+    @property
+    def duration_s(self) -> float:
+        """Of its training, without the answers to the validation and the test split."""
+        return float(sum(epoch["duration_s"] for epoch in self.checkpoint.history))
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A run's recipe with its teachers, and what they answer, where there are any."""
+
+    recipe: Recipe
+    views: Views | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An experiment as it was asked for, the data it runs on, and the folder of its runs."""
+
+    experiment: Experiment
+    options: Options
+    data: Dataset
+    house: Path
+    world: World
+    runs: tuple[Run, ...]
+    training: Split = field(repr=False)
+    validation: Split = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, options: Options, data: Dataset, out: Path, world: World
+    ) -> "Work":
+        """EdgeError for a part that the experiment has not."""
+        training, validation = split_validation(data.train)
+        experiment.wanted(options, len(training))  # the parts are there
+        runs = experiment.runs(options, len(training))
+        house = out / experiment.house(options)
+        return cls(experiment, options, data, house, world, runs, training, validation)
+
+    @property
+    def wanted(self) -> tuple[Run, ...]:
+        """The runs of the parts that are asked for."""
+        return self.experiment.wanted(self.options, len(self.training))
+
+    def saved(self, run: Run) -> Checkpoint | None:
+        """How far a run has come; None where it has not begun.
+
+        CheckpointError where what lies there is damaged, or was trained by another recipe.
+        """
+        folder = self.house / run.name
+        if not (folder / CHECKPOINT).exists():
+            return None
+        saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
+        alone = replace(saved.recipe, distillation=None)
+        train.check_resumable(replace(saved, recipe=alone), run.recipe, folder)
+        if run.teachers:
+            self._check_teacher(run, saved, folder)
+        return saved
+
+    def finished(self, names: Sequence[str] | None = None) -> list[Finished]:
+        """The runs of these names that are done, or all that are, asked for or not."""
+        runs = [run for run in self.runs if names is None or run.name in names]
+        found = [(run, self.saved(run)) for run in runs]
+        return [
+            Finished(run, self.house / run.name, saved)
+            for run, saved in found
+            if saved is not None and saved.result is not None
+        ]
+
+    def missing(self) -> list[Run]:
+        """The runs asked for that are still to be trained, or trained on.
+
+        CheckpointError where a teacher would be missing.
+        """
+        done = {one.run.name for one in self.finished()}
+        left = [run for run in self.wanted if run.name not in done]
+        there = done | {run.name for run in left}
+        for run in left:
+            for name in run.teachers:
+                if name not in there:
+                    part = next(other.part for other in self.runs if other.name == name)
+                    raise CheckpointError(
+                        f"{run.part} learns from {part}, and {name} is not trained yet: "
+                        f"ask for both, --only {part},{run.part}"
+                    )
+        return left
+
+    def ask(self, run: Run, tell: Progress) -> Lesson:
+        """What a run learns from. Its teacher's answers, where they are not kept yet, take
+        minutes; `tell` is told how far they have come."""
+        if not run.teachers:
+            return Lesson(run.recipe)
+        opened = [teacher.open_teacher(self._teacher(run).folder)]
+        recipe = teacher.taught_by(run.recipe, opened)
+        saved = self.saved(run)
+        if saved is not None and saved.epochs_done == recipe.epochs:
+            return Lesson(recipe)  # there is nothing left to learn
+        return Lesson(recipe, teacher.views(opened, self.training, recipe, self.world.device, tell))
+
+    def train(self, run: Run, lesson: Lesson, watch: Watcher) -> Iterator[EpochResult]:
+        """Train a run, from its beginning or from where it stopped, and measure it on the test
+        split."""
+        folder, saved = self.house / run.name, self.saved(run)
+        if saved is None or saved.epochs_done < run.recipe.epochs:
+            yield from train.train(
+                lesson.recipe,
+                self.data.classes,
+                self.training,
+                self.validation[:ALONGSIDE] if run.watched else self.validation,
+                folder,
+                self.world,
+                saved,
+                watch,
+                lesson.views,
+                self.data.test if run.watched else None,
+            )
+        train.finish(folder, disk.load(folder), self.data.test)
+
+    def _teacher(self, run: Run) -> Finished:
+        """Chosen on the validation split."""
+        return best(self.finished(run.teachers))
+
+    def _check_teacher(self, run: Run, saved: Checkpoint, folder: Path) -> None:
+        if len(self.finished(run.teachers)) < len(run.teachers):
+            return  # nobody knows yet which of them is the best
+        wanted, plan = self._teacher(run), saved.recipe.distillation
+        if plan is None or plan.teachers != (sha256(wanted.folder / CHECKPOINT),):
+            raise CheckpointError(
+                f"{folder} was not taught by {wanted.run.name}, which is the best teacher now: "
+                "move it away, or choose another --out"
+            )
+
+
+def best(found: Sequence[Finished]) -> Finished:
+    """The best of several on the validation split; the first of equals."""
+    return max(found, key=lambda one: one.validation.value)
+
+
+def by_part(found: Sequence[Finished]) -> dict[str, list[Finished]]:
+    """Finished runs by the part that they belong to, in their order."""
+    parts: dict[str, list[Finished]] = {}
+    for one in found:
+        parts.setdefault(one.run.part, []).append(one)
+    return parts
+
+
+@functools.lru_cache(maxsize=64)
+def _opened(folder: Path, changed_ns: int) -> Checkpoint:
+    """A checkpoint, read once for as long as it stays as it is."""
+    return disk.load(folder)
