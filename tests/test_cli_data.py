@@ -233,14 +233,45 @@ def test_a_summary_has_a_line_for_each_layer_and_their_sum(said: Say, small_zoo:
     assert all(len(row) <= 100 for row in rows)
     assert "ZeroShortcut" in table
     assert note.startswith("Sums, and what else is no module")
+    assert "folds" not in note
 
 
 def test_the_layers_for_a_script(said: Say, small_zoo: list[str]) -> None:
-    found = json.loads(said("models", "edge", "--summary", "--json").out)["edge"]
+    found = json.loads(said("models", "resnet20", "--summary", "--json").out)["resnet20"]
 
-    assert found["layers"][0]["output"] == [16, 14, 14]
+    assert found["layers"][0]["output"] == [16, 28, 28]
     for key in ("params", "macs"):
         assert sum(layer[key] for layer in found["layers"]) == found[key]
+
+
+def test_a_summary_of_what_folds_says_what_is_left_of_it(said: Say, small_zoo: list[str]) -> None:
+    """The layers are those that learn; what the model costs is what its exported file costs."""
+    known = json.loads(said("models", "edge", "--summary", "--json").out)["edge"]
+    _, table, notes = said("models", "edge", "--summary").out.split("\n\n")
+
+    total = table.splitlines()[-1]
+    assert known["layers"][0]["output"] == [16, 12, 12]
+    learns = {key: sum(layer[key] for layer in known["layers"]) for key in ("params", "macs")}
+    assert re.fullmatch(rf"all, while it learns +{learns['params']:,} +{learns['macs']:,}", total)
+    assert known["params"] < learns["params"]
+    assert known["macs"] < learns["macs"]
+    assert (
+        "\nAn exported file folds each block into one convolution: "
+        f"{known['params']:,} parameters, {known['macs'] / 1e6:.2f} M multiply-adds.\n"
+    ) in notes
+    assert max(map(len, notes.splitlines())) <= 100
+
+
+def test_a_chain_is_a_model_too(said: Say) -> None:
+    pytest.importorskip("mnist_edge.lab.models", exc_type=ImportError)
+    name = "8k5s2v-8s2-16s2"
+    header, row, *_ = said("models", name).out.splitlines()
+    assert header.startswith("model")
+    assert row.startswith(f"{name}  a chain of folding blocks  ")
+    known = json.loads(said("models", name, "--summary", "--json").out)
+    assert list(known) == [name]
+    assert known[name]["shortcuts"] == []
+    assert failed(said("models", "8k4-16")).startswith("'8k4-16' is no chain such as ")
 
 
 def test_an_unknown_model_is_named(said: Say) -> None:

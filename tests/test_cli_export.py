@@ -53,7 +53,7 @@ def test_the_newest_run_is_exported_checked_and_said(
     done = invoke("export")
     assert (done.exit_code, done.stderr) == (0, "")
     card = Classifier(FILE).card
-    made, sure, gate, accuracy, following = done.stdout.splitlines()
+    made, sure, gate, accuracy, told, following = done.stdout.splitlines()
     assert re.fullmatch(
         rf"runs/edge-xs -> {FILE}: \d+ kB, opset 14, temperature {card.temperature:.3f}", made
     )
@@ -71,6 +71,7 @@ def test_the_newest_run_is_exported_checked_and_said(
     value = f"{100 * card.accuracy.value:.2f} %"
     assert accuracy.startswith(f"  accuracy {value} (95 % interval ")
     assert accuracy.endswith(f"), original {value}")
+    assert told == f"model card: {FILE.with_suffix('.md')}"
     assert following == "next: mnist-edge bench"
 
 

@@ -71,7 +71,7 @@ def fragile(trained: Path, empty: Path) -> Path:
     saved = disk.load(trained)
     weights = {name: value.clone() for name, value in saved.average.items()}
     weights["body.0.1.weight"][0], weights["body.0.1.bias"][0] = 0, -1
-    for reader in ("convolutions.0.0", "shortcut.0"):
+    for reader in ("wide.0", "point.0"):  # both branches of the first block
         weights[f"body.2.{reader}.weight"][:, 0] = 1000
     finish(RUN, replace(saved, average=weights), load("digits").test)
     return empty
@@ -103,7 +103,7 @@ def test_both_files_are_written_and_said(home: Path) -> None:
     files = ["edge-xs-int8.md", "edge-xs-int8.onnx", "edge-xs.md", "edge-xs.onnx", "manifest.json"]
     assert sorted(contents()) == files
     card, accuracy = card_of(INT8), card_of(INT8).accuracy
-    first, *_, second, sure, against, portable, told, following = done.stdout.splitlines()
+    first, *_, second, sure, against, portable, told, cards, following = done.stdout.splitlines()
     assert sure.startswith("  sure at probabilities of ")
     assert first.startswith(f"runs/edge-xs -> {FP32}: ")
     assert re.fullmatch(rf"runs/edge-xs -> {INT8}: \d+ kB, minmax on 512 training images", second)
@@ -119,6 +119,7 @@ def test_both_files_are_written_and_said(home: Path) -> None:
         f"  accuracy {100 * accuracy.value:.2f} % (95 % interval {low:.2f}-{high:.2f}), original "
         f"{100 * card.original_accuracy.value:.2f} %"
     )
+    assert cards == f"model cards: {FP32.with_suffix('.md')} and {INT8.with_suffix('.md')}"
     assert following == "next: mnist-edge bench"
 
 

@@ -11,7 +11,7 @@ from mnist_edge.cli.shell import progress_bar, say, say_json, show
 
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
-    from mnist_edge.lab.models import Network
+    from mnist_edge.lab.models import Cost, Network
 
 _PREVIEW_PER_CLASS = 10
 
@@ -61,7 +61,7 @@ def models(
     """List the zoo: what each model is, and what it costs."""
     if summary and name is None:
         raise typer.BadParameter("--summary is of one model: name it, as in 'models edge'")
-    from mnist_edge.lab.models import ZOO, build, cost
+    from mnist_edge.lab.models import ZOO, build, cost, entry
     from mnist_edge.report.table import plain
     from mnist_edge.report.text import amount
 
@@ -70,11 +70,11 @@ def models(
     if as_json:
         values = {
             one: {
-                "what": ZOO[one].what,
+                "what": entry(one).what,
                 "params": spent.params,
                 "macs": spent.macs,
                 "input": "uint8 (N, 28, 28)",
-                "shortcuts": ZOO[one].shortcuts,
+                "shortcuts": entry(one).shortcuts,
             }
             | ({"layers": _layer_values(networks[one])} if summary else {})
             for one, spent in costs.items()
@@ -82,13 +82,13 @@ def models(
         say_json(values)
         return
     rows = [
-        [one, ZOO[one].what, amount(spent.params), amount(spent.macs)]
+        [one, entry(one).what, amount(spent.params), amount(spent.macs)]
         for one, spent in costs.items()
     ]
     show(plain(["model", "what it is", "parameters", "MACs"], rows, left=2))
     say("")
     if summary and name:
-        _show_layers(networks[name])
+        _show_layers(networks[name], costs[name])
     takes = "It takes" if name else "Each takes"
     say(f"{takes} images uint8 (N, 28, 28), 0 = background, and gives logits.")
 
@@ -99,9 +99,10 @@ def _layer_values(network: "Network") -> list[dict[str, Any]]:
     return [asdict(layer) for layer in layers(network)]
 
 
-def _show_layers(network: "Network") -> None:
+def _show_layers(network: "Network", exported: "Cost") -> None:
     from mnist_edge.lab.summary import layers, total
     from mnist_edge.report.table import plain
+    from mnist_edge.report.text import amount
 
     found = layers(network)
     rows = [
@@ -109,9 +110,16 @@ def _show_layers(network: "Network") -> None:
         for layer in found
     ]
     spent = total(found)
-    rows.append(["all", "", "", f"{spent.params:,}", f"{spent.macs:,}"])
+    folds = spent != exported
+    all_of_them = "all, while it learns" if folds else "all"
+    rows.append([all_of_them, "", "", f"{spent.params:,}", f"{spent.macs:,}"])
     show(plain(["layer", "kind", "output", "parameters", "MACs"], rows, left=3))
     say("\nSums, and what else is no module, hold no parameters and are not listed.")
+    if folds:
+        say(
+            "An exported file folds each block into one convolution: "
+            f"{exported.params:,} parameters, {amount(exported.macs)} multiply-adds."
+        )
 
 
 def _shape(output: tuple[int, ...] | None) -> str:

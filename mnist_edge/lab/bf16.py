@@ -5,6 +5,7 @@ Weights, batch norms' statistics, loss and optimizer stay in float32 (autocast: 
 2018, arXiv 1710.03740; bfloat16 needs no loss scaling: Kalamkar et al. 2019, arXiv 1905.12322).
 """
 
+import copy
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -34,6 +35,16 @@ def pays(network: Network, device: torch.device) -> bool:
 def autocast(network: Network, device: torch.device) -> AbstractContextManager[Any]:
     """The context in which a network's forward pass computes in bfloat16, where that pays."""
     return torch.autocast(device.type, torch.bfloat16, enabled=pays(network, device))
+
+
+def fastest(network: Network, device: torch.device) -> Network:
+    """A network that only answers, on a device, laid out so that `autocast` is fastest there."""
+    network = copy.deepcopy(network).to(device)
+    if pays(network, device):
+        network.to(memory_format=torch.channels_last)
+        if device.type == "cpu":
+            widen(network)
+    return network
 
 
 def widen(network: nn.Module) -> None:

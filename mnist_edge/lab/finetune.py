@@ -21,8 +21,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError
+from mnist_edge.lab.blocks import fold_blocks
 from mnist_edge.lab.drawn import extended, shown
-from mnist_edge.lab.models import Network, fold_blocks
+from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Recipe
 
 _WEIGHT_STEPS = 64  # 7 bits, as `qdq` has them

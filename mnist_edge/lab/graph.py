@@ -12,7 +12,8 @@ from torch import nn
 
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.models import Network, fold_blocks
+from mnist_edge.lab.blocks import fold_blocks
+from mnist_edge.lab.models import Network
 
 _USUAL = {"strides": 1, "dilations": 1, "pads": 0}
 OPSET = 18  # the lowest that torch.onnx writes; what a graph really needs is found afterwards

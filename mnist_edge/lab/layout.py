@@ -48,6 +48,11 @@ def grouped(
     return result.reshape(per_group * outputs, GROUP, height, width), -first, last
 
 
+def outer(kernel: int, stride: int, pad: int) -> int:
+    """How many pixels a convolution of an image gives along one side."""
+    return (SIDE + 2 * pad - kernel) // stride + 1
+
+
 def for_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     """One of our fp32 graphs, computing the same, ready to be quantized.
 
@@ -133,13 +138,16 @@ def _can_be_grouped(node: onnx.NodeProto) -> bool:
     if node.op_type != "Conv":
         return False
     values = _window(node)
-    alike = len(set(values["strides"])) == len(set(values["pads"])) == 1
-    return alike and set(values["dilations"]) == {1} and GROUP % values["strides"][0] == 0
+    alike = all(len(set(values[name])) == 1 for name in ("kernel_shape", "strides", "pads"))
+    if not alike or set(values["dilations"]) != {1} or GROUP % values["strides"][0]:
+        return False
+    stride, pad, (kernel, _) = values["strides"][0], values["pads"][0], values["kernel_shape"]
+    return outer(kernel, stride, pad) * stride in range(GROUP, SIDE + 1, GROUP)
 
 
 def _window(node: onnx.NodeProto) -> dict[str, list[int]]:
     """The strides, dilations and pads of a convolution, with the standard's defaults."""
-    usual = {"strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
+    usual = {"kernel_shape": [], "strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
     given = {item.name: list(item.ints) for item in node.attribute if item.name in usual}
     return usual | given
 
@@ -150,7 +158,8 @@ def _group(graph: onnx.GraphProto, node: onnx.NodeProto, edit: _Editor) -> None:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     before = numpy_helper.to_array(constants[node.input[1]])
     weights, left, right = grouped(before, stride, pad)
-    height = (SIDE + 2 * pad - before.shape[2]) // stride + 1
+    side = outer(before.shape[2], stride, pad)
+    right -= SIDE // GROUP - side * stride // GROUP  # without padding it gives fewer pixels
     node.input[1] = edit.constant(weights, node.input[1])
     if len(node.input) > 2:
         bias = np.tile(numpy_helper.to_array(constants[node.input[2]]), GROUP // stride)
@@ -170,7 +179,7 @@ def _group(graph: onnx.GraphProto, node: onnx.NodeProto, edit: _Editor) -> None:
     y = last.output[0]
     last.output[0] = edit.name("grouped")
     to_nhwc, seen = edit.transpose(last.output[0], _TO_NHWC)
-    ungroup, seen = edit.reshape(seen, (-1, height, SIDE // stride, len(before)))
+    ungroup, seen = edit.reshape(seen, (-1, side, side, len(before)))
     to_nchw, seen = edit.transpose(seen, _TO_NCHW)
     to_nchw[0].output[0] = y
     edit.insert(list(graph.node).index(last) + 1, to_nhwc + ungroup + to_nchw)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import Augmentation
+from mnist_edge.lab.models import entry
 from mnist_edge.lab.wear import Wear
 
 _OF_DIGITS = ("mnist", "qmnist", "digits")  # in MNIST's form
@@ -40,7 +41,7 @@ class Distillation:
 
     teachers: tuple[str, ...]
     models: tuple[str, ...] = ()
-    views: int = 16
+    views: int = 8
     share: float = 0.7
     temperature: float = 2.0
 
@@ -189,7 +190,7 @@ _DRAWN_SHARE, _NONDIGIT_SHARE = 0.12, 0.08
 RECIPES: dict[str, Recipe] = {
     "edge": Recipe(
         model="edge",
-        epochs=40,
+        epochs=60,
         lr=4e-3,
         weight_decay=0.05,
         ema_decay=0.999,
@@ -199,7 +200,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "edge-xs": Recipe(
         model="edge-xs",
-        epochs=40,
+        epochs=60,
         lr=5e-3,
         label_smoothing=0.02,
         rough=_ROUGH,
@@ -226,13 +227,13 @@ RECIPES: dict[str, Recipe] = {
 
 
 def recipe_for(model: str, dataset: str = "mnist") -> Recipe:
-    """The shipped recipe of a model, without what means nothing on a data set of other things.
+    """The shipped recipe of a model, edge's for a chain, without what means nothing on a data set
+    of other things.
 
     Raises EdgeError for an unknown name.
     """
-    if model not in RECIPES:
-        raise EdgeError(f"there is no model '{model}': choose one of {', '.join(RECIPES)}")
-    recipe = replace(RECIPES[model], dataset=dataset)
+    entry(model)
+    recipe = replace(RECIPES.get(model, RECIPES["edge"]), model=model, dataset=dataset)
     if recipe.of_digits:
         return recipe
     return replace(recipe, rough=None, drawn_share=0.0, nondigit_share=0.0)

@@ -131,12 +131,13 @@ def views(
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not file.is_file()]
     total = float(len(missing) * len(whole))
+    networks = [bf16.fastest(teacher.network, device) for teacher in teachers]
     for place, number in enumerate(missing):
 
         def tell(done: int, before: int = place * len(whole)) -> None:
             progress("asking the teacher", before + done, total)
 
-        images, logits = _view(teachers, whole, recipe, number, device, tell)
+        images, logits = _view(networks, whole, recipe, number, device, tell)
         buffer = io.BytesIO()
         np.savez(buffer, images=images, logits=logits)
         write_atomically(files[number], buffer.getvalue())
@@ -175,7 +176,7 @@ def _key(recipe: Recipe) -> str:
 
 
 def _view(
-    teachers: Sequence[Teacher],
+    networks: Sequence[Network],
     whole: Split,
     recipe: Recipe,
     number: int,
@@ -188,22 +189,22 @@ def _view(
     # In random order: which images of a batch are treated roughly depends on their place in it.
     order = torch.randperm(len(originals), generator=generator, device=device)
     images = torch.empty_like(originals)
-    logits = torch.empty((len(originals), len(teachers[0].classes)), device=device)
+    logits = torch.empty((len(originals), networks[0](originals[:1]).shape[1]), device=device)
     for at in range(0, len(order), _BATCH):
         index = order[at : at + _BATCH]
         seen = shown(originals[index], recipe, generator).round().clamp(0, 255).byte()
-        images[index], logits[index] = seen, _answer(teachers, seen, device)
+        images[index], logits[index] = seen, _answer(networks, seen, device)
         tell(at + len(index))
     return images.cpu().numpy(), logits.cpu().numpy()
 
 
 @torch.inference_mode()
-def _answer(teachers: Sequence[Teacher], images: Tensor, device: torch.device) -> Tensor:
-    """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
+def _answer(networks: Sequence[Network], images: Tensor, device: torch.device) -> Tensor:
+    """The logarithm of the networks' mean probabilities, float32 (N, classes)."""
     found = []
-    for teacher in teachers:
-        with bf16.autocast(teacher.network, device):
-            logits = teacher.network.to(device)(images)
+    for network in networks:
+        with bf16.autocast(network, device):
+            logits = network(images)
         found.append(F.log_softmax(logits.float(), dim=1))
     return torch.stack(found).logsumexp(dim=0) - math.log(len(found))
 

@@ -1,15 +1,14 @@
 """Which small network is worth training: what each costs in ONNX Runtime. Run it with
 
-    python -m tests.benchmarks.architecture_search [--against FILE.onnx] [SPEC …]
+    python -m tests.benchmarks.architecture_search [--against FILE.onnx] [MODEL …]
 
-A SPEC is a stem and folding blocks, each channels[k kernel][s stride]: "16k5s2-32s2-32-48s2-48".
-Every network is exported with random weights (its time does not depend on them) in fp32 and int8,
-and all are timed in one run, interleaved, on one thread and one image a call. Times are ratios to
-the file of --against, or to the first network.
+A MODEL is a name of the zoo, or a chain of folding blocks as `mnist-edge train --model` takes it
+too. Each is exported with random weights (its time does not depend on them) in fp32 and int8, and
+all are timed in one run, interleaved, on one thread and one image a call. Times are ratios to the
+file of --against, or to the first network.
 """
 
 import argparse
-import re
 import tempfile
 from pathlib import Path
 
@@ -20,38 +19,24 @@ import torch
 from mnist_edge.classifier import open_session
 from mnist_edge.contenders import intake
 from mnist_edge.lab.graph import to_onnx
-from mnist_edge.lab.models import Network, build, cost, folding
+from mnist_edge.lab.models import Network, build, cost
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.machine import this_machine
 from mnist_edge.picture import drawn_digits
 from mnist_edge.stopwatch import Call, Protocol, measure, speedup
 
-SPECS = (
+CHAINS = (
     "16k5s2-32s2-32-48s2-48",
     "16k5s2-32s2-64s2-64",
     "16k5s2-32s2-32",
     "16k5s2-24s2-32s2",
 )
-_LAYER = re.compile(r"(\d+)(?:k(\d+))?(?:s(\d+))?")
 
 
-def network(spec: str) -> Network:
-    """The network of a SPEC, or of a name of the zoo, with random weights; seeded."""
+def network(name: str) -> Network:
+    """A chain, or a name of the zoo, with random weights; seeded."""
     torch.manual_seed(0)
-    if "-" not in spec or not spec[0].isdigit():
-        return _lively(build(spec))
-    found = [_LAYER.fullmatch(part) for part in spec.split("-")]
-    if not all(found):
-        raise SystemExit(f"'{spec}' is no chain such as 16k5s2-32s2-64s2")
-    (stem, *blocks) = [match.groups() for match in found if match]
-    return _lively(
-        Network(
-            folding(
-                (int(stem[0]), int(stem[1] or 3), int(stem[2] or 1)),
-                [(int(channels), int(stride or 1)) for channels, _, stride in blocks],
-            )
-        )
-    )
+    return _lively(build(name))
 
 
 def _lively(made: Network) -> Network:
@@ -83,31 +68,31 @@ def call(path: Path) -> Call:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("specs", nargs="*", default=SPECS)
+    parser.add_argument("models", nargs="*", default=CHAINS)
     parser.add_argument("--against", type=Path)
     parser.add_argument("--seconds", type=float, default=2.0, help="per file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calls = {("peer", given.against.name): call(given.against)} if given.against else {}
         costs = {}
-        for spec in given.specs:
-            made = network(spec)
-            costs[spec] = cost(made)
+        for name in given.models:
+            made = network(name)
+            costs[name] = cost(made)
             for precision, model in exported(made).items():
                 path = Path(folder) / f"{len(calls)}.onnx"
                 onnx.save(model, path)
-                calls[precision, spec] = call(path)
+                calls[precision, name] = call(path)
         first, *others = measure(
             list(calls.values()), Protocol(samples=2000, duration_s=given.seconds)
         ).latencies
     print(f"{this_machine().cpu}; p50 in µs, and the ratio to the first with its 95 % interval")
-    for (precision, spec), latency in zip(calls, [first, *others], strict=True):
+    for (precision, name), latency in zip(calls, [first, *others], strict=True):
         shown = f"{np.percentile(latency.samples_us, 50):7.1f}"
         if latency is not first and (ratio := speedup(latency, first)):
             shown += f"   {ratio.value:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"
-        spent = costs.get(spec)
+        spent = costs.get(name)
         paid = f"{spent.params:>8,} {spent.macs:>10,}" if spent else " " * 19
-        print(f"{spec:<36} {precision} {paid} {shown}")
+        print(f"{name:<36} {precision} {paid} {shown}")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from torch import nn
 
 from mnist_edge.datasets import Dataset, Split, load, split_validation
 from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.checkpoint import Checkpoint
-from mnist_edge.lab.models import Network, build
+from mnist_edge.lab.models import ZOO, Entry, Network, build
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.train import finish, train
 from mnist_edge.lab.world import World
@@ -40,12 +41,42 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained_in(tmp_path_factory.getbasetemp() / "trained")
 
 
+@pytest.fixture(scope="session")
+def chain(trained: Path) -> Network:
+    """The network of that run: one convolution after the other, once its blocks are folded.
+
+    The same for all tests, so that it is exported once: change none but a copy.
+    """
+    return disk.load(trained).original().eval()
+
+
+@pytest.fixture(scope="session")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """A network as cheap, trained likewise, that stays residual in its file: sums, shortcuts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ZOO, "residual", Entry("for tests alone", residual_body))
+        run = trained_in(tmp_path_factory.getbasetemp() / "trained", "residual")
+        return disk.load(run).original().eval()
+
+
+def residual_body(classes: int, shortcut: str) -> nn.Module:
+    return nn.Sequential(
+        ConvNorm(1, 16, kernel=5, stride=2),  # (N, 16, 14, 14)
+        nn.ReLU(),
+        ResidualBlock(16, 16, stride=2),  # (N, 16, 7, 7)
+        ResidualBlock(16, 32, stride=2),  # (N, 32, 4, 4)
+        nn.AvgPool2d(4),
+        nn.Flatten(),
+        nn.Linear(32, classes),
+    )
+
+
 @functools.cache
-def trained_in(home: Path) -> Path:
+def trained_in(home: Path, model: str = "edge-xs") -> Path:
     """The run of `trained`, in `home`/runs, for tests of the commands too."""
-    data, run = load("digits"), home / "runs" / "edge-xs"
+    data, run = load("digits"), home / "runs" / model
     training, validation = split_validation(data.train)
-    recipe = Recipe("edge-xs", "digits", epochs=8, batch_size=32, lr=5e-3)
+    recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
     for _ in train(recipe, data.classes, training, validation, run, CPU):
         pass
     finish(run, disk.load(run), data.test)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from mnist_edge.lab import bf16
 from mnist_edge.lab.models import build
 from mnist_edge.machine import this_machine
+from tests.lab.conftest import settled
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 SHAPES = [(3, 1, 4), (3, 2, 7), (3, 2, 14), (1, 1, 4), (1, 2, 7), (5, 1, 6)]  # kernel, stride, side
@@ -95,3 +96,22 @@ def test_pays_on_gpus_and_for_large_networks_on_cpus_with_amx(
         assert bf16.pays(large, CPU) == expected
         assert not bf16.pays(small, CPU)
     assert not bf16.pays(large, torch.device("mps"))
+
+
+def test_the_fastest_form_answers_as_the_network_and_leaves_it_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    network = settled(build("resnet3"))
+    images = torch.randint(0, 256, (20, 28, 28), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = network(images)
+        for in_bf16, error in ((False, 1e-5), (True, 0.05)):
+            monkeypatch.setattr(bf16, "pays", lambda *_, pays=in_bf16: pays)
+            fastest = bf16.fastest(network, CPU)
+            with bf16.autocast(fastest, CPU):
+                found = fastest(images).float()
+            assert (found - expected).abs().max() < error * expected.abs().max()
+    assert {type(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)} == {
+        nn.Conv2d
+    }

@@ -12,8 +12,9 @@ from mnist_edge import metrics
 from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset
 from mnist_edge.lab.diagnose import Diagnosis, LayerNoise, diagnose, sqnr_db
+from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import WEIGHTED, Quantizer
-from tests.lab.test_layout import exported_run
+from tests.lab.test_layout import exported_once
 
 Floats = NDArray[np.float32]
 BAD, DEAD = "Conv_12", "Conv_10"  # the second block's two convolutions
@@ -31,8 +32,8 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def fp32(trained: Path) -> onnx.ModelProto:
-    return onnx.load_model_from_string(exported_run(trained))
+def fp32(residual: Network) -> onnx.ModelProto:
+    return onnx.load_model_from_string(exported_once(residual))
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,20 @@ def test_weights_are_rounded_to_seven_bits_per_channel(healthy: Case) -> None:
 def test_what_a_layer_is(healthy: Case) -> None:
     assert healthy.row("Conv_4").what == "16→16, 3×3"
     assert healthy.row("Conv_13").what == "16→32, 1×1"
+
+
+def test_a_chain_has_a_row_for_each_block(chain: Network, digits: Dataset) -> None:
+    """What the branches of a block were is folded: its one convolution is what int8 computes."""
+    found = measured(onnx.load_model_from_string(exported_once(chain)), digits).found.layers
+    assert [row.what for row in found] == [
+        *("4→32, 5×2", "16→24, 3×3", "24→24, 3×3", "24→40, 3×3", "360→10")
+    ]
+    for row in found:
+        # An identity that is folded in towers over its channel's other weights: some decibels less.
+        assert row.weights_db is not None
+        assert row.weights_db > 25
+        assert row.output_db > 15
+        assert row.mean_shift is not None
 
 
 def logits(model: onnx.ModelProto, folder: Path, images: NDArray[np.uint8]) -> Floats:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import finetune as lab
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.finetune import Finetuning, finetune
@@ -22,8 +21,8 @@ from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.lab.recipe import Recipe
-from tests.lab.conftest import settled
-from tests.lab.test_layout import exported_run
+from tests.lab.conftest import settled, solved
+from tests.lab.test_layout import exported_once
 
 Floats = NDArray[np.float32]
 STILL = Recipe(dataset="digits", augmentation=Augmentation(0, 0, 0, 0, 0))
@@ -31,8 +30,20 @@ TEMPERATURE = 1.3
 
 
 @pytest.fixture
-def original(trained: Path) -> Network:
-    network = disk.load(trained).original().eval()
+def original(chain: Network) -> Network:
+    return warm(chain)
+
+
+@pytest.fixture(scope="module", params=["chain", "residual"])
+def each(request: pytest.FixtureRequest) -> Network:
+    """A trained network: one that folds, and one with sums and shortcuts."""
+    network: Network = request.getfixturevalue(request.param)
+    return network
+
+
+def warm(network: Network) -> Network:
+    """A copy whose logits are to be divided by something."""
+    network = copy.deepcopy(network)
     network.temperature.fill_(TEMPERATURE)
     return network
 
@@ -59,7 +70,7 @@ def run(model: onnx.ModelProto, path: Path, images: NDArray[np.uint8]) -> Floats
 # Batch norms in the convolutions.
 
 
-@pytest.mark.parametrize("name", ["edge-xs", "resnet3", "resnet18", "plain20"])
+@pytest.mark.parametrize("name", ["edge", "edge-xs", "resnet3", "resnet18", "plain20"])
 def test_fused_computes_the_same(name: str) -> None:
     torch.manual_seed(0)
     network = settled(build(name))
@@ -87,9 +98,12 @@ class Int8:
 
 
 @pytest.fixture(scope="module")
-def int8(trained: Path, digits: Dataset) -> Int8:
-    network = disk.load(trained).original().eval()
-    fp32 = onnx.load_model_from_string(exported_run(trained))
+def int8(each: Network, digits: Dataset) -> Int8:
+    return in_int8(each, digits)
+
+
+def in_int8(network: Network, digits: Dataset) -> Int8:
+    fp32 = onnx.load_model_from_string(exported_once(network))
     seen = digits.train.images[:256]
     quantizer = Quantizer(fp32, seen)
     model = quantizer.quantize()
@@ -123,15 +137,29 @@ def test_the_simulation_is_what_the_file_computes(
     (With its own ranges, a thousandth off, the same rounding falls elsewhere: see below.)
     """
     monkeypatch.setattr(lab, "_RANGE_DECAY", 1.0)  # the ranges stay as they are set here
+    compare(int8, digits.test.images, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["edge"])
+def test_the_simulation_is_what_a_file_of_the_zoo_computes(
+    name: str, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Untrained, but for its last layer: it takes seconds less."""
+    monkeypatch.setattr(lab, "_RANGE_DECAY", 1.0)
+    torch.manual_seed(0)
+    network = solved(settled(build(name)), digits.train)
+    compare(in_int8(network, digits), digits.test.images, tmp_path)
+
+
+def compare(int8: Int8, images: NDArray[np.uint8], folder: Path) -> None:
     simulated = lab._simulate(lab._fused(int8.network).body)
     places = roundings(simulated)
     for place, (low, high) in zip(places, int8.ranges, strict=True):
         place.low, place.high = torch.tensor(low), torch.tensor(high)
-    images = digits.test.images
     with torch.no_grad():
         found = simulated(floats(images)).numpy() / int8.network.temperature.item()
-    file = run(int8.model, tmp_path / "int8.onnx", images)
-    fp32 = run(int8.fp32, tmp_path / "fp32.onnx", images)
+    file = run(int8.model, folder / "int8.onnx", images)
+    fp32 = run(int8.fp32, folder / "fp32.onnx", images)
     assert np.abs(found - file).mean() < 0.2 * np.abs(fp32 - file).mean()
     np.testing.assert_array_equal(found.argmax(axis=1), file.argmax(axis=1))
 
@@ -169,23 +197,25 @@ def without_gradient(kind: str, original: Network) -> list[str]:
     ]
 
 
-def test_gradients_reach_every_weight(original: Network) -> None:
-    assert without_gradient("weight", original) == []
+def test_gradients_reach_every_weight(each: Network) -> None:
+    assert without_gradient("weight", each) == []
 
 
-def test_gradients_reach_every_bias(original: Network) -> None:
-    assert without_gradient("bias", original) == []
+def test_gradients_reach_every_bias(each: Network) -> None:
+    assert without_gradient("bias", each) == []
 
 
 # Fine-tuning.
 
 
 @pytest.fixture(scope="module")
-def tuned(trained: Path, digits: Dataset) -> Network:
-    network = disk.load(trained).original().eval()
-    network.temperature.fill_(TEMPERATURE)
+def tuned(chain: Network, digits: Dataset) -> Network:
+    return tuned_from(chain, digits)
+
+
+def tuned_from(network: Network, digits: Dataset) -> Network:
     plan = Finetuning(epochs=1, batch_size=32, seed=1)
-    return finetune(network, digits.train[slice(0, 256)], Recipe(), plan)
+    return finetune(warm(network), digits.train[slice(0, 256)], Recipe(), plan)
 
 
 def test_the_same_seed_gives_the_same_weights(
@@ -243,9 +273,9 @@ def softmax(logits: Floats) -> Floats:
     return torch.from_numpy(logits).softmax(dim=1).numpy()
 
 
-def test_it_becomes_a_file_all_in_int8(tuned: Network, digits: Dataset, tmp_path: Path) -> None:
+def test_it_becomes_a_file_all_in_int8(each: Network, digits: Dataset, tmp_path: Path) -> None:
     """None of the simulation is left in it."""
-    fp32 = to_onnx(tuned)
+    fp32 = to_onnx(tuned_from(each, digits))
     kinds = [node.op_type for node in fp32.graph.node]
     assert not {"QuantizeLinear", "DequantizeLinear"} & set(kinds)
     onnx.save(Quantizer(fp32, digits.train.images[:64]).quantize(), tmp_path / "int8.onnx")

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from mnist_edge.classifier import open_session
-from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.layout import GROUP, for_int8, grouped
-from mnist_edge.lab.models import ZOO, build
+from mnist_edge.lab.models import ZOO, Network, build
 from tests.lab.conftest import settled
 
 # The deeper twins are more of the same blocks, and take the exporter ten times as long.
 SHALLOW = [name for name in ZOO if not name.endswith("56")]
-CASES = [*((name, None) for name in SHALLOW), ("resnet20", "projection")]
+PADDED = "8k5s2-8s2"  # a chain like the zoo's, but for what its stem does at the edges
+CASES = [*((name, None) for name in (*SHALLOW, PADDED)), ("resnet20", "projection")]
 Floats = NDArray[np.float32]
 
 
@@ -32,9 +32,9 @@ def exported(name: str, shortcut: str | None = None) -> bytes:
 
 
 @functools.cache
-def exported_run(run: Path) -> bytes:
-    """A trained run as ONNX, once for all tests that quantize it."""
-    content: bytes = to_onnx(disk.load(run).original()).SerializeToString()
+def exported_once(network: Network) -> bytes:
+    """A trained network as ONNX, once for all tests that quantize it."""
+    content: bytes = to_onnx(network).SerializeToString()
     return content
 
 
@@ -143,35 +143,90 @@ def test_grouped_keeps_every_weight_once_per_pixel_and_adds_zeros_alone() -> Non
             assert sorted(kept[kept != 0]) == sorted(weights[output].flat)
 
 
-# What cannot be grouped stays as it is, and computes the same.
+# Convolutions of all forms. What cannot be grouped stays as it is, and computes the same.
+
+STEM: dict[str, tuple[int, ...]] = {
+    "kernel_shape": (3, 3),
+    "strides": (2, 2),
+    "dilations": (1, 1),
+    "pads": (1, 1, 1, 1),
+}
+NO_PADS = {"pads": (0, 0, 0, 0)}
+
+
+def values(change: dict[str, tuple[int, ...]]) -> str:
+    return "-".join(f"{name}{value}" for name, value in change.items())
+
+
+def computes_the_same(model: onnx.ModelProto, folder: Path) -> onnx.NodeProto:
+    """Checks that the layout changes no answer; the convolution that it made."""
+    images, after = pixels(3), for_int8(model)
+    expected = run(model, folder, images)
+    found = run(after, folder, images)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    (convolution,) = (node for node in after.graph.node if node.op_type == "Conv")
+    assert isinstance(convolution, onnx.NodeProto)
+    return convolution
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"strides": (3, 3)}, {"strides": (1, 2)}, {"dilations": (2, 2)}, {"pads": (1, 0, 1, 2)}],
-    ids=lambda change: next(iter(change)) + str(next(iter(change.values()))),
+    [
+        {},
+        {"kernel_shape": (5, 5), "strides": (2, 2), **NO_PADS},  # 12 pixels of 28 / 2: edge's
+        {"kernel_shape": (5, 5), "strides": (1, 1), **NO_PADS},  # 24 of 28
+        {"kernel_shape": (9, 9), "strides": (2, 2), **NO_PADS},  # 10 of 14
+        {"kernel_shape": (7, 7), "strides": (4, 4), **NO_PADS},  # 6 of 7
+        {"kernel_shape": (1, 1), "strides": (1, 1), **NO_PADS},  # 28 of 28
+        {"kernel_shape": (7, 7), "strides": (1, 1)},  # 24 of 28, and padded
+    ],
+    ids=values,
+)
+def test_a_stem_that_gives_whole_groups_is_grouped(
+    tmp_path: Path, change: dict[str, tuple[int, ...]]
+) -> None:
+    """Also one that gives fewer pixels than 28 / stride, as stems without padding do."""
+    convolution = computes_the_same(by_hand(STEM | change), tmp_path)
+    attributes = {item.name: list(item.ints) for item in convolution.attribute}
+    stride = (STEM | change)["strides"][0]
+    assert attributes["strides"] == [stride, 1]
+    assert min(attributes["pads"]) >= 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strides": (3, 3)},
+        {"strides": (1, 2)},
+        {"dilations": (2, 2)},
+        {"pads": (1, 0, 1, 2)},
+        {"pads": (2, 2, 2, 2)},  # 15 pixels, and 28 have but 14
+        {"kernel_shape": (3, 5)},
+        {"kernel_shape": (1, 3), **NO_PADS},
+        NO_PADS,  # 13 pixels: half a group is left over
+        {"strides": (1, 1), **NO_PADS},  # 26
+        {"kernel_shape": (7, 7), **NO_PADS},  # 11
+    ],
+    ids=values,
 )
 def test_another_convolution_is_left_as_it_is(
     tmp_path: Path, change: dict[str, tuple[int, ...]]
 ) -> None:
-    model = by_hand({"strides": (2, 2), "dilations": (1, 1), "pads": (1, 1, 1, 1)} | change)
-    images, after = pixels(3), for_int8(model)
-    expected = run(model, tmp_path, images)
-    found = run(after, tmp_path, images)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
-    (convolution,) = (node for node in after.graph.node if node.op_type == "Conv")
-    assert convolution.attribute == model.graph.node[2].attribute
+    model = by_hand(STEM | change)
+    assert computes_the_same(model, tmp_path).attribute == model.graph.node[2].attribute
 
 
 def by_hand(attributes: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
     """One convolution and one dense layer over all that it gives."""
     random = np.random.default_rng(0)
-    weights = random.normal(size=(2, 1, 3, 3)).astype(np.float32)
+    kernel = attributes["kernel_shape"]
+    weights = random.normal(size=(2, 1, *kernel)).astype(np.float32)
     convolution = helper.make_node("Conv", ["x", "w"], ["map"], "Conv_2", **attributes)  # type: ignore[arg-type]
     pads, strides = attributes["pads"], attributes["strides"]
-    reach = 2 * attributes["dilations"][0] + 1
-    height = (28 + pads[0] + pads[2] - reach) // strides[0] + 1
-    width = (28 + pads[1] + pads[3] - reach) // strides[1] + 1
+    spread = attributes["dilations"]
+    tall, wide = ((size - 1) * by + 1 for size, by in zip(kernel, spread, strict=True))
+    height = (28 + pads[0] + pads[2] - tall) // strides[0] + 1
+    width = (28 + pads[1] + pads[3] - wide) // strides[1] + 1
     dense = random.normal(size=(10, 2 * height * width)).astype(np.float32)
     graph = helper.make_graph(
         [

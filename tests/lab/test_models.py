@@ -7,17 +7,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.models import (
-    ZOO,
-    FoldingBlock,
-    Network,
-    ResidualBlock,
-    ZeroShortcut,
-    build,
-    cost,
-    fold_blocks,
-    folding,
-)
+from mnist_edge.lab.blocks import FoldingBlock, ResidualBlock, ZeroShortcut, fold_blocks
+from mnist_edge.lab.models import EXAMPLE, ZOO, Cost, Network, build, cost, entry
 from tests.lab.conftest import settled
 
 NAMES = list(ZOO)
@@ -34,7 +25,7 @@ def block_shapes(name: str) -> list[tuple[int, ...]]:
         shapes.append(tuple(output.shape[1:]))
 
     for layer in network.modules():
-        if isinstance(layer, ResidualBlock):
+        if isinstance(layer, ResidualBlock | FoldingBlock):
             layer.register_forward_hook(note)
     network(torch.zeros(1, 28, 28))
     return shapes
@@ -43,10 +34,22 @@ def block_shapes(name: str) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_macs_are_half_of_what_pytorch_counts_as_flops(name: str) -> None:
     network = build(name).eval()
+    spent = cost(network)
+    fold_blocks(network)  # it is the exported file that costs
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         network(torch.zeros(1, 28, 28, dtype=torch.uint8))
-    assert 2 * cost(network).macs == counter.get_total_flops()
+    assert 2 * spent.macs == counter.get_total_flops()
+    assert spent.params == sum(weights.numel() for weights in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["edge", "edge-xs", "8s2-8"])
+def test_what_a_chain_costs_is_less_than_what_learns(name: str) -> None:
+    network = build(name)
+    assert cost(network).params < sum(weights.numel() for weights in network.parameters())
+    before = cost(network)
+    fold_blocks(network.eval())
+    assert cost(network) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,19 +65,34 @@ def conv(inputs: int, outputs: int, kernel: int) -> int:
     return inputs * outputs * kernel**2 + 2 * outputs
 
 
-def test_edge_parameters_by_hand() -> None:
-    same = 2 * conv(16, 16, 3)
-    second = conv(16, 32, 3) + conv(32, 32, 3) + conv(16, 32, 1)
-    third = conv(32, 64, 3) + conv(64, 64, 3) + conv(32, 64, 1)
-    expected = conv(1, 16, 3) + same + second + third + 64 * 10 + 10
-    assert cost(build("edge")).params == expected
+def folded(inputs: int, outputs: int) -> int:
+    """Weights and biases of the one convolution that a folding block becomes."""
+    return 9 * inputs * outputs + outputs
 
 
-def test_edge_xs_parameters_by_hand() -> None:
-    first = 2 * conv(16, 16, 3) + conv(16, 16, 1)
-    second = conv(16, 32, 3) + conv(32, 32, 3) + conv(16, 32, 1)
-    expected = conv(1, 16, 5) + first + second + 32 * 10 + 10
-    assert cost(build("edge-xs")).params == expected
+def test_edge_costs_by_hand() -> None:
+    blocks = folded(16, 32) + folded(32, 32) + folded(32, 64) + folded(64, 64)
+    small, smallest = 6 * 6, 3 * 3  # pixels of the maps that the blocks give
+    macs = 12 * 12 * 16 * 25 + 9 * (small * (16 * 32 + 32 * 32) + smallest * (32 * 64 + 64 * 64))
+    expected = Cost(conv(1, 16, 5) + blocks + 64 * 10 + 10, macs + 64 * 10)
+    assert cost(build("edge")) == expected
+
+
+def test_edge_xs_costs_by_hand() -> None:
+    blocks = folded(16, 24) + folded(24, 24) + folded(24, 40)
+    macs = 12 * 12 * 16 * 25 + 9 * (6 * 6 * (16 * 24 + 24 * 24) + 3 * 3 * 24 * 40)
+    expected = Cost(conv(1, 16, 5) + blocks + 40 * 10 + 10, macs + 40 * 10)
+    assert cost(build("edge-xs")) == expected
+    assert expected.params <= 20_000
+
+
+def test_a_folding_block_learns_with_the_parameters_of_its_branches() -> None:
+    for block, expected in (
+        (FoldingBlock(6, 6), conv(6, 6, 3) + conv(6, 6, 1) + 2 * 6),
+        (FoldingBlock(6, 9), conv(6, 9, 3) + conv(6, 9, 1)),
+        (FoldingBlock(6, 6, stride=2), conv(6, 6, 3) + conv(6, 6, 1)),
+    ):
+        assert sum(weights.numel() for weights in block.parameters()) == expected
 
 
 @pytest.mark.parametrize(("name", "blocks"), [("resnet20", 3), ("resnet56", 9)])
@@ -99,8 +117,8 @@ def test_cifar_networks_have_6n_plus_2_layers(name: str, blocks: int) -> None:
 
 def test_edge_and_resnet3_stages_have_the_sizes_they_state() -> None:
     assert block_shapes("resnet3") == [(64, 14, 14), (256, 7, 7), (512, 4, 4)]
-    assert block_shapes("edge") == [(16, 14, 14), (32, 7, 7), (64, 4, 4)]
-    assert block_shapes("edge-xs") == [(16, 7, 7), (32, 4, 4)]
+    assert block_shapes("edge") == [(32, 6, 6), (32, 6, 6), (64, 3, 3), (64, 3, 3)]
+    assert block_shapes("edge-xs") == [(24, 6, 6), (24, 6, 6), (40, 3, 3)]
     assert block_shapes("resnet20") == [(16, 28, 28)] * 3 + [(32, 14, 14)] * 3 + [(64, 7, 7)] * 3
 
 
@@ -170,9 +188,18 @@ def test_option_a_is_the_default_of_the_cifar_networks() -> None:
     assert cost(build("resnet20")) == cost(build("resnet20", shortcut="zero"))
 
 
-def test_unknown_name_lists_the_zoo() -> None:
-    with pytest.raises(EdgeError, match="no model 'lenet': choose one of edge, edge-xs, resnet3"):
-        build("lenet")
+@pytest.mark.parametrize("name", ["lenet", "", "k5-16", "edge-32", "-16"])
+def test_unknown_name_lists_the_zoo(name: str) -> None:
+    known = f"choose one of {', '.join(ZOO)}, or a chain such as {EXAMPLE}"
+    with pytest.raises(EdgeError, match=f"^there is no model '{name}': {known}$"):
+        build(name)
+
+
+def test_the_example_of_a_chain_is_one() -> None:
+    assert build(EXAMPLE).eval()(torch.zeros(2, 28, 28)).shape == (2, 10)
+    assert "chain" in entry(EXAMPLE).what
+    with pytest.raises(EdgeError, match=f"'{EXAMPLE}' has no shortcut 'zero': leave --shortcut"):
+        build(EXAMPLE, shortcut="zero")
 
 
 def test_unknown_shortcut_lists_the_choices() -> None:
@@ -239,6 +266,14 @@ def test_cost_leaves_the_network_as_it_was() -> None:
     assert network.training
     torch.testing.assert_close(mean.running_mean, before)
     assert not [layer for layer in network.modules() if layer._forward_hooks]
+    assert any(isinstance(layer, FoldingBlock) for layer in network.modules())
+
+
+def test_folding_draws_nothing_from_the_global_random_state() -> None:
+    network = build("edge-xs").eval()
+    before = torch.get_rng_state()
+    fold_blocks(network)
+    torch.testing.assert_close(torch.get_rng_state(), before, atol=0, rtol=0)
 
 
 def test_the_seed_decides_the_initial_weights() -> None:
@@ -271,7 +306,7 @@ def test_a_folded_block_computes_what_its_branches_did(
 
 
 def test_every_block_of_a_network_folds() -> None:
-    network = settled(Network(folding((8, 5, 2), [(8, 1), (16, 2), (24, 2)])))
+    network = settled(build("8k5s2-8-16s2-24s2"))
     seen = torch.from_numpy(images(5))
     with torch.no_grad():
         before = network(seen)
@@ -280,3 +315,42 @@ def test_every_block_of_a_network_folds() -> None:
     kinds = [type(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)]
     assert len(kinds) == 4
     assert not any(isinstance(layer, FoldingBlock) for layer in network.modules())
+
+
+def test_a_chain_is_its_own_name() -> None:
+    network = build("16k5s2-32s2-32-48s2", classes=7)
+    convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    wide = [layer for layer in convolutions if layer.kernel_size != (1, 1)]
+    assert [layer.out_channels for layer in wide] == [16, 32, 32, 48]
+    assert [layer.kernel_size[0] for layer in wide] == [5, 3, 3, 3]
+    assert [layer.stride[0] for layer in wide] == [2, 2, 1, 2]
+    assert network.eval()(torch.zeros(2, 28, 28)).shape == (2, 7)
+
+
+@pytest.mark.parametrize(("spec", "side"), [("8k5s2v", 12), ("8v", 26), ("8k9v", 20), ("8s3v", 9)])
+def test_a_stem_without_padding_gives_what_the_kernel_fits_into(spec: str, side: int) -> None:
+    assert block_shapes(f"{spec}-6-4s2") == [(6, side, side), (4, -(-side // 2), -(-side // 2))]
+
+
+def test_what_a_stem_leaves_away_is_three_wide_and_of_stride_one() -> None:
+    assert str(build("16-32s1")) == str(build("16k3s1-32"))
+    assert str(build("16k3s1-32")) != str(build("16k3s1v-32"))
+
+
+@pytest.mark.parametrize("stride", range(1, 10))
+@pytest.mark.parametrize("valid", ["", "v"])
+def test_a_chain_may_shrink_by_any_stride(stride: int, valid: str) -> None:
+    spec = f"8s{stride}{valid}-8s2-8s{stride}"
+    assert build(spec).eval()(torch.zeros(2, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("16", "16-", "16--32", "16k4-32", "16k11-32", "16s0-8", "16vs2-8", "16s2k3-8", "0-16"),
+        *("16-32v", "16s2-32k3", "16-k3", "16-0", "1e3-8", "16-32 ", "16\n-32", "16-032"),
+    ],
+)
+def test_no_chain_is_no_model(name: str) -> None:
+    with pytest.raises(EdgeError, match=f"^'{name}' is no chain such as {EXAMPLE}: channels, k"):
+        build(name)

@@ -15,10 +15,11 @@ from torch import nn
 from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
+from mnist_edge.lab.blocks import ConvNorm
 from mnist_edge.lab.graph import to_onnx
-from mnist_edge.lab.models import ConvNorm, Network
+from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import METHODS, WEIGHTED, Quantizer
-from tests.lab.test_layout import exported, exported_run, pixels
+from tests.lab.test_layout import exported, exported_once, pixels
 
 Floats = NDArray[np.float32]
 CALIBRATION = 128
@@ -34,9 +35,15 @@ class Int8:
 
 
 @pytest.fixture(scope="module")
-def int8(digits: Dataset, trained: Path) -> Int8:
-    """edge-xs as it was trained on digits, quantized."""
-    return quantized(onnx.load_model_from_string(exported_run(trained)), digits)
+def int8(digits: Dataset, residual: Network) -> Int8:
+    """A small network with sums and shortcuts as it was trained on digits, quantized."""
+    return quantized(onnx.load_model_from_string(exported_once(residual)), digits)
+
+
+@pytest.fixture(scope="module")
+def folded(digits: Dataset, chain: Network) -> Int8:
+    """edge-xs as it was trained on digits, its blocks folded, quantized."""
+    return quantized(onnx.load_model_from_string(exported_once(chain)), digits)
 
 
 @pytest.fixture(scope="module", params=["edge-xs", "edge", "resnet3"])
@@ -109,10 +116,24 @@ class TestEveryLayerRunsInInt8:
         """What the file asks for is what runs: nothing falls back, nothing is converted."""
         before, ran = kinds(of_the_zoo.fp32), optimized(of_the_zoo.model, tmp_path)
         assert ran["QLinearConv"] == before["Conv"] > 0
-        assert ran["QLinearAdd"] == before["Add"] > 0
+        assert ran["QLinearAdd"] == before["Add"]
         assert ran["QGemm"] == before["Gemm"] == 1
         # Views of the same bytes are free; anything else is time or rounding.
         assert set(ran) <= {"QLinearConv", "QLinearAdd", "QGemm", "Reshape"}
+
+    @pytest.mark.parametrize("of_the_zoo", ["resnet3"], indirect=True)
+    def test_sums_too(self, of_the_zoo: Int8, tmp_path: Path) -> None:
+        assert optimized(of_the_zoo.model, tmp_path)["QLinearAdd"] == 3  # one for each block
+
+    @pytest.mark.parametrize(
+        ("of_the_zoo", "layers"), [("edge", 5), ("edge-xs", 4)], indirect=["of_the_zoo"]
+    )
+    def test_a_chain_is_convolutions_and_nothing_else(
+        self, of_the_zoo: Int8, tmp_path: Path, layers: int
+    ) -> None:
+        ran = optimized(of_the_zoo.model, tmp_path)
+        assert ran["QLinearConv"] == layers  # the stem, and one for each block
+        assert set(ran) == {"QLinearConv", "QGemm", "Reshape"}
 
     def test_bytes_reach_the_first_convolution_as_they_are(self, of_the_zoo: Int8) -> None:
         graph, values = of_the_zoo.model.graph, constants(of_the_zoo.model)
@@ -162,12 +183,13 @@ def test_bytes_are_not_measured_but_given(digits: Dataset, int8: Int8) -> None:
 # Weights.
 
 
-def test_weights_use_seven_bits_per_channel(int8: Int8) -> None:
-    found = weights(int8.model)
-    assert len(found) == kinds(int8.fp32)["Conv"] + 1
-    for layer in found:
-        most = np.abs(layer.astype(int)).reshape(len(layer), -1).max(axis=1)
-        assert (most == 64).all()  # each channel uses all of them
+def test_weights_use_seven_bits_per_channel(int8: Int8, folded: Int8) -> None:
+    for made in (int8, folded):
+        found = weights(made.model)
+        assert len(found) == kinds(made.fp32)["Conv"] + 1
+        for layer in found:
+            most = np.abs(layer.astype(int)).reshape(len(layer), -1).max(axis=1)
+            assert (most == 64).all()  # each channel uses all of them
 
 
 def test_weights_use_eight_bits_when_asked(digits: Dataset, int8: Int8) -> None:
@@ -181,9 +203,13 @@ def test_weights_use_eight_bits_when_asked(digits: Dataset, int8: Int8) -> None:
 
 
 @pytest.mark.parametrize("method", ["minmax", "percentile"])
-def test_answers_stay(int8: Int8, digits: Dataset, tmp_path: Path, method: str) -> None:
-    quantizer = Quantizer(int8.fp32, digits.train.images[:CALIBRATION], method)
-    expected = run(int8.fp32, tmp_path, digits.test.images)
+@pytest.mark.parametrize("which", ["int8", "folded"])
+def test_answers_stay(
+    request: pytest.FixtureRequest, digits: Dataset, tmp_path: Path, which: str, method: str
+) -> None:
+    fp32 = request.getfixturevalue(which).fp32
+    quantizer = Quantizer(fp32, digits.train.images[:CALIBRATION], method)
+    expected = run(fp32, tmp_path, digits.test.images)
     found = run(quantizer.quantize(), tmp_path, digits.test.images)
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.97
 
@@ -265,17 +291,23 @@ def test_says_nothing_by_itself(
 # Layers that stay in float. ONNX Runtime quantizes a float layer between a DequantizeLinear and a
 # QuantizeLinear when it opens the file: the graph that runs must be looked at, not the file.
 
-STEM, WITH_RELU, BEFORE_ADD, SHORTCUT, LAST = 0, 1, 2, 3, -1  # positions in edge-xs
+STEM, WITH_RELU, BEFORE_ADD, SHORTCUT, LAST = 0, 1, 2, 3, -1  # positions in `residual`
+IN_A_CHAIN = (STEM, WITH_RELU, LAST)
+PLACES = [
+    *(("int8", at) for at in (STEM, WITH_RELU, BEFORE_ADD, SHORTCUT, LAST)),
+    *(("folded", at) for at in IN_A_CHAIN),
+]
 
 
 def in_float(ran: Counter[str]) -> int:
     return ran["Conv"] + ran["FusedConv"] + ran["Gemm"] + ran["FusedGemm"]
 
 
-@pytest.mark.parametrize("at", [STEM, WITH_RELU, BEFORE_ADD, SHORTCUT, LAST])
+@pytest.mark.parametrize(("which", "at"), PLACES)
 def test_a_layer_kept_in_float_runs_in_float(
-    int8: Int8, digits: Dataset, tmp_path: Path, at: int
+    request: pytest.FixtureRequest, digits: Dataset, tmp_path: Path, which: str, at: int
 ) -> None:
+    int8: Int8 = request.getfixturevalue(which)
     name = int8.quantizer.layers(WEIGHTED)[at]
     kept = int8.quantizer.quantize([name])
     before, ran = optimized(int8.model, tmp_path), optimized(kept, tmp_path)
@@ -291,18 +323,20 @@ def test_a_layer_kept_in_float_runs_in_float(
     assert np.abs(found - reference).max() <= 2 * quantum
 
 
-def test_positions_are_what_they_are_called(int8: Int8) -> None:
-    graph = int8.fp32.graph
+def after(model: onnx.ModelProto, name: str) -> str:
+    """What reads what a layer gives."""
+    (node,) = (node for node in model.graph.node if node.name == name)
+    (reader,) = (reader for reader in model.graph.node if node.output[0] in reader.input)
+    return str(reader.op_type)
 
-    def after(name: str) -> str:
-        (node,) = (node for node in graph.node if node.name == name)
-        (reader,) = (reader for reader in graph.node if node.output[0] in reader.input)
-        return str(reader.op_type)
 
+def test_positions_are_what_they_are_called(int8: Int8, folded: Int8) -> None:
+    for made in (int8, folded):
+        names = made.quantizer.layers(WEIGHTED)
+        assert [after(made.fp32, names[at]) for at in (STEM, WITH_RELU)] == ["Relu", "Relu"]
+        assert names[LAST].startswith("Gemm")
     names = int8.quantizer.layers(WEIGHTED)
-    assert [after(names[at]) for at in (STEM, WITH_RELU)] == ["Relu", "Relu"]
-    assert [after(names[at]) for at in (BEFORE_ADD, SHORTCUT)] == ["Add", "Add"]
-    assert names[LAST].startswith("Gemm")
+    assert [after(int8.fp32, names[at]) for at in (BEFORE_ADD, SHORTCUT)] == ["Add", "Add"]
 
 
 @pytest.mark.parametrize("at", [0, 3], ids=["convolution", "shortcut"])

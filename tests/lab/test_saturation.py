@@ -4,6 +4,7 @@ x86 without VNNI multiplies uint8 by int8 with vpmaddubsw, which adds two neighb
 16 bits with saturation. Here that is emulated on numbers, bounded on files, and run for real.
 """
 
+import copy
 import json
 import os
 import platform
@@ -26,7 +27,6 @@ from torch import nn
 from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
-from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import Quantizer
@@ -46,10 +46,14 @@ class Files:
     images: NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module")
-def files(digits: Dataset, trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Files:
+@pytest.fixture(scope="module", params=["chain", "residual"])
+def files(
+    request: pytest.FixtureRequest, digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> Files:
+    """Of a network whose stem has no padding, and of one whose stem has some, and that adds."""
     folder = tmp_path_factory.mktemp("int8")
-    model = to_onnx(provoking(disk.load(trained).original(), digits))
+    network = copy.deepcopy(request.getfixturevalue(request.param))
+    model = to_onnx(provoking(network, digits))
     for name, bits in (("ours", 7), ("naive", 8)):
         int8 = Quantizer(model, digits.train.images[:256], weight_bits=bits).quantize()
         (folder / f"{name}.onnx").write_bytes(described(int8, make_card()))
@@ -85,7 +89,7 @@ def first_layer(file: Path) -> tuple[NDArray[np.int8], list[int], list[int]]:
     found: dict[str, Any] = {item.name: helper.get_attribute_value(item) for item in node.attribute}
     weights, _, zeros = (values[name] for name in made_by[node.input[1]].input)
     assert not zeros.any()
-    return weights.astype(np.int8), list(found["strides"]), list(found["pads"])
+    return weights.astype(np.int8), list(found["strides"]), list(found.get("pads", [0] * 4))
 
 
 def rows(file: Path, images: NDArray[np.uint8]) -> tuple[Integers, Integers]:

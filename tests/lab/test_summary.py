@@ -2,7 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from mnist_edge.lab.blocks import FoldingBlock, fold_blocks
 from mnist_edge.lab.models import ZOO, Cost, Network, build, cost
 from mnist_edge.lab.summary import Layer, layers, total
 
@@ -43,7 +45,34 @@ def network(request: pytest.FixtureRequest) -> Network:
 
 
 def test_the_layers_of_every_network_add_up_to_what_it_costs(network: Network) -> None:
-    assert total(layers(network)) == cost(network)
+    """Once its blocks are folded, where it has some: that is what an exported file costs."""
+    expected = cost(network)
+    folds = any(isinstance(module, FoldingBlock) for module in network.modules())
+    assert (total(layers(network)) != expected) == folds
+    fold_blocks(network.eval())
+    assert total(layers(network)) == expected
+
+
+@pytest.mark.parametrize("name", ["edge", "edge-xs", "8s2-8"])
+def test_layers_that_fold_add_up_to_what_learns(name: str) -> None:
+    network = build(name).eval()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        network(torch.zeros(1, 28, 28, dtype=torch.uint8))
+    held = sum(weights.numel() for weights in network.parameters())
+    assert total(layers(network)) == Cost(held, counter.get_total_flops() // 2)
+
+
+def test_the_branches_of_a_block_stand_one_after_the_other() -> None:
+    found = layers(build("8s2-6s2-6"))
+    strided, same = ([layer for layer in found if layer.name[0] == block] for block in "23")
+    assert [layer.kind for layer in strided] == [
+        *("Conv2d 3×3, stride 2", "BatchNorm2d", "Conv2d 1×1, stride 2", "BatchNorm2d")
+    ]
+    assert [layer.kind for layer in same] == [
+        *("Conv2d 3×3", "BatchNorm2d", "Conv2d 1×1", "BatchNorm2d", "BatchNorm2d")
+    ]
+    assert {layer.output for layer in (*strided, *same)} == {(6, 7, 7)}
 
 
 def test_they_come_in_the_order_in_which_they_run_with_their_shapes() -> None:
