@@ -100,30 +100,20 @@ def _layer_values(network: "Network") -> list[dict[str, Any]]:
 
 
 def _show_layers(network: "Network", exported: "Cost") -> None:
-    from mnist_edge.lab.summary import layers, total
+    from mnist_edge.lab.summary import grid, layers, total
     from mnist_edge.report.table import plain
     from mnist_edge.report.text import amount
 
     found = layers(network)
-    rows = [
-        [layer.name, layer.kind, _shape(layer.output), f"{layer.params:,}", f"{layer.macs:,}"]
-        for layer in found
-    ]
-    spent = total(found)
-    folds = spent != exported
-    all_of_them = "all, while it learns" if folds else "all"
-    rows.append([all_of_them, "", "", f"{spent.params:,}", f"{spent.macs:,}"])
-    show(plain(["layer", "kind", "output", "parameters", "MACs"], rows, left=3))
+    folds = total(found) != exported
+    shown = grid(found, "all, while it learns" if folds else "all")
+    show(plain(shown.columns, shown.rows, shown.left))
     say("\nSums, and what else is no module, hold no parameters and are not listed.")
     if folds:
         say(
             "An exported file folds each block into one convolution: "
             f"{exported.params:,} parameters, {amount(exported.macs)} multiply-adds."
         )
-
-
-def _shape(output: tuple[int, ...] | None) -> str:
-    return f"({', '.join(['N', *map(str, output)])})" if output is not None else "did not run"
 
 
 def _draw_preview(path: Path, found: "Dataset") -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mnist_edge.contract import SIDE
 from mnist_edge.lab.models import Cost, Network
+from mnist_edge.report.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,21 @@ def layers(network: Network) -> list[Layer]:
 def total(found: list[Layer]) -> Cost:
     """What all layers cost together."""
     return Cost(sum(layer.params for layer in found), sum(layer.macs for layer in found))
+
+
+def grid(found: list[Layer], everything: str = "all") -> Grid:
+    """A row for each layer, and one for what all of them cost together."""
+    spent = total(found)
+    rows = [
+        (layer.name, layer.kind, _shown(layer.output), f"{layer.params:,}", f"{layer.macs:,}")
+        for layer in found
+    ]
+    rows.append((everything, "", "", f"{spent.params:,}", f"{spent.macs:,}"))
+    return Grid(("layer", "kind", "output", "parameters", "MACs"), tuple(rows), left=3)
+
+
+def _shown(output: tuple[int, ...] | None) -> str:
+    return f"({', '.join(['N', *map(str, output)])})" if output is not None else "did not run"
 
 
 def _is_layer(module: nn.Module) -> bool:

@@ -1,12 +1,12 @@
 """The two projects that this tool grew from: what they claimed, beside what comes out here."""
 
 from mnist_edge import metrics
-from mnist_edge.lab.models import Network, build
+from mnist_edge.lab.models import build
 from mnist_edge.lab.reproduce.experiments import Claim
 from mnist_edge.lab.reproduce.outcome import Outcome, Request, beside, claimed, verdict
 from mnist_edge.lab.reproduce.shelving import Shelved, export, files, refusals
 from mnist_edge.lab.reproduce.work import Work
-from mnist_edge.lab.summary import layers, total
+from mnist_edge.lab.summary import grid, layers
 from mnist_edge.report import record, table
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
@@ -19,11 +19,11 @@ def three_block(work: Work, request: Request) -> Outcome:
     """The layers, the accuracy beside the claim, and the files."""
     shelved, (claim,) = _shelved(work, request), work.experiment.claims
     accuracy = shelved.finished.accuracy
-    grid = Grid(_BESIDE, (beside(claim, accuracy),))
+    both = Grid(_BESIDE, (beside(claim, accuracy),))
     network = build(shelved.finished.run.recipe.model, len(work.data.classes))
     sections = (
-        Section("layers", layer_grid(network)),
-        Section("claimed and measured", grid, _verdicts(work, [verdict(claim, accuracy)])),
+        Section("layers", grid(layers(network))),
+        Section("claimed and measured", both, _verdicts(work, [verdict(claim, accuracy)])),
         _files(shelved),
     )
     figures = {"accuracy": record.accuracy(accuracy), "exported": shelved.as_dict()}
@@ -39,9 +39,9 @@ def one_epoch(work: Work, request: Request) -> Outcome:
     counts = metrics.confusion(answers, work.data.test.labels, len(classes))
     figures = metrics.per_class(counts)
     macro_f1 = figures.macro.f1
-    grid = Grid(_BESIDE, (beside(claims[0], accuracy), _f1(claims[1], macro_f1)))
+    both = Grid(_BESIDE, (beside(claims[0], accuracy), _f1(claims[1], macro_f1)))
     sections = (
-        Section("claimed and measured", grid, _verdicts(work, [verdict(claims[0], accuracy)])),
+        Section("claimed and measured", both, _verdicts(work, [verdict(claims[0], accuracy)])),
         Section(
             "each class",
             Grid(table.PER_CLASS, tuple(map(tuple, table.class_rows(classes, counts)))),
@@ -57,24 +57,6 @@ def one_epoch(work: Work, request: Request) -> Outcome:
             "exported": shelved.as_dict(),
         },
     )
-
-
-def layer_grid(network: Network) -> Grid:
-    """A row for each layer, and one for all of them, as `mnist-edge models --summary` has them."""
-    found = layers(network)
-    spent = total(found)
-    rows = [
-        (
-            layer.name,
-            layer.kind,
-            "" if layer.output is None else f"({', '.join(['N', *map(str, layer.output)])})",
-            f"{layer.params:,}",
-            f"{layer.macs:,}",
-        )
-        for layer in found
-    ]
-    rows.append(("all", "", "", f"{spent.params:,}", f"{spent.macs:,}"))
-    return Grid(("layer", "kind", "output", "parameters", "MACs"), tuple(rows), left=3)
 
 
 def _shelved(work: Work, request: Request) -> Shelved:
