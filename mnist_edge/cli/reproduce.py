@@ -178,8 +178,8 @@ def _estimate(work: "Work", missing: "list[Run]", tell: Any) -> dict[str, float]
     from mnist_edge.lab.reproduce import estimate
     from mnist_edge.lab.reproduce.pace import Sizes, paces
 
-    taught = any(run.teachers for run in missing)
-    teacher = next((run.recipe for run in work.runs if not run.teachers), None) if taught else None
+    taught = any(run.teacher for run in missing)
+    teacher = next((run.recipe for run in work.runs if not run.teacher), None) if taught else None
     recipes = [run.recipe for run in missing] + ([teacher] if teacher else [])
     found = paces(recipes, len(work.data.classes), work.world, tell)
     saved = {run.name: work.saved(run) for run in missing}

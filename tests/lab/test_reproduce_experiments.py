@@ -82,7 +82,7 @@ def test_the_best_train_by_the_shipped_recipes_alone_and_taught() -> None:
     for model in ("edge", "edge-xs"):
         taught = runs[f"{model}{TAUGHT}-1"]
         assert taught.recipe == runs[f"{model}-1"].recipe
-        assert taught.teachers == ("resnet3-0", "resnet3-1")
+        assert taught.teacher == "resnet3-0"
 
 
 def test_small_sets_get_more_epochs_of_our_recipes_unless_told() -> None:

@@ -27,7 +27,7 @@ def seconds(
         pace = paces[likeness(run.recipe)]
         found[run.name] = pace.run_s(run, done.get(run.name, 0), sizes)
         seen = (run.recipe.augmentation, run.recipe.rough)
-        if run.teachers and teacher is not None and seen not in asked:
+        if run.teacher is not None and teacher is not None and seen not in asked:
             asked.add(seen)
             answers = _VIEWS * pace.images(run.recipe, sizes)
             found[run.name] += answers * paces[likeness(teacher)].teach_s

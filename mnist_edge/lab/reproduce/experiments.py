@@ -45,14 +45,14 @@ class Claim:
 class Run:
     """One training: its folder's name, the part of the experiment that it belongs to, its recipe.
 
-    `teachers` are the runs of which the best on the validation split will teach it. A `watched`
-    run answers the test split after every epoch, for a curve.
+    `teacher` is the run that it learns from, None for one that learns from labels alone. A
+    `watched` run answers the test split after every epoch, for a curve.
     """
 
     name: str
     part: str
     recipe: Recipe
-    teachers: tuple[str, ...] = ()
+    teacher: str | None = None
     watched: bool = False
 
 
@@ -168,14 +168,13 @@ def _shortcuts(options: Options, images: int) -> tuple[Run, ...]:
 
 
 def _best(options: Options, images: int) -> tuple[Run, ...]:
-    teachers = tuple(f"{TEACHER}-{seed}" for seed in range(options.seeds))
     plan = [(TEACHER, False), *((name, taught) for taught in (False, True) for name in STUDENTS)]
     return tuple(
         Run(
             f"{part}-{seed}",
             part,
             replace(_own(model, options, images), seed=seed),
-            teachers if taught else (),
+            f"{TEACHER}-0" if taught else None,
         )
         for model, taught in plan
         for part in [model + TAUGHT * taught]

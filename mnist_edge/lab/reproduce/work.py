@@ -94,8 +94,8 @@ class Work:
         saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
         alone = replace(saved.recipe, distillation=None)
         train.check_resumable(replace(saved, recipe=alone), run.recipe, folder)
-        if run.teachers:
-            self._check_teacher(run, saved, folder)
+        if run.teacher is not None:
+            self._check_teacher(run.teacher, saved, folder)
         return saved
 
     def finished(self, names: Sequence[str] | None = None) -> list[Finished]:
@@ -117,21 +117,20 @@ class Work:
         left = [run for run in self.wanted if run.name not in done]
         there = done | {run.name for run in left}
         for run in left:
-            for name in run.teachers:
-                if name not in there:
-                    part = next(other.part for other in self.runs if other.name == name)
-                    raise CheckpointError(
-                        f"{run.part} learns from {part}, and {name} is not trained yet: "
-                        f"ask for both, --only {part},{run.part}"
-                    )
+            if run.teacher is not None and run.teacher not in there:
+                part = next(other.part for other in self.runs if other.name == run.teacher)
+                raise CheckpointError(
+                    f"{run.part} learns from {run.teacher}, which is not trained yet: "
+                    f"ask for both, --only {part},{run.part}"
+                )
         return left
 
     def ask(self, run: Run, tell: Progress) -> Lesson:
         """What a run learns from. Its teacher's answers, where they are not kept yet, take
         minutes; `tell` is told how far they have come."""
-        if not run.teachers:
+        if run.teacher is None:
             return Lesson(run.recipe)
-        opened = [teacher.open_teacher(self._teacher(run).folder)]
+        opened = [teacher.open_teacher(self.house / run.teacher)]
         recipe = teacher.taught_by(run.recipe, opened)
         saved = self.saved(run)
         if saved is not None and saved.epochs_done == recipe.epochs:
@@ -157,17 +156,13 @@ class Work:
             )
         train.finish(folder, disk.load(folder), self.data.test)
 
-    def _teacher(self, run: Run) -> Finished:
-        """Chosen on the validation split."""
-        return best(self.finished(run.teachers))
-
-    def _check_teacher(self, run: Run, saved: Checkpoint, folder: Path) -> None:
-        if len(self.finished(run.teachers)) < len(run.teachers):
-            return  # nobody knows yet which of them is the best
-        wanted, plan = self._teacher(run), saved.recipe.distillation
-        if plan is None or plan.teachers != (sha256(wanted.folder / CHECKPOINT),):
+    def _check_teacher(self, name: str, saved: Checkpoint, folder: Path) -> None:
+        plan = saved.recipe.distillation
+        if not self.finished((name,)):
+            return  # nobody knows yet what it will be
+        if plan is None or plan.teachers != (sha256(self.house / name / CHECKPOINT),):
             raise CheckpointError(
-                f"{folder} was not taught by {wanted.run.name}, which is the best teacher now: "
+                f"{folder} was not taught by the {name} that is there now: "
                 "move it away, or choose another --out"
             )
 
