@@ -61,7 +61,7 @@ class Machine:
 def this_machine() -> Machine:
     """The machine and the versions that this process runs on."""
     fields = _cpuinfo()
-    words = set((fields.get("flags") or fields.get("Features") or "").split())
+    words = _words(fields)
     clock = cpus.clock()
     return Machine(
         cpu=_cpu_name(fields),
@@ -75,6 +75,11 @@ def this_machine() -> Machine:
         logical=os.cpu_count(),
         virtual="hypervisor" in words,
     )
+
+
+def has_flag(flag: str) -> bool:
+    """Whether the CPU says that it has an instruction set, by its name in /proc/cpuinfo."""
+    return flag in _words(_cpuinfo())
 
 
 def usable_threads() -> int:
@@ -107,6 +112,11 @@ def _cpuinfo() -> dict[str, str]:
     lines = cpus.read(Path("/proc/cpuinfo")).splitlines()
     pairs = (line.partition(":") for line in reversed(lines))
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _words(fields: dict[str, str]) -> set[str]:
+    """The CPU's flags: x86 and ARM call them differently."""
+    return set((fields.get("flags") or fields.get("Features") or "").split())
 
 
 def _cpu_name(fields: dict[str, str]) -> str:

@@ -101,7 +101,8 @@ def export(
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
     from mnist_edge.lab.quantize import Plan, check
-    from mnist_edge.lab.shelf import MANIFEST, place, read_manifest
+    from mnist_edge.lab.shelf import place
+    from mnist_edge.manifest import MANIFEST, read_manifest
     from mnist_edge.report import card
 
     plan = Plan(

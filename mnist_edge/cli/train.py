@@ -1,8 +1,9 @@
 """mnist-edge train"""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,11 +13,13 @@ from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Dataset, Split
+    from mnist_edge.datasets import Dataset
     from mnist_edge.lab.checkpoint import Checkpoint
     from mnist_edge.lab.recipe import Recipe
-    from mnist_edge.lab.teacher import Teacher, Views
+    from mnist_edge.lab.teacher import Progress
     from mnist_edge.lab.world import World
+
+Made = TypeVar("Made")
 
 _RUNS = Path("runs")
 
@@ -89,18 +92,17 @@ def _train(
     as_json: bool,
     world: "World",
 ) -> None:
-    from mnist_edge.datasets import split_validation
+    from mnist_edge import datasets
     from mnist_edge.lab import checkpoint as disk
-    from mnist_edge.lab.teacher import check as check_teachers
-    from mnist_edge.lab.teacher import find_teachers, open_teacher, taught_by
+    from mnist_edge.lab import teacher
     from mnist_edge.lab.train import check_resumable, finish
     from mnist_edge.lab.train import train as train_epochs
 
     before = disk.load(run) if resume else None
     recipe = replace(before.recipe, **given) if before else _recipe(given)
-    opened = [open_teacher(path) for path in teachers]
+    opened = [teacher.open_teacher(path) for path in teachers]
     if opened:
-        recipe = taught_by(recipe, opened)
+        recipe = teacher.taught_by(recipe, opened)
     if before:
         check_resumable(before, recipe, run)
         if before.result and not world.leads:
@@ -108,20 +110,24 @@ def _train(
         if before.result:
             hint(f"{run} is finished already: train again without --resume, or choose --out")
             return _close(run, before, as_json)
-    data = _load(recipe.dataset, data_dir, world)
-    training, validation = split_validation(data.train)
+    data = _first_on_rank_0(world, lambda tell: datasets.load(recipe.dataset, data_dir, tell))
+    training, validation = datasets.split_validation(data.train)
     if not before and "epochs" not in given:
         recipe = recipe.sized(len(training))
     if recipe.distillation and not opened:
-        opened = find_teachers(recipe.distillation.teachers, run.parent)
-    check_teachers(opened, data.classes, recipe.dataset)
+        opened = teacher.find_teachers(recipe.distillation.teachers, run.parent)
+    teacher.check(opened, data.classes, recipe.dataset)
     world.wait()  # until all have looked at what lies in the run's folder
     if world.leads:
         if not before and (kept := disk.set_aside(run)):
             hint(f"kept the run that was in {run} as {kept}")
         _introduce(recipe, data, len(training), len(validation), world)
     try:
-        taught = _ask(opened, training, recipe, world) if opened else None
+        taught = None
+        if opened:
+            taught = _first_on_rank_0(
+                world, lambda tell: teacher.views(opened, training, recipe, world.device, tell)
+            )
         with Watch(world.leads) as watch:
             for result in train_epochs(
                 recipe, data.classes, training, validation, run, world, before, watch.step, taught
@@ -160,30 +166,15 @@ def _recipe(given: dict[str, Any]) -> "Recipe":
     return recipe
 
 
-def _load(name: str, data_dir: Path | None, world: "World") -> "Dataset":
-    """Rank 0 first: it may download what the others then find."""
-    from mnist_edge.datasets import load
-
+def _first_on_rank_0(world: "World", make: "Callable[[Progress], Made]") -> Made:
+    """What rank 0 makes, showing how far it is, and the others then find."""
     if not world.leads:
         world.wait()
-        return load(name, data_dir)
+        return make(lambda what, done, total: None)
     with progress_bar() as tell:
-        data = load(name, data_dir, tell)
+        made = make(tell)
     world.wait()
-    return data
-
-
-def _ask(teachers: "list[Teacher]", training: "Split", recipe: "Recipe", world: "World") -> "Views":
-    """Rank 0 first: the others find what the teachers answered."""
-    from mnist_edge.lab.teacher import views
-
-    if not world.leads:
-        world.wait()
-        return views(teachers, training, recipe, world.device)
-    with progress_bar() as tell:
-        found = views(teachers, training, recipe, world.device, tell)
-    world.wait()
-    return found
+    return made
 
 
 def _introduce(

@@ -6,7 +6,7 @@ Weights, batch norms' statistics, loss and optimizer stay in float32 (autocast: 
 """
 
 import copy
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_edge.lab.models import Network, cost
-from mnist_edge.machine import this_machine
+from mnist_edge.machine import has_flag
 
 _AMX = "amx_bf16"
 _LEAST = 5_000_000  # multiply-adds for an image
@@ -29,22 +29,38 @@ def pays(network: Network, device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return True
-    return device.type == "cpu" and _AMX in this_machine().flags and cost(network).macs > _LEAST
+    return device.type == "cpu" and has_flag(_AMX) and cost(network).macs > _LEAST
 
 
-def autocast(network: Network, device: torch.device) -> AbstractContextManager[Any]:
-    """The context in which a network's forward pass computes in bfloat16, where that pays."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=pays(network, device))
+def layout(network: Network, device: torch.device, in_bf16: bool) -> torch.memory_format:
+    """The memory layout in which a network trains fastest.
+
+    Measured on CPUs with 2 cores: in float32, channels_last gives 1.2 to 1.4 times the images/s
+    for the networks below a million parameters, and 0.6 times for resnet3; in bfloat16, more for
+    all.
+    """
+    narrow = sum(p.numel() for p in network.parameters()) < 1_000_000
+    it_pays = in_bf16 or (device.type == "cpu" and narrow)
+    return torch.channels_last if it_pays else torch.contiguous_format
 
 
-def fastest(network: Network, device: torch.device) -> Network:
-    """A network that only answers, on a device, laid out so that `autocast` is fastest there."""
-    network = copy.deepcopy(network).to(device)
-    if pays(network, device):
-        network.to(memory_format=torch.channels_last)
+def answering(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """A network, which stays as it is, as a function that answers on a device as fast as it can:
+    uint8 (N, 28, 28) to logits, float32 (N, C)."""
+    copied = copy.deepcopy(network).to(device).eval()
+    in_bf16 = pays(network, device)
+    if in_bf16:
+        copied.to(memory_format=torch.channels_last)
         if device.type == "cpu":
-            widen(network)
-    return network
+            widen(copied)
+
+    @torch.inference_mode()
+    def answer(images: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16):
+            logits: Tensor = copied(images)
+        return logits.float()
+
+    return answer
 
 
 def widen(network: nn.Module) -> None:

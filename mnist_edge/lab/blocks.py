@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 class ConvNorm(nn.Sequential):
@@ -75,11 +76,12 @@ def _normed(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
     In double precision, so that a sum of branches is rounded once.
     """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    shift = norm.bias.double() - norm.running_mean.double() * scale
-    return weight.double() * scale[:, None, None, None], shift
+    mean, variance, scale, shift = (
+        value.double()
+        for value in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        if value is not None  # as in every batch norm here
+    )
+    return fuse_conv_bn_weights(weight.double(), None, mean, variance, norm.eps, scale, shift)
 
 
 class ZeroShortcut(nn.Module):

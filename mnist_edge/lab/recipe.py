@@ -131,11 +131,6 @@ class Recipe:
         fraction = (step - rise) / max(1, steps - rise)
         return self.lr * 0.5 * (1 + math.cos(math.pi * fraction))
 
-    def taught_by(self, teachers: tuple[str, ...], models: tuple[str, ...]) -> "Recipe":
-        """The same recipe with these teachers: SHA-256 of their checkpoints, names of the zoo."""
-        plan = self.distillation or Distillation(teachers)
-        return replace(self, distillation=replace(plan, teachers=teachers, models=models))
-
     def sized(self, training_images: int) -> "Recipe":
         """The same recipe with epochs enough for a small training set, whose epochs are short."""
         steps = max(1, training_images // self.batch_size)

@@ -16,9 +16,7 @@ from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import write_together
 from mnist_edge.lab.verify import Gate, Verification
 from mnist_edge.machine import this_machine
-from mnist_edge.manifest import MANIFEST as MANIFEST
-from mnist_edge.manifest import latency, with_latency, written
-from mnist_edge.manifest import read_manifest as read_manifest
+from mnist_edge.manifest import MANIFEST, latency, read_manifest, with_latency, written
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import card as cards
 from mnist_edge.report.gate import comparisons

@@ -33,6 +33,9 @@ from mnist_edge.lab.recipe import Distillation, Recipe
 _SEED = 0  # of the views: every student's are the same
 _BATCH = 500
 
+Answering = Callable[[Tensor], Tensor]
+"""A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
+
 Progress = Callable[[str, float, float], None]
 """Told what is under way, how much of it is done, and how much there is."""
 
@@ -82,10 +85,14 @@ def open_teacher(run: Path) -> Teacher:
 
 
 def taught_by(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
-    """A recipe whose teachers these are."""
-    return recipe.taught_by(
-        tuple(teacher.sha256 for teacher in teachers), tuple(teacher.model for teacher in teachers)
+    """The same recipe with these teachers."""
+    names = tuple(teacher.sha256 for teacher in teachers)
+    plan = replace(
+        recipe.distillation or Distillation(names),
+        teachers=names,
+        models=tuple(teacher.model for teacher in teachers),
     )
+    return replace(recipe, distillation=plan)
 
 
 def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
@@ -131,13 +138,13 @@ def views(
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not file.is_file()]
     total = float(len(missing) * len(whole))
-    networks = [bf16.fastest(teacher.network, device) for teacher in teachers]
+    answering = [bf16.answering(teacher.network, device) for teacher in teachers]
     for place, number in enumerate(missing):
 
         def tell(done: int, before: int = place * len(whole)) -> None:
             progress("asking the teacher", before + done, total)
 
-        images, logits = _view(networks, whole, recipe, number, device, tell)
+        images, logits = _view(answering, whole, recipe, number, device, tell)
         buffer = io.BytesIO()
         np.savez(buffer, images=images, logits=logits)
         write_atomically(files[number], buffer.getvalue())
@@ -176,7 +183,7 @@ def _key(recipe: Recipe) -> str:
 
 
 def _view(
-    networks: Sequence[Network],
+    answering: Sequence[Answering],
     whole: Split,
     recipe: Recipe,
     number: int,
@@ -189,23 +196,18 @@ def _view(
     # In random order: which images of a batch are treated roughly depends on their place in it.
     order = torch.randperm(len(originals), generator=generator, device=device)
     images = torch.empty_like(originals)
-    logits = torch.empty((len(originals), networks[0](originals[:1]).shape[1]), device=device)
+    logits = torch.empty((len(originals), answering[0](originals[:1]).shape[1]), device=device)
     for at in range(0, len(order), _BATCH):
         index = order[at : at + _BATCH]
         seen = shown(originals[index], recipe, generator).round().clamp(0, 255).byte()
-        images[index], logits[index] = seen, _answer(networks, seen, device)
+        images[index], logits[index] = seen, _answer(answering, seen)
         tell(at + len(index))
     return images.cpu().numpy(), logits.cpu().numpy()
 
 
-@torch.inference_mode()
-def _answer(networks: Sequence[Network], images: Tensor, device: torch.device) -> Tensor:
-    """The logarithm of the networks' mean probabilities, float32 (N, classes)."""
-    found = []
-    for network in networks:
-        with bf16.autocast(network, device):
-            logits = network(images)
-        found.append(F.log_softmax(logits.float(), dim=1))
+def _answer(answering: Sequence[Answering], images: Tensor) -> Tensor:
+    """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
+    found = [F.log_softmax(answer(images), dim=1) for answer in answering]
     return torch.stack(found).logsumexp(dim=0) - math.log(len(found))
 
 

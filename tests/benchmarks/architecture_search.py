@@ -12,18 +12,15 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 
-from mnist_edge.classifier import open_session
-from mnist_edge.contenders import intake
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, build, cost
 from mnist_edge.lab.qdq import Quantizer
+from mnist_edge.lab.reproduce.latency import ratio, time_files
 from mnist_edge.machine import this_machine
 from mnist_edge.picture import drawn_digits
-from mnist_edge.stopwatch import Call, Protocol, measure, speedup
 
 CHAINS = (
     "16k5s2-32s2-32-48s2-48",
@@ -54,42 +51,26 @@ def exported(made: Network) -> dict[str, onnx.ModelProto]:
     return {"fp32": fp32, "int8": Quantizer(fp32, drawn_digits(256)).quantize()}
 
 
-def call(path: Path) -> Call:
-    """One image, one answer: as `bench` calls a file, ours or a stranger's."""
-    taken = intake.read(path)
-    run = open_session(path).run
-    images = [taken.prepare(image[None]) for image in drawn_digits(200)]
-
-    def one(count: int) -> object:
-        return run([taken.output], {taken.name: images[count % len(images)]})
-
-    return one
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="*", default=CHAINS)
     parser.add_argument("--against", type=Path)
-    parser.add_argument("--seconds", type=float, default=2.0, help="per file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        calls = {("peer", given.against.name): call(given.against)} if given.against else {}
+        files = {("peer", given.against.name): given.against} if given.against else {}
         costs = {}
         for name in given.models:
             made = network(name)
             costs[name] = cost(made)
             for precision, model in exported(made).items():
-                path = Path(folder) / f"{len(calls)}.onnx"
-                onnx.save(model, path)
-                calls[precision, name] = call(path)
-        first, *others = measure(
-            list(calls.values()), Protocol(samples=2000, duration_s=given.seconds)
-        ).latencies
+                files[precision, name] = Path(folder) / f"{len(files)}.onnx"
+                onnx.save(model, files[precision, name])
+        timed = time_files(files)
     print(f"{this_machine().cpu}; p50 in µs, and the ratio to the first with its 95 % interval")
-    for (precision, name), latency in zip(calls, [first, *others], strict=True):
-        shown = f"{np.percentile(latency.samples_us, 50):7.1f}"
-        if latency is not first and (ratio := speedup(latency, first)):
-            shown += f"   {ratio.value:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"
+    for (precision, name), found in timed.items():
+        shown = f"{found.p50_us:7.1f}"
+        if found.ratio is not None:
+            shown += f"   {ratio(found.ratio)}"
         spent = costs.get(name)
         paid = f"{spent.params:>8,} {spent.macs:>10,}" if spent else " " * 19
         print(f"{name:<36} {precision} {paid} {shown}")

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from mnist_edge.lab import bf16
 from mnist_edge.lab.models import build
-from mnist_edge.machine import this_machine
 from tests.lab.conftest import settled
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -90,9 +89,7 @@ def test_pays_on_gpus_and_for_large_networks_on_cpus_with_amx(
     small, large = build("edge-xs"), build("resnet3")
     assert bf16.pays(small, CUDA)
     for flags, expected in ((("avx2",), False), (("avx2", "amx_bf16"), True)):
-        machine = this_machine()
-        object.__setattr__(machine, "flags", flags)
-        monkeypatch.setattr(bf16, "this_machine", lambda machine=machine: machine)
+        monkeypatch.setattr(bf16, "has_flag", lambda flag, flags=flags: flag in flags)
         assert bf16.pays(large, CPU) == expected
         assert not bf16.pays(small, CPU)
     assert not bf16.pays(large, torch.device("mps"))
@@ -108,10 +105,17 @@ def test_the_fastest_form_answers_as_the_network_and_leaves_it_alone(
         expected = network(images)
         for in_bf16, error in ((False, 1e-5), (True, 0.05)):
             monkeypatch.setattr(bf16, "pays", lambda *_, pays=in_bf16: pays)
-            fastest = bf16.fastest(network, CPU)
-            with bf16.autocast(fastest, CPU):
-                found = fastest(images).float()
+            found = bf16.answering(network, CPU)(images)
+            assert found.dtype == torch.float32
             assert (found - expected).abs().max() < error * expected.abs().max()
     assert {type(layer) for layer in network.modules() if isinstance(layer, nn.Conv2d)} == {
         nn.Conv2d
     }
+
+
+def test_narrow_networks_train_channels_last_and_wide_ones_in_float32_do_not() -> None:
+    wide, narrow = build("resnet3"), build("edge")
+    for in_bf16, layout in ((False, torch.contiguous_format), (True, torch.channels_last)):
+        assert bf16.layout(narrow, CPU, in_bf16) == torch.channels_last
+        assert bf16.layout(wide, CPU, in_bf16) == layout
+        assert bf16.layout(wide, CUDA, in_bf16) == layout

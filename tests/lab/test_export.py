@@ -25,7 +25,7 @@ from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.export import export
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import ZOO, Network, build, cost
-from mnist_edge.lab.shelf import MANIFEST
+from mnist_edge.manifest import MANIFEST
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card, write_tiny_model
 from tests.drafts import remembered

@@ -8,9 +8,9 @@ import pytest
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import PREFIX
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.shelf import MANIFEST, described, place, read_manifest
+from mnist_edge.lab.shelf import described, place
 from mnist_edge.machine import this_machine
-from mnist_edge.manifest import with_latency, written
+from mnist_edge.manifest import MANIFEST, read_manifest, with_latency, written
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import card as cards
 from tests.conftest import make_card, write_tiny_model

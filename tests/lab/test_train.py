@@ -11,13 +11,13 @@ from torch import nn
 
 from mnist_edge.datasets import Dataset, Split, split_validation
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.lab import bf16
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import train as lab
 from mnist_edge.lab.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.models import build
 from mnist_edge.lab.nondigits import nondigits
+from mnist_edge.lab.optimizer import optimizer
 from mnist_edge.lab.recipe import Recipe, Rough
 from mnist_edge.lab.train import EpochResult, StepResult, check_resumable, finish, train
 from mnist_edge.lab.wear import Wear
@@ -328,19 +328,6 @@ def test_finish_records_its_result_once_and_for_all(
     assert_same(disk.load(tmp_path).average, saved.average)
 
 
-def test_narrow_networks_train_channels_last_and_wide_ones_in_float32_do_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    wide, narrow = build("resnet3"), build("edge")
-    for in_bf16, layout in ((False, torch.contiguous_format), (True, torch.channels_last)):
-        monkeypatch.setattr(bf16, "pays", lambda *_, pays=in_bf16: pays)
-        assert lab._layout(narrow, cpu) == torch.channels_last
-        assert lab._layout(wide, cpu) == layout
-    monkeypatch.undo()
-    assert lab._layout(wide, gpu) == torch.channels_last
-
-
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -351,11 +338,11 @@ def test_narrow_networks_train_channels_last_and_wide_ones_in_float32_do_not(
     ],
 )
 def test_the_optimizer_is_the_recipes(name: str, kind: type) -> None:
-    optimizer = lab._optimizer(build("edge-xs"), replace(SHORT, optimizer=name, lr=0.007))
-    assert type(optimizer) is kind
-    assert {group["lr"] for group in optimizer.param_groups} == {0.007}
+    made = optimizer(build("edge-xs"), replace(SHORT, optimizer=name, lr=0.007))
+    assert type(made) is kind
+    assert {group["lr"] for group in made.param_groups} == {0.007}
     if name == "sgd":
-        assert optimizer.defaults["momentum"] == 0.9
+        assert made.defaults["momentum"] == 0.9
 
 
 def test_without_an_average_the_trained_network_is_the_last_one(
@@ -390,7 +377,7 @@ def test_training_accuracy_is_of_the_batches_that_have_a_class(
 
 def test_biases_and_batch_norms_are_not_decayed() -> None:
     network = build("edge-xs")
-    groups = lab._optimizer(network, SHORT).param_groups
+    groups = optimizer(network, SHORT).param_groups
     spared = {
         parameter
         for layer in network.modules()

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from mnist_edge.lab.reproduce import latency
-from mnist_edge.lab.reproduce.classics import EXPORTED
 from mnist_edge.lab.reproduce.experiments import STUDENTS, TAUGHT, TEACHER
 from mnist_edge.lab.reproduce.latency import Timed
 from mnist_edge.lab.reproduce.outcome import Outcome, Request
-from mnist_edge.lab.reproduce.shelving import Shelved, export, files, refusals
+from mnist_edge.lab.reproduce.shelving import Shelved, export_best, paths, section_of_best
 from mnist_edge.lab.reproduce.spread import CELLS, Difference, Spread
-from mnist_edge.lab.reproduce.work import Finished, Work, best, by_part
+from mnist_edge.lab.reproduce.work import Finished, Work, by_part
 from mnist_edge.report import text
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
@@ -40,25 +38,16 @@ def conclude(work: Work, request: Request) -> Outcome:
     """Accuracies beside their targets, what the teacher added, the files and their times."""
     parts = by_part(work.finished())
     spreads = {part: Spread.of([one.accuracy.value for one in parts[part]]) for part in parts}
-    shelved = {
-        part: export(best(found), work.house / EXPORTED / part, request.data_dir, request.tell)
-        for part, found in parts.items()
-    }
-    names = [f"{part}/" for part in shelved]
-    told = list(shelved.values())
+    shelved = export_best(work, parts, request)
     sections = [
         Section("accuracy on the test split", _grid(spreads), (*gains(spreads), *_teacher(parts))),
-        Section(
-            "files of the seeds that are best on the validation split",
-            files(told, names),
-            (*refusals(told), *_sizes(shelved)),
-        ),
+        section_of_best(shelved, _sizes(shelved)),
     ]
     timed: dict[str, Timed] = {}
     if request.against:
         request.tell("timing the files", 0, 0)
-        timed = _timed(shelved, request.against)
-        sections.append(_times(shelved, timed))
+        timed = latency.time_files({request.against.name: request.against} | paths(shelved))
+        sections.append(latency.section(timed, _times(shelved, timed)))
     figures = {
         "parts": {
             part: {
@@ -125,25 +114,14 @@ def _sizes(shelved: Mapping[str, Shelved]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _timed(shelved: Mapping[str, Shelved], against: Path) -> dict[str, Timed]:
-    paths = {against.name: against}
-    paths |= {f"{part}/{path.name}": path for part, one in shelved.items() for path in one.paths}
-    return latency.time_files(paths)
-
-
-def _times(shelved: Mapping[str, Shelved], timed: Mapping[str, Timed]) -> Section:
-    """All times, and for each part the faster of its files beside its target."""
+def _times(shelved: Mapping[str, Shelved], timed: Mapping[str, Timed]) -> list[str]:
+    """For each part the faster of its files beside its target."""
     lines = []
     for part, one in shelved.items():
         target = TARGETS[_model(part)].time
-        name = latency.fastest(timed, [f"{part}/{path.name}" for path in one.paths])
+        name = latency.fastest(timed, list(paths({part: one})))
         found = timed[name].ratio
         if target is not None and found is not None:
             met = "met" if found.value <= target else "not met"
             lines.append(f"{name}: {latency.ratio(found)} times the first; {target:g} is {met}")
-    rows = tuple((name, *one.cells()) for name, one in timed.items())
-    return Section(
-        "time of one image, one thread, interleaved in one run",
-        Grid(("file", "p50", "times the first (95 %)"), rows),
-        tuple(lines),
-    )
+    return lines

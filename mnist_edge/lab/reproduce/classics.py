@@ -4,14 +4,13 @@ from mnist_edge import metrics
 from mnist_edge.lab.models import build
 from mnist_edge.lab.reproduce.experiments import Claim
 from mnist_edge.lab.reproduce.outcome import Outcome, Request, beside, claimed, verdict
-from mnist_edge.lab.reproduce.shelving import Shelved, export, files, refusals
+from mnist_edge.lab.reproduce.shelving import EXPORTED, Shelved, export, files, refusals
 from mnist_edge.lab.reproduce.work import Work
 from mnist_edge.lab.summary import grid, layers
 from mnist_edge.report import record, table
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
 
-EXPORTED = "exported"
 _BESIDE = ("", "claimed", "measured", "95 %")
 
 

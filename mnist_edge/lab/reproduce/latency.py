@@ -1,9 +1,9 @@
 """What exported files cost here: one image a call, one thread, all in one run, interleaved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,7 +11,11 @@ from mnist_edge.classifier import open_session
 from mnist_edge.contenders import intake
 from mnist_edge.intervals import Ratio
 from mnist_edge.picture import drawn_digits
+from mnist_edge.report.grid import Grid
+from mnist_edge.report.sections import Section
 from mnist_edge.stopwatch import Call, Protocol, measure, speedup
+
+Name = TypeVar("Name", bound=Hashable)
 
 PROTOCOL = Protocol(samples=200, duration_s=2.0, rounds=41)
 _IMAGES = 200
@@ -39,12 +43,22 @@ class Timed:
         }
 
 
-def time_files(files: Mapping[str, Path]) -> dict[str, Timed]:
+def time_files(files: Mapping[Name, Path]) -> dict[Name, Timed]:
     """The times of files, by name. ModelError for one that is no classifier of images."""
     first, *others = measure([_call(path) for path in files.values()], PROTOCOL).latencies
     timed = [Timed(float(np.median(first.samples_us)), None)]
     timed += [Timed(float(np.median(one.samples_us)), speedup(one, first)) for one in others]
     return dict(zip(files, timed, strict=True))
+
+
+def section(timed: Mapping[str, Timed], lines: Sequence[str] = ()) -> Section:
+    """The times of all files."""
+    rows = tuple((name, *one.cells()) for name, one in timed.items())
+    return Section(
+        "time of one image, one thread, interleaved in one run",
+        Grid(("file", "p50", "times the first (95 %)"), rows),
+        tuple(lines),
+    )
 
 
 def ratio(found: Ratio) -> str:

@@ -1,6 +1,6 @@
 """What follows a training: its files, fp32 and int8, checked as every export is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,15 @@ from mnist_edge.errors import GateError
 from mnist_edge.lab import quantize
 from mnist_edge.lab.job import Job
 from mnist_edge.lab.quantize import Plan
-from mnist_edge.lab.reproduce.work import Finished
+from mnist_edge.lab.reproduce.outcome import Request
+from mnist_edge.lab.reproduce.work import Finished, Work, best
 from mnist_edge.lab.shelf import Draft, place
 from mnist_edge.lab.teacher import Progress
 from mnist_edge.report import gate, text
 from mnist_edge.report.grid import Grid
+from mnist_edge.report.sections import Section
+
+EXPORTED = "exported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,31 @@ def export(finished: Finished, out: Path, data_dir: Path | None, tell: Progress)
     placed = place(drafts, out, force=True)
     return Shelved(
         finished, job, tuple(drafts), tuple(exported.path for exported in placed), refused
+    )
+
+
+def export_best(
+    work: Work, parts: Mapping[str, Sequence[Finished]], request: Request
+) -> dict[str, Shelved]:
+    """Of each part, by its name, the files of the seed that is best on the validation split."""
+    return {
+        part: export(best(found), work.house / EXPORTED / part, request.data_dir, request.tell)
+        for part, found in parts.items()
+    }
+
+
+def paths(shelved: Mapping[str, Shelved]) -> dict[str, Path]:
+    """The files of all parts, by the names that tables give them."""
+    return {f"{part}/{path.name}": path for part, one in shelved.items() for path in one.paths}
+
+
+def section_of_best(shelved: Mapping[str, Shelved], lines: Sequence[str] = ()) -> Section:
+    """The files of `export_best`."""
+    told = list(shelved.values())
+    return Section(
+        "files of the seeds that are best on the validation split",
+        files(told, [f"{part}/" for part in shelved]),
+        (*refusals(told), *lines),
     )
 
 

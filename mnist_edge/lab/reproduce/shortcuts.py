@@ -5,13 +5,12 @@ from typing import Any
 
 from mnist_edge.lab.models import Cost, build, cost
 from mnist_edge.lab.reproduce import latency
-from mnist_edge.lab.reproduce.classics import EXPORTED
 from mnist_edge.lab.reproduce.experiments import SHORTCUTS
 from mnist_edge.lab.reproduce.latency import Timed
 from mnist_edge.lab.reproduce.outcome import Outcome, Request
-from mnist_edge.lab.reproduce.shelving import Shelved, export, files, refusals
+from mnist_edge.lab.reproduce.shelving import Shelved, export_best, paths, section_of_best
 from mnist_edge.lab.reproduce.spread import CELLS, Difference, Spread
-from mnist_edge.lab.reproduce.work import Finished, Work, best, by_part
+from mnist_edge.lab.reproduce.work import Finished, Work, by_part
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
 
@@ -26,26 +25,13 @@ def conclude(work: Work, request: Request) -> Outcome:
     spreads = {kind: Spread.of([one.accuracy.value for one in parts[kind]]) for kind in parts}
     costs = {kind: cost(build(_MODEL, classes, kind)) for kind in SHORTCUTS}
     plain = cost(build(_PLAIN, classes)).params
-    shelved = {
-        kind: export(best(found), work.house / EXPORTED / kind, request.data_dir, request.tell)
-        for kind, found in parts.items()
-    }
+    shelved = export_best(work, parts, request)
     request.tell("timing the files", 0, 0)
-    timed = latency.time_files(_paths(shelved))
+    timed = latency.time_files(paths(shelved))
     sections = (
         Section("shortcuts", _grid(spreads, costs), lines(spreads, costs, plain)),
-        Section(
-            "files of the seeds that are best on the validation split",
-            files(list(shelved.values()), [f"{kind}/" for kind in shelved]),
-            refusals(list(shelved.values())),
-        ),
-        Section(
-            "time of one image, one thread, interleaved in one run",
-            Grid(
-                ("file", "p50", "times the first (95 %)"),
-                tuple((name, *one.cells()) for name, one in timed.items()),
-            ),
-        ),
+        section_of_best(shelved),
+        latency.section(timed),
     )
     return Outcome(sections, _figures(parts, spreads, costs, plain, shelved, timed))
 
@@ -62,10 +48,6 @@ def lines(spreads: Mapping[str, Spread], costs: Mapping[str, Cost], plain: int) 
         difference = Difference(spreads["projection"], spreads["zero"])
         told.append(f"accuracy of B over A: {difference}")
     return tuple(told)
-
-
-def _paths(shelved: Mapping[str, Shelved]) -> dict[str, Any]:
-    return {f"{kind}/{path.name}": path for kind, one in shelved.items() for path in one.paths}
 
 
 def _grid(spreads: Mapping[str, Spread], costs: Mapping[str, Cost]) -> Grid:
