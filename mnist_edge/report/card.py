@@ -11,8 +11,8 @@ from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.manifest import MANIFEST, Recorded, latency, read_manifest
-from mnist_edge.report import aligned, limits, table, text, training
-from mnist_edge.report.markdown import bullets, escaped
+from mnist_edge.report import limits, pieces, table, text, training
+from mnist_edge.report.pieces import bullets, escaped
 
 _MARK = "<!-- mnist-edge made this card of its file's metadata, and will make it again: do not edit"
 _MOST_CLASSES = 100  # that are listed by name
@@ -72,16 +72,16 @@ def render(card: Card, facts: Facts) -> str:
     known = limits.lines(card, facts.latency is not None)
     sections = {
         "Use": _use(card, facts),
-        "Data": aligned.pairs(_data(card)),
-        "Training": aligned.pairs(training.trained(card.trained)),
-        "Quantization": aligned.pairs(training.quantized(card.calibration or {})),
+        "Data": pieces.pairs(_data(card)),
+        "Training": pieces.pairs(training.trained(card.trained)),
+        "Quantization": pieces.pairs(training.quantized(card.calibration or {})),
         "Accuracy": _accuracy(card),
         "Each class": _each_class(card),
         "How sure it is": bullets(_sureness(card)),
         "Size and speed": _cost(card, facts),
         "Limits": bullets(known),
         "Licence": [escaped(_licence(card)), ""],
-        "Where it comes from": aligned.pairs(_origin(card, facts)),
+        "Where it comes from": pieces.pairs(_origin(card, facts)),
     }
     lines = [f"{_MARK} -->", f"# {escaped(facts.name)}", "", escaped(_summary(card, facts)), ""]
     for title, content in sections.items():
@@ -119,7 +119,7 @@ def _use(card: Card, facts: Facts) -> list[str]:
         "```",
         "",
     ]
-    return [*aligned.table(("", ""), contract, left=2), *example]
+    return [*pieces.table(("", ""), contract, left=2), *example]
 
 
 def _data(card: Card) -> list[tuple[str, str]]:
@@ -156,7 +156,7 @@ def _accuracy(card: Card) -> list[str]:
         else "as many images rightly as its original"
     )
     return [
-        *aligned.table(("test split", "accuracy", "95 % interval (Wilson)", "right"), rows),
+        *pieces.table(("test split", "accuracy", "95 % interval (Wilson)", "right"), rows),
         f"It answers {told}.",
         "",
     ]
@@ -168,7 +168,7 @@ def _each_class(card: Card) -> list[str]:
     rows = table.class_rows(card.classes, np.array(card.confusion, np.int64))
     shown = [[escaped(row[0]), *row[1:]] for row in rows]
     return [
-        *aligned.table(table.PER_CLASS, shown),
+        *pieces.table(table.PER_CLASS, shown),
         "Of the test split; support is a count of images.",
         "",
     ]
@@ -200,7 +200,7 @@ def _cost(card: Card, facts: Facts) -> list[str]:
     found = facts.latency
     if found is None:
         told = "Its speed has not been recorded: `mnist-edge bench --record` does it."
-        return [*aligned.pairs(rows), told, ""]
+        return [*pieces.pairs(rows), told, ""]
     percentiles = (("p50", found.p50_us), ("p90", found.p90_us), ("p99", found.p99_us))
     known = [f"{name} {value:,.0f} µs" for name, value in percentiles if value is not None]
     one = "one image" if found.batch == 1 else f"{found.batch:,} images"
@@ -214,7 +214,7 @@ def _cost(card: Card, facts: Facts) -> list[str]:
         ("measured", f"{when}, by mnist-edge bench"),
         ("the timing was", found.verdict),
     ]
-    return aligned.pairs(rows)
+    return pieces.pairs(rows)
 
 
 def _licence(card: Card) -> str:

@@ -1,13 +1,9 @@
 """A benchmark as Markdown, for a README or an issue."""
 
-import re
-
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, grid, table, words
+from mnist_edge.report import advice, grid, pieces, table, words
 from mnist_edge.report.grid import Grid
-
-# Underlines mean something at the end of a word only, other signs at the beginning of a line.
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+-]")
+from mnist_edge.report.pieces import bullets, escaped
 
 
 def benchmark(record: Benchmark) -> str:
@@ -28,26 +24,12 @@ def benchmark(record: Benchmark) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def escaped(words: str) -> str:
-    """Text that Markdown, and HTML within it, takes for nothing but text; on one line."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(words.split()))
-
-
-def bullets(texts: list[str]) -> list[str]:
-    return [*(f"- {escaped(one)}" for one in texts), ""] if texts else []
-
-
 def _table(shown: Grid) -> list[str]:
-    """As GitHub has them; a name that stands indented in the terminal stands indented here."""
-    rule = ["---" if at < shown.left else "---:" for at in range(len(shown.columns))]
-    rows = [_row([_cell(cell) for cell in row]) for row in shown.rows]
-    return [_row([escaped(name) for name in shown.columns]), _row(rule), *rows, ""]
+    """A name that stands indented in the terminal stands indented here."""
+    rows = [[_cell(cell) for cell in row] for row in shown.rows]
+    return pieces.table([escaped(name) for name in shown.columns], rows, shown.left)
 
 
 def _cell(cell: str) -> str:
     indented = cell.startswith("  ")
     return ("&nbsp;&nbsp;" if indented else "") + escaped(cell)
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.noise import Noise
 from mnist_edge.report import advice, grid, markdown, table
+from mnist_edge.report.pieces import escaped
 from tests.report.made import benchmark, entry, file, original
 
 READER = MarkdownIt("commonmark").enable("table")
@@ -82,7 +83,7 @@ def test_every_line_of_advice_is_there() -> None:
     lines = advice.lines(record)
     assert lines
     said = [token.content for token in READER.parse(markdown.benchmark(record))]
-    assert all(markdown.escaped(line) in said for line in lines)
+    assert all(escaped(line) in said for line in lines)
 
 
 def test_a_noisy_machine_is_said_at_the_top() -> None:
@@ -120,4 +121,4 @@ def test_without_files_of_onnx_runtime_nothing_ran_there() -> None:
 )
 def test_names_are_nothing_but_text(name: str) -> None:
     wanted = f"<p>{' '.join(name.split())}</p>"
-    assert unescape(READER.render(markdown.escaped(name)).strip()) == wanted
+    assert unescape(READER.render(escaped(name)).strip()) == wanted

@@ -1,10 +1,21 @@
-"""Markdown tables that are tables in their source too: the bars stand below each other."""
+"""What Markdown is made of here: text that stays text, bullets, and tables that are tables in their
+source too, the bars below each other."""
 
+import re
 from collections.abc import Sequence
 
-from mnist_edge.report.markdown import escaped
-
+# Underlines mean something at the end of a word only, other signs at the beginning of a line.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+-]")
 _WIDEST = 80  # cell that others are padded to
+
+
+def escaped(words: str) -> str:
+    """Text that Markdown, and HTML within it, takes for nothing but text; on one line."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(words.split()))
+
+
+def bullets(texts: Sequence[str]) -> list[str]:
+    return [*(f"- {escaped(one)}" for one in texts), ""] if texts else []
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> list[str]:
