@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -60,7 +61,9 @@ def test_lists_how_long_each_takes_when_asked() -> None:
         r"^  takes    about [\dhmins ]+ here, on mnist.*$", done.stdout, re.MULTILINE
     )
     assert len(found) == len(EXPERIMENTS)
-    assert [line.partition("on mnist")[2] for line in found[2:]] == [
+    assert [line.partition("on mnist")[2] for line in found] == [
+        ", 1 seed",
+        ", 1 seed",
         ", small size",
         ", small size, 1 seed",
         ", 1 seed",
@@ -100,11 +103,11 @@ def test_three_block_shows_layers_claim_and_files() -> None:
     intro, about, begins, epoch = done.stderr.splitlines()
     assert intro.startswith("three-block on digits: resnet3: Adam 0.001")
     assert re.fullmatch(r"about \d+ (s|min) on this machine \(cpu, 1 thread; 1 run\)", about)
-    assert begins == "run 1 of 1, resnet3: 1 epoch"
+    assert begins == "run 1 of 1, resnet3-0: 1 epoch"
     assert epoch.startswith("epoch   1/1  loss ")
     assert "a try, and not the recipe itself: on digits, not on mnist; 1 epoch" in done.stdout
     assert re.search(r"^all +[\d,]+ +[\d,]+$", done.stdout, re.MULTILINE)  # the layer table
-    assert re.search(r"accuracy, test split +99\.3 % +\d+\.\d\d %", done.stdout)
+    assert re.search(r"accuracy, test split +99\.3 % +1 +\d+\.\d{3} %", done.stdout)
     assert "reproduced" not in done.stdout  # nobody claimed anything of digits
     assert (house / "exported" / "resnet3.onnx").is_file()
     values = result(house.name)
@@ -115,7 +118,7 @@ def test_three_block_shows_layers_claim_and_files() -> None:
     (run,) = values["runs"]
     assert run["recipe"]["optimizer"] == "adam"
     assert run["duration_s"] > 0
-    assert values["accuracy"] == run["test"]
+    assert values["accuracy"]["mean"] == run["test"]["value"]
     page = (house / "result.md").read_text()
     assert page.startswith("# three-block\n\nMade by `mnist-edge reproduce three-block ")
     assert str(Path.cwd()) not in page + json.dumps(values)
@@ -124,15 +127,18 @@ def test_three_block_shows_layers_claim_and_files() -> None:
 def test_a_finished_experiment_is_told_again_without_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = invoke("reproduce", "resnet18-one-epoch", *TRY)
+    first = invoke("reproduce", "resnet18-one-epoch", *TRY, "--seeds", 2)
     monkeypatch.setattr(lab._Trainer, "epoch", None)
-    again = invoke("reproduce", "resnet18-one-epoch", *TRY, "--json")
+    again = invoke("reproduce", "resnet18-one-epoch", *TRY, "--seeds", 2, "--json")
     assert again.exit_code == 0
-    assert again.stderr.splitlines()[-1] == "its run is finished"
+    assert again.stderr.splitlines()[-1] == "all 2 runs are finished"
     values = json.loads(again.stdout)
     assert values == result("resnet18-one-epoch-digits-1-epoch")
-    assert sum(map(sum, values["confusion"])) == values["accuracy"]["total"]
-    assert f"{values['macro_f1']:.3f}" in first.stdout
+    assert [run["name"] for run in values["runs"]] == ["resnet18-0", "resnet18-1"]
+    for run in values["runs"]:
+        counts = np.asarray(values["confusion"][run["name"]])
+        assert (np.trace(counts), counts.sum()) == (run["test"]["correct"], run["test"]["total"])
+    assert f" {values['macro_f1']['mean']:.4f} " in first.stdout
     assert re.search(r"^weighted avg( +\d\.\d{3}){3} +382$", first.stdout, re.MULTILINE)
 
 

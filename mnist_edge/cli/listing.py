@@ -24,7 +24,8 @@ def show_list(options: "Options", device: str, time: bool, as_json: bool) -> Non
         say(f"  trains   {one.trains}")
         if time:
             size = f", {options.size} size" if one.sized else ""
-            over = f", {options.seeds} seed{'s' * (options.seeds > 1)}" if one.seeded else ""
+            seeds = one.seeds and (options.seeds or one.seeds)
+            over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
             say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
         say("")
     if not time:
@@ -42,7 +43,7 @@ def _values(one: "Experiment", spent_s: float | None) -> dict[str, Any]:
         "claims": [asdict(claim) for claim in one.claims],
         "trains": one.trains,
         "sized": one.sized,
-        "seeded": one.seeded,
+        "seeds": one.seeds,
     }
     return values if spent_s is None else values | {"estimate_s": round(spent_s)}
 

@@ -48,7 +48,7 @@ def reproduce(
     data_dir: DataDir = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Runs of each kind [default: 3].", show_default=False),
+        typer.Option(min=1, help="Runs of each kind [default: 3; three-block: 1]."),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -83,7 +83,7 @@ def reproduce(
     options = Options(
         dataset=dataset,
         size=size or "small",
-        seeds=seeds or 3,
+        seeds=seeds,
         epochs=epochs,
         only=tuple(part.strip() for part in only.split(",")) if only else (),
     )
@@ -113,7 +113,7 @@ def _check(asked: "Experiment", size: str | None, seeds: int | None, against: Pa
     """EdgeError for an option that means nothing here."""
     if size is not None and not asked.sized:
         raise EdgeError(f"{asked.name} has one size: leave --size away")
-    if seeds is not None and not asked.seeded:
+    if seeds is not None and asked.seeds is None:
         raise EdgeError(f"{asked.name} is one run of each kind: leave --seeds away")
     if against is not None and asked.name != "best":
         raise EdgeError(f"--against is for 'best', and means nothing to {asked.name}")

@@ -33,7 +33,8 @@ def test_option_a_adds_no_parameter(depth: int) -> None:
 
 def test_the_classics_train_as_their_authors_did() -> None:
     (three,) = EXPERIMENTS["three-block"].runs(Options(), IMAGES)
-    (one,) = EXPERIMENTS["resnet18-one-epoch"].runs(Options(), IMAGES)
+    one, *others = EXPERIMENTS["resnet18-one-epoch"].runs(Options(), IMAGES)
+    assert [run.recipe for run in others] == [replace(one.recipe, seed=seed) for seed in (1, 2)]
     recipe = three.recipe
     assert (recipe.model, recipe.optimizer, recipe.lr) == ("resnet3", "adam", 1e-3)
     assert (recipe.epochs, recipe.batch_size) == (10, 128)

@@ -11,10 +11,10 @@ from mnist_edge.lab.models import build, cost
 from mnist_edge.lab.recipe import Distillation
 from mnist_edge.lab.reproduce import best, curves, shortcuts
 from mnist_edge.lab.reproduce import pace as paces
+from mnist_edge.lab.reproduce.classics import verdict
 from mnist_edge.lab.reproduce.depth import Errors, find
 from mnist_edge.lab.reproduce.estimate import by_part, seconds
 from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, Claim, Options
-from mnist_edge.lab.reproduce.outcome import verdict
 from mnist_edge.lab.reproduce.pace import FULL_SIZE, Pace, Sizes, likeness, pace
 from mnist_edge.lab.reproduce.spread import Difference, Spread
 from mnist_edge.metrics import Accuracy
@@ -91,6 +91,7 @@ def test_a_spread_is_what_numpy_computes() -> None:
     assert spread.deviation == pytest.approx(np.std(values, ddof=1))
     assert (spread.count, spread.low, spread.high) == (3, 0.9948, 0.9960)
     assert spread.cells() == ("3", "99.530 %", "0.062", "99.48-99.60")
+    assert spread.cells(fractions=True) == ("3", "0.9953", "0.00062", "0.9948-0.9960")
     assert Spread.of([0.5]).cells() == ("1", "50.000 %", "", "")
 
 
@@ -123,12 +124,23 @@ def test_what_shortcuts_cost_and_bring_is_told() -> None:
 
 def test_a_claim_is_reproduced_where_it_lies_within_the_interval() -> None:
     claim = Claim("accuracy", "99.3 %", 0.993)
-    assert verdict(claim, Accuracy(9925, 10_000)).startswith("the claim is reproduced")
-    assert verdict(claim, Accuracy(9890, 10_000)) == (
+    assert verdict(claim, [Accuracy(9925, 10_000)]).startswith("the claim is reproduced")
+    assert verdict(claim, [Accuracy(9890, 10_000)]) == (
         "the claim is not met: measured 0.40 points worse than 99.3 %"
     )
-    assert verdict(claim, Accuracy(9980, 10_000)) == (
+    assert verdict(claim, [Accuracy(9980, 10_000)]) == (
         "the claim is beaten: measured 0.50 points better than 99.3 %"
+    )
+
+
+def test_of_several_seeds_a_claim_is_held_against_their_span() -> None:
+    claim = Claim("accuracy", "98.2 %", 0.982)
+    low, high = Accuracy(9700, 10_000), Accuracy(9830, 10_000)
+    assert verdict(claim, [low, high]) == (
+        "the claim is reproduced: 98.2 % lies within the span of the seeds"
+    )
+    assert verdict(claim, [low, Accuracy(9800, 10_000)]) == (
+        "the claim is not met: measured 0.70 points worse than 98.2 %"
     )
 
 
@@ -137,8 +149,8 @@ def test_an_estimate_adds_up_steps_and_answers() -> None:
     steady = {likeness(runs[0].recipe): Pace(0.5, 0.001, 0.0)}
     sizes = Sizes(train=1280, validation=100, test=200)
     expected = 10 * (10 * 0.5 + 100 * 0.001) + 200 * 0.001
-    assert seconds(runs, {}, sizes, steady) == {"resnet3": pytest.approx(expected)}
-    left = seconds(runs, {"resnet3": 4}, sizes, steady)["resnet3"]
+    assert seconds(runs, {}, sizes, steady) == {"resnet3-0": pytest.approx(expected)}
+    left = seconds(runs, {"resnet3-0": 4}, sizes, steady)["resnet3-0"]
     assert left == pytest.approx(6 * 5.1 + 0.2)
 
 

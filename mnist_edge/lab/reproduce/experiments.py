@@ -14,12 +14,12 @@ ALONGSIDE = 1000  # validation images of watched runs, which choose nothing
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person may ask for. `epochs` None leaves them to the recipe, `only` () asks for all
-    parts."""
+    """What a person may ask for. `seeds` None leaves their number to the experiment, `epochs` None
+    theirs to the recipe; `only` () asks for all parts."""
 
     dataset: str = "mnist"
     size: str = "small"
-    seeds: int = 3
+    seeds: int | None = None
     epochs: int | None = None
     only: tuple[str, ...] = ()
 
@@ -56,16 +56,17 @@ class Run:
     watched: bool = False
 
 
-Plan = Callable[[Options, int], tuple[Run, ...]]
-"""The trainings that options ask for, on so many training images."""
+Plan = Callable[[Options, int, int], tuple[Run, ...]]
+"""The trainings that options ask for, on so many training images, over so many seeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """A name, one line of what it is, where it comes from, what was claimed, what is trained.
 
-    `sized`: it has a small and a full size; `seeded`: it is repeated over seeds; `of_mnist`: what
-    is claimed or aimed at is of MNIST.
+    `seeds` is over how many it is repeated unless a person says how many, None for an experiment
+    that is not repeated; `sized`: it has a small and a full size; `of_mnist`: what is claimed or
+    aimed at is of MNIST.
     """
 
     name: str
@@ -73,10 +74,14 @@ class Experiment:
     source: str
     claims: tuple[Claim, ...]
     trains: str
-    runs: Plan
+    plan: Plan
+    seeds: int | None = None
     sized: bool = False
-    seeded: bool = False
     of_mnist: bool = True
+
+    def runs(self, options: Options, images: int) -> tuple[Run, ...]:
+        """The trainings of all parts, on so many training images."""
+        return self.plan(options, images, options.seeds or self.seeds or 1)
 
     def wanted(self, options: Options, images: int) -> tuple[Run, ...]:
         """The runs of the parts that are asked for. EdgeError for a part that it has not."""
@@ -139,11 +144,14 @@ def _fitted(recipe: Recipe, options: Options) -> Recipe:
 
 
 def _alone(recipe: Recipe) -> Plan:
-    """One run of one recipe."""
-    return lambda options, images: (Run(recipe.model, recipe.model, _fitted(recipe, options)),)
+    """One recipe over seeds."""
+    return lambda options, images, seeds: tuple(
+        Run(f"{recipe.model}-{seed}", recipe.model, replace(_fitted(recipe, options), seed=seed))
+        for seed in range(seeds)
+    )
 
 
-def _depth(options: Options, images: int) -> tuple[Run, ...]:
+def _depth(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
     small = options.size == "small"
     base = _fitted(_DEPTH_SMALL if small else replace(_CIFAR, epochs=_PAPERS_EPOCHS), options)
     return tuple(
@@ -157,17 +165,17 @@ def _depth(options: Options, images: int) -> tuple[Run, ...]:
     )
 
 
-def _shortcuts(options: Options, images: int) -> tuple[Run, ...]:
+def _shortcuts(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
     small = options.size == "small"
     base = _fitted(_SHORTCUTS_SMALL if small else replace(_CIFAR, epochs=_PAPERS_EPOCHS), options)
     return tuple(
         Run(f"{kind}-{seed}", kind, replace(base, model="resnet20", shortcut=kind, seed=seed))
-        for seed in range(options.seeds)  # a seed of both, then the next: what is done compares
+        for seed in range(seeds)  # a seed of both, then the next: what is done compares
         for kind in SHORTCUTS
     )
 
 
-def _best(options: Options, images: int) -> tuple[Run, ...]:
+def _best(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
     plan = [(TEACHER, False), *((name, taught) for taught in (False, True) for name in STUDENTS)]
     return tuple(
         Run(
@@ -178,7 +186,7 @@ def _best(options: Options, images: int) -> tuple[Run, ...]:
         )
         for model, taught in plan
         for part in [model + TAUGHT * taught]
-        for seed in range(options.seeds)
+        for seed in range(seeds)
     )
 
 
@@ -199,6 +207,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             (Claim("accuracy, test split", "99.3 %", 0.993),),
             "resnet3: Adam 0.001, cross-entropy, 10 epochs, batch 128, no augmentation",
             _alone(_THREE_BLOCK),
+            seeds=1,
         ),
         Experiment(
             "resnet18-one-epoch",
@@ -210,6 +219,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             ),
             "resnet18: RMSprop 0.005, cross-entropy, 1 epoch, batch 64, no augmentation",
             _alone(_ONE_EPOCH),
+            seeds=3,
         ),
         Experiment(
             "depth",
@@ -230,7 +240,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             _shortcuts,
             sized=True,
             of_mnist=False,
-            seeded=True,
+            seeds=3,
         ),
         Experiment(
             "best",
@@ -239,7 +249,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             (),
             "resnet3, edge and edge-xs, over seeds; edge and edge-xs again, taught by resnet3",
             _best,
-            seeded=True,
+            seeds=3,
         ),
     )
 }

@@ -11,11 +11,9 @@ import torch
 
 import mnist_edge
 from mnist_edge.files import write_together
-from mnist_edge.lab.reproduce.experiments import Claim
 from mnist_edge.lab.reproduce.work import Finished, Work
 from mnist_edge.lab.teacher import Progress
 from mnist_edge.machine import this_machine
-from mnist_edge.metrics import Accuracy
 from mnist_edge.report import record, text
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section, markdown
@@ -53,21 +51,6 @@ def claimed(work: Work) -> str | None:
     if work.options.epochs is not None:
         other.append(f"{_epochs(work.options.epochs)}, as asked for, in place of the recipe's own")
     return f"a try, and not the recipe itself: {'; '.join(other)}" if other else None
-
-
-def beside(claim: Claim, found: Accuracy) -> tuple[str, ...]:
-    """A row: what was claimed, what was measured."""
-    return claim.of, claim.figure, text.percent(found.value), text.interval(found)
-
-
-def verdict(claim: Claim, found: Accuracy) -> str:
-    """Whether a claimed accuracy lies within the interval of the one that was measured."""
-    low, high = found.interval
-    apart = (found.value - claim.value) * 100
-    if low <= claim.value <= high:
-        return f"the claim is reproduced: {claim.figure} lies within the 95 % interval"
-    what, side = ("beaten", "better") if apart > 0 else ("not met", "worse")
-    return f"the claim is {what}: measured {abs(apart):.2f} points {side} than {claim.figure}"
 
 
 def told(work: Work, outcome: Outcome) -> list[Section]:

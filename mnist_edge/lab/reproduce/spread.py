@@ -28,11 +28,15 @@ class Spread:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
-    def cells(self) -> tuple[str, str, str, str]:
-        """Seeds, mean, standard deviation and span of accuracies, as a table has them."""
-        deviation = "" if self.deviation is None else f"{self.deviation * 100:.3f}"
-        span = f"{self.low * 100:.2f}-{self.high * 100:.2f}" if self.count > 1 else ""
-        return str(self.count), text.percent(self.mean, 3), deviation, span
+    def cells(self, fractions: bool = False) -> tuple[str, str, str, str]:
+        """Seeds, mean, standard deviation and span, as a table has them: in percent, or as
+        fractions."""
+        scale, digits = (1, 4) if fractions else (100, 2)
+        deviation = "" if self.deviation is None else f"{self.deviation * scale:.{digits + 1}f}"
+        low, high = (f"{value * scale:.{digits}f}" for value in (self.low, self.high))
+        span = f"{low}-{high}" if self.count > 1 else ""
+        mean = f"{self.mean:.{digits}f}" if fractions else text.percent(self.mean, 3)
+        return str(self.count), mean, deviation, span
 
 
 CELLS = ("seeds", "mean", "deviation", "min-max")
