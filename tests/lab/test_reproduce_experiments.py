@@ -68,6 +68,12 @@ def test_the_full_size_is_the_papers() -> None:
         assert recipe.learning_rate(33_000, steps) == pytest.approx(0.01)
 
 
+def test_few_steps_of_deep_networks_are_taken_at_a_lower_rate() -> None:
+    for size, rate in (("small", 0.02), ("full", 0.1)):
+        runs = EXPERIMENTS["depth"].runs(Options(size=size), IMAGES)
+        assert {run.recipe.lr for run in runs} == {rate}
+
+
 def test_shortcuts_come_in_pairs_of_the_same_seed() -> None:
     runs = EXPERIMENTS["shortcuts"].runs(Options(seeds=2), IMAGES)
     assert [run.name for run in runs] == ["zero-0", "projection-0", "zero-1", "projection-1"]
