@@ -13,7 +13,7 @@ on a tie every 16th time, and which way it is rounded is up to the kernel: answe
 the CPU. As 16 equal weights it is summed in 32 bits, exactly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -22,13 +22,13 @@ from onnx import helper, numpy_helper
 
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 
+Floats = NDArray[np.float32]
+
 GROUP = 4  # pixels that become channels; divides 28, and int8 kernels take channels in fours
 _TO_NHWC, _TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
-def grouped(
-    weights: NDArray[np.float32], stride: int, pad: int
-) -> tuple[NDArray[np.float32], int, int]:
+def grouped(weights: Floats, stride: int, pad: int) -> tuple[Floats, int, int]:
     """A convolution of one channel, (O, 1, k, k), as one of groups of pixels along a row.
 
     Returns the weights (GROUP / stride * O, GROUP, k, width), and how many groups of zeros it
@@ -203,17 +203,18 @@ def _read_the_last_map(model: onnx.ModelProto) -> None:
     edit = _Editor(graph)
     for last in [node for node in graph.node if node.op_type == "Gemm"]:
         flatten = made_by[last.input[0]]
-        pool = made_by.get(flatten.input[0])
-        if flatten.op_type != "Reshape" or shapes[flatten.input[0]][2:] != [1, 1]:
+        if flatten.op_type != "Reshape" or len(shapes[flatten.input[0]]) != 4:
             continue
+        pool = made_by.get(flatten.input[0])
         if pool is not None and _averages_a_whole_map(pool, shapes):
-            pixels = int(np.prod(shapes[pool.input[0]][2:]))
-            _repeat_inputs(graph, last, pixels, edit)
+            _read(graph, last, shapes[pool.input[0]], _averaged, edit)
             flatten.input[0] = pool.input[0]
             graph.node.remove(pool)
-        channels = int(np.prod(shapes[flatten.input[0]][1:]))
+        else:
+            _read(graph, last, shapes[flatten.input[0]], _turned, edit)
+        inputs = int(np.prod(shapes[flatten.input[0]][1:]))
         turn, flatten.input[0] = edit.transpose(flatten.input[0], _TO_NHWC)
-        flatten.input[1] = edit.constant(np.array([-1, channels], np.int64), "shape")
+        flatten.input[1] = edit.constant(np.array([-1, inputs], np.int64), "shape")
         edit.insert(list(graph.node).index(flatten), turn)
 
 
@@ -224,10 +225,30 @@ def _averages_a_whole_map(node: onnx.NodeProto, shapes: dict[str, list[int]]) ->
     return bool(list(values["kernel_shape"]) == shapes[node.input[0]][2:])
 
 
-def _repeat_inputs(graph: onnx.GraphProto, last: onnx.NodeProto, times: int, edit: _Editor) -> None:
-    """Let a dense layer read `times` pixels of a map, NHWC, where it read their average."""
+def _read(
+    graph: onnx.GraphProto,
+    last: onnx.NodeProto,
+    shape: Sequence[int],
+    change: Callable[[Floats, Sequence[int]], Floats],
+    edit: _Editor,
+) -> None:
+    """Let a dense layer read a map of a shape (N, C, H, W) in the order NHWC; `change` gets its
+    weights, a row for each class."""
     values = {item.name: helper.get_attribute_value(item) for item in last.attribute}
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    weights = numpy_helper.to_array(constants[last.input[1]]) / np.float32(times)
-    repeats = (1, times) if values.get("transB") else (times, 1)
-    last.input[1] = edit.constant(np.tile(weights, repeats), last.input[1])
+    weights = numpy_helper.to_array(constants[last.input[1]])
+    by_class = bool(values.get("transB"))
+    changed = change(weights if by_class else weights.T, shape[1:])
+    last.input[1] = edit.constant(changed if by_class else changed.T.copy(), last.input[1])
+
+
+def _averaged(weights: Floats, shape: Sequence[int]) -> Floats:
+    """(classes, C) for the average of a map (C, H, W), as (classes, H * W * C) for the map."""
+    _, height, width = shape
+    return np.tile(weights / np.float32(height * width), (1, height * width))
+
+
+def _turned(weights: Floats, shape: Sequence[int]) -> Floats:
+    """(classes, C * H * W), as (classes, H * W * C)."""
+    each = weights.reshape(len(weights), *shape)
+    return np.ascontiguousarray(each.transpose(_TO_NHWC)).reshape(weights.shape)

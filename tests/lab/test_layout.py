@@ -19,7 +19,8 @@ from tests.lab.conftest import settled
 # The deeper twins are more of the same blocks, and take the exporter ten times as long.
 SHALLOW = [name for name in ZOO if not name.endswith("56")]
 PADDED = "8k5s2-8s2"  # a chain like the zoo's, but for what its stem does at the edges
-CASES = [*((name, None) for name in (*SHALLOW, PADDED)), ("resnet20", "projection")]
+FLAT = "8k5s2v-6s2-flat"  # its last layer reads a map of 6 channels, 6×6
+CASES = [*((name, None) for name in (*SHALLOW, PADDED, FLAT)), ("resnet20", "projection")]
 Floats = NDArray[np.float32]
 
 

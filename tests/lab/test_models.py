@@ -74,14 +74,16 @@ def test_edge_costs_by_hand() -> None:
     blocks = folded(16, 32) + folded(32, 32) + folded(32, 64) + folded(64, 64)
     small, smallest = 6 * 6, 3 * 3  # pixels of the maps that the blocks give
     macs = 12 * 12 * 16 * 25 + 9 * (small * (16 * 32 + 32 * 32) + smallest * (32 * 64 + 64 * 64))
-    expected = Cost(conv(1, 16, 5) + blocks + 64 * 10 + 10, macs + 64 * 10)
+    dense = smallest * 64 * 10  # a weight for every pixel of the last map
+    expected = Cost(conv(1, 16, 5) + blocks + dense + 10, macs + dense)
     assert cost(build("edge")) == expected
 
 
 def test_edge_xs_costs_by_hand() -> None:
-    blocks = folded(16, 24) + folded(24, 24) + folded(24, 40)
-    macs = 12 * 12 * 16 * 25 + 9 * (6 * 6 * (16 * 24 + 24 * 24) + 3 * 3 * 24 * 40)
-    expected = Cost(conv(1, 16, 5) + blocks + 40 * 10 + 10, macs + 40 * 10)
+    blocks = folded(16, 24) + folded(24, 24) + folded(24, 32)
+    macs = 12 * 12 * 16 * 25 + 9 * (6 * 6 * (16 * 24 + 24 * 24) + 3 * 3 * 24 * 32)
+    dense = 3 * 3 * 32 * 10  # a weight for every pixel of the last map
+    expected = Cost(conv(1, 16, 5) + blocks + dense + 10, macs + dense)
     assert cost(build("edge-xs")) == expected
     assert expected.params <= 20_000
 
@@ -118,7 +120,7 @@ def test_cifar_networks_have_6n_plus_2_layers(name: str, blocks: int) -> None:
 def test_edge_and_resnet3_stages_have_the_sizes_they_state() -> None:
     assert block_shapes("resnet3") == [(64, 14, 14), (256, 7, 7), (512, 4, 4)]
     assert block_shapes("edge") == [(32, 6, 6), (32, 6, 6), (64, 3, 3), (64, 3, 3)]
-    assert block_shapes("edge-xs") == [(24, 6, 6), (24, 6, 6), (40, 3, 3)]
+    assert block_shapes("edge-xs") == [(24, 6, 6), (24, 6, 6), (32, 3, 3)]
     assert block_shapes("resnet20") == [(16, 28, 28)] * 3 + [(32, 14, 14)] * 3 + [(64, 7, 7)] * 3
 
 
@@ -337,6 +339,18 @@ def test_what_a_stem_leaves_away_is_three_wide_and_of_stride_one() -> None:
     assert str(build("16k3s1-32")) != str(build("16k3s1v-32"))
 
 
+def test_a_flat_chain_has_weights_of_its_own_for_each_pixel_of_the_last_map() -> None:
+    averaged, flat = (build(f"8k5s2v-6s2{head}", classes=7) for head in ("", "-flat"))
+    assert cost(flat).params - cost(averaged).params == 7 * 6 * (6 * 6 - 1)
+    state = averaged.state_dict()
+    last = next(reversed([name for name in state if name.endswith("weight")]))
+    state[last] = state[last].repeat_interleave(6 * 6, dim=1) / (6 * 6)  # an average
+    flat.load_state_dict({name.replace("body.5", "body.4"): one for name, one in state.items()})
+    seen = torch.from_numpy(images(3))
+    with torch.no_grad():
+        torch.testing.assert_close(flat.eval()(seen), averaged.eval()(seen))
+
+
 @pytest.mark.parametrize("stride", range(1, 10))
 @pytest.mark.parametrize("valid", ["", "v"])
 def test_a_chain_may_shrink_by_any_stride(stride: int, valid: str) -> None:
@@ -348,6 +362,7 @@ def test_a_chain_may_shrink_by_any_stride(stride: int, valid: str) -> None:
     "name",
     [
         *("16", "16-", "16--32", "16k4-32", "16k11-32", "16s0-8", "16vs2-8", "16s2k3-8", "0-16"),
+        *("16-flat", "16-flat-32", "16-32-flat-flat", "16-32-flats2"),
         *("16-32v", "16s2-32k3", "16-k3", "16-0", "1e3-8", "16-32 ", "16\n-32", "16-032"),
     ],
 )
