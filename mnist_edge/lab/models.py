@@ -148,7 +148,7 @@ class Entry:
 ZOO: dict[str, Entry] = {
     "edge": Entry(
         "5×5 stride-2 stem, blocks of 32/32/64/64 that fold; the default",
-        chain("16k5s2v-32s2-32-64s2-64-flat"),
+        chain("16k5s2v-32s2-32-64s2-64"),
     ),
     "edge-xs": Entry(
         "5×5 stride-2 stem, blocks of 24/24/32 that fold", chain("16k5s2v-24s2-24-32s2-flat")

@@ -74,8 +74,7 @@ def test_edge_costs_by_hand() -> None:
     blocks = folded(16, 32) + folded(32, 32) + folded(32, 64) + folded(64, 64)
     small, smallest = 6 * 6, 3 * 3  # pixels of the maps that the blocks give
     macs = 12 * 12 * 16 * 25 + 9 * (small * (16 * 32 + 32 * 32) + smallest * (32 * 64 + 64 * 64))
-    dense = smallest * 64 * 10  # a weight for every pixel of the last map
-    expected = Cost(conv(1, 16, 5) + blocks + dense + 10, macs + dense)
+    expected = Cost(conv(1, 16, 5) + blocks + 64 * 10 + 10, macs + 64 * 10)
     assert cost(build("edge")) == expected
 
 

@@ -116,7 +116,7 @@ def _page(work: Work, outcome: Outcome, found: dict[str, Any]) -> str:
     lines += [""] * bool(outcome.files)
     machine = found["machine"]
     where = (
-        f"{machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, "
         f"{machine['system']}{', a virtual machine' if machine['virtual'] else ''}",
         f"finished at {found['finished_at'].replace('T', ' ').replace('+00:00', ' UTC')}; "
         f"mnist-edge {found['version']}, torch {found['torch']}, "
