@@ -151,7 +151,8 @@ ZOO: dict[str, Entry] = {
         chain("16k5s2v-32s2-32-64s2-64"),
     ),
     "edge-xs": Entry(
-        "5×5 stride-2 stem, blocks of 24/24/32 that fold", chain("16k5s2v-24s2-24-32s2-flat")
+        "5×5 stride-2 stem, blocks of 16/16/16/24/24 that fold",
+        chain("16k5s2v-16s2-16-16-24s2-24-flat"),
     ),
     "resnet3": Entry("three wide residual blocks of three convolutions, 64/256/512", _resnet3),
     "resnet18": Entry("torchvision's ResNet-18 with a 1-channel stem", _resnet18),

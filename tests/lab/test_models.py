@@ -79,9 +79,9 @@ def test_edge_costs_by_hand() -> None:
 
 
 def test_edge_xs_costs_by_hand() -> None:
-    blocks = folded(16, 24) + folded(24, 24) + folded(24, 32)
-    macs = 12 * 12 * 16 * 25 + 9 * (6 * 6 * (16 * 24 + 24 * 24) + 3 * 3 * 24 * 32)
-    dense = 3 * 3 * 32 * 10  # a weight for every pixel of the last map
+    blocks = 3 * folded(16, 16) + folded(16, 24) + folded(24, 24)
+    macs = 12 * 12 * 16 * 25 + 9 * (6 * 6 * 3 * 16 * 16 + 3 * 3 * (16 * 24 + 24 * 24))
+    dense = 3 * 3 * 24 * 10  # a weight for every pixel of the last map
     expected = Cost(conv(1, 16, 5) + blocks + dense + 10, macs + dense)
     assert cost(build("edge-xs")) == expected
     assert expected.params <= 20_000
@@ -119,7 +119,7 @@ def test_cifar_networks_have_6n_plus_2_layers(name: str, blocks: int) -> None:
 def test_edge_and_resnet3_stages_have_the_sizes_they_state() -> None:
     assert block_shapes("resnet3") == [(64, 14, 14), (256, 7, 7), (512, 4, 4)]
     assert block_shapes("edge") == [(32, 6, 6), (32, 6, 6), (64, 3, 3), (64, 3, 3)]
-    assert block_shapes("edge-xs") == [(24, 6, 6), (24, 6, 6), (32, 3, 3)]
+    assert block_shapes("edge-xs") == [(16, 6, 6)] * 3 + [(24, 3, 3)] * 2
     assert block_shapes("resnet20") == [(16, 28, 28)] * 3 + [(32, 14, 14)] * 3 + [(64, 7, 7)] * 3
 
 

@@ -126,7 +126,7 @@ class TestEveryLayerRunsInInt8:
         assert optimized(of_the_zoo.model, tmp_path)["QLinearAdd"] == 3  # one for each block
 
     @pytest.mark.parametrize(
-        ("of_the_zoo", "layers"), [("edge", 5), ("edge-xs", 4)], indirect=["of_the_zoo"]
+        ("of_the_zoo", "layers"), [("edge", 5), ("edge-xs", 6)], indirect=["of_the_zoo"]
     )
     def test_a_chain_is_convolutions_and_nothing_else(
         self, of_the_zoo: Int8, tmp_path: Path, layers: int
