@@ -111,6 +111,7 @@ def _use(card: Card, facts: Facts) -> list[str]:
     example = [
         "```python",
         "import json, numpy as np, onnxruntime as ort",
+        "",
         f"session = ort.InferenceSession({json.dumps(facts.name, ensure_ascii=False)})",
         'classes = json.loads(session.get_modelmeta().custom_metadata_map["mnist_edge.classes"])',
         "image = np.zeros((1, 28, 28), np.uint8)  # put your pixels here: no preprocessing",
