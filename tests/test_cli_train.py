@@ -24,6 +24,7 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import train as lab
 from mnist_edge.lab import world
 from mnist_edge.lab.checkpoint import CHECKPOINT, CURVE, HISTORY, RESULT
+from mnist_edge.lab.progress import EpochResult, Watcher
 from mnist_edge.lab.world import World
 from tests.clitools import assert_fails, invoke, write_folder
 from tests.lab.conftest import one_thread  # noqa: F401
@@ -256,7 +257,7 @@ def test_stopped_before_the_first_epoch_says_that_nothing_is_there(
 def test_stopped_run_goes_on_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     epoch = lab._Trainer.epoch
 
-    def two_epochs(self: lab._Trainer, number: int, watch: lab.Watcher) -> lab.EpochResult:
+    def two_epochs(self: lab._Trainer, number: int, watch: Watcher) -> EpochResult:
         if number == 2:
             raise KeyboardInterrupt
         return epoch(self, number, watch)
@@ -322,7 +323,7 @@ def test_a_full_disk_is_one_line_and_the_old_checkpoint_stays(
 ) -> None:
     epoch = lab._Trainer.epoch
 
-    def one_epoch(self: lab._Trainer, number: int, watch: lab.Watcher) -> lab.EpochResult:
+    def one_epoch(self: lab._Trainer, number: int, watch: Watcher) -> EpochResult:
         if number == 1:
             raise KeyboardInterrupt
         return epoch(self, number, watch)

@@ -24,7 +24,7 @@ def show_list(options: "Options", device: str, time: bool, as_json: bool) -> Non
         say(f"  trains   {one.trains}")
         if time:
             size = f", {options.size} size" if one.sized else ""
-            seeds = one.seeds and (options.seeds or one.seeds)
+            seeds = one.seeds_for(options)
             over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
             say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
         say("")

@@ -144,7 +144,7 @@ def _reproduce(
         for run in missing:
             _train(work, run)
         with progress_bar() as tell:
-            found = conclude(work, Request(data_dir, against, tell))
+            found = conclude(work, Request(against, tell))
     except KeyboardInterrupt:
         _stopped(work, _command(asked.name, words))
         raise typer.Exit(INTERRUPTED) from None

@@ -15,8 +15,8 @@ from mnist_edge.errors import CheckpointError, DataError
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
     from mnist_edge.lab.checkpoint import Checkpoint
+    from mnist_edge.lab.progress import Progress
     from mnist_edge.lab.recipe import Recipe
-    from mnist_edge.lab.teacher import Progress
     from mnist_edge.lab.world import World
 
 Made = TypeVar("Made")

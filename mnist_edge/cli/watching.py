@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mnist_edge.cli.shell import error_console
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.train import EpochResult, StepResult
+    from mnist_edge.lab.progress import EpochResult, StepResult
 
 
 class Watch:

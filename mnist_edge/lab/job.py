@@ -3,7 +3,6 @@
 Export, fine-tuning and quantization know nothing of each other; here they meet.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +12,17 @@ from mnist_edge.datasets import FOLDER, Dataset, split_validation
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export, quantize
+from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.diagnose import Diagnosis, diagnose
 from mnist_edge.lab.export import Original
 from mnist_edge.lab.finetune import Finetuning, finetune
 from mnist_edge.lab.graph import to_onnx
+from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.lab.quantize import Plan, Source
 from mnist_edge.lab.shelf import Draft
 
 _DIAGNOSED_IMAGES = 1000
-
-Progress = Callable[[str, float, float], None]
-"""Told what is under way, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,13 @@ class Job:
             return cls._of_file(target, runs, data_dir, progress)
         checkpoint = disk.load(target)
         data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
+        return cls.of_run(target, checkpoint, data, progress)
+
+    @classmethod
+    def of_run(cls, run: Path, checkpoint: Checkpoint, data: Dataset, progress: Progress) -> "Job":
+        """Open a run whose checkpoint and data are at hand. EdgeError for an unfinished one."""
         progress("exporting", 0, 0)
-        original = export.open_original(target, checkpoint, data)
+        original = export.open_original(run, checkpoint, data)
         fp32 = export.draft(original, data)
         return cls(data, Source.of(fp32), original, fp32)
 

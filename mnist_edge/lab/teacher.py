@@ -28,6 +28,7 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended, shown
 from mnist_edge.lab.models import Network
+from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.recipe import Distillation, Recipe
 
 _SEED = 0  # of the views: every student's are the same
@@ -35,9 +36,6 @@ _BATCH = 500
 
 Answering = Callable[[Tensor], Tensor]
 """A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
-
-Progress = Callable[[str, float, float], None]
-"""Told what is under way, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,51 +28,13 @@ from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.drawn import extended, shown, targets
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.optimizer import optimizer
+from mnist_edge.lab.progress import EpochResult, StepResult, Watcher
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.teacher import Views
 from mnist_edge.lab.world import World
 
 _PROGRESS_EVERY_S = 0.1
 _COMPILE_FROM_STEPS = 4000  # compiling costs about as long as some thousand steps
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """One epoch: mean training `loss`, accuracy of the EMA on the validation split, speed.
-
-    `training_accuracy` is of the network on its batches, as it was when each came. `test_correct`
-    is there where a test split was given to be watched.
-    """
-
-    epoch: int  # from 1
-    epochs: int
-    loss: float
-    training_accuracy: float
-    validation_correct: int
-    validation_total: int
-    images_per_s: float
-    duration_s: float
-    test_correct: int | None = None
-
-    @property
-    def validation_accuracy(self) -> float:
-        return self.validation_correct / self.validation_total
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """Where an epoch stands, for whoever watches: loss of the last step, speed so far."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    images_per_s: float
-    left_s: float
-
-
-Watcher = Callable[[StepResult], None]
 
 
 def train(

@@ -74,8 +74,9 @@ def _watched(seed: int, targets: list[float]) -> str:
 def _train(given: argparse.Namespace, seed: int) -> None:
     """In the fresh process: train, and print each epoch's accuracy on the test split."""
     from mnist_edge.datasets import load, split_validation
+    from mnist_edge.lab.progress import StepResult
     from mnist_edge.lab.recipe import recipe_for
-    from mnist_edge.lab.train import StepResult, train
+    from mnist_edge.lab.train import train
     from mnist_edge.lab.world import join
 
     recipe = replace(recipe_for(given.model, given.dataset), epochs=given.epochs, seed=seed)

@@ -11,10 +11,10 @@ import torch
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
+from mnist_edge.lab.progress import EpochResult
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
 from mnist_edge.lab.reproduce.work import Work, by_part
-from mnist_edge.lab.train import EpochResult
 from tests.lab.conftest import CPU
 
 RECIPE = Recipe("edge-xs", "digits", epochs=2, images=256, batch_size=64, lr=5e-3)

@@ -18,8 +18,9 @@ from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.models import build
 from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.optimizer import optimizer
+from mnist_edge.lab.progress import EpochResult, StepResult
 from mnist_edge.lab.recipe import Recipe, Rough
-from mnist_edge.lab.train import EpochResult, StepResult, check_resumable, finish, train
+from mnist_edge.lab.train import check_resumable, finish, train
 from mnist_edge.lab.wear import Wear
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import softmax

@@ -86,7 +86,7 @@ def verdict(claim: Claim, found: Sequence[Accuracy]) -> str:
 
 def _shelved(work: Work, found: Sequence[Finished], request: Request) -> Shelved:
     """The files of the seed that is best on the validation split."""
-    return export(best(found), work.house / EXPORTED, request.data_dir, request.tell)
+    return export(best(found), work.house / EXPORTED, work.data, request.tell)
 
 
 def _confusion(finished: Finished, work: Work) -> NDArray[np.int64]:

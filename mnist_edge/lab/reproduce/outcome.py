@@ -11,8 +11,8 @@ import torch
 
 import mnist_edge
 from mnist_edge.files import write_together
+from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.reproduce.work import Finished, Work
-from mnist_edge.lab.teacher import Progress
 from mnist_edge.machine import this_machine
 from mnist_edge.report import record, text
 from mnist_edge.report.grid import Grid
@@ -23,10 +23,9 @@ RESULT, PAGE = "result.json", "result.md"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a conclusion needs beside the runs: where the data lies, a file to time against, how to
-    tell what is under way."""
+    """What a conclusion needs beside the work: a file to time against, how to tell what is under
+    way."""
 
-    data_dir: Path | None
     against: Path | None
     tell: Progress
 

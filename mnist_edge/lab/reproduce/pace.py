@@ -13,9 +13,9 @@ import torch
 from mnist_edge.datasets import SIDE, Split
 from mnist_edge.lab import bf16, train
 from mnist_edge.lab.models import build
+from mnist_edge.lab.progress import Progress, StepResult
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Run
-from mnist_edge.lab.train import StepResult
 from mnist_edge.lab.world import World
 
 _WARM_STEPS, _WARM_S = 1, 0.3
@@ -23,8 +23,6 @@ _LEAST_STEPS = 2
 _BATCHES = 64  # of images to take steps on
 _ANSWERED = 100
 TRAINING_S, ANSWERING_S = 1.0, 0.3  # for each network
-
-Tell = Callable[[str, float, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def paces(
     recipes: Sequence[Recipe],
     classes: int,
     world: World,
-    tell: Tell = lambda what, done, total: None,
+    tell: Progress = lambda what, done, total: None,
 ) -> dict[Recipe, Pace]:
     """The pace of each likeness among recipes, by that likeness."""
     kinds = list(dict.fromkeys(map(likeness, recipes)))

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
 from mnist_edge.lab import quantize
 from mnist_edge.lab.job import Job
+from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.quantize import Plan
 from mnist_edge.lab.reproduce.outcome import Request
 from mnist_edge.lab.reproduce.work import Finished, Work, best
 from mnist_edge.lab.shelf import Draft, place
-from mnist_edge.lab.teacher import Progress
 from mnist_edge.report import gate, text
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
@@ -39,12 +40,12 @@ class Shelved:
         }
 
 
-def export(finished: Finished, out: Path, data_dir: Path | None, tell: Progress) -> Shelved:
+def export(finished: Finished, out: Path, data: Dataset, tell: Progress) -> Shelved:
     """Write a run's fp32 and int8 files into a folder; what lay there is replaced.
 
     An int8 file that does not pass its gate is not written. GateError for an fp32 one.
     """
-    job = Job.of(finished.folder, finished.folder.parent, data_dir, tell)
+    job = Job.of_run(finished.folder, finished.checkpoint, data, tell)
     assert job.fp32 is not None  # a run was given
     drafts, plan, refused = [job.fp32], Plan(), None
     try:
@@ -64,7 +65,7 @@ def export_best(
 ) -> dict[str, Shelved]:
     """Of each part, by its name, the files of the seed that is best on the validation split."""
     return {
-        part: export(best(found), work.house / EXPORTED / part, request.data_dir, request.tell)
+        part: export(best(found), work.house / EXPORTED / part, work.data, request.tell)
         for part, found in parts.items()
     }
 

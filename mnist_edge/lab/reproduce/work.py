@@ -11,10 +11,10 @@ from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import teacher, train
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.progress import EpochResult, Progress, Watcher
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
-from mnist_edge.lab.teacher import Progress, Views
-from mnist_edge.lab.train import EpochResult, Watcher
+from mnist_edge.lab.teacher import Views
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import Accuracy
 
