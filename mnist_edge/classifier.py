@@ -15,6 +15,7 @@ from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
+from mnist_edge.opening import Trial, open_session
 
 Images = NDArray[np.uint8]
 
@@ -55,8 +56,8 @@ class Classifier:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self.path = Path(path)
         self.threads = threads
+        self.card = _card(self.path)
         self.session = open_session(self.path, threads)
-        self.card = _check(self.session, self.path)
         self._run = self.session.run
         self._outputs = [OUTPUT]
 
@@ -116,28 +117,14 @@ def in_chunks(
     return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
 
 
-def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:
-    """An ONNX Runtime session for a small network on this CPU. ModelError when it will not open.
-
-    Stated thread counts also avoid the affinity errors that ONNX Runtime's own count meets in
-    containers. `optimize=False` runs the graph as written: a reference.
-    """
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4  # what goes wrong is raised, and said in one line
-    level = ort.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
-    # Weights that decay into denormals cost 5 to 30 times (onnxruntime #6865).
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common base of their own
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"{path} cannot be opened by ONNX Runtime: {reason}") from error
+def _card(path: Path) -> Card:
+    """What a file says of itself, once it has answered a blank image within bounds."""
+    trial = Trial.of(path)
+    card = _check(trial.session, path)
+    (logits,) = trial.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
+    if not np.isfinite(logits).all():
+        raise ModelError(f"{path} answers a blank image with what is no number: export it again")
+    return card
 
 
 def _check(session: ort.InferenceSession, path: Path) -> Card:

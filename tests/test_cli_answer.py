@@ -235,7 +235,7 @@ def foreign(path: Path) -> None:
     [
         (lambda path: None, "there is no model file {path}$"),
         (Path.mkdir, "there is no model file {path}$"),
-        (text, "{path} cannot be opened by ONNX Runtime: "),
+        (text, "{path} is not an ONNX file, or a damaged one: "),
         (foreign, r"{path} is not a file of mnist-edge: its metadata lacks mnist_edge\.version$"),
     ],
 )

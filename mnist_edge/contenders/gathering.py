@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import ncnn, openvino, pytorch
 from mnist_edge.contenders.base import Contender
 from mnist_edge.contenders.guess import guess
@@ -16,6 +16,7 @@ from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.contract import PREFIX, Card
 from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
+from mnist_edge.opening import open_session
 
 ALL = "all"
 _NO_FP32 = "ncnn runs fp32 files of mnist-edge, and there is none among these files"

@@ -6,10 +6,11 @@ from itertools import product
 from pathlib import Path
 
 from mnist_edge import metrics
-from mnist_edge.classifier import in_chunks, open_session
+from mnist_edge.classifier import in_chunks
 from mnist_edge.contenders.intake import AS_THEY_ARE, USUAL, Guess, Intake
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
+from mnist_edge.opening import open_session
 
 
 def guess(

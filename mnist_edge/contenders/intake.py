@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import open_session
 from mnist_edge.contenders.base import Images
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import ModelError
+from mnist_edge.opening import Trial
 
 Values = NDArray[Any]
 Call = Callable[[Values], Values]
@@ -143,8 +143,8 @@ def read(path: Path) -> Intake:
     the first output of two or more floats for each image. ModelError says what the file has
     instead.
     """
-    session = open_session(path)
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+    trial = Trial.of(path)
+    inputs, outputs = trial.session.get_inputs(), trial.session.get_outputs()
     shape = _shape(inputs[0].shape) if len(inputs) == 1 else None
     if shape is None or inputs[0].type not in _TYPES:
         raise ModelError(
@@ -155,23 +155,23 @@ def read(path: Path) -> Intake:
     tries = [intake]
     if intake.batch is None:  # some files say that any number of images will do, and only one does
         tries.append(replace(intake, shape=(1, *shape[1:])))
-    reason = ""
+    failed = ModelError(
+        f"{path} gives {_show(outputs)}, and nothing of two or more floats for each image"
+    )
     for tried in tries:
         try:
-            if found := _probe(session, tried):
+            if found := _probe(trial, tried):
                 return found
-        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
-            reason = f": {str(error).splitlines()[0][:200]}"
-    raise ModelError(
-        f"{path} gives {_show(outputs)}, and nothing of two or more floats for each image{reason}"
-    )
+        except ModelError as error:
+            failed = error
+    raise failed
 
 
-def _probe(session: ort.InferenceSession, intake: Intake) -> Intake | None:
+def _probe(trial: Trial, intake: Intake) -> Intake | None:
     """The intake with the output that answers, found by asking; None when there is none."""
     images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
-    outputs = session.run(None, {intake.name: intake.prepare(images)})
-    for item, values in zip(session.get_outputs(), outputs, strict=True):
+    outputs = trial.answer({intake.name: intake.prepare(images)})
+    for item, values in zip(trial.session.get_outputs(), outputs, strict=True):
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             continue
         classes, rest = divmod(values.size, len(images))

@@ -8,12 +8,13 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.classifier import Classifier
 from mnist_edge.contenders.base import Contender, Images, Subject, answer
 from mnist_edge.contenders.intake import Intake, Values
 from mnist_edge.contenders.subjects import of_file
 from mnist_edge.contract import SIDE, Card
 from mnist_edge.errors import ModelError
+from mnist_edge.opening import open_session
 from mnist_edge.picture import drawn_digits
 
 _APART = 1e-3

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mnist_edge import metrics
-from mnist_edge.classifier import open_session
 from mnist_edge.contract import INPUT, OUTPUT
 from mnist_edge.lab.layout import readers
 from mnist_edge.lab.qdq import WEIGHTED, Quantizer
+from mnist_edge.opening import open_session
 
 _CHUNK = 250
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from mnist_edge import golden, kernels, metrics
-from mnist_edge.classifier import Classifier, in_chunks, open_session
+from mnist_edge.classifier import Classifier, in_chunks
 from mnist_edge.contract import INPUT, OUTPUT, Counts
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError
 from mnist_edge.golden import Golden
 from mnist_edge.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
+from mnist_edge.opening import open_session
 
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.

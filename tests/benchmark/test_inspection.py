@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark.inspection import Findings, inspect
-from mnist_edge.classifier import open_session
 from mnist_edge.contenders import ForeignOptions, Images, OnnxRuntime, Runner, gather
 from mnist_edge.contract import INPUT
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GoldenError
+from mnist_edge.opening import open_session
 from mnist_edge.picture import drawn_digits
 from tests.conftest import make_card, write_tiny_model
 from tests.contenders import foreign

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from mnist_edge import shipped
-from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.classifier import Classifier
+from mnist_edge.opening import open_session
 from mnist_edge.picture import drawn_digits
 from mnist_edge.stopwatch import Protocol, measure, speedup
 

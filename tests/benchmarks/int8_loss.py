@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
-from mnist_edge.classifier import in_chunks, open_session
+from mnist_edge.classifier import in_chunks
 from mnist_edge.contract import INPUT, OUTPUT
 from mnist_edge.datasets import Dataset, Split, load, split_validation
 from mnist_edge.lab import checkpoint as disk
@@ -29,6 +29,7 @@ from mnist_edge.lab.export import open_original
 from mnist_edge.lab.finetune import Finetuning, finetune
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.qdq import METHODS, Quantizer
+from mnist_edge.opening import open_session
 
 SEEDS = (0, 1, 2)
 CALIBRATION_IMAGES = 512

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Classifier, open_session
+from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import Images, OnnxRuntime, Subject, answer
 from mnist_edge.contenders.guess import guess
 from mnist_edge.contenders.intake import read
@@ -14,6 +14,7 @@ from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
+from mnist_edge.opening import open_session
 from tests.conftest import make_card, write_tiny_model
 from tests.contenders.conftest import SHIPPED
 from tests.contenders.foreign import greys, write
@@ -39,7 +40,7 @@ def test_an_int8_file_is_of_the_family_of_its_checkpoint(tmp_path: Path) -> None
 def test_a_file_that_is_no_model_is_no_contender(tmp_path: Path) -> None:
     path = tmp_path / "foreign.onnx"
     path.write_text("nothing")
-    with pytest.raises(ModelError, match=r"foreign\.onnx cannot be opened"):
+    with pytest.raises(ModelError, match=r"foreign\.onnx is not an ONNX file"):
         OnnxRuntime.open(path)
 
 

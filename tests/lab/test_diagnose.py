@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from mnist_edge import metrics
-from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset
 from mnist_edge.lab.diagnose import Diagnosis, LayerNoise, diagnose, sqnr_db
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import WEIGHTED, Quantizer
+from mnist_edge.opening import open_session
 from tests.lab.test_layout import exported_once
 
 Floats = NDArray[np.float32]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import finetune as lab
@@ -21,6 +20,7 @@ from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.lab.recipe import Recipe
+from mnist_edge.opening import open_session
 from tests.lab.conftest import settled, solved
 from tests.lab.test_layout import exported_once
 

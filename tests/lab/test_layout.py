@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from mnist_edge.classifier import open_session
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.layout import GROUP, for_int8, grouped
 from mnist_edge.lab.models import ZOO, Network, build
+from mnist_edge.opening import open_session
 from tests.lab.conftest import settled
 
 # The deeper twins are more of the same blocks, and take the exporter ten times as long.

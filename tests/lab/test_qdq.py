@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
-from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.blocks import ConvNorm
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import METHODS, WEIGHTED, Quantizer
+from mnist_edge.opening import open_session
 from tests.lab.test_layout import exported, exported_once, pixels
 
 Floats = NDArray[np.float32]

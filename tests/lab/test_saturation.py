@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import nn
 
-from mnist_edge.classifier import open_session
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
 from mnist_edge.lab.graph import to_onnx
@@ -32,6 +31,7 @@ from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.lab.shelf import described
 from mnist_edge.lab.verify import Portability, check_portable, portability, widest_pair
+from mnist_edge.opening import open_session
 from tests.conftest import make_card
 
 Integers = NDArray[np.int64]
@@ -241,7 +241,7 @@ ANSWER = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from mnist_edge.classifier import open_session
+from mnist_edge.opening import open_session
 found, images = {}, np.load(sys.argv[1])
 for file in sys.argv[2:]:
     sessions = [open_session(Path(file), optimize=optimize) for optimize in (True, False)]

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mnist_edge.classifier import open_session
 from mnist_edge.contenders import intake
 from mnist_edge.intervals import Ratio
+from mnist_edge.opening import open_session
 from mnist_edge.picture import drawn_digits
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section

@@ -1,0 +1,104 @@
+"""Opening an ONNX file that may come from anywhere: looked through, tried out, then let run."""
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mnist_edge.errors import ModelError
+from mnist_edge.opening import screening
+
+MOST_MEMORY = 256 << 20
+"""Bytes that a file may take for its weights and a single answer. resnet18, the largest of the
+zoo, takes 60 MB."""
+
+_LONGEST_S = 10.0  # a single answer, and files that never end have to end
+
+
+def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:
+    """An ONNX Runtime session for a small network on this CPU. ModelError when it will not open.
+
+    Stated thread counts also avoid the affinity errors that ONNX Runtime's own count meets in
+    containers. `optimize=False` runs the graph as written: a reference.
+    """
+    screening.read(path)
+    return _session(path, _options(threads, optimize))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A file of unknown origin, run as written, with MOST_MEMORY for its weights and its answer.
+
+    To be made before it is opened for use: a few bytes can ask for gigabytes, and ONNX Runtime
+    gives them.
+    """
+
+    path: Path
+    session: ort.InferenceSession
+
+    @classmethod
+    def of(cls, path: Path) -> "Trial":
+        """ModelError for a file that does not open."""
+        screening.read(path)
+        options = _options(1, optimize=False)  # optimizing computes what is constant, unbounded
+        _bound_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        return cls(path, _session(path, options))
+
+    def answer(self, given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The outputs for these inputs. ModelError for a file that does not run, or not within
+        its memory and time."""
+        run = ort.RunOptions()
+        run.log_severity_level = 4
+        run.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        clock = threading.Timer(_LONGEST_S, setattr, (run, "terminate", True))
+        clock.daemon = True
+        clock.start()
+        try:
+            outputs: list[NDArray[Any]] = self.session.run(None, given, run)
+            return outputs
+        except Exception as error:  # its exceptions have no common base of their own
+            if run.terminate:
+                reason = f": it takes more than {_LONGEST_S:g} s for an answer"
+            elif "Available memory" in str(error) or "Failed to allocate" in str(error):
+                reason = f": it asks for more than {MOST_MEMORY >> 20} MB"
+            else:
+                reason = f" by ONNX Runtime: {str(error).splitlines()[0][:200]}"
+            raise ModelError(f"{self.path} cannot be run{reason}") from error
+        finally:
+            clock.cancel()
+
+
+@cache
+def _bound_arena() -> None:
+    """Once a process: an allocator for the sessions that ask for it, and for no others."""
+    place = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    as_requested = 1  # in place of powers of two
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg(MOST_MEMORY, as_requested, -1, -1))
+
+
+def _options(threads: int, optimize: bool) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4  # what goes wrong is raised, and said in one line
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+    # Weights that decay into denormals cost 5 to 30 times (onnxruntime #6865).
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return options
+
+
+def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common base of their own
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(f"{path} cannot be opened by ONNX Runtime: {reason}") from error
