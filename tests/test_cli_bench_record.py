@@ -1,7 +1,7 @@
 """`mnist-edge bench --record`: what it leaves with the files, and when it refuses."""
 
+import errno
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +149,19 @@ def test_a_run_that_was_stopped_is_not_recorded(
     assert contents(tmp_path) == before
 
 
-def test_where_nothing_can_be_written_all_stays_as_it_was(tmp_path: Path) -> None:
-    (path,) = exported(tmp_path / "exported", "a.onnx")
+def test_where_nothing_can_be_written_all_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(tmp_path / "exported", "a.onnx")
     assert invoke("bench", "--record", *QUICK).exit_code == 0
     before = contents(tmp_path / "exported")
-    # The card's part file cannot be written: a folder is in its place.
-    (path.parent / f".a.md.{os.getpid()}.part").mkdir()
-    assert_fails(invoke("bench", "--record", *QUICK), r"cannot write exported/a\.md: ")
+    replace = Path.replace
+
+    def fail(part: Path, target: Path) -> Path:
+        if target.name == "a.md":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    assert_fails(invoke("bench", "--record", *QUICK), r"cannot write exported/a\.md: No space")
     assert contents(tmp_path / "exported") == before

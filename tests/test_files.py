@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.files import sha256, write_atomically
+from mnist_edge.files import alone_in, sha256, write_atomically
 
 
 @pytest.mark.parametrize("content", [b"\0\xff bytes", "Grüße\n", b"", ""])
@@ -163,3 +164,98 @@ def test_sha256_is_the_published_one(tmp_path: Path, content: bytes, digest: str
     path.write_bytes(content)
 
     assert sha256(path) == digest
+
+
+def test_two_writers_of_one_file_never_mix(tmp_path: Path) -> None:
+    """Processes and threads write over each other: every reader finds one of the contents."""
+    path = tmp_path / "file"
+    contents = [bytes([at]) * 300_000 for at in range(6)]
+    write_atomically(path, contents[0])
+    errors: list[Exception] = []
+
+    def write(content: bytes) -> None:
+        try:
+            for _ in range(20):
+                write_atomically(path, content, durable=False)
+        except Exception as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert path.read_bytes() in contents
+    assert not errors
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_left_is_swept_a_day_later(tmp_path: Path) -> None:
+    old, young = tmp_path / ".mnist-edge-0ld.part", tmp_path / ".mnist-edge-y0ung.part"
+    other = tmp_path / ".other.part"
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+    for path in (old, other):
+        os.utime(path, (0, time.time() - 2 * 24 * 3600))
+
+    write_atomically(tmp_path / "file", b"whole")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"file", young.name, other.name}
+
+
+HOLDING = (
+    "import sys, time\nfrom pathlib import Path\nfrom mnist_edge.files import alone_in\n"
+    "with alone_in(Path(sys.argv[1])):\n print('in', flush=True)\n time.sleep(60)\n"
+)
+
+
+def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "in\n"
+        with pytest.raises(EdgeError, match="it is taken"), alone_in(tmp_path, busy="it is taken"):
+            pass
+        other.kill()  # who is killed lets go
+    with alone_in(tmp_path, busy="it is taken"):
+        pass
+
+
+def test_threads_wait_for_each_other(tmp_path: Path) -> None:
+    inside, most = [0], [0]
+
+    def enter() -> None:
+        for _ in range(20):
+            with alone_in(tmp_path):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.001)
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+
+
+def test_a_folder_to_be_alone_in_is_made_and_removed_if_it_stays_empty(tmp_path: Path) -> None:
+    with alone_in(tmp_path / "empty"):
+        assert (tmp_path / "empty").is_dir()
+    with alone_in(tmp_path / "a" / "full"):
+        (tmp_path / "a" / "full" / "file").touch()
+
+    assert not (tmp_path / "empty").exists()
+    assert (tmp_path / "a" / "full" / "file").exists()
+    below = tmp_path / "a" / "full" / "file" / "below"
+    with pytest.raises(EdgeError, match=r"^cannot write into .*/file/below: "), alone_in(below):
+        pass
+
+
+def test_where_there_are_no_locks_nobody_is_kept_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with alone_in(tmp_path), alone_in(tmp_path, busy="it is taken"):
+        pass

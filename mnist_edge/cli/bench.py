@@ -258,15 +258,12 @@ def _write(
 
 
 def _record(result: "Benchmark") -> None:
-    from mnist_edge.files import write_together
     from mnist_edge.report import recording
 
     if result.stopped:
         hint("nothing was recorded: the run was stopped")
         return
-    contents = recording.contents(result)
-    write_together(contents)
-    for path in contents:
+    for path in recording.write(result):
         say(f"wrote {path}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mnist_edge.datasets import ENVIRONMENT, Progress
 from mnist_edge.errors import DataError
+from mnist_edge.files import alone_in
 
 _TIMEOUT_S = 10
 _TRIES = 3
@@ -25,25 +26,48 @@ def fetch(
     """Download `target` from the first of `urls` that gives a file that passes `check`.
 
     A broken transfer is resumed, up to three times a mirror, and in a later call too. Raises
-    DataError when no mirror gives the right file; then no file of that name exists.
+    DataError when no mirror gives the right file; then no file of that name exists. Of several
+    processes that want it at once, one fetches it, and the others wait.
     """
     if target.is_file():
         return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _failed(target, _in_words(error)) from error
+    with alone_in(target.parent):
+        if not target.is_file():
+            _fetch(urls, target, check, progress)
+
+
+def _fetch(
+    urls: Sequence[str],
+    target: Path,
+    check: Callable[[Path], None],
+    progress: Progress | None,
+) -> None:
     partial = target.with_name(target.name + ".part")
     reason = "no mirror is known"
     for url in urls:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             _get(url, partial, target.name, check, progress)
             partial.replace(target)
             return
         except DataError as error:
             reason = str(error)
         except (OSError, http.client.HTTPException) as error:
-            # URLError, timeouts and a full disk are OSErrors; a garbled answer is none.
-            words = f"{type(error).__name__}: {getattr(error, 'reason', None) or error}"
-            reason = " ".join(words.split())  # a garbled answer is quoted with its line ends
-    raise DataError(
+            reason = _in_words(error)
+    raise _failed(target, reason)
+
+
+def _in_words(error: Exception) -> str:
+    # URLError, timeouts and a full disk are OSErrors; a garbled answer is none.
+    words = f"{type(error).__name__}: {getattr(error, 'reason', None) or error}"
+    return " ".join(words.split())  # a garbled answer is quoted with its line ends
+
+
+def _failed(target: Path, reason: str) -> DataError:
+    return DataError(
         f"cannot download {target.name} ({reason}): "
         f"put the set's four files into a folder and name it with --data-dir or {ENVIRONMENT}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.files import write_atomically
+from mnist_edge.files import alone_in, write_atomically
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
 
@@ -92,10 +92,16 @@ def newest(runs: Path) -> Path:
     return found[-1].parent
 
 
+def busy(run: Path) -> str:
+    """What is said of a run that another process trains."""
+    return f"{run} is being trained by another process: wait for it, or choose another --out"
+
+
 def set_aside(run: Path) -> Path | None:
     """Rename a run that is in the way to <name>-1, <name>-2, …, so that nothing is lost.
 
-    Returns its new place, or None when nothing was there. EdgeError when it cannot be renamed.
+    Returns its new place, or None when nothing was there. EdgeError when it cannot be renamed, or
+    is being trained.
     """
     if not (run / CHECKPOINT).exists():
         return None
@@ -105,7 +111,8 @@ def set_aside(run: Path) -> Path | None:
     while (kept := run.with_name(f"{run.name}-{number}")).exists():
         number += 1
     try:
-        return run.rename(kept)
+        with alone_in(run, busy(run)):
+            return run.rename(kept)
     except OSError as error:
         raise CheckpointError(
             f"cannot rename {run}, which holds a run: {error.strerror}. Choose another --out"

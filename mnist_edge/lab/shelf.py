@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError, ModelError
-from mnist_edge.files import write_together
+from mnist_edge.files import alone_in, write_together
 from mnist_edge.lab.verify import Gate, Verification
 from mnist_edge.machine import this_machine
 from mnist_edge.manifest import MANIFEST, latency, read_manifest, with_latency, written
@@ -69,6 +69,11 @@ def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Expor
     Raises EdgeError, and leaves the folder as it was, where a better or foreign file is in the way
     without `force`, or the manifest cannot be read.
     """
+    with alone_in(out):  # two exports at once would each write the manifest without the other
+        return _place(drafts, out, force)
+
+
+def _place(drafts: Sequence[Draft], out: Path, force: bool) -> list[Exported]:
     manifest = read_manifest(out / MANIFEST)
     replaced = [_check_in_the_way(out / draft.name, draft.card, force) for draft in drafts]
     contents: dict[Path, bytes | str] = {}

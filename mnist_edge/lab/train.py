@@ -12,6 +12,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.files import alone_in
 from mnist_edge.lab import bf16, teacher
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import Checkpoint
@@ -54,15 +56,16 @@ def train(
     Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
     behind a checkpoint's last epoch. `taught` is what a recipe with teachers learns from. The
     split `watched` is answered after every epoch, for a curve, and chooses nothing. Raises
-    EdgeError when memory runs out or the loss diverges.
+    EdgeError when memory runs out, the loss diverges, or another process trains in `run`.
     """
     try:
         trainer = _Trainer(recipe, classes, training, validation, world, resume, taught, watched)
-        for epoch in range(trainer.epochs_done, recipe.epochs):
-            result = trainer.epoch(epoch, watch)
-            if world.leads:
-                disk.save(run, trainer.checkpoint())
-            yield result
+        with alone_in(run, disk.busy(run)) if world.leads else nullcontext():
+            for epoch in range(trainer.epochs_done, recipe.epochs):
+                result = trainer.epoch(epoch, watch)
+                if world.leads:
+                    disk.save(run, trainer.checkpoint())
+                yield result
     except torch.OutOfMemoryError as error:
         raise EdgeError(
             f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.files import write_atomically
 from mnist_edge.reading.answers import Grey, Reading
 from mnist_edge.reading.sources import STDIN
 
@@ -55,16 +56,7 @@ class Folder:
         power cut, and so thousands are written in seconds."""
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        beside = path.parent / f".{path.name}.{os.getpid()}.part"
-        try:
-            try:
-                beside.write_bytes(buffer.getvalue())
-                beside.replace(path)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise _failed(path, error) from error
+        write_atomically(path, buffer.getvalue(), durable=False)
         return path
 
 

@@ -1,6 +1,7 @@
 """What a benchmark leaves with the files that it timed: their latency, in manifest and card."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import Contender
 from mnist_edge.errors import EdgeError
-from mnist_edge.files import sha256
+from mnist_edge.files import alone_in, sha256, write_together
 from mnist_edge.manifest import MANIFEST, Recorded, knows, read_manifest, with_latency, written
 from mnist_edge.report import card
 
@@ -28,14 +29,25 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
         card.check_in_the_way(card.beside(contender.path))
 
 
+def write(record: Benchmark) -> list[Path]:
+    """Write the manifests and cards of all files that were timed in ONNX Runtime, all or none;
+    where they are. EdgeError as by `check`, should a file have changed meanwhile."""
+    folders = {entry.contender.path.parent for entry in record.entries if _timed(entry)}
+    with ExitStack() as stack:
+        for folder in sorted(folders):
+            stack.enter_context(alone_in(folder))
+        found = contents(record)
+        write_together(found)
+    return list(found)
+
+
 def contents(record: Benchmark) -> dict[Path, str]:
-    """The manifests and cards of all files that were timed in ONNX Runtime, to be written
-    together. EdgeError as by `check`, should a file have changed meanwhile."""
+    """What `write` writes."""
     manifests: dict[Path, dict[str, Any]] = {}
     found: dict[Path, str] = {}
     for entry in record.entries:
         path = entry.contender.path
-        if entry.contender.runtime != _RUNTIME or path in found:
+        if not _timed(entry) or path in found:
             continue
         place, timed = path.with_name(MANIFEST), _recorded(record, entry)
         before = manifests.get(place) or _known(path, entry.sha256)
@@ -43,6 +55,10 @@ def contents(record: Benchmark) -> dict[Path, str]:
         facts = card.Facts(path.name, entry.size_bytes, entry.sha256, timed)
         found[card.beside(path)] = card.render(Classifier(path).card, facts)
     return {place: written(files) for place, files in manifests.items()} | found
+
+
+def _timed(entry: Entry) -> bool:
+    return entry.contender.runtime == _RUNTIME
 
 
 def _known(path: Path, digest: str) -> dict[str, Any]:

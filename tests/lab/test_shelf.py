@@ -200,7 +200,7 @@ def test_all_files_are_placed_or_none(tmp_path: Path, better: str) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EdgeError, match=r"cannot write .*file/tiny.onnx"):
+    with pytest.raises(EdgeError, match=r"cannot write into .*file: "):
         place([draft()], tmp_path / "file")
 
 
