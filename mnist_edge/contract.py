@@ -115,7 +115,7 @@ class Card:
             card, key = cls(**values), "confusion"
             card._check_confusion()
             return card
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ModelError(f"its metadata {PREFIX}{key} cannot be read") from error
 
     def _check_confusion(self) -> None:

@@ -47,7 +47,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads(path.read_text("utf-8"))["files"])
-    except (ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise EdgeError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EdgeError(f"{path} cannot be read: repair or delete it") from error
 
 

@@ -44,6 +44,8 @@ def read(path: Path, schema: int) -> Record:
     """An earlier benchmark. EdgeError when it is missing, damaged, or of another schema."""
     try:
         record = json.loads(path.read_text())
+        if not isinstance(record["schema"], int):
+            raise TypeError("a schema is a number")
         if record["schema"] != schema:
             raise EdgeError(
                 f"{path} follows schema {record['schema']}, this is {schema}: measure it again "
@@ -52,7 +54,7 @@ def read(path: Path, schema: int) -> Record:
         _check_form(record)
     except OSError as error:
         raise EdgeError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EdgeError(f"{path} is not what 'mnist-edge bench --json' writes") from error
     return dict(record)
 

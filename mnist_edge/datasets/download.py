@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mnist_edge.datasets import ENVIRONMENT, Progress
+from mnist_edge.datasets.idx import LARGEST
 from mnist_edge.errors import DataError
 from mnist_edge.files import alone_in
 
@@ -129,6 +130,8 @@ def _transfer(url: str, partial: Path, name: str, progress: Progress | None) -> 
         while chunk := response.read(_CHUNK):
             file.write(chunk)
             have += len(chunk)
+            if have > LARGEST:
+                raise DataError(f"what arrives is longer than {LARGEST >> 20} MB")
             if progress:
                 progress(f"downloading {name}", have, total)
     if have < total:

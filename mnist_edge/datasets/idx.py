@@ -14,17 +14,28 @@ from mnist_edge.errors import DataError
 # Type codes of the format's third byte; all numbers are big-endian.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
+LARGEST = 128 << 20
+"""Bytes of an unpacked file. MNIST's largest has 47 MB."""
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's uncompressed content. DataError when it is unreadable or its gzip is damaged."""
+    """A file's uncompressed content. DataError when it is unreadable, its gzip is damaged, or it
+    is larger than any set that this tool knows."""
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw
+        with path.open("rb") as file:
+            zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            file.seek(0)
+            # A few kilobytes of gzip can be gigabytes: no more is unpacked than a set may hold.
+            content = (gzip.GzipFile(fileobj=file) if zipped else file).read(LARGEST + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or damaged: delete it and fetch it again") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) > LARGEST:
+        raise DataError(
+            f"{path} holds more than {LARGEST >> 20} MB: put the data set's own file there"
+        )
+    return content
 
 
 def parse(content: bytes, path: Path) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
 
 _FORMAT = 1
+_LARGEST_PICKLE = 4 << 20  # resnet56's has 0.2 MB
 CHECKPOINT, HISTORY, CURVE, RESULT = "checkpoint.pt", "history.jsonl", "curve.png", "result.json"
 
 
@@ -69,9 +70,7 @@ def load(run: Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"{run} holds no checkpoint: train one first with 'mnist-edge train'")
     try:
-        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
-            if part := archive.testzip():
-                raise CheckpointError(f"{path} is damaged in {part}: train it again")
+        _check_archive(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
         if values.pop("format") != _FORMAT:
             raise CheckpointError(f"{path} was written by another version of mnist-edge")
@@ -80,6 +79,23 @@ def load(run: Path) -> Checkpoint:
         raise
     except Exception as error:  # reading damaged bytes raises whatever they happen to spell
         raise CheckpointError(f"{path} is damaged or not ours: train it again") from error
+
+
+def _check_archive(path: Path) -> None:
+    """CheckpointError for an archive that is damaged, or that grows when it is unpacked.
+
+    torch.load does not look at the checksums, nor at how much it is told to unpack.
+    """
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        grows = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
+        if grows or sum(part.file_size for part in parts) > path.stat().st_size:
+            raise CheckpointError(f"{path} is not ours: it would grow when it is unpacked")
+        # Every byte of a pickle can become an object.
+        if any(part.file_size > _LARGEST_PICKLE for part in parts if part.filename[-4:] == ".pkl"):
+            raise CheckpointError(f"{path} is not ours: it holds more objects than a run has")
+        if damaged := archive.testzip():
+            raise CheckpointError(f"{path} is damaged in {damaged}: train it again")
 
 
 def newest(runs: Path) -> Path:

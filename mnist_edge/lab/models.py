@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ _STEM = re.compile(r"([1-9]\d{0,3})(?:k([13579]))?(?:s([1-9]))?(?P<valid>v)?")
 _BLOCK = re.compile(r"([1-9]\d{0,3})(?:s([1-9]))?")
 
 _FLAT = "flat"
+_MOST_PARAMETERS = 50_000_000
+_MOST_CLASSES = 10_000
 
 Build = Callable[[int, str], nn.Module]
 """Makes a network's body for so many classes, with a choice of shortcut."""
@@ -90,6 +93,10 @@ def chain(spec: str) -> Build:
         raise EdgeError(f"'{spec}' is no chain such as {EXAMPLE}: channels, k kernel, s stride")
     channels, kernel, stride = (int(stem[1]), int(stem[2] or 3), int(stem[3] or 1))
     padding = 0 if stem["valid"] else kernel // 2
+    widths = [channels, *(outputs for outputs, _ in blocks)]
+    # A 3×3 and a 1×1 convolution in each block; its dense layer is small beside them.
+    if sum(10 * before * after for before, after in pairwise(widths)) > _MOST_PARAMETERS:
+        raise EdgeError(f"'{spec}' has more than {_MOST_PARAMETERS:,} parameters: too many here")
 
     def build(classes: int, shortcut: str) -> nn.Module:
         layers = [ConvNorm(1, channels, kernel, stride, padding), nn.ReLU()]
@@ -178,9 +185,12 @@ def entry(name: str) -> Entry:
 def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
     """A fresh network, with PyTorch's default initialisation (global RNG).
 
-    Raises EdgeError for an unknown name, or a shortcut that the network does not know.
+    Raises EdgeError for an unknown name, a shortcut that the network does not know, or more than
+    10,000 classes.
     """
     found = entry(name)
+    if classes > _MOST_CLASSES:
+        raise EdgeError(f"{classes:,} classes are too many: at most {_MOST_CLASSES:,}")
     if shortcut is not None and shortcut not in found.shortcuts:
         known = ", ".join(found.shortcuts)
         advice = f"choose one of {known}" if known else "leave --shortcut away"

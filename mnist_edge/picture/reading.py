@@ -17,6 +17,9 @@ Source = str | Path | BinaryIO | Image.Image
 LEAST_SIDE = 8
 MOST_PIXELS = 64_000_000
 _USEFUL_SIDE = 1536  # a stroke of a pen on a whole page is still some pixels wide
+_IN_PIECES = (None, "PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "PPM")
+_MOST_AT_ONCE = 24_000_000  # decoders of other formats hold a picture four times over
+_STRIPE = 64  # lines
 _SMALL = 1 << 16  # bytes
 _USUAL = ("PNG", "JPEG", "GIF", "BMP")  # they are tried first
 _BY_OTHER_PROGRAMS = ("EPS", "WMF")  # Ghostscript, GDI
@@ -117,11 +120,12 @@ def _reason(error: Exception) -> str:
 def _loaded(image: Image.Image, full: tuple[int, int]) -> Loaded:
     """The pixels of an image that is `full` (width, height) in its file."""
     width, height = full
-    if width * height > MOST_PIXELS:
+    most = MOST_PIXELS if image.format in _IN_PIECES else _MOST_AT_ONCE
+    if width * height > most:
         megapixels = width * height / 1e6
         raise DataError(
             f"{width}×{height} are {megapixels:,.0f} megapixels, more than the "
-            f"{MOST_PIXELS / 1e6:.0f} that are read: reduce it"
+            f"{most / 1e6:.0f} that are read{_of(image)}: reduce it"
         )
     if min(width, height) < LEAST_SIDE:
         raise DataError(f"{width}×{height} pixels are too few to hold a digit")
@@ -131,9 +135,16 @@ def _loaded(image: Image.Image, full: tuple[int, int]) -> Loaded:
         # The plainest there are, of which thousands come at once: nothing more to find out.
         return Loaded(_bytes_of(image), full, note)
     turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-    upright = image if turned == 1 else ImageOps.exif_transpose(image)
+    plain = _plain(image)
+    if turned != 1:
+        plain.getexif()[ExifTags.Base.Orientation] = turned
+        plain = ImageOps.exif_transpose(plain)
     size = (height, width) if turned in _ON_ITS_SIDE else (width, height)
-    return Loaded(_pixels(upright), size, note)
+    return Loaded(_pixels(plain), size, note)
+
+
+def _of(image: Image.Image) -> str:
+    return "" if image.format in _IN_PIECES else f" of {image.format}"
 
 
 def _note(image: Image.Image) -> str | None:
@@ -143,18 +154,37 @@ def _note(image: Image.Image) -> str | None:
     return f"has several {kind}: only the first was read"
 
 
-def _pixels(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode == "L" and not image.has_transparency_data and max(image.size) <= _USEFUL_SIDE:
-        return _bytes_of(image)
-    if image.mode.startswith(("I", "F")):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
-    transparent = image.has_transparency_data
-    grey = image.mode in ("1", "L", "LA", "La")
-    plain = image.convert(("LA" if grey else "RGBA") if transparent else ("L" if grey else "RGB"))
-    factor = max(plain.size) // _USEFUL_SIDE
-    if factor > 1:
-        plain = plain.reduce(factor)
-    return _on_a_ground(np.asarray(plain)) if transparent else _flat(np.asarray(plain))
+def _plain(image: Image.Image) -> Image.Image:
+    """An image as L, LA, RGB or RGBA, of 8 bits, no larger than is useful.
+
+    A large one is worked through in stripes: as a whole, it would be there three times.
+    """
+    deep = image.mode.startswith(("I", "F"))
+    grey = deep or image.mode in ("1", "L", "LA", "La")
+    mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data and not deep else "")
+    depth = _Depth.of(image) if deep else None
+    factor = max(image.size) // _USEFUL_SIDE
+    if factor <= 1:
+        return _as_mode(image, mode, depth)
+    width, height = image.size
+    plain = Image.new(mode, (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, _STRIPE * factor):
+        stripe = image.crop((0, top, width, min(height, top + _STRIPE * factor)))
+        plain.paste(_as_mode(stripe, mode, depth).reduce(factor), (0, top // factor))
+    return plain
+
+
+def _as_mode(image: Image.Image, mode: str, depth: "_Depth | None") -> Image.Image:
+    if depth is not None:
+        image = Image.fromarray(depth.eight_bits(np.asarray(image)))
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _pixels(plain: Image.Image) -> NDArray[np.uint8]:
+    if plain.mode == "L":
+        return _bytes_of(plain)
+    pixels = np.asarray(plain)
+    return _on_a_ground(pixels) if plain.mode.endswith("A") else _flat(pixels)
 
 
 def _bytes_of(image: Image.Image) -> NDArray[np.uint8]:
@@ -171,15 +201,33 @@ def _flat(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return red if np.array_equal(red, green) and np.array_equal(green, blue) else pixels
 
 
-def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Deep grey values as 8 bits: by the full scale of the depth that they use."""
-    deep = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    low, high = float(deep.min()), float(deep.max())
-    if low < 0 or high > _RAW_TOPS[-1] or 0 < high <= 1:
-        top, deep = high - min(low, 0), deep - min(low, 0)
-    else:
-        top = next(top for top in _RAW_TOPS if high <= top)
-    return np.round(deep * (255 / (top or 1))).astype(np.uint8)
+@dataclass(frozen=True, slots=True)
+class _Depth:
+    """Which deep grey values are black and white: by the full scale of the depth that is used."""
+
+    black: float
+    white: float
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "_Depth":
+        width, height = image.size
+        ends: list[float] = []
+        for top in range(0, height, _STRIPE):
+            stripe = image.crop((0, top, width, min(height, top + _STRIPE)))
+            values = _finite(np.asarray(stripe))
+            ends += float(values.min()), float(values.max())
+        low, high = min(ends), max(ends)
+        if low < 0 or high > _RAW_TOPS[-1] or 0 < high <= 1:
+            return cls(min(low, 0), high)
+        return cls(0, next(top for top in _RAW_TOPS if high <= top))
+
+    def eight_bits(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+        scale = 255 / ((self.white - self.black) or 1)
+        return np.round((_finite(values) - self.black) * scale).astype(np.uint8)
+
+
+def _finite(values: NDArray[np.generic]) -> NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
 
 
 def _on_a_ground(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

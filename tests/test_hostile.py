@@ -1,0 +1,248 @@
+"""Small files that ask for much: each is answered in one line, and in less than 600 MB.
+
+What a command takes at its highest is measured from outside, in a process of its own.
+"""
+
+import gzip
+import json
+import os
+import pickle
+import re
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_edge.lab.checkpoint import CHECKPOINT
+from tests.conftest import make_card, write_tiny_model
+from tests.opening import bombs
+
+MOST_MB = 600
+SIDE = 8000  # 64 megapixels, the most that is read
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux tells kilobytes")
+
+
+TELLING = """
+import atexit, pathlib
+place = pathlib.Path("peak").absolute()
+atexit.register(lambda: place.write_text(pathlib.Path("/proc/self/status").read_text()))
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and the most memory that it had."""
+
+    code: int
+    stdout: str
+    stderr: str
+    peak_mb: float
+
+
+def run(folder: Path, *args: object) -> Ended:
+    """`python -m mnist_edge ARGS…` in a folder."""
+    return measured(folder, "from mnist_edge.cli import main; main()", *args)
+
+
+def measured(folder: Path, code: str, *args: object) -> Ended:
+    """Python code in a process of its own, which tells its highest memory when it ends.
+
+    It has to tell itself: what wait4 says of a child begins with what its parent had.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", TELLING + code, *map(str, args)],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    peak = folder / "peak"
+    found = re.search(r"VmHWM:\s+(\d+) kB", peak.read_text())
+    assert found
+    peak.unlink()
+    return Ended(done.returncode, done.stdout, done.stderr, int(found[1]) / 1024)
+
+
+def refusal(ended: Ended, most_mb: float = MOST_MB) -> str:
+    """The one line of a command that refused its input."""
+    assert ended.code == 1, ended
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+    assert ended.peak_mb < most_mb, f"{ended.peak_mb:.0f} MB"
+    return ended.stderr
+
+
+# Models
+
+
+@pytest.mark.parametrize("name", bombs.TOO_LARGE)
+@pytest.mark.parametrize("ours", [True, False], ids=["as ours", "foreign"])
+def test_models(name: str, ours: bool, tmp_path: Path) -> None:
+    card = make_card() if ours else None
+    bombs.write(tmp_path / "bomb.onnx", bombs.TOO_LARGE[name](), card)
+    said = refusal(run(tmp_path, "bench", "bomb.onnx", "--dataset", "digits"))
+    assert "bomb.onnx cannot be run: it asks for more than 256 MB" in said
+
+
+def test_a_card_of_a_million_brackets(tmp_path: Path) -> None:
+    import onnx
+
+    path = write_tiny_model(tmp_path / "deep.onnx")
+    model = onnx.load(path)
+    for entry in model.metadata_props:
+        if entry.key == "mnist_edge.trained":
+            entry.value = "[" * 5_000_000
+    onnx.save(model, path)
+    said = refusal(run(tmp_path, "eval", "deep.onnx"))
+    assert "its metadata mnist_edge.trained cannot be read" in said
+
+
+# Data
+
+
+def test_ten_gigabytes_of_gzip(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    megabyte = gzip.compress(bytes(1 << 20))
+    header = struct.pack(">HBBI", 0, 8, 1, 2**32 - 1)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        with (folder / f"{name}-ubyte.gz").open("wb") as file:
+            file.write(gzip.compress(header))
+            for _ in range(9000):  # members of one file: 9 MB, unpacked 9 GB
+                file.write(megabyte)
+    said = refusal(run(tmp_path, "data", "mnist", "--data-dir", tmp_path))
+    assert "holds more than 128 MB" in said
+
+
+PICTURES: dict[str, Callable[[Path], None]] = {
+    "float.tif": lambda path: Image.new("F", (SIDE, SIDE), 1.0).save(
+        path, compression="tiff_adobe_deflate"
+    ),
+    "in one strip.tif": lambda path: Image.new("RGBA", (SIDE, SIDE), (9, 9, 9, 255)).save(
+        path, compression="tiff_lzw", tiffinfo={278: SIDE}
+    ),
+    "progressive.jpg": lambda path: Image.new("CMYK", (SIDE, SIDE)).save(path, progressive=True),
+    "transparent.png": lambda path: Image.new("RGBA", (SIDE, SIDE)).save(path),
+    "whole.webp": lambda path: Image.new("RGB", (4890, 4890)).save(path, lossless=True),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_as_large_as_are_read(name: str, tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "tiny.onnx")
+    PICTURES[name](tmp_path / name)
+    assert (tmp_path / name).stat().st_size < 10e6
+    ended = run(tmp_path, "predict", name, "--model", "tiny.onnx")
+    assert ended.code == 0, ended
+    assert ended.peak_mb < MOST_MB, f"{ended.peak_mb:.0f} MB"
+
+
+def test_decoders_that_hold_all_at_once_read_less(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "tiny.onnx")
+    Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "large.webp", lossless=True)
+    said = refusal(run(tmp_path, "predict", "large.webp", "--model", "tiny.onnx"))
+    assert "64 megapixels, more than the 24 that are read of WEBP" in said
+
+
+# Runs
+
+
+def archive(run: Path, parts: dict[str, bytes], compression: int) -> None:
+    run.mkdir(parents=True)
+    with zipfile.ZipFile(run / CHECKPOINT, "w", compression) as file:
+        for name, content in parts.items():
+            file.writestr(f"checkpoint/{name}", content)
+
+
+def zip_bomb(run: Path) -> None:
+    archive(run, {"data.pkl": pickle.dumps(1), "data/0": bytes(64 << 20)}, zipfile.ZIP_DEFLATED)
+
+
+def pickle_bomb(run: Path) -> None:
+    """Every byte is a list of its own."""
+    archive(run, {"data.pkl": b"\x80\x02" + b"]" * 10_000_000 + b"."}, zipfile.ZIP_STORED)
+
+
+def overlapping(run: Path) -> None:
+    """The same megabytes under many names (Fifield 2019, "A better zip bomb")."""
+    archive(run, {f"data/{at}": b"" for at in range(2000)}, zipfile.ZIP_STORED)
+    path = run / CHECKPOINT
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        struct.pack_into("<II", content, at + 20, 5_000_000, 5_000_000)
+        at = content.find(b"PK\x01\x02", at + 4)
+    path.write_bytes(content + bytes(5_000_000))
+
+
+def giant_network(run: Path) -> None:
+    import torch
+
+    from mnist_edge.lab.recipe import Recipe
+
+    recipe = Recipe().as_dict() | {
+        "model": "9999-9999-9999-9999",
+        "dataset": "digits",
+    }
+    values = {"format": 1, "recipe": recipe, "classes": tuple("0123456789")}
+    values |= {
+        "epochs_done": 1,
+        "history": [],
+        "network": {},
+        "average": {},
+        "optimizer": {},
+        "trained": {},
+    }
+    result = {"split": "test", "correct": 1, "total": 382}
+    run.mkdir(parents=True)
+    torch.save(values | {"result": result}, run / CHECKPOINT)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (zip_bomb, "it would grow when it is unpacked"),
+        (pickle_bomb, "it holds more objects than a run has"),
+        (overlapping, "is damaged or not ours|it would grow when it is unpacked"),
+        (giant_network, "has more than 50,000,000 parameters"),
+    ],
+)
+def test_checkpoints(make: Callable[[Path], None], message: str, tmp_path: Path) -> None:
+    """PyTorch itself takes 400 to 600 MB, before it has read anything."""
+    make(tmp_path / "runs" / "edge")
+    alone = measured(tmp_path, "import torch, torchvision, onnx, mnist_edge.lab.job").peak_mb
+    found = run(tmp_path, "export", "runs/edge")
+    assert re.search(message, refusal(found, most_mb=alone + 100))
+
+
+# Benchmarks
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 10_000_000, "[" + "[]," * 3_000_000 + "0]", json.dumps({"schema": "9" * 9_000_000})],
+    ids=["deep", "wide", "a long number"],
+)
+def test_earlier_benchmarks(content: str, tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "tiny.onnx")
+    (tmp_path / "before.json").write_text(content)
+    ended = run(tmp_path, "bench", "tiny.onnx", "--dataset", "digits", "--compare", "before.json")
+    assert "before.json" in refusal(ended)
+
+
+def test_what_is_measured_is_what_a_process_takes(tmp_path: Path) -> None:
+    """The measurement itself: 700 MB are seen, and those of this process are not."""
+    here = np.ones(800_000_000, np.uint8)
+    assert measured(tmp_path, "import numpy; numpy.ones(700_000_000, 'u1')").peak_mb > MOST_MB
+    assert measured(tmp_path, "import numpy").peak_mb < 100
+    assert here[-1] == 1
