@@ -58,10 +58,11 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     # Through memory: torch.save to a file reports a full disk as an unreadable RuntimeError.
     buffer = io.BytesIO()
     torch.save(values, buffer)
-    write_atomically(run / CHECKPOINT, buffer.getvalue())
     write_atomically(run / HISTORY, "".join(json.dumps(e) + "\n" for e in checkpoint.history))
     if checkpoint.result is not None:
         write_atomically(run / RESULT, json.dumps(checkpoint.result, indent=2) + "\n")
+    # Last: what follows from it is there when it is, wherever a run was killed.
+    write_atomically(run / CHECKPOINT, buffer.getvalue())
 
 
 def load(run: Path) -> Checkpoint:
