@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EDGE := $(BIN)/mnist-edge
 DEMO := runs/demo
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format fuzz clean
 
 demo: $(VENV)/.train
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
@@ -32,6 +32,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# A million inputs that were spoilt where they reach new code; a short run of it is in `make test`.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,fuzz]'
+	$(BIN)/python -m tests.fuzz.run
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -22,7 +22,7 @@ def scores(
 ) -> list[Score | None]:
     """Every contender's answers to its test split; None for one whose set is not in `data`.
 
-    ModelError for one that answers with what is no number.
+    ModelError for one that answers with what is no number, or the same to everything.
     """
     logits: list[Logits | None] = []
     for contender, runner in zip(contenders, runners, strict=True):
@@ -46,6 +46,11 @@ def _logits(contender: Contender, runner: Runner, images: NDArray[np.uint8]) -> 
         raise ModelError(
             f"{contender.subject.name} in {contender.runtime} answers {bad[0]} to some images: "
             "leave it out, or feed it otherwise"
+        )
+    if len(images) > 1 and not (logits != logits[0]).any():
+        raise ModelError(
+            f"{contender.subject.name} in {contender.runtime} answers the same to all images: "
+            "its weights are lost, or it wants to be fed otherwise"
         )
     return logits
 

@@ -1,0 +1,224 @@
+"""What strangers' bytes meet first, each as a function of bytes.
+
+A target returns for what is read and for what is refused with an EdgeError; whatever else it
+raises is a bug. `SEEDS` are honest inputs that a fuzzer begins with.
+"""
+
+import contextlib
+import io
+import json
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mnist_edge.benchmark import compare
+from mnist_edge.contract import PREFIX, Card
+from mnist_edge.datasets import idx
+from mnist_edge.errors import EdgeError
+from mnist_edge.manifest import latency, read_manifest
+from mnist_edge.opening import screening
+from mnist_edge.picture import read_picture
+
+Target = Callable[[bytes], None]
+_MEMORY = Path("/dev/shm")  # no disk is worn by a million files
+_PLACE = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+_FOLDER = Path(_PLACE.name)
+
+
+def idx_file(content: bytes) -> None:
+    """A data set's file, gzipped or not."""
+    path = _FOLDER / "file"
+    path.write_bytes(content)
+    with contextlib.suppress(EdgeError):
+        idx.parse(idx.read_bytes(path), path)
+
+
+def picture(content: bytes) -> None:
+    """A picture of any format, read as a digit."""
+    with contextlib.suppress(EdgeError):
+        image = read_picture(io.BytesIO(content))
+        assert image.shape == (28, 28)
+        assert image.dtype == np.uint8
+
+
+def onnx_file(content: bytes) -> None:
+    """What is looked at before ONNX Runtime reads a file."""
+    with contextlib.suppress(EdgeError):
+        screening.screen(content, Path("file.onnx"))
+
+
+def card(content: bytes) -> None:
+    """A file's metadata: the first line is a key, the rest its value, among honest ones."""
+    key, _, value = content.partition(b"\n")
+    metadata = dict(HONEST)
+    metadata[PREFIX + key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
+    with contextlib.suppress(EdgeError):
+        found = Card.from_metadata(metadata)
+        assert Card.from_metadata(found.to_metadata()) == found
+
+
+def checkpoint(content: bytes) -> None:
+    """A run's checkpoint."""
+    from mnist_edge.lab import checkpoint as disk
+
+    (_FOLDER / disk.CHECKPOINT).write_bytes(content)
+    with contextlib.suppress(EdgeError):
+        disk.load(_FOLDER).original()
+
+
+def earlier_benchmark(content: bytes) -> None:
+    """The JSON of `bench --compare`, compared with itself."""
+    path = _FOLDER / "before.json"
+    path.write_bytes(content)
+    with contextlib.suppress(EdgeError):
+        record = compare.read(path, benchmark_schema())
+        compare.changes(record, record)
+
+
+def manifest(content: bytes) -> None:
+    """A folder's manifest.json."""
+    path = _FOLDER / "manifest.json"
+    path.write_bytes(content)
+    with contextlib.suppress(EdgeError):
+        for name, entry in read_manifest(path).items():
+            digest = entry.get("sha256") if isinstance(entry, dict) else None
+            latency({name: entry}, name, str(digest))
+
+
+TARGETS: dict[str, Target] = {
+    target.__name__: target
+    for target in (
+        idx_file,
+        picture,
+        onnx_file,
+        card,
+        checkpoint,
+        earlier_benchmark,
+        manifest,
+    )
+}
+
+
+def benchmark_schema() -> int:
+    from mnist_edge.report import record
+
+    return record.SCHEMA
+
+
+def _honest() -> dict[str, str]:
+    from tests.conftest import make_card
+
+    return make_card().to_metadata()
+
+
+HONEST = _honest()
+
+
+def seeds(target: str) -> list[bytes]:
+    """Honest inputs of a target."""
+    return _SEEDS[target]()
+
+
+def _idx_seeds() -> list[bytes]:
+    labels = struct.pack(">HBBI", 0, 8, 1, 3) + b"\1\2\3"
+    images = struct.pack(">HBBIII", 0, 8, 3, 1, 2, 2) + b"abcd"
+    packer = zlib.compressobj(wbits=31)
+    return [labels, images, packer.compress(images) + packer.flush()]
+
+
+def _picture_seeds() -> list[bytes]:
+    found = []
+    digit = np.zeros((28, 28), np.uint8)
+    digit[5:23, 12:16] = 255
+    for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "ICO", "TGA", "PCX", "SGI"):
+        file = io.BytesIO()
+        Image.fromarray(digit).save(file, kind)
+        found.append(file.getvalue())
+    return found
+
+
+def _onnx_seeds() -> list[bytes]:
+    from tests.conftest import write_tiny_model
+
+    return [write_tiny_model(_FOLDER / "tiny.onnx").read_bytes()[-3000:], *_small_onnx()]
+
+
+def _small_onnx() -> list[bytes]:
+    from onnx import TensorProto, helper
+
+    values = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1])]
+    tensor = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])], "g", values, [], [tensor]
+    )
+    inner = helper.make_node("If", ["x"], ["z"], then_branch=graph)
+    outer = helper.make_graph([inner], "o", values, values)
+    return [helper.make_model(one).SerializeToString() for one in (graph, outer)]
+
+
+def _card_seeds() -> list[bytes]:
+    return [
+        key.removeprefix(PREFIX).encode() + b"\n" + value.encode() for key, value in HONEST.items()
+    ]
+
+
+def _checkpoint_seeds() -> list[bytes]:
+    import torch
+
+    from mnist_edge.lab.models import build
+    from mnist_edge.lab.recipe import Recipe
+
+    network = build("1k3s9-1s3", 2).state_dict()
+    values = {
+        "format": 1,
+        "recipe": Recipe(model="1k3s9-1s3").as_dict(),
+        "classes": ("0", "1"),
+        "epochs_done": 1,
+        "history": [],
+        "network": network,
+        "average": network,
+        "optimizer": {},
+        "trained": {},
+        "result": {"split": "test", "correct": 1, "total": 2},
+    }
+    file = io.BytesIO()
+    torch.save(values, file)
+    return [file.getvalue()]
+
+
+def _benchmark_seeds() -> list[bytes]:
+    latency_of = {"samples_us": [1.0, 2.0], "turns": [1, 1], "min_us": 1.0}
+    entry = {
+        "name": "a",
+        "runtime": "r",
+        "batches": {"1": latency_of},
+        "yardstick": {"1": latency_of},
+    }
+    machine = {"packages": {"numpy": "2"}, "cpu": "c", "flags": [], "cores": 1}
+    record = {"schema": benchmark_schema(), "machine": machine, "plan": {"threads": 1}}
+    return [json.dumps(record | {"contenders": [entry]}).encode()]
+
+
+def _manifest_seeds() -> list[bytes]:
+    from dataclasses import asdict
+
+    from tests.test_manifest import TIMED
+
+    entry = {"sha256": "0" * 64, "latency": asdict(TIMED)}
+    return [json.dumps({"files": {"a.onnx": entry}}).encode()]
+
+
+_SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "idx_file": _idx_seeds,
+    "picture": _picture_seeds,
+    "onnx_file": _onnx_seeds,
+    "card": _card_seeds,
+    "checkpoint": _checkpoint_seeds,
+    "earlier_benchmark": _benchmark_seeds,
+    "manifest": _manifest_seeds,
+}
