@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EDGE := $(BIN)/mnist-edge
 DEMO := runs/demo
 
-.PHONY: demo test lint format fuzz clean
+.PHONY: demo test lint format fuzz floors clean
 
 demo: $(VENV)/.train
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
@@ -38,12 +38,23 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,fuzz]'
 	$(BIN)/python -m tests.fuzz.run
 
+# The device's own tests, on the lowest versions that it may have.
+FLOORS := $(VENV)-floors
+floors:
+	$(PYTHON) -m venv $(FLOORS)
+	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  $$($(PYTHON) tests/floors.py) -e . onnx scikit-learn scipy pytest pytest-timeout
+	$(FLOORS)/bin/python -m pytest -q tests/opening tests/picture tests/reading tests/datasets \
+	  tests/test_classifier.py tests/test_contract.py tests/test_files.py tests/test_golden.py \
+	  tests/test_metrics.py tests/test_cli_answer.py tests/test_cli_predict.py \
+	  tests/test_shipped.py tests/test_stopwatch.py tests/test_threshold.py
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-floors build dist .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.train: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

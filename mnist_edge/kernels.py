@@ -11,6 +11,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from mnist_edge.errors import EdgeError
+
 _CONVOLUTIONS = {"Conv": False, "FusedConv": False, "QLinearConv": True, "ConvInteger": True}
 _PRODUCTS = {
     "Gemm": False,
@@ -99,7 +101,13 @@ def running(path: Path, feed: dict[str, NDArray[Any]]) -> Kernels:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         session.run(None, feed)
-        events = json.loads(Path(session.end_profiling()).read_text())
+        try:
+            events = json.loads(Path(session.end_profiling()).read_text())
+        except (OSError, ValueError) as error:  # cut off, where the disk is full
+            raise EdgeError(
+                f"ONNX Runtime cannot write its profile of {path} into {tempfile.gettempdir()}: "
+                "free some space there, or name another place in TMPDIR"
+            ) from error
     ends = "_kernel_time"
     ran = {
         event["name"].removesuffix(ends): str(event["args"]["op_name"])

@@ -152,6 +152,19 @@ def test_device_is_written_to_and_stays(tmp_path: Path) -> None:
     assert device.is_char_device()
 
 
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    outside, link = tmp_path / "outside", tmp_path / "run" / "checkpoint.pt"
+    outside.write_bytes(b"precious")
+    link.symlink_to(outside)
+
+    write_atomically(link, b"new")
+
+    assert outside.read_bytes() == b"precious"
+    assert not link.is_symlink()
+    assert link.read_bytes() == b"new"
+
+
 @pytest.mark.parametrize(
     ("content", "digest"),
     [  # FIPS 180-2, and the digest of nothing

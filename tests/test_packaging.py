@@ -1,9 +1,13 @@
 """The wheel, installed with its core dependencies alone, as a device would install it."""
 
+import itertools
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -16,16 +20,20 @@ ROOT = Path(__file__).parent.parent
 LARGEST_MB = 250
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+def build(root: Path, folder: Path, kind: str = "wheel") -> Path:
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT,
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder],
+        cwd=root,
         check=True,
         capture_output=True,
     )
-    return next(folder.glob("*.whl"))
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +66,64 @@ def run(device: Path, cwd: Path, *args: object) -> "subprocess.CompletedProcess[
     )
 
 
-def test_wheel_carries_a_model_and_its_types_but_no_tests(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {
-        "mnist_edge/exported/edge.onnx",
-        "mnist_edge/exported/manifest.json",
-        "mnist_edge/py.typed",
-    } <= set(names)
-    assert not [name for name in names if name.startswith(("tests/", "runs/"))]
+def ours(folder: str) -> set[str]:
+    """The files of a folder that git knows or would add."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def test_the_wheel_holds_the_package_and_its_models_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    about = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+    assert names - about == ours("mnist_edge") | {f"mnist_edge/{name}" for name in ours("exported")}
+    assert {name.split("/", 1)[1] for name in about} == {
+        "METADATA",
+        "RECORD",
+        "WHEEL",
+        "entry_points.txt",
+        "licenses/LICENSE",
+    }
+    assert {"mnist_edge/exported/edge.onnx", "mnist_edge/py.typed"} <= names
+    assert {Path(name).suffix for name in names - about} == {
+        ".py",
+        ".typed",
+        ".onnx",
+        ".md",
+        ".json",
+        ".css",
+        ".js",
+    }
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_the_same_tree_builds_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    """Elsewhere, at another time, by someone whose new files are private."""
+    tree = tmp_path / "elsewhere"
+    for name in ours("."):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tree / name)
+        os.utime(tree / name, (1, 1_000_000_000))
+    before = os.umask(0o077)
+    try:
+        there = build(tree, tmp_path / "there", kind).read_bytes()
+    finally:
+        os.umask(before)
+    assert there == build(ROOT, tmp_path / "here", kind).read_bytes()
+
+
+def test_requirements_have_floors_and_no_caps() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *itertools.chain(*project["optional-dependencies"].values()),
+    ]
+    assert not [one for one in wanted if not re.fullmatch(r"[a-z-]+>=[\d.]+", one)]
 
 
 def test_environment_is_small_and_without_the_lab(device: Path) -> None:

@@ -1,8 +1,10 @@
 """What the commands share: how they speak, show progress, and end."""
 
+import errno
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
 INTERRUPTED = 130  # as shells report a program that SIGINT ended
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _UNCUT = 10_000  # columns, more than any table has
 
 
@@ -45,6 +48,14 @@ class Commands(TyperGroup):
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:  # what is written for good is an EdgeError of its own
+            if error.errno not in _FULL:
+                raise
+            place = f"a temporary file in {tempfile.gettempdir()}"
+            _fail(
+                f"cannot write {error.filename or place}: {error.strerror}. "
+                "Free some space there, or name another place in TMPDIR"
+            )
 
 
 def _stop() -> NoReturn:

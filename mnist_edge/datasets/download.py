@@ -48,6 +48,8 @@ def _fetch(
     progress: Progress | None,
 ) -> None:
     partial = target.with_name(target.name + ".part")
+    if partial.is_symlink():  # what arrives goes here, and nowhere else
+        partial.unlink()
     reason = "no mirror is known"
     for url in urls:
         try:

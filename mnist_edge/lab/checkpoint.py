@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.files import alone_in, write_atomically
+from mnist_edge.files import alone_in, write_together
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
 
@@ -58,11 +58,13 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     # Through memory: torch.save to a file reports a full disk as an unreadable RuntimeError.
     buffer = io.BytesIO()
     torch.save(values, buffer)
-    write_atomically(run / HISTORY, "".join(json.dumps(e) + "\n" for e in checkpoint.history))
+    contents: dict[Path, bytes | str] = {
+        run / HISTORY: "".join(json.dumps(epoch) + "\n" for epoch in checkpoint.history)
+    }
     if checkpoint.result is not None:
-        write_atomically(run / RESULT, json.dumps(checkpoint.result, indent=2) + "\n")
-    # Last: what follows from it is there when it is, wherever a run was killed.
-    write_atomically(run / CHECKPOINT, buffer.getvalue())
+        contents[run / RESULT] = json.dumps(checkpoint.result, indent=2) + "\n"
+    # The checkpoint last: wherever a run is killed, what follows from it is there when it is.
+    write_together(contents | {run / CHECKPOINT: buffer.getvalue()})
 
 
 def load(run: Path) -> Checkpoint:

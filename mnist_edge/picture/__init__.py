@@ -48,7 +48,8 @@ def read_picture(source: Source) -> Grey:
     """A picture of one digit in MNIST's form: uint8 (28, 28), 0 = background, 255 = ink.
 
     `source` is a path, an open binary file, or a Pillow image: any format that Pillow reads, from
-    8×8 to 64 megapixels, ink lighter or darker than its paper. A blank page gives all zeros.
+    8×8 to 64 megapixels (24 where the format is decoded as a whole, as WebP is), ink lighter or
+    darker than its paper. A blank page gives all zeros.
     Raises DataError, in one line with the file's name, for what cannot be read.
 
     >>> Classifier("exported/edge.onnx").predict(read_picture("seven.png")).labels

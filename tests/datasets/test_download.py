@@ -136,6 +136,29 @@ def test_foreign_part_is_replaced(server: Server, tmp_path: Path, length: int) -
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
+def test_a_part_that_leads_elsewhere_is_not_followed(server: Server, tmp_path: Path) -> None:
+    outside, cache = tmp_path / "outside", tmp_path / "cache"
+    cache.mkdir()
+    outside.write_bytes(b"precious")
+    (cache / "file.part").symlink_to(outside)
+
+    fetch([server.url + "file"], cache / "file", is_content)
+
+    assert outside.read_bytes() == b"precious"
+    assert not (cache / "file").is_symlink()
+    assert (cache / "file").read_bytes() == CONTENT
+
+
+def test_what_never_ends_is_cut_off(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "LARGEST", 100_000)
+
+    message = refusal([server.url + "file"], tmp_path / "file")
+
+    assert "what arrives is longer than" in message
+
+
 def test_second_mirror_helps_out(server: Server, tmp_path: Path) -> None:
     urls = [closed_port() + "file", server.url + "missing", server.url + "file"]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mnist_edge.datasets import Dataset
-from mnist_edge.errors import CheckpointError
+from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT, HISTORY, RESULT, Checkpoint
 from mnist_edge.lab.models import build
@@ -201,3 +201,14 @@ def test_set_aside_says_when_it_cannot(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(CheckpointError, match=r"cannot rename .*: Permission denied. Choose"):
         disk.set_aside(run)
+
+
+@pytest.mark.parametrize("model", ["../../outside", "/tmp/outside", "16k5s2-32/../x", "edge\0"])
+def test_a_models_name_leads_nowhere(made: Path, tmp_path: Path, model: str) -> None:
+    """Exported files are named after it."""
+    values = torch.load(made / CHECKPOINT, weights_only=True)
+    values["recipe"]["model"] = model
+    (tmp_path / "run").mkdir()
+    torch.save(values, tmp_path / "run" / CHECKPOINT)
+    with pytest.raises(EdgeError, match=r"there is no model|is no chain"):
+        disk.load(tmp_path / "run").original()
