@@ -15,7 +15,7 @@ from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
-from mnist_edge.opening import Trial, open_session
+from mnist_edge.opening import open_session, trial
 
 Images = NDArray[np.uint8]
 
@@ -119,9 +119,9 @@ def in_chunks(
 
 def _card(path: Path) -> Card:
     """What a file says of itself, once it has answered a blank image within bounds."""
-    trial = Trial.of(path)
-    card = _check(trial.session, path)
-    (logits,) = trial.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
+    with trial(path) as tried:
+        card = _check(tried.session, path)
+        (logits,) = tried.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
     if not np.isfinite(logits).all():
         raise ModelError(f"{path} answers a blank image with what is no number: export it again")
     return card

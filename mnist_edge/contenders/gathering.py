@@ -16,7 +16,7 @@ from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.contract import PREFIX, Card
 from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
-from mnist_edge.opening import Trial
+from mnist_edge.opening import trial
 
 ALL = "all"
 _NO_FP32 = "ncnn runs fp32 files of mnist-edge, and there is none among these files"
@@ -180,7 +180,8 @@ def _families(
 def _card(path: Path) -> Card | None:
     """A file's card; None for a file that does not claim to be ours. ModelError for one that
     does, and breaks the contract."""
-    metadata = Trial.of(path).session.get_modelmeta().custom_metadata_map
+    with trial(path) as tried:
+        metadata = tried.session.get_modelmeta().custom_metadata_map
     return Classifier(path).card if any(key.startswith(PREFIX) for key in metadata) else None
 
 

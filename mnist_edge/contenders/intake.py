@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge.contenders.base import Images
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import ModelError
-from mnist_edge.opening import Trial
+from mnist_edge.opening import Trial, trial
 
 Values = NDArray[Any]
 Call = Callable[[Values], Values]
@@ -143,7 +143,12 @@ def read(path: Path) -> Intake:
     the first output of two or more floats for each image. ModelError says what the file has
     instead.
     """
-    trial = Trial.of(path)
+    with trial(path) as bounded:
+        return _read(bounded)
+
+
+def _read(trial: Trial) -> Intake:
+    path = trial.path
     inputs, outputs = trial.session.get_inputs(), trial.session.get_outputs()
     shape = _shape(inputs[0].shape) if len(inputs) == 1 else None
     if shape is None or inputs[0].type not in _TYPES:

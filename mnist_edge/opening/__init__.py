@@ -1,6 +1,8 @@
 """Opening an ONNX file that may come from anywhere: looked through, tried out, then let run."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,10 +15,10 @@ from mnist_edge.errors import ModelError
 from mnist_edge.opening import screening
 
 MOST_MEMORY = 256 << 20
-"""Bytes that a file may take for its weights and a single answer. resnet18, the largest of the
-zoo, takes 60 MB."""
+"""Bytes that a file may take for a single answer, beside its weights."""
 
 _LONGEST_S = 10.0  # a single answer, and files that never end have to end
+_ONE_AT_A_TIME = threading.RLock()  # MOST_MEMORY is of one trial
 
 
 def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:
@@ -29,25 +31,29 @@ def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.Inf
     return _session(path, _options(threads, optimize))
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A file of unknown origin, run as written, with MOST_MEMORY for its weights and its answer.
+@contextmanager
+def trial(path: Path) -> Iterator["Trial"]:
+    """A file of unknown origin, run as written, with MOST_MEMORY and ten seconds for an answer.
 
     To be made before it is opened for use: a few bytes can ask for gigabytes, and ONNX Runtime
-    gives them.
+    gives them. ModelError for a file that does not open.
     """
+    screening.read(path)
+    options = _options(1, optimize=False)  # optimizing computes what is constant, unbounded
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # Weights are as large as the file; outside of the arena, they go when the trial ends.
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    with _ONE_AT_A_TIME:
+        _bound_arena()
+        yield Trial(path, _session(path, options))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A session with bounds."""
 
     path: Path
     session: ort.InferenceSession
-
-    @classmethod
-    def of(cls, path: Path) -> "Trial":
-        """ModelError for a file that does not open."""
-        screening.read(path)
-        options = _options(1, optimize=False)  # optimizing computes what is constant, unbounded
-        _bound_arena()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        return cls(path, _session(path, options))
 
     def answer(self, given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """The outputs for these inputs. ModelError for a file that does not run, or not within

@@ -11,7 +11,7 @@ import pytest
 from mnist_edge import opening
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import ModelError
-from mnist_edge.opening import Trial
+from mnist_edge.opening import trial
 from tests.conftest import make_card, write_tiny_model
 from tests.opening import bombs
 
@@ -24,8 +24,8 @@ def test_what_asks_for_gigabytes_is_refused(name: str, tmp_path: Path) -> None:
     path = bombs.write(tmp_path / f"{name}.onnx", bombs.TOO_LARGE[name](), make_card())
     with pytest.raises(ModelError, match=ASKS):
         Classifier(path)
-    with pytest.raises(ModelError, match=ASKS):
-        Trial.of(path).answer({"image": BLANK})
+    with pytest.raises(ModelError, match=ASKS), trial(path) as tried:
+        tried.answer({"image": BLANK})
 
 
 def test_what_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +49,8 @@ def test_answers_outside_of_a_trial_are_not_bounded(tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "tiny.onnx")
     images = np.zeros((100_000, 28, 28), np.uint8)  # 314 MB as floats
     assert Classifier(path).logits(images).shape == (100_000, 10)
-    with pytest.raises(ModelError, match="256 MB"):
-        Trial.of(path).answer({"image": images})
+    with pytest.raises(ModelError, match="256 MB"), trial(path) as tried:
+        tried.answer({"image": images})
 
 
 def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -66,6 +66,23 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     onnx.save(model, path)
     with pytest.raises(ModelError, match="answers a blank image with what is no number"):
         Classifier(path)
+
+
+def test_threads_that_open_files_at_once_do_not_share_the_bound(tmp_path: Path) -> None:
+    """Each trial takes 150 MB of its 256; in a process of its own, where none was made before."""
+    code = (
+        "import sys\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "import numpy as np\nfrom pathlib import Path\nfrom mnist_edge.opening import trial\n"
+        "def once(at):\n"
+        "    with trial(Path(sys.argv[1])) as tried:\n"
+        "        return tried.answer({'image': np.zeros((40_000, 28, 28), np.uint8)})[0].shape\n"
+        "with ThreadPoolExecutor(8) as pool: print(set(pool.map(once, range(8))))\n"
+    )
+    path = write_tiny_model(tmp_path / "tiny.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("{(40000, 10)}\n", "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads VmHWM")
