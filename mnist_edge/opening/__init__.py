@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
@@ -16,6 +17,10 @@ from mnist_edge.opening import screening
 
 MOST_MEMORY = 256 << 20
 """Bytes that a file may take for a single answer, beside its weights."""
+
+# A session that treats denormals as zero does so for its whole thread, and NumPy (1.26 to 2.0, at
+# least) warns of that when it is first asked for these, which are remembered.
+_LIMITS = tuple(np.finfo(kind) for kind in (np.float16, np.float32, np.float64))
 
 _LONGEST_S = 10.0  # a single answer, and files that never end have to end
 _ONE_AT_A_TIME = threading.RLock()  # MOST_MEMORY is of one trial
@@ -77,6 +82,7 @@ class Trial:
             raise ModelError(f"{self.path} cannot be run{reason}") from error
         finally:
             clock.cancel()
+            clock.join()
 
 
 @cache
