@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EDGE := $(BIN)/mnist-edge
 DEMO := runs/demo
 
-.PHONY: demo test lint format fuzz floors clean
+.PHONY: demo test lint format fuzz crash floors clean
 
 demo: $(VENV)/.train
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
@@ -37,6 +37,10 @@ lint: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,fuzz]'
 	$(BIN)/python -m tests.fuzz.run
+
+# Fifty kills of each command; six of each are in `make test`.
+crash: $(VENV)/.dev
+	OMP_NUM_THREADS=1 MNIST_EDGE_MOMENTS=50 $(BIN)/pytest -n auto tests/crash
 
 # The device's own tests, on the lowest versions that it may have.
 FLOORS := $(VENV)-floors
