@@ -121,9 +121,7 @@ def _card(path: Path) -> Card:
     """What a file says of itself, once it has answered a blank image within bounds."""
     with trial(path) as tried:
         card = _check(tried.session, path)
-        (logits,) = tried.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
-    if not np.isfinite(logits).all():
-        raise ModelError(f"{path} answers a blank image with what is no number: export it again")
+        tried.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
     return card
 
 

@@ -97,7 +97,6 @@ def test_the_wheel_holds_the_package_and_its_models_and_nothing_else(wheel: Path
         ".md",
         ".json",
         ".css",
-        ".js",
     }
 
 

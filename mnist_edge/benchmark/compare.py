@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Record = Mapping[str, Any]
 """A benchmark as `report.record.benchmark` writes it."""
 
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _SAME = ("cpu", "flags", "cores", "quota", "system")
 
 
@@ -54,7 +55,7 @@ def read(path: Path, schema: int) -> Record:
         _check_form(record)
     except OSError as error:
         raise EdgeError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise EdgeError(f"{path} is not what 'mnist-edge bench --json' writes") from error
     return dict(record)
 

@@ -421,5 +421,5 @@ def test_a_place_that_cannot_be_written_is_named(
     made_run: Path, digits: Dataset, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EdgeError, match=r"cannot write .*file/edge-xs.onnx"):
+    with pytest.raises(EdgeError, match=r"cannot write into .*file: "):
         export(made_run, tmp_path / "file", digits)

@@ -347,7 +347,7 @@ def test_an_int8_graph_that_claims_to_be_fp32_is_no_source(
 
 def test_what_is_not_ours_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "notes.onnx").write_text("somebody's notes")
-    with pytest.raises(ModelError, match=r"notes.onnx cannot be opened"):
+    with pytest.raises(ModelError, match=r"notes.onnx is not an ONNX file"):
         open_source(tmp_path / "notes.onnx")
     with pytest.raises(ModelError, match=r"there is no model file .*gone.onnx"):
         open_source(tmp_path / "gone.onnx")

@@ -233,7 +233,7 @@ def test_a_file_alone_is_enough_and_its_manifest_adds_its_latency(tiny_model: Pa
 
 def test_a_foreign_file_has_no_card(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_text("nothing")
-    with pytest.raises(ModelError, match=r"x\.onnx cannot be opened"):
+    with pytest.raises(ModelError, match=r"x\.onnx is not an ONNX file"):
         cards.of_file(tmp_path / "x.onnx")
 
 
