@@ -38,7 +38,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,fuzz]'
 	$(BIN)/python -m tests.fuzz.run
 
-# Fifty kills of each command; three of each are in `make test`.
+# Fifty kills of each command; one of each is in `make test`.
 crash: $(VENV)/.dev
 	OMP_NUM_THREADS=1 MNIST_EDGE_MOMENTS=50 $(BIN)/pytest -n auto tests/crash
 
