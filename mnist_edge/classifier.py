@@ -56,7 +56,7 @@ class Classifier:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         self.path = Path(path)
         self.threads = threads
-        self.card = _card(self.path)
+        self.card = read_card(self.path)
         self.session = open_session(self.path, threads)
         self._run = self.session.run
         self._outputs = [OUTPUT]
@@ -117,8 +117,11 @@ def in_chunks(
     return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
 
 
-def _card(path: Path) -> Card:
-    """What a file says of itself, once it has answered a blank image within bounds."""
+def read_card(path: Path) -> Card:
+    """What a file says of itself, once it has answered a blank image within bounds.
+
+    ModelError as for a Classifier, without opening one.
+    """
     with trial(path) as tried:
         card = _check(tried.session, path)
         tried.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})

@@ -24,7 +24,7 @@ def trained(home: Path) -> Trained:
     from mnist_edge.lab import checkpoint
     from mnist_edge.lab.export import export
     from mnist_edge.lab.recipe import recipe_for
-    from mnist_edge.lab.train import finish, train
+    from mnist_edge.lab.train import train
     from mnist_edge.lab.world import World
 
     data = digits.load()
@@ -34,5 +34,5 @@ def trained(home: Path) -> Trained:
     world = World(0, 1, torch.device("cpu"))
     for _ in train(recipe, data.classes, training, validation, run, world):
         pass
-    finish(run, checkpoint.load(run), data.test)
+    checkpoint.finish(run, checkpoint.load(run), data.test)
     return Trained(home, run, export(run, home / "exported", data).path)

@@ -95,7 +95,6 @@ def _train(
     from mnist_edge import datasets
     from mnist_edge.lab import checkpoint as disk
     from mnist_edge.lab import teacher
-    from mnist_edge.lab.train import check_resumable, finish
     from mnist_edge.lab.train import train as train_epochs
 
     before = disk.load(run) if resume else None
@@ -104,7 +103,7 @@ def _train(
     if opened:
         recipe = teacher.taught_by(recipe, opened)
     if before:
-        check_resumable(before, recipe, run)
+        disk.check_resumable(before, recipe, run)
         if before.result and not world.leads:
             return None
         if before.result:
@@ -138,7 +137,7 @@ def _train(
             _stopped(run)
         raise typer.Exit(130) from None
     if world.leads:
-        _close(run, finish(run, disk.load(run), data.test), as_json)
+        _close(run, disk.finish(run, disk.load(run), data.test), as_json)
     world.wait()
     return None
 

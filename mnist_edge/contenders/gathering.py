@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import read_card
 from mnist_edge.contenders import ncnn, openvino, pytorch
 from mnist_edge.contenders.base import Contender
 from mnist_edge.contenders.guess import guess
@@ -182,7 +182,7 @@ def _card(path: Path) -> Card | None:
     does, and breaks the contract."""
     with trial(path) as tried:
         metadata = tried.session.get_modelmeta().custom_metadata_map
-    return Classifier(path).card if any(key.startswith(PREFIX) for key in metadata) else None
+    return read_card(path) if any(key.startswith(PREFIX) for key in metadata) else None
 
 
 def _foreign(path: Path, options: ForeignOptions) -> OnnxRuntime:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import read_card
 from mnist_edge.contenders.base import Contender, Images, Subject, answer
 from mnist_edge.contenders.intake import Intake, Values
 from mnist_edge.contenders.subjects import of_file
@@ -35,7 +35,7 @@ class OnnxRuntime:
     @classmethod
     def open(cls, path: Path) -> "OnnxRuntime":
         """A file of ours. ModelError when it does not honour the contract."""
-        return cls.of(path, Classifier(path).card)
+        return cls.of(path, read_card(path))
 
     @classmethod
     def of(cls, path: Path, card: Card) -> "OnnxRuntime":

@@ -3,12 +3,13 @@
 import io
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import alone_in, write_together
 from mnist_edge.lab.models import Network, build
@@ -136,3 +137,27 @@ def set_aside(run: Path) -> Path | None:
         raise CheckpointError(
             f"cannot rename {run}, which holds a run: {error.strerror}. Choose another --out"
         ) from error
+
+
+def check_resumable(checkpoint: Checkpoint, recipe: Recipe, run: Path) -> None:
+    """CheckpointError when a run was started with another recipe than the one asked for."""
+    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
+    for name in before:
+        if before[name] != asked[name]:
+            raise CheckpointError(
+                f"{run} was trained with {name} {before[name]}, not {asked[name]}: "
+                "resume it with what it was started with, or choose another --out"
+            )
+
+
+def finish(run: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
+    """Measure a trained run on the test split, once, and record it in the run's folder."""
+    answers = checkpoint.original().answer(test.images).argmax(axis=1)
+    result = {
+        "split": "test",
+        "correct": int((answers == test.labels).sum()),
+        "total": len(test.labels),
+    }
+    finished = replace(checkpoint, result=result)
+    save(run, finished)
+    return finished

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.datasets import Dataset, split_validation
 from mnist_edge.errors import EdgeError, ModelError
@@ -75,7 +75,7 @@ class Source:
 
 def open_source(path: Path) -> Source:
     """An fp32 file of ours. ModelError for a file that is not, or is int8 already."""
-    card = Classifier(path).card
+    card = read_card(path)
     content = path.read_bytes()
     model = onnx.load_model_from_string(content)
     quantized = any(node.op_type == "DequantizeLinear" for node in model.graph.node)

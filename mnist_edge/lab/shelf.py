@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import alone_in, write_together
@@ -100,7 +100,7 @@ def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
     if not target.exists():
         return None
     try:
-        old = Classifier(target).card
+        old = read_card(target)
     except ModelError:
         if force:
             return None

@@ -13,7 +13,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +71,6 @@ def train(
             f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
             "use a smaller --batch-size, or --device cpu"
         ) from error
-
-
-def check_resumable(checkpoint: Checkpoint, recipe: Recipe, run: Path) -> None:
-    """CheckpointError when a run was started with another recipe than the one asked for."""
-    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
-    for name in before:
-        if before[name] != asked[name]:
-            raise CheckpointError(
-                f"{run} was trained with {name} {before[name]}, not {asked[name]}: "
-                "resume it with what it was started with, or choose another --out"
-            )
 
 
 class _Trainer:
@@ -291,16 +280,3 @@ def _circumstances(world: World, in_bf16: bool) -> dict[str, Any]:
         "precision": "bf16" if in_bf16 else "fp32",
         "torch": str(torch.__version__),
     }
-
-
-def finish(run: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
-    """Measure a trained run on the test split, once, and record it in the run's folder."""
-    answers = checkpoint.original().answer(test.images).argmax(axis=1)
-    result = {
-        "split": "test",
-        "correct": int((answers == test.labels).sum()),
-        "total": len(test.labels),
-    }
-    finished = replace(checkpoint, result=result)
-    disk.save(run, finished)
-    return finished

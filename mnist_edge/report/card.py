@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
@@ -51,7 +51,7 @@ def of_file(file: Path) -> str:
     digest = sha256(file)
     found = latency(read_manifest(file.with_name(MANIFEST)), file.name, digest)
     facts = Facts(file.name, file.stat().st_size, digest, found)
-    return render(Classifier(file).card, facts)
+    return render(read_card(file), facts)
 
 
 def check_in_the_way(path: Path) -> None:

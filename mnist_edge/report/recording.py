@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge.benchmark import Benchmark, Entry, Plan
-from mnist_edge.classifier import Classifier
+from mnist_edge.classifier import read_card
 from mnist_edge.contenders import Contender
 from mnist_edge.errors import EdgeError
 from mnist_edge.files import alone_in, sha256, write_together
@@ -53,7 +53,7 @@ def contents(record: Benchmark) -> dict[Path, str]:
         before = manifests.get(place) or _known(path, entry.sha256)
         manifests[place] = with_latency(before, path.name, timed)
         facts = card.Facts(path.name, entry.size_bytes, entry.sha256, timed)
-        found[card.beside(path)] = card.render(Classifier(path).card, facts)
+        found[card.beside(path)] = card.render(read_card(path), facts)
     return {place: written(files) for place, files in manifests.items()} | found
 
 

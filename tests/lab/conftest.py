@@ -15,7 +15,7 @@ from mnist_edge.lab.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.models import ZOO, Entry, Network, build
 from mnist_edge.lab.recipe import Recipe
-from mnist_edge.lab.train import finish, train
+from mnist_edge.lab.train import train
 from mnist_edge.lab.world import World
 
 CPU = World(0, 1, torch.device("cpu"))
@@ -79,7 +79,7 @@ def trained_in(home: Path, model: str = "edge-xs") -> Path:
     recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
     for _ in train(recipe, data.classes, training, validation, run, CPU):
         pass
-    finish(run, disk.load(run), data.test)
+    disk.finish(run, disk.load(run), data.test)
     return run
 
 
@@ -135,5 +135,5 @@ def make_run(
         optimizer={},
         trained={"device": "cpu", "threads": 1},
     )
-    finish(run, checkpoint, data.test)
+    disk.finish(run, checkpoint, data.test)
     return run

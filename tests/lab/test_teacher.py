@@ -16,7 +16,7 @@ from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended
 from mnist_edge.lab.recipe import Distillation, Recipe
 from mnist_edge.lab.teacher import Teacher, find_teachers, open_teacher, views
-from mnist_edge.lab.train import finish, train
+from mnist_edge.lab.train import train
 from tests.lab.conftest import CPU
 
 RECIPE = Recipe("edge-xs", "digits", epochs=2, batch_size=32, drawn_share=0.2, nondigit_share=0.1)
@@ -33,7 +33,7 @@ def trained(
 ) -> Path:
     for _ in train(recipe, digits.classes, *few, run, CPU, taught=taught):
         pass
-    finish(run, disk.load(run), digits.test)
+    disk.finish(run, disk.load(run), digits.test)
     return run
 
 

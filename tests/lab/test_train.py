@@ -20,7 +20,7 @@ from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.optimizer import optimizer
 from mnist_edge.lab.progress import EpochResult, StepResult
 from mnist_edge.lab.recipe import Recipe, Rough
-from mnist_edge.lab.train import check_resumable, finish, train
+from mnist_edge.lab.train import train
 from mnist_edge.lab.wear import Wear
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import softmax
@@ -313,10 +313,10 @@ def test_another_recipe_cannot_be_resumed(
     started = epochs(SHORT, few, tmp_path)
     next(started)
     saved = disk.load(tmp_path)
-    check_resumable(saved, SHORT, tmp_path)
+    disk.check_resumable(saved, SHORT, tmp_path)
     before = getattr(SHORT, name)
     with pytest.raises(CheckpointError, match=f"trained with {name} {before}, not {value}"):
-        check_resumable(saved, replace(SHORT, **{name: value}), tmp_path)
+        disk.check_resumable(saved, replace(SHORT, **{name: value}), tmp_path)
 
 
 def test_finish_records_its_result_once_and_for_all(
@@ -324,7 +324,7 @@ def test_finish_records_its_result_once_and_for_all(
 ) -> None:
     saved = complete(replace(SHORT, epochs=1), few, tmp_path)
     assert saved.result is None
-    finished = finish(tmp_path, saved, digits.test)
+    finished = disk.finish(tmp_path, saved, digits.test)
     assert disk.load(tmp_path).result == finished.result
     assert_same(disk.load(tmp_path).average, saved.average)
 

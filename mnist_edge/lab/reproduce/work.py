@@ -93,7 +93,7 @@ class Work:
             return None
         saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
         alone = replace(saved.recipe, distillation=None)
-        train.check_resumable(replace(saved, recipe=alone), run.recipe, folder)
+        disk.check_resumable(replace(saved, recipe=alone), run.recipe, folder)
         if run.teacher is not None:
             self._check_teacher(run.teacher, saved, folder)
         return saved
@@ -154,7 +154,7 @@ class Work:
                 lesson.views,
                 self.data.test if run.watched else None,
             )
-        train.finish(folder, disk.load(folder), self.data.test)
+        disk.finish(folder, disk.load(folder), self.data.test)
 
     def _check_teacher(self, name: str, saved: Checkpoint, folder: Path) -> None:
         plan = saved.recipe.distillation
