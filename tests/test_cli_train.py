@@ -462,5 +462,5 @@ def test_a_student_learns_from_a_finished_run_and_finds_it_again(finished: Path)
     disk.save(alone, replace(saved, epochs_done=1, result=None))
     assert_fails(
         invoke("train", "--resume", "--out", alone, "--device", "cpu"),
-        "is not in runs/: name its run with --teacher",
+        "is not in runs/: name its run or file with --teacher",
     )

@@ -46,8 +46,8 @@ def train(
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="RUN",
-            help="A finished run to learn from; several are averaged.",
+            metavar="RUN|FILE",
+            help="A finished run, or an exported file, to learn from; several are averaged.",
             show_default=False,
         ),
     ] = None,
@@ -99,7 +99,7 @@ def _train(
 
     before = disk.load(run) if resume else None
     recipe = replace(before.recipe, **given) if before else _recipe(given)
-    opened = [teacher.open_teacher(path) for path in teachers]
+    opened = [teacher.open_teacher(path, run.parent) for path in teachers]
     if opened:
         recipe = teacher.taught_by(recipe, opened)
     if before:

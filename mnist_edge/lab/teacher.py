@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import sha256, write_atomically
@@ -27,7 +28,6 @@ from mnist_edge.lab import bf16
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended, shown
-from mnist_edge.lab.models import Network
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.recipe import Distillation, Recipe
 
@@ -40,15 +40,20 @@ Answering = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A finished run: its folder, the SHA-256 of its checkpoint, its name in the zoo, its network
-    in eval mode."""
+    """A finished run or an exported file.
 
-    run: Path
+    `source` is the run's folder or the file, `sha256` that of its checkpoint or of the file,
+    `model` its name in the zoo, `home` the folder in which its answers are kept, and
+    `answering` gives what answers on a device.
+    """
+
+    source: Path
     sha256: str
     model: str
-    network: Network
     classes: tuple[str, ...]
     dataset: str
+    home: Path
+    answering: Callable[[torch.device], Answering]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +69,48 @@ class Views:
         return Views(self.whole, self.images.to(device), self.logits.to(device))
 
 
-def open_teacher(run: Path) -> Teacher:
-    """CheckpointError when the run is not there, or not finished."""
+def open_teacher(source: Path, runs: Path) -> Teacher:
+    """A run's folder, or a file as `mnist-edge export` writes it, whose answers go into `runs`.
+
+    CheckpointError when the run is not there, or not finished; ModelError for a bad file.
+    """
+    return _of_file(source, runs) if source.suffix == ".onnx" else _of_run(source)
+
+
+def _of_run(run: Path) -> Teacher:
     checkpoint = disk.load(run)
     if checkpoint.result is None:
         raise CheckpointError(
             f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
             "a teacher has to be finished, with 'mnist-edge train --resume'"
         )
+    network = checkpoint.original()
     return Teacher(
         run,
         sha256(run / CHECKPOINT),
         checkpoint.recipe.model,
-        checkpoint.original(),
         checkpoint.classes,
         checkpoint.recipe.dataset,
+        run,
+        lambda device: bf16.answering(network, device),
     )
+
+
+def _of_file(file: Path, runs: Path) -> Teacher:
+    classifier = Classifier(file, threads=torch.get_num_threads())
+    card = classifier.card
+    precision = "" if card.precision == "fp32" else f" in {card.precision}"
+    network = card.model + precision
+
+    def answering(device: torch.device) -> Answering:
+        def answer(images: Tensor) -> Tensor:
+            # A file's logits are divided by its temperature; a student learns the network's own.
+            logits = classifier.logits(images.cpu().numpy()) * np.float32(card.temperature)
+            return torch.from_numpy(logits).to(device)
+
+        return answer
+
+    return Teacher(file, sha256(file), network, card.classes, card.dataset, runs, answering)
 
 
 def taught_by(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
@@ -102,9 +133,9 @@ def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
     for name in wanted:
         if name not in there:
             raise CheckpointError(
-                f"the teacher {name[:12]} is not in {runs}/: name its run with --teacher"
+                f"the teacher {name[:12]} is not in {runs}/: name its run or file with --teacher"
             )
-    return [open_teacher(there[name]) for name in wanted]
+    return [open_teacher(there[name], runs) for name in wanted]
 
 
 def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -> None:
@@ -112,7 +143,7 @@ def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -
     for teacher in teachers:
         if teacher.classes != classes:
             raise EdgeError(
-                f"{teacher.run} was trained on {teacher.dataset}, and cannot teach {dataset}: "
+                f"{teacher.source} was trained on {teacher.dataset}, and cannot teach {dataset}: "
                 "its classes are others"
             )
 
@@ -126,17 +157,17 @@ def views(
 ) -> Views:
     """The views of a recipe with their teachers' answers, made where they are not kept yet.
 
-    They lie in the first teacher's run, a file for each view, and can be deleted. What is there
+    They lie in the first teacher's home, a file for each view, and can be deleted. What is there
     when it is interrupted is not made again. EdgeError when it cannot be written.
     """
     plan = recipe.distillation
     assert plan is not None  # what teachers are for
     whole = extended(training, replace(recipe, seed=_SEED))
-    folder = teachers[0].run / f"views-{_key(recipe)}"
+    folder = teachers[0].home / f"views-{_key(recipe)}"
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not file.is_file()]
     total = float(len(missing) * len(whole))
-    answering = [bf16.answering(teacher.network, device) for teacher in teachers]
+    answering = [teacher.answering(device) for teacher in teachers]
     for place, number in enumerate(missing):
 
         def tell(done: int, before: int = place * len(whole)) -> None:

@@ -38,7 +38,7 @@ def main() -> None:
     given = parser.parse_args()
     data = datasets.load("mnist", None)
     training, validation = datasets.split_validation(data.train)
-    opened = [teacher.open_teacher(given.teacher)]
+    opened = [teacher.open_teacher(given.teacher, given.teacher.parent)]
     recipe = replace(RECIPES[given.recipe], epochs=given.epochs, seed=given.seed)
     recipe = teacher.taught_by(recipe, opened)
     print(f"{given.epochs} epochs by the recipe of {given.recipe}, seed {given.seed}")

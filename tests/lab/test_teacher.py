@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, split_validation
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import sha256
@@ -14,6 +15,8 @@ from mnist_edge.lab import teacher as lab
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended
+from mnist_edge.lab.export import export
+from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Distillation, Recipe
 from mnist_edge.lab.teacher import Teacher, find_teachers, open_teacher, views
 from mnist_edge.lab.train import train
@@ -39,7 +42,11 @@ def trained(
 
 @pytest.fixture
 def teacher(tmp_path: Path, few: tuple[Split, Split], digits: Dataset) -> Teacher:
-    return open_teacher(trained(tmp_path / "teacher", RECIPE, few, digits, None))
+    return open_teacher(trained(tmp_path / "teacher", RECIPE, few, digits, None), tmp_path)
+
+
+def network_of(teacher: Teacher) -> Network:
+    return disk.load(teacher.source).original()
 
 
 def student(*teachers: Teacher, count: int = 2) -> Recipe:
@@ -56,7 +63,7 @@ def test_views_carry_what_the_teacher_answers_to_them(
     assert found.images.dtype == torch.uint8
     assert np.array_equal(found.whole.labels, whole.labels)
     for images, logits in zip(found.images, found.logits, strict=True):
-        expected = torch.from_numpy(teacher.network.answer(images.numpy())).log_softmax(dim=1)
+        expected = torch.from_numpy(network_of(teacher).answer(images.numpy())).log_softmax(dim=1)
         torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
     assert not torch.equal(found.images[0], found.images[1])
 
@@ -73,15 +80,30 @@ def test_a_view_shows_each_image_in_its_own_place(
     assert own > 0.9  # a warped image is most like the one that it comes from
 
 
+def test_an_exported_file_teaches_as_the_run_that_it_was_made_of(
+    teacher: Teacher, few: tuple[Split, Split], digits: Dataset, tmp_path: Path
+) -> None:
+    path = export(teacher.source, tmp_path / "exported", digits).path
+    file = open_teacher(path, tmp_path / "runs")
+    assert file.sha256 == sha256(path)
+    assert (file.model, file.classes, file.dataset) == ("edge-xs", digits.classes, "digits")
+    assert Classifier(path).card.temperature != 1
+    of_file = views([file], few[0], student(file), CPU.device)
+    of_run = views([teacher], few[0], student(teacher), CPU.device)
+    assert torch.equal(of_file.images, of_run.images)
+    torch.testing.assert_close(of_file.logits, of_run.logits, atol=1e-4, rtol=1e-4)
+    assert list((tmp_path / "runs").glob("views-*/*.npz"))
+
+
 def test_several_teachers_answer_with_the_mean_of_their_probabilities(
     teacher: Teacher, tmp_path: Path, few: tuple[Split, Split], digits: Dataset
 ) -> None:
     run = trained(tmp_path / "other", replace(RECIPE, seed=1), few, digits, None)
-    other = open_teacher(run)
+    other = open_teacher(run, tmp_path)
     found = views([teacher, other], few[0], student(teacher, other, count=1), CPU.device)
     images = found.images[0].numpy()
     probabilities = [
-        torch.from_numpy(one.network.answer(images)).softmax(dim=1) for one in (teacher, other)
+        torch.from_numpy(network_of(one).answer(images)).softmax(dim=1) for one in (teacher, other)
     ]
     expected = torch.stack(probabilities).mean(dim=0)
     torch.testing.assert_close(found.logits[0].exp(), expected, atol=1e-4, rtol=1e-3)
@@ -98,7 +120,7 @@ def test_answers_are_kept_and_an_interrupted_round_goes_on(
 
     with pytest.raises(KeyboardInterrupt):
         views([teacher], few[0], asked, CPU.device, stop)
-    (folder,) = teacher.run.glob("views-*")
+    (folder,) = teacher.source.glob("views-*")
     assert [file.name for file in folder.iterdir()] == ["00.npz"]
     first = views([teacher], few[0], asked, CPU.device)
     monkeypatch.setattr(lab, "_answer", None)  # nobody is asked again
@@ -110,7 +132,7 @@ def test_answers_are_kept_and_an_interrupted_round_goes_on(
 
 def test_a_damaged_view_is_said(teacher: Teacher, few: tuple[Split, Split]) -> None:
     views([teacher], few[0], student(teacher, count=1), CPU.device)
-    (file,) = teacher.run.glob("views-*/00.npz")
+    (file,) = teacher.source.glob("views-*/00.npz")
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
         views([teacher], few[0], student(teacher, count=1), CPU.device)
@@ -147,9 +169,9 @@ def test_the_loss_is_the_divergence_from_the_teacher_and_the_label_in_their_shar
 
 def test_teachers_are_found_by_their_checkpoint(teacher: Teacher, tmp_path: Path) -> None:
     (found,) = find_teachers([teacher.sha256], tmp_path)
-    assert found.run == teacher.run
-    assert found.sha256 == sha256(teacher.run / CHECKPOINT)
-    with pytest.raises(CheckpointError, match="name its run with --teacher"):
+    assert found.source == teacher.source
+    assert found.sha256 == sha256(teacher.source / CHECKPOINT)
+    with pytest.raises(CheckpointError, match="name its run or file with --teacher"):
         find_teachers(["0" * 64], tmp_path)
 
 
@@ -158,7 +180,7 @@ def test_an_unfinished_teacher_is_refused(
 ) -> None:
     next(train(RECIPE, digits.classes, *few, tmp_path / "half", CPU))
     with pytest.raises(CheckpointError, match="stopped after epoch 1 of 2: a teacher has to be"):
-        open_teacher(tmp_path / "half")
+        open_teacher(tmp_path / "half", tmp_path)
 
 
 def test_a_teacher_of_other_things_is_refused(teacher: Teacher) -> None:

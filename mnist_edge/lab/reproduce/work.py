@@ -130,7 +130,7 @@ class Work:
         minutes; `tell` is told how far they have come."""
         if run.teacher is None:
             return Lesson(run.recipe)
-        opened = [teacher.open_teacher(self.house / run.teacher)]
+        opened = [teacher.open_teacher(self.house / run.teacher, self.house)]
         recipe = teacher.taught_by(run.recipe, opened)
         saved = self.saved(run)
         if saved is not None and saved.epochs_done == recipe.epochs:
