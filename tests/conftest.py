@@ -1,6 +1,7 @@
 """What the tests share: tiny models made by hand, a little data, and the real CLI."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from tests.trained import Trained
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# A job that a script's shell starts in the background ignores Ctrl-C, and so would its children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
