@@ -1,8 +1,8 @@
 """Any picture a person has -> uint8 (28, 28), 0 = background, the way the model was trained.
 
 `reading` opens it, `ink` tells ink from paper, `find` finds the digit, `form` brings it into
-MNIST's form (LeCun et al. 1998). Pictures of a `folder:` set have no such form: they are fitted
-into the square and left as they are.
+MNIST's form (LeCun et al. 1998). In drawings (`canvas`) nothing has to be looked for. Pictures of
+a `folder:` set have no such form: they are fitted into the square and left as they are.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnist_edge.picture.canvas import as_drawn, drawn
 from mnist_edge.picture.find import find_digit
 from mnist_edge.picture.form import SIDE, as_formed, centre, formed, letterbox
 from mnist_edge.picture.ink import plane
@@ -26,6 +27,7 @@ __all__ = [
     "centre",
     "digit",
     "digits",
+    "drawn",
     "drawn_digits",
     "grey",
     "grid",
@@ -91,5 +93,8 @@ def digits(pictures: Sequence[Pixels]) -> list[Grey]:
 
 
 def _looked_for(pixels: Pixels) -> Grey:
+    image = as_drawn(pixels)
+    if image is not None:
+        return image
     found = find_digit(plane(pixels))
     return np.zeros((SIDE, SIDE), np.uint8) if found is None else formed(found)

@@ -12,7 +12,7 @@ SIDE = 28
 _BOX = 20
 _MASS = (14.5, 14.5)  # where MNIST has the centre of mass: the centre of pixel (14, 14)
 _FINE = 5  # fine pixels, in which strokes are measured, to a pixel of the field
-_INK = 0.15  # of the strongest ink: what is fainter is paper
+INK = 0.15  # of the strongest ink: what is fainter is paper
 # Mean stroke widths of MNIST, in pixels of the field: 5 % are below 1.65, 5 % above 3.9, half
 # below 2.5 (all 60,000 training images, measured as `stroke_width` does).
 _THIN, _THINNEST = 2.2, 1.9
@@ -186,7 +186,7 @@ def centre(ink: Grey) -> Grey:
 
 
 def _inked_box(ink: Grey) -> tuple[slice, slice] | None:
-    strong = ink > _INK * ink.max(initial=1)
+    strong = ink > INK * ink.max(initial=1)
     rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
     if not len(rows):
         return None
@@ -197,8 +197,9 @@ def _fit(grey: Grey, side: int, kind: Image.Resampling) -> Grey:
     """Resample so that the longer side is `side` pixels."""
     height, width = grey.shape
     scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(grey).resize(size, kind))
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    # First along the rows: in which order one call does both depends on Pillow's version.
+    return np.asarray(Image.fromarray(grey).resize((wide, height), kind).resize((wide, high), kind))
 
 
 def _place(small: Grey, point: tuple[float, float], middle: tuple[float, float]) -> Grey:

@@ -1,0 +1,313 @@
+// A drawing in MNIST's form: byte for byte what mnist_edge/picture/canvas.py makes of it.
+//
+// A field is {width, height, data: Uint8Array}; 0 is canvas, 255 full ink. The names are those of
+// canvas.py and form.py; resampling is Pillow's, in the same fixed-point numbers.
+
+export const SIDE = 28;
+const BOX = 20;
+const MASS = 14.5; // where MNIST has the centre of mass
+const FINE = 5; // fine pixels, in which strokes are measured, to a pixel of the field
+const INK = 0.15; // of the strongest ink: what is fainter is canvas
+const THIN = 2.2, THINNEST = 1.9, FAT = 3.5, FATTEST = 3.9; // stroke widths of MNIST
+const SPECK = 50, NEAR = 12;
+const MOST_PIECES = 4; // more are grains of chalk
+
+/** A drawing -> Uint8Array(784). */
+export function drawn(ink) {
+  return formed(withoutSpecks(ink));
+}
+
+/** Light ink on black -> Uint8Array(784), strokes and all. */
+export function formed(ink) {
+  const box = inkedBox(ink);
+  if (!box) return new Uint8Array(SIDE * SIDE);
+  const fine = evenStrokes(fit(crop(ink, box), BOX * FINE, bicubic, 2));
+  const image = centre(fine);
+  const scale = Math.fround(255 / Math.max(1, highest(image)));
+  return image.map((value) => roundEven(Math.fround(value * scale)));
+}
+
+/** A field fitted into 28×28 as it is, for models of pictures that are no digits. */
+export function letterbox(grey) {
+  if (grey.width === SIDE && grey.height === SIDE) return Uint8Array.from(grey.data);
+  const small = fit(grey, SIDE, bicubic, 2);
+  return place(small, SIDE / 2, SIDE / 2, small.height / 2, small.width / 2);
+}
+
+function withoutSpecks(ink) {
+  const least = INK * Math.max(1, highest(ink.data));
+  const { labels, parts } = components(ink, (value) => value > least);
+  if (parts.length < 2) return ink;
+  const main = parts.reduce((best, part) => (part.area > best.area ? part : best));
+  const side = Math.max(main.bottom - main.top, main.right - main.left);
+  const speck = parts.map((part) => {
+    const across = Math.max(part.left - main.right, main.left - part.right);
+    const along = Math.max(part.top - main.bottom, main.top - part.bottom);
+    return part.area * SPECK < main.area && Math.max(across, along) * NEAR > side;
+  });
+  if (!speck.includes(true)) return ink;
+  const data = ink.data.map((value, at) => (labels[at] >= 0 && speck[labels[at]] ? 0 : value));
+  return { ...ink, data };
+}
+
+/** The 8-connected pieces of what is inked, in reading order: labels (-1: none), areas, boxes. */
+function components({ width, height, data }, inked) {
+  const labels = new Int32Array(width * height).fill(-1);
+  const parts = [];
+  const stack = [];
+  for (let start = 0; start < labels.length; start++) {
+    if (labels[start] >= 0 || !inked(data[start])) continue;
+    const part = { area: 0, top: height, left: width, bottom: 0, right: 0 };
+    labels[start] = parts.length;
+    stack.push(start);
+    while (stack.length) {
+      const at = stack.pop();
+      const y = Math.floor(at / width), x = at - y * width;
+      part.area++;
+      part.top = Math.min(part.top, y);
+      part.bottom = Math.max(part.bottom, y + 1);
+      part.left = Math.min(part.left, x);
+      part.right = Math.max(part.right, x + 1);
+      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
+          const near = v * width + u;
+          if (labels[near] < 0 && inked(data[near])) {
+            labels[near] = parts.length;
+            stack.push(near);
+          }
+        }
+      }
+    }
+    parts.push(part);
+  }
+  return { labels, parts };
+}
+
+function pieces(field) {
+  return components(field, (value) => value > 127).parts.length;
+}
+
+function evenStrokes(fine) {
+  let width = strokeWidth(fine) / FINE;
+  if (pieces(fine) > MOST_PIECES) { // grains of chalk or pencil: a fuller stroke joins them
+    fine = grown(fine, 2);
+    width = strokeWidth(fine) / FINE;
+  }
+  if (width < THINNEST) return grown(fine, ((THIN - width) / 2) * FINE);
+  if (width > FATTEST) return shrunk(fine, ((width - FAT) / 2) * FINE);
+  return fine;
+}
+
+/** Twice area over outline, in pixels, in float32 as NumPy computes it. */
+function strokeWidth({ width, height, data }) {
+  const inked = (y, x) => y >= 0 && y < height && x >= 0 && x < width && data[y * width + x] > 127;
+  let area = 0, edges = 0;
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      const here = inked(y, x);
+      if (here) area++;
+      if (here !== inked(y - 1, x)) edges++;
+      if (here !== inked(y, x - 1)) edges++;
+    }
+  }
+  const outline = Math.max(1, Math.fround(edges * Math.fround(Math.PI / 4)));
+  return Math.fround((2 * area) / outline);
+}
+
+function grown(fine, radius) {
+  const steps = roundEven(radius);
+  let field = padded(fine, steps + 1);
+  for (let step = 0; step < steps; step++) field = spread(field, step % 2 === 1);
+  return field;
+}
+
+/** Eroded, by half or a quarter where the strokes would not stay in one piece. */
+function shrunk(fine, radius) {
+  const field = padded(fine, 1);
+  const whole = pieces(field);
+  for (const steps of [radius, radius / 2, radius / 4].map(roundEven)) {
+    let smaller = inverted(field);
+    for (let step = 0; step < steps; step++) smaller = spread(smaller, step % 2 === 1);
+    smaller = inverted(smaller);
+    if (pieces(smaller) === whole) return smaller;
+  }
+  return field;
+}
+
+function inverted(field) {
+  return { ...field, data: field.data.map((value) => 255 - value) };
+}
+
+/** One step of a dilation; crosses and squares in turn make an octagon. */
+function spread(field, square) {
+  const upright = lifted(field, field, field.width, 0);
+  return lifted(upright, square ? upright : field, 1, 1);
+}
+
+/** The greater of a field and the values of another one step before and behind. */
+function lifted(field, other, step, across) {
+  const { width, height } = field;
+  const data = field.data.slice();
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * width + x;
+      const [place, end] = across ? [x, width - 1] : [y, height - 1];
+      if (place > 0) data[at] = Math.max(data[at], other.data[at - step]);
+      if (place < end) data[at] = Math.max(data[at], other.data[at + step]);
+    }
+  }
+  return { width, height, data };
+}
+
+function padded({ width, height, data }, by) {
+  const wide = { width: width + 2 * by, height: height + 2 * by };
+  wide.data = new Uint8Array(wide.width * wide.height);
+  for (let y = 0; y < height; y++) {
+    wide.data.set(data.subarray(y * width, (y + 1) * width), (y + by) * wide.width + by);
+  }
+  return wide;
+}
+
+/** Cropped, scaled into 20×20, centred by mass in 28×28. */
+function centre(ink) {
+  const box = inkedBox(ink);
+  if (!box) return new Uint8Array(SIDE * SIDE);
+  const cropped = crop(ink, box);
+  const shrinks = Math.max(cropped.width, cropped.height) > BOX;
+  const small = shrinks ? fit(cropped, BOX, area, 0.5) : fit(cropped, BOX, bicubic, 2);
+  let total = 0, down = 0, along = 0;
+  small.data.forEach((weight, at) => {
+    total += weight;
+    down += weight * (Math.floor(at / small.width) + 0.5);
+    along += weight * ((at % small.width) + 0.5);
+  });
+  if (!total) return new Uint8Array(SIDE * SIDE);
+  return place(small, MASS, MASS, down / total, along / total);
+}
+
+function place({ width, height, data }, y, x, middleY, middleX) {
+  const clipped = (value, most) => Math.min(Math.max(value, 0), most);
+  const top = clipped(roundEven(y - middleY), SIDE - height);
+  const left = clipped(roundEven(x - middleX), SIDE - width);
+  const field = new Uint8Array(SIDE * SIDE);
+  for (let row = 0; row < height; row++) {
+    field.set(data.subarray(row * width, (row + 1) * width), (top + row) * SIDE + left);
+  }
+  return field;
+}
+
+function inkedBox({ width, height, data }) {
+  const least = INK * Math.max(1, highest(data));
+  let top = height, left = width, bottom = 0, right = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (data[y * width + x] <= least) continue;
+      top = Math.min(top, y);
+      bottom = y + 1;
+      left = Math.min(left, x);
+      right = Math.max(right, x + 1);
+    }
+  }
+  return bottom ? { top, left, bottom, right } : null;
+}
+
+function crop({ width, data }, { top, left, bottom, right }) {
+  const part = { width: right - left, height: bottom - top };
+  part.data = new Uint8Array(part.width * part.height);
+  for (let y = 0; y < part.height; y++) {
+    const start = (top + y) * width + left;
+    part.data.set(data.subarray(start, start + part.width), y * part.width);
+  }
+  return part;
+}
+
+function highest(data) {
+  let found = 0;
+  for (const value of data) if (value > found) found = value;
+  return found;
+}
+
+/** To the nearest whole number, halves to the even one, as Python and NumPy round. */
+function roundEven(value) {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}
+
+/** Resampled so that the longer side is `side` pixels. */
+function fit(grey, side, filter, support) {
+  const scale = side / Math.max(grey.height, grey.width);
+  const size = (length) => Math.max(1, roundEven(length * scale));
+  return resized(grey, size(grey.width), size(grey.height), filter, support);
+}
+
+// Pillow's resampling of 8-bit pixels (src/libImaging/Resample.c): first along rows, then along
+// columns, with weights of 22 bits.
+const BITS = 22;
+
+function area(x) {
+  return x > -0.5 && x <= 0.5 ? 1 : 0;
+}
+
+function bicubic(x) { // Catmull-Rom's, a = -0.5
+  const a = -0.5;
+  x = Math.abs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0;
+}
+
+function resized(field, width, height, filter, support) {
+  let result = field;
+  if (width !== field.width) result = alongRows(result, width, filter, support);
+  if (height !== field.height) {
+    result = turned(alongRows(turned(result), height, filter, support));
+  }
+  return result;
+}
+
+function alongRows({ width, height, data }, wanted, filter, support) {
+  const result = { width: wanted, height, data: new Uint8Array(wanted * height) };
+  const windows = weights(width, wanted, filter, support);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < wanted; x++) {
+      const { first, window } = windows[x];
+      let sum = 2 ** (BITS - 1);
+      for (let at = 0; at < window.length; at++) sum += data[y * width + first + at] * window[at];
+      result.data[y * wanted + x] = Math.min(255, Math.max(0, Math.floor(sum / 2 ** BITS)));
+    }
+  }
+  return result;
+}
+
+/** For each wanted pixel, the first pixel that counts for it, and their weights. */
+function weights(from, wanted, filter, support) {
+  const scale = from / wanted, wider = Math.max(1, scale);
+  const reach = support * wider, finer = 1 / wider;
+  return Array.from({ length: wanted }, (_, x) => {
+    const middle = (x + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(middle - reach + 0.5));
+    const end = Math.min(from, Math.trunc(middle + reach + 0.5));
+    const window = [];
+    let total = 0;
+    for (let at = first; at < end; at++) {
+      const weight = filter((at - middle + 0.5) * finer);
+      window.push(weight);
+      total += weight;
+    }
+    return { first, window: window.map((weight) => fixed(total ? weight / total : weight)) };
+  });
+}
+
+function fixed(weight) {
+  return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * 2 ** BITS);
+}
+
+function turned({ width, height, data }) {
+  const result = { width: height, height: width, data: new Uint8Array(data.length) };
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) result.data[x * height + y] = data[y * width + x];
+  }
+  return result;
+}
