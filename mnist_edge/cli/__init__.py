@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import mnist_edge
-from mnist_edge.cli import answer, bench, data, doctor, export, predict, reproduce, train
+from mnist_edge.cli import answer, bench, data, doctor, draw, export, predict, reproduce, train
 from mnist_edge.cli.shell import Commands, say
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("export")(export.export)
 app.command("bench")(bench.bench)
 app.command("eval")(answer.evaluate)
 app.command("predict")(predict.predict)
+app.command("draw")(draw.draw)
 app.command("data")(data.data)
 app.command("models")(data.models)
 app.command("reproduce")(reproduce.reproduce)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnist_edge.cli import site
 from mnist_edge.cli.options import AsJson, DataDir
 from mnist_edge.cli.shell import hint, progress_bar, say, say_json, show
 from mnist_edge.errors import EdgeError, GateError
@@ -77,6 +78,24 @@ def export(
         Path | None,
         typer.Option(help="Write what the gate found, as .md or .json.", show_default=False),
     ] = None,
+    web: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a static site that answers in the browser, with what is exported; alone, "
+            "or with an exported file, of what was exported before.",
+            show_default=False,
+        ),
+    ] = None,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="web: onnxruntime-web's npm package, unpacked or .tgz [default: "
+            "node_modules/onnxruntime-web, else a CDN].",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace better files.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +113,11 @@ def export(
         "--keep-float": keep_float,
         "--diagnose": diagnose or None,
     }
-    _check_options(run, int8, wants_int8, report)
+    _check_options(run, int8, wants_int8, report, web)
+    runtime = site.runtime(web, web_runtime)
+    if web and runtime and not int8 and not (run and run.is_dir()):
+        site.write([run] if run else None, web, runtime, as_json)
+        return
     if diagnose:
         _check_diagnosis(wants_int8 | {"--report": report})
     from mnist_edge.lab import checkpoint
@@ -132,8 +155,10 @@ def export(
         raise
     _write_report(report, drafts, "The gate was passed.")
     placed = place(drafts, out, force)
+    made = [exported.path for exported in placed]
+    written = site.written(made, web, runtime) if web and runtime else None
     if as_json:
-        say_json(_as_dict(run, drafts, placed))
+        say_json(_as_dict(run, drafts, placed) | site.as_dict(written, runtime))
         return
     for exported in placed:
         _show(run, exported)
@@ -141,16 +166,22 @@ def export(
     say(f"model card{'s' * (len(placed) > 1)}: {cards}")
     if report:
         say(f"wrote {report}")
+    if written and runtime:
+        site.tell(written, runtime)
     say("next: mnist-edge bench")
 
 
 def _check_options(
-    run: Path | None, int8: bool, wants_int8: dict[str, Any], report: Path | None
+    run: Path | None,
+    int8: bool,
+    wants_int8: dict[str, Any],
+    report: Path | None,
+    web: Path | None,
 ) -> None:
     for name, value in wants_int8.items():
         if value is not None and not int8:
             raise EdgeError(f"{name} is about int8: add --int8")
-    if run and run.is_file() and not int8:
+    if run and run.is_file() and not int8 and not web:
         raise EdgeError(f"{run} is a file already: add --int8 to quantize it, or name a run")
     if report and report.suffix not in (".md", ".json"):
         raise EdgeError(f"--report writes .md or .json, and {report} is neither")

@@ -1,0 +1,85 @@
+"""mnist-edge draw"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_edge.cli.options import AsJson
+from mnist_edge.cli.shell import hint, say, say_json
+
+if TYPE_CHECKING:
+    from mnist_edge.classifier import Classifier
+
+
+def draw(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="An exported file to begin with [default: edge.onnx].", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other devices in.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")
+    ] = 0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Draw, drop or photograph a digit on a page, and watch the answers.
+
+    The page is served by this machine, to this machine alone, until Ctrl-C. All exported files
+    are there to switch between.
+    """
+    from mnist_edge import shipped
+    from mnist_edge.classifier import Classifier
+    from mnist_edge.web.answering import Answers
+    from mnist_edge.web.server import Server
+
+    classifiers = [Classifier(file or shipped.default()), *_others()]
+    with Server(Answers(classifiers), host, port) as server:
+        names = [model["name"] for model in server.answers.site["models"]]
+        if as_json:
+            say_json({"url": server.url, "models": names})
+            sys.stdout.flush()
+        else:
+            say(f"{server.url} answers with {', '.join(names)} (Ctrl-C stops it)")
+        if browser and _has_screen():
+            import webbrowser
+
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever(poll_interval=0.1)
+        except KeyboardInterrupt:
+            hint("stopped")
+
+
+def _others() -> "Iterator[Classifier]":
+    """The exported files that can be opened; what is wrong with another is said."""
+    from mnist_edge import shipped
+    from mnist_edge.classifier import Classifier
+    from mnist_edge.errors import EdgeError
+
+    try:
+        paths = shipped.files()
+    except EdgeError:  # there are none
+        return
+    for path in paths:
+        try:
+            yield Classifier(path)
+        except EdgeError as error:
+            hint(f"left out: {error}")
+
+
+def _has_screen() -> bool:
+    """Whether a browser would have a window; in a terminal alone, one would take the terminal."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,76 @@
+"""What `mnist-edge export --web` does besides exporting: the site, and what is told of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.cli.shell import say, say_json
+from mnist_edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from mnist_edge.web.runtime import Runtime
+    from mnist_edge.web.site import Site
+
+
+def runtime(web: Path | None, package: Path | None) -> "Runtime | None":
+    """Where the site's runtime comes from: said before minutes of work, if it is not there."""
+    if web is None:
+        if package is not None:
+            raise EdgeError("--web-runtime is about the site: add --web DIR")
+        return None
+    from mnist_edge.web import runtime as found
+
+    installed = Path("node_modules") / found.NAME
+    if package is None and not installed.is_dir():
+        return found.from_cdn()
+    return found.from_package(package or installed)
+
+
+def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json: bool) -> None:
+    """The site of files that were exported before: these, or all that there are."""
+    from mnist_edge import shipped
+
+    made = written(models or shipped.files(), web, runtime)
+    if as_json:
+        say_json(as_dict(made, runtime))
+    else:
+        tell(made, runtime)
+
+
+def written(models: Sequence[Path], web: Path, runtime: "Runtime") -> "Site":
+    from mnist_edge.web import site
+
+    return site.export(models, web, runtime)
+
+
+def as_dict(site: "Site | None", runtime: "Runtime | None") -> dict[str, Any]:
+    if site is None or runtime is None:
+        return {}
+    return {
+        "web": {
+            "folder": str(site.folder),
+            "files": site.files,
+            "size_bytes": site.size_bytes,
+            "models": site.models,
+            "runtime": {"version": runtime.version, "origin": runtime.origin},
+        }
+    }
+
+
+def tell(site: "Site", runtime: "Runtime") -> None:
+    from mnist_edge.report import text
+    from mnist_edge.web.runtime import NAME, VERSION
+
+    say(
+        f"{site.folder}: a site of {site.files} files, {text.size(site.size_bytes)}, that answers "
+        f"in the browser with {', '.join(site.models)}"
+    )
+    if runtime.files:
+        say(f"  {NAME} {runtime.version} from {runtime.origin} is in it")
+    else:
+        say(
+            f"  {NAME} {runtime.version} (14 MB, checked by its hash) is fetched from "
+            f"{runtime.origin} at the first visit; to have it in the site: npm install "
+            f"{NAME}@{VERSION}, and again"
+        )
+    say(f"  try it: python3 -m http.server --directory {site.folder}, at http://localhost:8000/")

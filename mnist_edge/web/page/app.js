@@ -1,0 +1,239 @@
+// The page: what is drawn or shown goes to an engine, and what it answers is shown.
+
+import { drawn, letterbox } from "./drawing.js";
+import { open } from "./engines.js";
+import { Pad } from "./pad.js";
+
+const $ = (id) => document.getElementById(id);
+const QUIET_MS = 600; // after which an answer is told to a screen reader
+const MOST_LATENCIES = 1000;
+const MOST_IN_SIGHT = 14; // classes
+
+export const state = { site: null, engine: null, model: null };
+let latencies = [];
+let busy = false, dirty = false, spoken;
+
+export const pad = new Pad($("pad"), () => refresh());
+$("undo").addEventListener("click", () => pad.undo());
+$("clear").addEventListener("click", () => pad.clear());
+$("model").addEventListener("change", () => choose($("model").selectedIndex));
+$("inverted").addEventListener("change", refresh);
+$("file").addEventListener("change", () => {
+  take($("file").files[0]);
+  $("file").value = ""; // so that the same picture can be chosen again
+});
+addEventListener("keydown", shortcut);
+addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files].find(isPicture);
+  if (file) take(file);
+});
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) addEventListener(kind, dragged);
+export const started = start();
+
+async function start() {
+  try {
+    const response = await fetch("site.json");
+    state.site = await response.json();
+    const opening = open(state.site);
+    fillModels();
+    state.engine = await opening;
+    $("engine").textContent = state.engine.told;
+    await choose(0);
+    if (state.site.engine.kind !== "server") await navigator.serviceWorker?.register("sw.js");
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function fillModels() {
+  const options = state.site.models.map((model) => {
+    const { correct, total } = model.accuracy;
+    return new Option(`${model.name} · ${model.precision} · ${percent(correct / total, 2)}`);
+  });
+  $("model").replaceChildren(...options);
+  $("model").disabled = false;
+  showModel(state.site.models[0]);
+}
+
+async function choose(index) {
+  const model = state.site.models[index];
+  showModel(model);
+  if (!state.engine) return;
+  await refresh();
+  const found = await state.engine.selfTest(model).catch((error) => ({ passed: false, text: error.message }));
+  if (state.model !== model) return;
+  $("self-test").textContent = found?.text ?? "this file carries none";
+  $("self-test").className = found ? (found.passed ? "passed" : "failed") : "";
+}
+
+function showModel(model) {
+  state.model = model;
+  latencies = [];
+  const { correct, total } = model.accuracy;
+  $("file-facts").textContent = `${model.file}, ${bytes(model.size_bytes)}`;
+  $("accuracy").textContent = `${percent(correct / total, 2)} (${correct.toLocaleString("en")} of ${total.toLocaleString("en")})`;
+  $("self-test").textContent = "…";
+  $("self-test").className = "";
+  $("dark").hidden = model.form !== "letterbox";
+  $("pad-title").textContent = model.form === "drawn" ? "Draw a digit" : "Draw a picture";
+  if (model.classes.length > MOST_IN_SIGHT) $("bars").tabIndex = 0; // to be scrolled by keyboard
+  else $("bars").removeAttribute("tabindex");
+  $("bars").classList.toggle("named", model.classes.some((name) => name.length > 2));
+  $("bars").replaceChildren(...model.classes.map((name) => {
+    const row = document.createElement("li");
+    for (const part of ["name", "track", "value"]) {
+      const cell = row.appendChild(document.createElement("span"));
+      cell.className = part;
+    }
+    row.children[0].textContent = row.title = name;
+    row.children[1].appendChild(document.createElement("span")).className = "bar";
+    row.children[1].ariaHidden = "true";
+    return row;
+  }));
+  showNothing();
+}
+
+/** A picture that was chosen, dropped or pasted. */
+async function take(file) {
+  if (!file || !state.engine) return;
+  try {
+    pad.show({ image: await createImageBitmap(file), file });
+  } catch {
+    fail(new Error(`${file.name || "that"} is no picture that this browser can read`));
+  }
+}
+
+/** Ask for an answer to what there is now; one question at a time, and never an old one last. */
+export async function refresh() {
+  $("undo").disabled = !pad.canUndo;
+  $("clear").disabled = pad.empty;
+  $("sheet").classList.toggle("used", !pad.empty);
+  dirty = true;
+  if (busy || !state.engine) return;
+  busy = true;
+  try {
+    while (dirty) {
+      dirty = false;
+      await ask();
+    }
+  } finally {
+    busy = false;
+  }
+}
+
+async function ask() {
+  const { engine, model } = state;
+  if (pad.empty) return showNothing();
+  try {
+    const found = pad.picture
+      ? await engine.picture(model, pad.picture.file)
+      : await engine.answer(model, imageOf(model));
+    if (model === state.model) show(found);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function imageOf(model) {
+  const ink = pad.ink();
+  if (model.form === "drawn") return drawn(ink);
+  if ($("inverted").checked) ink.data = ink.data.map((value) => 255 - value);
+  return letterbox(ink);
+}
+
+function show({ image, label, probabilities, latencyUs }) {
+  const blank = !image.some((value) => value > 0);
+  const highest = Math.max(...probabilities);
+  const threshold = state.model.threshold ?? 0;
+  const sure = !blank && highest >= threshold;
+  $("error").textContent = "";
+  $("label").textContent = blank ? "–" : label;
+  $("label").classList.toggle("long", label.length > 2);
+  $("label").classList.toggle("unsure", !sure);
+  const told = blank
+    ? "Nothing is to be seen on it."
+    : sure ? `${percent(highest)}: sure` : `${percent(highest)}: not sure (from ${percent(threshold, 2)} on it is)`;
+  $("sure").textContent = told;
+  [...$("bars").children].forEach((row, at) => {
+    const probability = blank ? 0 : probabilities[at];
+    row.classList.toggle("top", !blank && probability === highest);
+    row.querySelector(".bar").style.transform = `scaleX(${probability})`;
+    row.children[2].textContent = percent(probability);
+  });
+  showSeen(image);
+  latencies.push(latencyUs);
+  if (latencies.length > MOST_LATENCIES) latencies.shift();
+  $("latency").textContent = duration(latencyUs);
+  $("median").textContent = `${duration(median(latencies))}, of ${latencies.length}`;
+  say(blank ? told : `${label}, ${told}`);
+}
+
+function showNothing() {
+  $("label").textContent = "–";
+  $("label").classList.remove("long", "unsure");
+  $("sure").textContent = "Nothing is drawn yet.";
+  for (const row of $("bars").children) {
+    row.classList.remove("top");
+    row.querySelector(".bar").style.transform = "scaleX(0)";
+    row.children[2].textContent = "–";
+  }
+  $("latency").textContent = "–";
+  $("median").textContent = latencies.length ? `${duration(median(latencies))}, of ${latencies.length}` : "–";
+  showSeen(new Uint8Array(784));
+}
+
+function showSeen(image) {
+  const context = $("seen").getContext("2d");
+  const pixels = context.createImageData(28, 28);
+  image.forEach((value, at) => pixels.data.set([value, value, value, 255], 4 * at));
+  context.putImageData(pixels, 0, 0);
+}
+
+function say(text) {
+  clearTimeout(spoken);
+  spoken = setTimeout(() => { $("spoken").textContent = text; }, QUIET_MS);
+}
+
+function fail(error) {
+  $("error").textContent = error.message;
+}
+
+function shortcut(event) {
+  const typing = event.target.matches?.("select, input");
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
+    event.preventDefault();
+    pad.undo();
+  } else if (!typing && (event.key === "Delete" || event.key === "Backspace")) {
+    event.preventDefault();
+    pad.clear();
+  }
+}
+
+function dragged(event) {
+  event.preventDefault();
+  const over = event.type === "dragenter" || event.type === "dragover";
+  $("sheet").classList.toggle("dropping", over);
+  if (event.type === "drop") take([...event.dataTransfer.files].find(isPicture) ?? event.dataTransfer.files[0]);
+}
+
+function isPicture(file) {
+  return file.type.startsWith("image/");
+}
+
+function percent(share, digits = 1) {
+  return `${(100 * share).toFixed(digits)} %`;
+}
+
+function bytes(size) {
+  return size < 1e6 ? `${Math.round(size / 1000)} kB` : `${(size / 1e6).toFixed(1)} MB`;
+}
+
+function duration(us) {
+  return us < 1000 ? `${us.toFixed(0)} µs` : `${(us / 1000).toFixed(1)} ms`;
+}
+
+function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

@@ -1,0 +1,135 @@
+// Pictures and photographs, prepared in the browser: a small part of what `mnist-edge predict` does.
+//
+// The light is evened out by what the paper around each place looks like; ink is what differs from
+// it; what runs into the picture's edge is no digit.
+
+import { drawn, letterbox } from "./drawing.js";
+
+const SIDE = 280; // the longer side at which pictures are looked at
+const REACH = 0.2; // of it: as wide a stroke may be
+const LEAST = 20; // grey values: less is the paper's own
+
+/** A picture (ImageBitmap) in the form that a model takes: Uint8Array(784). */
+export function prepared(picture, model) {
+  const grey = greyOf(picture);
+  return model.form === "letterbox" ? letterbox(grey) : drawn(inkOf(grey));
+}
+
+function greyOf(picture) {
+  const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
+  const width = Math.max(1, Math.round(picture.width * scale));
+  const height = Math.max(1, Math.round(picture.height * scale));
+  const canvas = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  canvas.imageSmoothingQuality = "high";
+  canvas.drawImage(picture, 0, 0, width, height);
+  const { data } = canvas.getImageData(0, 0, width, height);
+  const ground = groundOf(data);
+  const grey = Uint8Array.from({ length: width * height }, (_, at) => {
+    const [red, green, blue, alpha] = data.subarray(4 * at, 4 * at + 4);
+    const luminance = 0.299 * red + 0.587 * green + 0.114 * blue; // ITU-R BT.601
+    return Math.round((luminance * alpha + ground * (255 - alpha)) / 255);
+  });
+  return { width, height, data: grey };
+}
+
+/** What lies under a transparent picture: white under dark ink, black under light. */
+function groundOf(data) {
+  let weight = 0, total = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    weight += data[at + 3];
+    total += data[at + 3] * (data[at] + data[at + 1] + data[at + 2]) / 3;
+  }
+  return total > 127.5 * weight ? 0 : 255;
+}
+
+function inkOf(grey) {
+  const light = isLight(grey);
+  const dark = { ...grey, data: light ? grey.data.map((value) => 255 - value) : grey.data };
+  const paper = closed(dark, Math.round(Math.max(grey.width, grey.height) * REACH));
+  const ink = dark.data.map((value, at) => Math.max(0, paper.data[at] - value));
+  const threshold = Math.max(LEAST, otsu(ink));
+  const loose = withoutEdges({ ...grey, data: ink }, threshold);
+  const [low, high] = [0.5 * threshold, 1.3 * threshold];
+  const full = (value) => Math.min(255, Math.max(0, Math.round(255 * (value - low) / (high - low))));
+  return { ...grey, data: ink.map((value, at) => (loose[at] ? full(value) : 0)) };
+}
+
+/** Whether the ink is lighter than the paper: the paper is what lies along the border. */
+function isLight({ width, height, data }) {
+  const threshold = otsu(data);
+  let bright = 0, count = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (y > 0 && x > 0 && y < height - 1 && x < width - 1) continue;
+      count++;
+      if (data[y * width + x] > threshold) bright++;
+    }
+  }
+  return bright < count / 2;
+}
+
+/** Otsu's threshold (1979): what splits values into two classes best. */
+function otsu(data) {
+  const counts = new Float64Array(256);
+  for (const value of data) counts[value]++;
+  let below = 0, sum = 0, best = -1, found = 0;
+  const total = data.reduce((all, value) => all + value, 0);
+  for (let value = 0; value < 255; value++) {
+    below += counts[value];
+    sum += value * counts[value];
+    const above = data.length - below;
+    if (!below || !above) continue;
+    const between = below * above * ((total - sum) / above - sum / below) ** 2;
+    if (between > best) [best, found] = [between, value];
+  }
+  return found;
+}
+
+/** The paper under dark strokes: the greatest around each place, then the least of those. */
+function closed(grey, size) {
+  const rows = (field, better) => turned(extreme(turned(extreme(field, size, better)), size, better));
+  return rows(rows(grey, Math.max), Math.min);
+}
+
+function extreme({ width, height, data }, size, better) {
+  const result = new Uint8Array(data.length);
+  const reach = Math.floor(size / 2);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let found = data[y * width + x];
+      const end = Math.min(width - 1, x + reach);
+      for (let u = Math.max(0, x - reach); u <= end; u++) found = better(found, data[y * width + u]);
+      result[y * width + x] = found;
+    }
+  }
+  return { width, height, data: result };
+}
+
+function turned({ width, height, data }) {
+  const result = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) result[x * height + y] = data[y * width + x];
+  }
+  return { width: height, height: width, data: result };
+}
+
+/** Which pixels are not of a piece that runs into the edge, unless all do. */
+function withoutEdges({ width, height, data }, threshold) {
+  const edge = new Uint8Array(data.length);
+  const stack = [];
+  const visit = (y, x) => {
+    const at = y * width + x;
+    if (y < 0 || x < 0 || y >= height || x >= width || edge[at] || data[at] <= threshold / 2) return;
+    edge[at] = 1;
+    stack.push(at);
+  };
+  for (let x = 0; x < width; x++) [0, height - 1].forEach((y) => visit(y, x));
+  for (let y = 0; y < height; y++) [0, width - 1].forEach((x) => visit(y, x));
+  while (stack.length) {
+    const at = stack.pop();
+    const y = Math.floor(at / width), x = at - y * width;
+    for (let dy = -1; dy <= 1; dy++) for (let dx = -1; dx <= 1; dx++) visit(y + dy, x + dx);
+  }
+  const rest = data.some((value, at) => value > threshold && !edge[at]);
+  return rest ? edge.map((value) => 1 - value) : edge.fill(1);
+}

@@ -1,0 +1,135 @@
+"""A static site that answers wholly in the browser: page, models, and perhaps the runtime."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+from mnist_edge.classifier import read_card
+from mnist_edge.contract import Card
+from mnist_edge.errors import EdgeError
+from mnist_edge.files import alone_in, write_together
+from mnist_edge.web import facts
+from mnist_edge.web.runtime import Runtime, integrity
+
+_MODELS = "models"
+_WORKER = "sw.js"
+_PAGE = (
+    "index.html",
+    "style.css",
+    "app.js",
+    "pad.js",
+    "drawing.js",
+    "engines.js",
+    "picture.js",
+    "golden.js",
+    "app.webmanifest",
+    "icon.svg",
+    "icon-192.png",
+    "icon-512.png",
+)
+_MOST_FILES = 10_000  # of a folder that is looked through
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What was written: the folder, how many files with how many bytes, and the models' names."""
+
+    folder: Path
+    files: int
+    size_bytes: int
+    models: tuple[str, ...]
+
+
+def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
+    """Write the site of some exported files into a folder of its own.
+
+    A site that is there is replaced, with what belonged to it. Byte for byte the same for the same
+    models and runtime. EdgeError for a folder that holds something else, ModelError for a file
+    that does not honour the contract.
+    """
+    cards = {path: read_card(path) for path in models}
+    if len({path.name for path in models}) < len(models):
+        raise EdgeError("two of the models have the same name: the site tells them apart by it")
+    contents = _contents(cards, runtime)
+    with alone_in(folder):
+        old = _former(folder)
+        write_together({folder / name: content for name, content in contents.items()})
+        for path in (folder / name for name in old - set(contents)):
+            if path.is_file():
+                path.unlink()
+    size = sum(map(len, contents.values()))
+    return Site(folder, len(contents), size, tuple(path.stem for path in models))
+
+
+def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
+    """Every file of the site, by its place in it. The list of them, site.json, is the last."""
+    page = resources.files(__package__) / "page"
+    found = {name: (page / name).read_bytes() for name in _PAGE}
+    found["index.html"] = _with_policy(found["index.html"], runtime)
+    found |= runtime.files
+    described = []
+    for path, card in cards.items():
+        place = f"{_MODELS}/{path.name}"
+        found[place] = path.read_bytes()
+        golden = asdict(card.golden) if card.golden else None
+        described.append(
+            facts.model(path, card)
+            | {"url": quote(place), "integrity": integrity(found[place]), "golden": golden}
+        )
+    site = facts.site(runtime.engine, described)
+    listed = sorted([*found, _WORKER, facts.FILE])
+    text = json.dumps(site | {"files": listed}, indent=1, ensure_ascii=False)
+    found[facts.FILE] = text.encode()
+    found[_WORKER] = _worker((page / _WORKER).read_text(), found, runtime)
+    found[facts.FILE] = found.pop(facts.FILE)  # written last
+    return found
+
+
+def _with_policy(html: bytes, runtime: Runtime) -> bytes:
+    """The page, told what it may load: itself, and the runtime from where it is."""
+    scripts = "'self' 'wasm-unsafe-eval'" + (" blob:" if runtime.sources else "")
+    policy = (
+        f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' blob:; "
+        f"connect-src 'self' {runtime.sources}; manifest-src 'self'; worker-src 'self'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    tag = f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return html.replace(b'<meta charset="utf-8">', tag.encode())
+
+
+def _worker(text: str, contents: dict[str, bytes], runtime: Runtime) -> bytes:
+    """The service worker, with the list of what it keeps: another list is another version."""
+    kept = [
+        {"url": "./" if name == "index.html" else quote(name), "integrity": integrity(content)}
+        for name, content in sorted(contents.items())
+    ]
+    if not runtime.files:
+        kept += [runtime.engine["module"], runtime.engine["wasm"]]
+    files = json.dumps(kept, indent=1, ensure_ascii=False)
+    version = hashlib.sha256(files.encode()).hexdigest()[:12]
+    text = text.replace('const VERSION = "";', f'const VERSION = "{version}";')
+    return text.replace("const FILES = [];", f"const FILES = {files};").encode()
+
+
+def _former(folder: Path) -> set[str]:
+    """The places of a site's files that are in a folder. EdgeError for a folder of other things."""
+    if not any(folder.iterdir()):
+        return set()
+    try:
+        site = json.loads((folder / facts.FILE).read_bytes())
+        files = site["files"] if site["mnist_edge"] == facts.VERSION else None
+        assert isinstance(files, list)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
+        raise EdgeError(
+            f"{folder} holds other things than a site of this tool: choose an empty folder"
+        ) from error
+    inside = folder.resolve()
+    return {
+        str(name)
+        for name in files[:_MOST_FILES]
+        if (inside / str(name)).resolve().is_relative_to(inside)
+    }
