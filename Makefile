@@ -1,4 +1,5 @@
 # make demo: install, then train -> export --int8 -> bench.    make test: install, then every check.
+# make test-web: the page, in a real browser.
 # Both need Python 3.11 or newer and a package registry, and nothing else.
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,7 +7,7 @@ BIN := $(VENV)/bin
 EDGE := $(BIN)/mnist-edge
 DEMO := runs/demo
 
-.PHONY: demo test lint format fuzz crash floors clean
+.PHONY: demo test test-web lint format fuzz crash floors clean
 
 demo: $(VENV)/.train
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
@@ -33,6 +34,22 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The page in a real browser. What it needs is installed where apt and npm are there; tests that
+# lack something are skipped, and say what. Screenshots of the page lie in .web/screenshots/.
+WEB := .web
+test-web: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,web-test]'
+	@mkdir -p $(WEB)
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes chromium >/dev/null; } || \
+	  echo "Chromium is not here, and cannot be installed: apt install chromium"
+	@runtime=$$($(BIN)/python -c 'from mnist_edge.web.runtime import NAME, VERSION; print(f"{NAME}@{VERSION}")'); \
+	for package in $$runtime axe-core@4.14.1; do \
+	  [ -f "$(WEB)/$$(echo $$package | tr @ -).tgz" ] || (cd $(WEB) && npm pack --silent $$package) || \
+	    echo "$$package cannot be fetched: npm and its registry are needed"; \
+	done
+	$(BIN)/pytest tests/browser
+
 # A million inputs that were spoilt where they reach new code; a short run of it is in `make test`.
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,fuzz]'
@@ -40,7 +57,7 @@ fuzz: $(VENV)/.dev
 
 # Fifty kills of each command; one of each is in `make test`.
 crash: $(VENV)/.dev
-	OMP_NUM_THREADS=1 MNIST_EDGE_MOMENTS=50 $(BIN)/pytest -n auto tests/crash
+	OMP_NUM_THREADS=1 MNIST_EDGE_MOMENTS=50 $(BIN)/pytest -n auto --timeout 3600 tests/crash
 
 # The device's own tests, on the lowest versions that it may have.
 FLOORS := $(VENV)-floors

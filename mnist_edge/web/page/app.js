@@ -62,7 +62,8 @@ async function choose(index) {
   await refresh();
   const found = await state.engine.selfTest(model).catch((error) => ({ passed: false, text: error.message }));
   if (state.model !== model) return;
-  $("self-test").textContent = found?.text ?? "this file carries none";
+  const told = found?.text ?? "this file carries none";
+  $("self-test").textContent = told.replace("|Δ", "|\u2060Δ"); // no new line within |Δlogit|
   $("self-test").className = found ? (found.passed ? "passed" : "failed") : "";
 }
 
@@ -71,7 +72,7 @@ function showModel(model) {
   latencies = [];
   const { correct, total } = model.accuracy;
   $("file-facts").textContent = `${model.file}, ${bytes(model.size_bytes)}`;
-  $("accuracy").textContent = `${percent(correct / total, 2)} (${correct.toLocaleString("en")} of ${total.toLocaleString("en")})`;
+  $("accuracy").textContent = `${percent(correct / total, 2)} of ${total.toLocaleString("en")}`;
   $("self-test").textContent = "…";
   $("self-test").className = "";
   $("dark").hidden = model.form !== "letterbox";
@@ -121,6 +122,11 @@ export async function refresh() {
   }
 }
 
+/** Whether what is shown is of what is drawn now. */
+export function settled() {
+  return !busy && !dirty;
+}
+
 async function ask() {
   const { engine, model } = state;
   if (pad.empty) return showNothing();
@@ -152,7 +158,7 @@ function show({ image, label, probabilities, latencyUs }) {
   $("label").classList.toggle("unsure", !sure);
   const told = blank
     ? "Nothing is to be seen on it."
-    : sure ? `${percent(highest)}: sure` : `${percent(highest)}: not sure (from ${percent(threshold, 2)} on it is)`;
+    : sure ? `${percent(highest)}: sure` : `${percent(highest)}: not sure (below ${percent(threshold, 2)})`;
   $("sure").textContent = told;
   [...$("bars").children].forEach((row, at) => {
     const probability = blank ? 0 : probabilities[at];

@@ -34,7 +34,7 @@ export class Pad {
   }
 
   get canUndo() {
-    return !this.empty || this.undone.length > 0;
+    return this.strokes.length > 0 || this.undone.length > 0;
   }
 
   /** What is drawn, as drawing.js wants it: 0 is canvas, 255 ink. */
@@ -86,7 +86,7 @@ export class Pad {
   }
 
   #keep() {
-    if (!this.empty) this.undone.push({ strokes: this.strokes, picture: this.picture });
+    this.undone.push({ strokes: this.strokes, picture: this.picture });
     if (this.undone.length > 20) this.undone.shift();
   }
 

@@ -1,0 +1,221 @@
+"""A real browser for the page: the system's Chromium, driven by Playwright.
+
+`make test-web` installs what is needed where apt and npm are there; else these tests are skipped,
+and say why.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mnist_edge import shipped
+from mnist_edge.classifier import Classifier
+from mnist_edge.web.answering import Answers
+from mnist_edge.web.runtime import NAME, VERSION, Runtime, from_package
+from mnist_edge.web.server import Server
+from mnist_edge.web.site import export
+from tests.conftest import make_card, write_tiny_model
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ROOT / ".web"
+NAMES = ("apple", "Birne", "a rather long name of a class")
+_PATIENCE_MS = 20_000
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# As root, and without what makes Chromium call home.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: make test-web")
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if found is None:
+        pytest.skip("needs Chromium: make test-web")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    """onnxruntime-web, as `make test-web` or an `npm install` brought it."""
+    for path in (PACKAGES / f"{NAME}-{VERSION}.tgz", ROOT / "node_modules" / NAME):
+        if path.exists():
+            return from_package(path)
+    pytest.skip(f"needs {NAME}: make test-web")
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core, which looks for what keeps people out: its JavaScript."""
+    for path in PACKAGES.glob("axe-core-*.tgz"):
+        with tarfile.open(path) as archive:
+            file = archive.extractfile("package/axe.min.js")
+            assert file
+            return file.read().decode()
+    pytest.skip("needs axe-core: make test-web")
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def hosting(folder: Path) -> Iterator[str]:
+    """A folder on a plain static host: its address."""
+    handler = functools.partial(_Files, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
+        threading.Thread(target=host.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_port}/"
+        host.shutdown()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The shipped files, and one of a folder's classes."""
+    card = make_card(classes=NAMES, dataset="folder:fruit")
+    own = write_tiny_model(tmp_path_factory.mktemp("own") / "fruit & more.onnx", card)
+    return [*shipped.files(), own]
+
+
+@pytest.fixture(scope="session")
+def drawn_server(models: list[Path]) -> Iterator[str]:
+    with Server(Answers([Classifier(path) for path in models])) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.url
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(models: list[Path], runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(models, tmp_path_factory.mktemp("web") / "site", runtime).folder
+
+
+@pytest.fixture(scope="session")
+def hosted(site: Path) -> Iterator[str]:
+    with hosting(site) as url:
+        yield url
+
+
+@pytest.fixture(params=["drawn_server", "hosted"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The page, served by `mnist-edge draw` and by a static host in turn."""
+    found: str = request.getfixturevalue(request.param)
+    return found
+
+
+@dataclass
+class Opened:
+    """The page in a tab, and what its console complained of."""
+
+    page: "Page"
+    complaints: list[str] = field(default_factory=list)
+
+    def text(self, name: str) -> str:
+        return self.page.locator(f"#{name}").inner_text()
+
+    def draw(self, *strokes: list[tuple[float, float]]) -> None:
+        """Strokes with the mouse, on a field of 280 × 280."""
+        box = self.page.locator("#pad").bounding_box()
+        assert box
+        scale = box["width"] / 280
+        mouse = self.page.mouse
+        for points in strokes:
+            for at, (x, y) in enumerate(points):
+                mouse.move(box["x"] + x * scale, box["y"] + y * scale, steps=4 if at else 1)
+                if not at:
+                    mouse.down()
+            mouse.up()
+
+    def started(self) -> None:
+        self.page.evaluate("import('./app.js').then((app) => app.started)")
+
+    def until(self, expression: str, *arg: object) -> None:
+        """Until JavaScript is true. Playwright's own waiting is against the page's policy."""
+        ends = time.monotonic() + _PATIENCE_MS / 1000
+        while not self.page.evaluate(expression, *arg):
+            assert time.monotonic() < ends, expression
+            time.sleep(0.02)
+
+    def settled(self) -> "Opened":
+        """Until what is shown is of what is drawn now."""
+        self.page.evaluate("import('./app.js').then((app) => app.refresh())")
+        self.until("import('./app.js').then((app) => app.settled())")
+        return self
+
+    def choose(self, name: str) -> None:
+        option = self.page.locator("#model option").filter(has_text=f"{name} ·")
+        self.page.locator("#model").select_option(label=option.first.text_content())
+        self.until(
+            "name => document.getElementById('file-facts').textContent.startsWith(name)"
+            " && document.getElementById('self-test').textContent !== '…'",
+            f"{name}.onnx",
+        )
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def tab(browser: "Browser") -> Iterator[Open]:
+    """Opens a page in a context of its own."""
+    contexts: list[BrowserContext] = []
+
+    def open_(
+        url: str,
+        width: int = 1440,
+        height: int = 900,
+        prepare: "Callable[[BrowserContext], None]" = lambda context: None,
+        **options: Any,
+    ) -> Opened:
+        size = {"width": width, "height": height}
+        contexts.append(browser.new_context(viewport=size, **options))  # type: ignore[arg-type]
+        prepare(contexts[-1])
+        contexts[-1].set_default_timeout(_PATIENCE_MS)
+        opened = Opened(contexts[-1].new_page())
+        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        opened.page.on(
+            "console",
+            lambda said: (
+                opened.complaints.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
+        opened.page.goto(url)
+        opened.started()
+        return opened
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where pictures of the page go, for a person to look at."""
+    folder = Path(os.environ.get("MNIST_EDGE_SCREENSHOTS", PACKAGES / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,342 @@
+import base64
+import io
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_edge import picture
+from mnist_edge.classifier import Classifier
+from mnist_edge.datasets import Dataset, digits
+from tests.browser.conftest import NAMES, Open
+from tests.picture.drawing import drawing
+
+Points = list[tuple[float, float]]
+DIGITS: dict[str, list[Points]] = {
+    "0": [[(140, 50), (90, 90), (85, 180), (130, 230), (185, 200), (195, 100), (140, 50)]],
+    "1": [[(150, 40), (140, 130), (130, 235)]],
+    "2": [[(85, 90), (130, 50), (185, 80), (165, 140), (85, 225), (200, 222)]],
+    "3": [[(90, 70), (150, 55), (180, 90), (120, 138), (190, 180), (150, 225), (85, 210)]],
+    "4": [[(110, 45), (85, 140), (195, 135)], [(180, 60), (165, 235)]],
+    "5": [
+        [(105, 60), (100, 130), (165, 130), (185, 180), (145, 225), (85, 215)],
+        [(105, 60), (190, 55)],
+    ],
+    "6": [[(165, 45), (105, 120), (95, 200), (140, 230), (180, 190), (150, 150), (100, 180)]],
+    "7": [[(80, 60), (195, 60), (130, 235)]],
+}
+FILES = ["edge", "edge-int8", "edge-xs", "edge-xs-int8", "resnet3-int8"]
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_strokes_are_read_as_what_they_are(tab: Open, url: str, digit: str) -> None:
+    opened = tab(url)
+    opened.draw(*DIGITS[digit])
+    opened.settled()
+    assert opened.text("label") == digit
+    assert opened.page.locator(".bars .top .name").inner_text() == digit
+    assert "%" in opened.text("sure")
+    assert opened.complaints == []
+
+
+def test_the_answer_comes_while_one_draws(tab: Open, url: str) -> None:
+    opened = tab(url)
+    box = opened.page.locator("#pad").bounding_box()
+    assert box
+    opened.page.mouse.move(box["x"] + 100, box["y"] + 60)
+    opened.page.mouse.down()
+    opened.page.mouse.move(box["x"] + 100, box["y"] + 200, steps=10)
+    opened.until("document.getElementById('label').textContent !== '–'")
+    opened.page.mouse.up()
+
+
+def test_the_network_sees_what_python_makes_of_the_same_canvas(tab: Open, url: str) -> None:
+    opened = tab(url)
+    for strokes in DIGITS.values():
+        opened.page.keyboard.press("Delete")
+        opened.draw(*strokes)
+        opened.settled()
+        ink = grey(opened.page.evaluate(_TO_TEXT % "app.pad.ink().data"), 280)
+        seen = grey(opened.page.evaluate(_SEEN), 28)
+        assert np.array_equal(seen, picture.drawn(ink))
+        page = io.BytesIO()
+        Image.fromarray(255 - ink).save(page, "PNG")
+        page.seek(0)
+        assert np.array_equal(seen, picture.read_picture(page))
+
+
+_TO_TEXT = """import('./app.js').then((app) => {
+  let text = "";
+  for (const byte of %s) text += String.fromCharCode(byte);
+  return btoa(text);
+})"""
+_SEEN = """(() => {
+  const pixels = document.getElementById("seen").getContext("2d").getImageData(0, 0, 28, 28).data;
+  let text = "";
+  for (let at = 0; at < pixels.length; at += 4) text += String.fromCharCode(pixels[at]);
+  return btoa(text);
+})()"""
+
+
+def grey(text: str, side: int) -> picture.Grey:
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side)
+
+
+_ANSWERS = """async ([name, text]) => {
+  const { state } = await import("./app.js");
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const model = state.site.models.find((one) => one.name === name);
+  const found = [];
+  for (let at = 0; at < bytes.length; at += 784) {
+    const answer = await state.engine.answer(model, bytes.slice(at, at + 784));
+    found.push([answer.label, answer.logits]);
+  }
+  return JSON.stringify(found);
+}"""
+
+
+def compare(tab: Open, url: str, file: Path, images: picture.Grey) -> None:
+    """Labels are equal; logits differ by 1e-4 at most, in int8 by one of 255 steps."""
+    model = Classifier(file)
+    wanted = model.predict(images)
+    asked = [file.stem, base64.b64encode(images.tobytes()).decode()]
+    found = json.loads(tab(url).page.evaluate(_ANSWERS, asked))
+    labels = [model.classes[at] for at in wanted.labels]
+    assert [label for label, _ in found] == labels
+    off = np.abs(np.array([logits for _, logits in found], np.float32) - wanted.logits).max()
+    quantum = float(np.ptp(wanted.logits)) / 255
+    assert off <= (quantum if model.card.precision == "int8" else 1e-4)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_webassembly_answers_as_python_on_digits(
+    tab: Open, hosted: str, models: list[Path], name: str
+) -> None:
+    file = next(path for path in models if path.stem == name)
+    compare(tab, hosted, file, digits.load().test.images[:100])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_webassembly_answers_as_python_on_a_thousand_test_images(
+    tab: Open, hosted: str, models: list[Path], name: str, mnist: Dataset
+) -> None:
+    file = next(path for path in models if path.stem == name)
+    compare(tab, hosted, file, mnist.test.images[:1000])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_golden_answers_are_checked_here(tab: Open, url: str, name: str) -> None:
+    opened = tab(url)
+    opened.choose(name)
+    opened.page.wait_for_selector("#self-test.passed")
+    assert "8 of 8 as where it was made" in opened.text("self-test")
+
+
+def test_models_are_switched_between_and_each_has_its_own_median(tab: Open, url: str) -> None:
+    opened = tab(url)
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    assert opened.text("file-facts") == "edge.onnx, 286 kB"
+    assert opened.text("accuracy").startswith("99.65 %")
+    for name in FILES[1:]:
+        opened.choose(name)
+        assert opened.text("label") == "3"
+        assert opened.text("file-facts").startswith(f"{name}.onnx")
+        assert opened.text("median").endswith(", of 1")
+    opened.draw([(10, 10), (12, 12)])
+    opened.settled()
+    assert int(opened.text("median").split()[-1]) > 1
+
+
+def test_names_of_ones_own_classes_are_shown(tab: Open, url: str) -> None:
+    opened = tab(url)
+    opened.choose("fruit & more")
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    assert opened.page.locator(".bars .name").all_inner_texts() == list(NAMES)
+    assert opened.text("label") in NAMES
+    before = opened.page.evaluate(_SEEN)
+    opened.page.get_by_label("dark on light").check()
+    opened.settled()
+    after = grey(opened.page.evaluate(_SEEN), 28)
+    assert abs(int(after[0, 0]) - int(grey(before, 28)[0, 0])) == 255
+
+
+def test_undo_and_clear_by_keyboard(tab: Open, url: str) -> None:
+    opened = tab(url)
+    press = opened.page.keyboard.press
+    opened.draw(DIGITS["7"][0])
+    opened.settled()
+    seven = opened.page.evaluate(_SEEN)
+    opened.draw([(40, 40), (60, 250)])
+    opened.settled()
+    assert opened.page.evaluate(_SEEN) != seven
+    press("Control+z")
+    opened.settled()
+    assert opened.page.evaluate(_SEEN) == seven
+    press("Delete")
+    opened.settled()
+    assert (opened.text("label"), opened.text("sure")) == ("–", "Nothing is drawn yet.")
+    press("Control+z")  # what was cleared comes back
+    opened.settled()
+    assert opened.page.evaluate(_SEEN) == seven
+    for _ in range(5):
+        press("Control+z")
+    opened.settled()
+    assert opened.text("label") == "–"
+    assert opened.page.locator("#undo").is_disabled()
+
+
+def test_undo_and_clear_by_buttons(tab: Open, url: str) -> None:
+    opened = tab(url)
+    opened.draw(DIGITS["1"][0])
+    opened.page.get_by_role("button", name="Clear").click()
+    opened.settled()
+    assert opened.text("label") == "–"
+    opened.page.get_by_role("button", name="Undo").click()
+    opened.settled()
+    assert opened.text("label") == "1"
+
+
+def test_a_digit_can_be_drawn_with_the_keyboard_alone(tab: Open, url: str) -> None:
+    opened = tab(url)
+    page = opened.page
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "pad":
+            break
+    for key, times in (("ArrowUp", 12), (" ", 1), ("ArrowDown", 24), (" ", 1)):
+        for _ in range(times):
+            page.keyboard.press(key)
+    opened.settled()
+    assert opened.text("label") == "1"
+
+
+def test_fingers_draw_and_do_not_scroll(tab: Open, url: str) -> None:
+    opened = tab(url, 360, 740, has_touch=True, is_mobile=True)
+    touch = opened.page.context.new_cdp_session(opened.page)
+    box = opened.page.locator("#pad").bounding_box()
+    assert box
+    scale, points = box["width"] / 280, DIGITS["7"][0]
+    path = [
+        {
+            "x": box["x"] + scale * (a[0] + (b[0] - a[0]) * step / 10),
+            "y": box["y"] + scale * (a[1] + (b[1] - a[1]) * step / 10),
+        }
+        for a, b in itertools.pairwise(points)
+        for step in range(11)
+    ]
+    for at, place in enumerate(path):
+        kind = "touchMove" if at else "touchStart"
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    opened.settled()
+    assert opened.text("label") == "7"
+    assert opened.page.evaluate("scrollY") == 0
+
+
+def photograph(text: str) -> bytes:
+    """Dark ink on grey paper in a light that is a little uneven."""
+    page = drawing(text, paper=200, ink=50, size=(400, 300)).astype(np.float32)
+    page *= np.linspace(0.8, 1.1, 300, dtype=np.float32)
+    buffer = io.BytesIO()
+    Image.fromarray(page.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("way", ["chosen", "dropped", "pasted"])
+def test_pictures_are_read(tab: Open, url: str, way: str) -> None:
+    opened = tab(url)
+    body = photograph("4")
+    if way == "chosen":
+        file = {"name": "four.jpg", "mimeType": "image/jpeg", "buffer": body}
+        opened.page.locator("#file").set_input_files(file)  # type: ignore[arg-type]
+    else:
+        opened.page.evaluate(_GIVEN, [way, base64.b64encode(body).decode()])
+    opened.until("document.getElementById('label').textContent === '4'")
+    opened.page.keyboard.press("Control+z")
+    opened.settled()
+    assert opened.text("label") == "–"
+    assert opened.complaints == []
+
+
+_GIVEN = """([way, text]) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], "four.jpg", { type: "image/jpeg" }));
+  const kind = way === "dropped"
+    ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+    : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+  document.body.dispatchEvent(kind);
+}"""
+
+
+def test_what_is_no_picture_is_said(tab: Open, url: str) -> None:
+    opened = tab(url)
+    file = {"name": "notes.png", "mimeType": "image/png", "buffer": b"nonsense"}
+    opened.page.locator("#file").set_input_files(file)  # type: ignore[arg-type]
+    opened.until("document.getElementById('error').textContent !== ''")
+    assert opened.text("error") == "notes.png is no picture that this browser can read"
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    assert (opened.text("label"), opened.text("error")) == ("3", "")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1440, 900)])
+def test_nothing_moves_and_nothing_sticks_out(tab: Open, url: str, width: int, height: int) -> None:
+    opened = tab(url, width, height)
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    opened.choose("edge-xs-int8")
+    shift = opened.page.evaluate(_SHIFT)
+    assert shift < 0.01
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+_SHIFT = """new Promise((resolve) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) sum += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => resolve(sum), 300);
+})"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nobody_is_kept_out(tab: Open, url: str, axe: str, width: int, scheme: str) -> None:
+    opened = tab(url, width, color_scheme=scheme, bypass_csp=True)
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    opened.page.add_script_tag(content=axe)
+    found = opened.page.evaluate(
+        "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })"
+    )
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+def test_a_screen_reader_is_told_once_the_pen_rests(tab: Open, url: str) -> None:
+    opened = tab(url)
+    opened.draw(*DIGITS["3"])
+    opened.until("document.getElementById('spoken').textContent.startsWith('3, 9')")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_screenshots_for_a_person_to_look_at(
+    tab: Open, url: str, screenshots: Path, width: int, scheme: str, request: pytest.FixtureRequest
+) -> None:
+    opened = tab(url, width, 900, color_scheme=scheme)
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    opened.page.wait_for_selector("#self-test.passed")
+    name = "draw" if "drawn_server" in request.node.name else "web"
+    path = screenshots / f"{name}-{width}-{scheme}.png"
+    opened.page.screenshot(path=path, full_page=True)
+    with Image.open(path) as image:
+        assert image.width == width
+        corner = np.asarray(image.convert("L"))[2, 2]
+    assert (corner > 128) == (scheme == "light")
