@@ -97,6 +97,11 @@ def test_the_wheel_holds_the_package_and_its_models_and_nothing_else(wheel: Path
         ".md",
         ".json",
         ".css",
+        ".html",
+        ".js",
+        ".webmanifest",
+        ".svg",
+        ".png",
     }
 
 
@@ -139,6 +144,13 @@ def test_device_predicts_with_the_model_in_the_package(device: Path, tmp_path: P
     done = run(device, tmp_path, "predict", "one.png", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["label"] == "1"
+
+
+def test_device_makes_a_site_of_the_models_in_the_package(device: Path, tmp_path: Path) -> None:
+    done = run(device, tmp_path, "export", "--web", "site", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "edge" in json.loads(done.stdout)["web"]["models"]
+    assert (tmp_path / "site" / "index.html").is_file()
 
 
 def test_device_benchmarks_with_recorded_accuracy(device: Path, tmp_path: Path) -> None:

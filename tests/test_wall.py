@@ -124,6 +124,19 @@ def test_predict_works_without_the_lab(tiny_model: Path, tmp_path: Path) -> None
     assert json.loads(done.stdout)["label"] in "0123456789"
 
 
+def test_a_site_is_made_without_the_lab(tiny_model: Path, tmp_path: Path) -> None:
+    done = python(_BLOCK + _MAIN, "export", tiny_model, "--web", "site", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "site" / "models" / "tiny.onnx").is_file()
+
+
+def test_a_page_is_served_without_the_lab(tiny_model: Path, tmp_path: Path) -> None:
+    stop = "\nfrom mnist_edge.web.server import Server"
+    stop += "\ndef stopped(*_, **__): raise KeyboardInterrupt\nServer.serve_forever = stopped\n"
+    done = python(_BLOCK + stop + _MAIN, "draw", tiny_model, "--no-browser", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "stopped\n")
+
+
 def test_bench_works_without_the_lab(tmp_path: Path) -> None:
     checkpoint = tmp_path / "runs" / "tiny" / "checkpoint.pt"  # its run is here, torch is not
     checkpoint.parent.mkdir(parents=True)

@@ -34,9 +34,9 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ROOT / ".web"
 NAMES = ("apple", "Birne", "a rather long name of a class")
 _PATIENCE_MS = 20_000
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # As root, and without what makes Chromium call home.
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -50,11 +50,11 @@ _FLAGS = [
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: make test-web")
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip("needs Chromium: make test-web")
     with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield running
         running.close()
 
