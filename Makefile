@@ -66,8 +66,8 @@ floors:
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  $$($(PYTHON) tests/floors.py) -e . onnx scikit-learn scipy pytest pytest-timeout
 	$(FLOORS)/bin/python -m pytest -q tests/opening tests/picture tests/reading tests/datasets \
-	  tests/test_contract.py tests/test_files.py tests/test_golden.py tests/test_shipped.py \
-	  tests/test_cli_answer.py tests/test_cli_predict.py tests/test_stopwatch.py \
+	  tests/web tests/test_contract.py tests/test_files.py tests/test_golden.py tests/test_shipped.py \
+	  tests/test_cli_answer.py tests/test_cli_draw.py tests/test_cli_predict.py tests/test_stopwatch.py \
 	  tests/test_threshold.py tests/contenders/test_onnxruntime.py
 
 format: $(VENV)/.dev

@@ -51,6 +51,8 @@ def draw(
             sys.stdout.flush()
         else:
             say(f"{server.url} answers with {', '.join(names)} (Ctrl-C stops it)")
+            if address := server.address_elsewhere():
+                say(f"other devices find it at {address}")
         if browser and _has_screen():
             import webbrowser
 

@@ -9,6 +9,7 @@ a table and never on the disk. Bodies, connections and rate are limited.
 import contextlib
 import ipaddress
 import json
+import socket
 import sys
 import threading
 import time
@@ -88,6 +89,17 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         shown = LOOPBACK if _is_any(self._host) else self._host
         return f"http://{shown}:{self.server_port}/"
+
+    def address_elsewhere(self) -> str | None:
+        """Where other devices find the page, if they are let in and this one has a network."""
+        if not _is_any(self._host):
+            return None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing (RFC 5737), but chooses a way out
+            except OSError:
+                return None
+            return f"http://{probe.getsockname()[0]}:{self.server_port}/"
 
     def server_bind(self) -> None:
         super(ThreadingHTTPServer, self).server_bind()  # the other asks a name server for a name

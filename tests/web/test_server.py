@@ -383,9 +383,12 @@ def test_other_devices_are_let_in_only_where_asked_for(models: list[Path]) -> No
         assert wide.url == f"http://127.0.0.1:{port}/"
         assert wide.is_own(f"192.168.0.7:{port}")
         assert not wide.is_own(f"evil.example:{port}")
+        elsewhere = wide.address_elsewhere()
+        assert elsewhere is None or wide.is_own(elsewhere.split("/")[2])
     with Server(answers, "localhost") as named:
         assert not named.is_own(f"192.168.0.7:{named.server_port}")
         assert named.server_address[0] == "127.0.0.1"
+        assert named.address_elsewhere() is None
 
 
 @pytest.mark.parametrize("host", ["256.0.0.1", "no such host", "203.0.113.1"])
