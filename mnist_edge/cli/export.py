@@ -1,20 +1,18 @@
 """mnist-edge export"""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_edge.cli import site
+from mnist_edge.cli import gates, site
 from mnist_edge.cli.options import AsJson, DataDir
-from mnist_edge.cli.shell import hint, progress_bar, say, say_json, show
+from mnist_edge.cli.shell import progress_bar, say, say_json
 from mnist_edge.errors import EdgeError, GateError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.diagnose import Diagnosis
-    from mnist_edge.lab.shelf import Draft, Exported
+    pass
 
 _RUNS = Path("runs")
 _MAX_DROP = 0.10
@@ -145,23 +143,23 @@ def export(
             if int8:
                 drafts.append(job.int8(plan, tuning, tell))
     if diagnosis:
-        _show_diagnosis(diagnosis, as_json)
+        gates.show_diagnosis(diagnosis, as_json)
         return
     try:
         if int8:
             check(drafts[-1], plan)
     except GateError as error:
-        _write_report(report, drafts, f"The gate was not passed: {error}.", must=False)
+        gates.write_report(report, drafts, f"The gate was not passed: {error}.", must=False)
         raise
-    _write_report(report, drafts, "The gate was passed.")
+    gates.write_report(report, drafts, "The gate was passed.")
     placed = place(drafts, out, force)
     made = [exported.path for exported in placed]
     written = site.written(made, web, runtime) if web and runtime else None
     if as_json:
-        say_json(_as_dict(run, drafts, placed) | site.as_dict(written, runtime))
+        say_json(gates.as_dict(run, drafts, placed) | site.as_dict(written, runtime))
         return
     for exported in placed:
-        _show(run, exported)
+        gates.show(run, exported)
     cards = " and ".join(str(card.beside(exported.path)) for exported in placed)
     say(f"model card{'s' * (len(placed) > 1)}: {cards}")
     if report:
@@ -197,109 +195,3 @@ def _names(texts: Sequence[str]) -> tuple[str, ...]:
     """The names in options that may hold several, each once, in order."""
     names = [name.strip() for text in texts for name in text.split(",")]
     return tuple(dict.fromkeys(names))
-
-
-def _write_report(
-    path: Path | None, drafts: Sequence["Draft"], verdict: str, must: bool = True
-) -> None:
-    from mnist_edge.files import write_atomically
-    from mnist_edge.report import gate
-
-    if path is None:
-        return
-    values = {"verdict": verdict, "files": [gate.values(draft) for draft in drafts]}
-    as_json = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    text = gate.markdown(drafts, verdict) if path.suffix == ".md" else as_json
-    try:
-        write_atomically(path, text)
-    except EdgeError as error:
-        if must:
-            raise
-        hint(f"the report was not written: {error}")  # the gate's own error comes after it
-
-
-def _show(run: Path, exported: "Exported") -> None:
-    from mnist_edge.report import text
-
-    card, gate = exported.card, exported.gate
-    if exported.replaced:
-        say(f"replaced {exported.path}, which had {text.percent(exported.replaced.value)}")
-    made = f"{run} -> {exported.path}: {text.size(exported.path.stat().st_size)}"
-    if card.calibration is None:
-        say(f"{made}, opset {exported.opset}, temperature {card.temperature:.3f}")
-    else:
-        say(f"{made}, {_calibrated(card.calibration)}")
-    if sure := card.threshold:
-        say(
-            f"  sure at probabilities of {sure.value:.4f} and more: {sure.accepted:,} of "
-            f"{sure.total:,} validation images, {sure.right:,} of them rightly"
-        )
-    against, checked = ("original", gate.original) if gate.original else ("fp32 file", gate.fp32)
-    assert checked is not None  # one of them is what the file was made from
-    change = checked.agreement
-    changed = f"{change.changed} answer{'s' * (change.changed != 1)} changed"
-    if change.changed:
-        changed += f" (+{change.better} -{change.worse}, McNemar's p {change.p:.2g})"
-    say(
-        f"  against the {against}, on {change.total:,} test images: {changed}, mean |Δp| "
-        f"{checked.shift.mean:.1e}, max {checked.shift.most:.1e}, max |Δlogit| "
-        f"{checked.max_logit_difference:.1e}"
-    )
-    if gate.portability:
-        found = gate.portability
-        say(
-            f"  the same on every CPU: weights cannot saturate 16 bits (widest pair "
-            f"{found.widest_pair} of 128), {found.changed} of {found.images:,} answers differ from "
-            "the float reference"
-        )
-    say(
-        f"  accuracy {text.percent(card.accuracy.value)} (95 % interval "
-        f"{text.interval(card.accuracy)}), original {text.percent(card.original_accuracy.value)}"
-    )
-
-
-def _calibrated(calibration: dict[str, Any]) -> str:
-    told = [f"{calibration['method']} on {calibration['images']:,} training images"]
-    if "finetune" in calibration:
-        epochs = calibration["finetune"]["epochs"]
-        told.append(f"{epochs} epoch{'s' * (epochs > 1)} of fine-tuning")
-    if "keep_float" in calibration:
-        told.append(f"{', '.join(calibration['keep_float'])} in float")
-    return "; ".join(told)
-
-
-def _as_dict(
-    run: Path, drafts: Sequence["Draft"], placed: Sequence["Exported"]
-) -> dict[str, object]:
-    from mnist_edge.report import card, gate
-
-    return {
-        "run": str(run),
-        "files": [
-            gate.values(draft)
-            | {
-                "file": str(exported.path),
-                "card": str(card.beside(exported.path)),
-                "replaced_accuracy": exported.replaced.value if exported.replaced else None,
-            }
-            for draft, exported in zip(drafts, placed, strict=True)
-        ],
-    }
-
-
-def _show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
-    from mnist_edge.report import gate, table
-
-    if as_json:
-        say_json(gate.diagnosis_values(diagnosis))
-        return
-    rows = gate.diagnosis_rows(diagnosis)
-    show(table.plain(["layer", "what", "weights", "output", "gain"], rows, left=2))
-    say(
-        "weights, output: signal to quantization noise, dB; all in int8, mean |Δp| against fp32 "
-        f"is {diagnosis.mean_shift:.1e} on {diagnosis.images:,} validation images"
-    )
-    say("gain: the part of it that goes when --keep-float leaves this layer alone in float")
-    if worst := gate.worst_layers(diagnosis):
-        say(f"most is lost in {', '.join(worst)}")
-    say("nothing was written")

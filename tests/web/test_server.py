@@ -18,6 +18,7 @@ from PIL import Image
 from mnist_edge import picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
+from mnist_edge.web import handler
 from mnist_edge.web import server as web
 from mnist_edge.web.answering import Answers
 from mnist_edge.web.server import Server
@@ -178,7 +179,7 @@ def test_a_body_in_chunks_is_refused(server: Server) -> None:
 
 
 def test_a_body_that_stops_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web._Handler, "timeout", 0.2)
+    monkeypatch.setattr(handler.Handler, "timeout", 0.2)
     head = f"POST /answer?model=golden HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
     head += f"Content-Type: {IMAGE}\r\nContent-Length: 784\r\n\r\nabc"
     start = time.monotonic()
@@ -187,7 +188,7 @@ def test_a_body_that_stops_is_given_up(server: Server, monkeypatch: pytest.Monke
 
 
 def test_a_body_that_drips_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "_SLOWEST_S", 0.3)
+    monkeypatch.setattr(handler, "_SLOWEST_S", 0.3)
     port = server.server_port
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         head = f"POST /answer?model=golden HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"

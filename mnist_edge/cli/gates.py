@@ -1,0 +1,120 @@
+"""What `mnist-edge export` tells: of its files, of the gate that they passed, of each layer."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.cli.shell import hint, say, say_json
+from mnist_edge.cli.shell import show as show_table
+from mnist_edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from mnist_edge.lab.diagnose import Diagnosis
+    from mnist_edge.lab.shelf import Draft, Exported
+
+
+def write_report(
+    path: Path | None, drafts: Sequence["Draft"], verdict: str, must: bool = True
+) -> None:
+    from mnist_edge.files import write_atomically
+    from mnist_edge.report import gate
+
+    if path is None:
+        return
+    values = {"verdict": verdict, "files": [gate.values(draft) for draft in drafts]}
+    as_json = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    text = gate.markdown(drafts, verdict) if path.suffix == ".md" else as_json
+    try:
+        write_atomically(path, text)
+    except EdgeError as error:
+        if must:
+            raise
+        hint(f"the report was not written: {error}")  # the gate's own error comes after it
+
+
+def show(run: Path, exported: "Exported") -> None:
+    from mnist_edge.report import text
+
+    card, gate = exported.card, exported.gate
+    if exported.replaced:
+        say(f"replaced {exported.path}, which had {text.percent(exported.replaced.value)}")
+    made = f"{run} -> {exported.path}: {text.size(exported.path.stat().st_size)}"
+    if card.calibration is None:
+        say(f"{made}, opset {exported.opset}, temperature {card.temperature:.3f}")
+    else:
+        say(f"{made}, {_calibrated(card.calibration)}")
+    if sure := card.threshold:
+        say(
+            f"  sure at probabilities of {sure.value:.4f} and more: {sure.accepted:,} of "
+            f"{sure.total:,} validation images, {sure.right:,} of them rightly"
+        )
+    against, checked = ("original", gate.original) if gate.original else ("fp32 file", gate.fp32)
+    assert checked is not None  # one of them is what the file was made from
+    change = checked.agreement
+    changed = f"{change.changed} answer{'s' * (change.changed != 1)} changed"
+    if change.changed:
+        changed += f" (+{change.better} -{change.worse}, McNemar's p {change.p:.2g})"
+    say(
+        f"  against the {against}, on {change.total:,} test images: {changed}, mean |Δp| "
+        f"{checked.shift.mean:.1e}, max {checked.shift.most:.1e}, max |Δlogit| "
+        f"{checked.max_logit_difference:.1e}"
+    )
+    if gate.portability:
+        found = gate.portability
+        say(
+            f"  the same on every CPU: weights cannot saturate 16 bits (widest pair "
+            f"{found.widest_pair} of 128), {found.changed} of {found.images:,} answers differ from "
+            "the float reference"
+        )
+    say(
+        f"  accuracy {text.percent(card.accuracy.value)} (95 % interval "
+        f"{text.interval(card.accuracy)}), original {text.percent(card.original_accuracy.value)}"
+    )
+
+
+def _calibrated(calibration: dict[str, Any]) -> str:
+    told = [f"{calibration['method']} on {calibration['images']:,} training images"]
+    if "finetune" in calibration:
+        epochs = calibration["finetune"]["epochs"]
+        told.append(f"{epochs} epoch{'s' * (epochs > 1)} of fine-tuning")
+    if "keep_float" in calibration:
+        told.append(f"{', '.join(calibration['keep_float'])} in float")
+    return "; ".join(told)
+
+
+def as_dict(
+    run: Path, drafts: Sequence["Draft"], placed: Sequence["Exported"]
+) -> dict[str, object]:
+    from mnist_edge.report import card, gate
+
+    return {
+        "run": str(run),
+        "files": [
+            gate.values(draft)
+            | {
+                "file": str(exported.path),
+                "card": str(card.beside(exported.path)),
+                "replaced_accuracy": exported.replaced.value if exported.replaced else None,
+            }
+            for draft, exported in zip(drafts, placed, strict=True)
+        ],
+    }
+
+
+def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
+    from mnist_edge.report import gate, table
+
+    if as_json:
+        say_json(gate.diagnosis_values(diagnosis))
+        return
+    rows = gate.diagnosis_rows(diagnosis)
+    show_table(table.plain(["layer", "what", "weights", "output", "gain"], rows, left=2))
+    say(
+        "weights, output: signal to quantization noise, dB; all in int8, mean |Δp| against fp32 "
+        f"is {diagnosis.mean_shift:.1e} on {diagnosis.images:,} validation images"
+    )
+    say("gain: the part of it that goes when --keep-float leaves this layer alone in float")
+    if worst := gate.worst_layers(diagnosis):
+        say(f"most is lost in {', '.join(worst)}")
+    say("nothing was written")

@@ -1,0 +1,164 @@
+"""One request to the page's server: who asks, for what, and whether it is answered.
+
+Browsers let any site send requests to this address, so each is asked where it comes from: its
+Host must be an address of this server (else a name that was turned to it would do: DNS
+rebinding), its Origin the page's own (Fetch Metadata; RFC 9110, RFC 6454). Paths are looked up in
+a table and never on the disk.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from mnist_edge.errors import DataError, ModelError
+from mnist_edge.web.answering import IMAGE_BYTES
+
+if TYPE_CHECKING:
+    from mnist_edge.web.server import Server
+
+JSON = "application/json"
+_MOST_BODY = 20_000_000  # bytes: a photograph
+_SLOWEST_S = 15.0  # for a request to arrive
+_IMAGE, _PICTURE = "application/octet-stream", "image/"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class RefusedError(Exception):
+    """A request that is not answered, with the status and the reason that it is told."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: "Server"
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "mnist-edge", ""
+    timeout = _SLOWEST_S
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        self._answer(self._file)
+
+    def do_HEAD(self) -> None:
+        self._answer(self._file)
+
+    def do_POST(self) -> None:
+        self._answer(self._posted)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the terminal is the user's."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What http.server itself refuses: lines too long, methods unknown."""
+        self.close_connection = True
+        status = HTTPStatus(code)
+        if status is HTTPStatus.NOT_IMPLEMENTED:
+            status = HTTPStatus.METHOD_NOT_ALLOWED
+        self._send(status, JSON, as_json({"error": message or status.phrase}))
+
+    def _answer(self, handle: Callable[[], tuple[str, bytes]]) -> None:
+        try:
+            self._check_origin()
+            self.server.check_rate()
+            kind, content = handle()
+            self._send(HTTPStatus.OK, kind, content)
+        except RefusedError as refused:
+            self.close_connection = True  # its body has not been read
+            self._send(refused.status, JSON, as_json({"error": str(refused)}))
+
+    def _check_origin(self) -> None:
+        host = self.headers.get("Host", "")
+        if not self.server.is_own(host):
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN, "this server is not called so: use its address"
+            )
+        origin = self.headers.get("Origin")
+        if origin is not None and origin != f"http://{host}":
+            raise RefusedError(HTTPStatus.FORBIDDEN, "requests of other sites are not answered")
+        place = self.headers.get("Sec-Fetch-Site", "none")
+        opened = self.command == "GET" and self.headers.get("Sec-Fetch-Mode") == "navigate"
+        if place not in ("same-origin", "none") and not opened:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "requests of other sites are not answered")
+
+    def _file(self) -> tuple[str, bytes]:
+        found = self.server.files.get(urlsplit(self.path).path)
+        if found is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
+        return found
+
+    def _posted(self) -> tuple[str, bytes]:
+        asked = urlsplit(self.path)
+        if asked.path != "/answer":
+            raise RefusedError(HTTPStatus.NOT_FOUND, "only /answer is posted to")
+        name = parse_qs(asked.query).get("model", [""])[0]
+        answers = self.server.answers
+        if name not in answers:
+            raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such model: see site.json")
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != _IMAGE and not kind.startswith(_PICTURE):
+            raise RefusedError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"post an image as {_IMAGE}, {IMAGE_BYTES} bytes, or a picture as image/…",
+            )
+        body = self._body(IMAGE_BYTES if kind == _IMAGE else _MOST_BODY)
+        try:
+            read = answers.of_image if kind == _IMAGE else answers.of_picture
+            return JSON, as_json(read(name, body))
+        except DataError as error:
+            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+        except ModelError as error:
+            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from error
+
+    def _body(self, most: int) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
+            raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "say the body's length: Content-Length")
+        if len(length) > 12 or int(length) > most:
+            raise RefusedError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body may have {most:,} bytes at most"
+            )
+        wanted, parts, ends = int(length), [], time.monotonic() + _SLOWEST_S
+        while wanted:
+            if time.monotonic() > ends:
+                raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly")
+            part = self.rfile.read1(min(wanted, 1 << 16))
+            if not part:
+                raise RefusedError(HTTPStatus.BAD_REQUEST, "the body is shorter than was said")
+            parts.append(part)
+            wanted -= len(part)
+        return b"".join(parts)
+
+    def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(content)
+
+
+def as_json(values: Any) -> bytes:
+    return json.dumps(values, ensure_ascii=False).encode()
