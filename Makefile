@@ -38,7 +38,6 @@ lint: $(VENV)/.dev
 # lack something are skipped, and say what. Screenshots of the page lie in .web/screenshots/.
 WEB := .web
 test-web: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,web-test]'
 	@mkdir -p $(WEB)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes chromium >/dev/null; } || \

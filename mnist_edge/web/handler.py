@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from mnist_edge.errors import DataError, ModelError
 from mnist_edge.web.answering import IMAGE_BYTES
@@ -98,14 +98,20 @@ class Handler(BaseHTTPRequestHandler):
         if place not in ("same-origin", "none") and not opened:
             raise RefusedError(HTTPStatus.FORBIDDEN, "requests of other sites are not answered")
 
+    def _asked(self) -> SplitResult:
+        try:
+            return urlsplit(self.path)
+        except ValueError as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "this is no address") from error
+
     def _file(self) -> tuple[str, bytes]:
-        found = self.server.files.get(urlsplit(self.path).path)
+        found = self.server.files.get(self._asked().path)
         if found is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
         return found
 
     def _posted(self) -> tuple[str, bytes]:
-        asked = urlsplit(self.path)
+        asked = self._asked()
         if asked.path != "/answer":
             raise RefusedError(HTTPStatus.NOT_FOUND, "only /answer is posted to")
         name = parse_qs(asked.query).get("model", [""])[0]
@@ -161,4 +167,4 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def as_json(values: Any) -> bytes:
-    return json.dumps(values, ensure_ascii=False).encode()
+    return json.dumps(values).encode()

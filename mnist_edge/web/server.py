@@ -19,7 +19,7 @@ from mnist_edge.web.handler import JSON, Handler, RefusedError, as_json
 
 LOOPBACK = "127.0.0.1"
 _MOST_CONNECTIONS = 32
-_PER_SECOND, _BURST = 120.0, 240.0  # requests
+_PER_SECOND, _BURST = 400.0, 800.0  # requests; a pen asks at each frame of the screen
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -82,7 +82,7 @@ def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
         )
     site = facts.site(runtime.engine, described)
     listed = sorted([*found, _WORKER, facts.FILE])
-    text = json.dumps(site | {"files": listed}, indent=1, ensure_ascii=False)
+    text = json.dumps(site | {"files": listed}, indent=1)
     found[facts.FILE] = text.encode()
     found[_WORKER] = _worker((page / _WORKER).read_text(), found, runtime)
     found[facts.FILE] = found.pop(facts.FILE)  # written last
@@ -103,13 +103,13 @@ def _with_policy(html: bytes, runtime: Runtime) -> bytes:
 
 def _worker(text: str, contents: dict[str, bytes], runtime: Runtime) -> bytes:
     """The service worker, with the list of what it keeps: another list is another version."""
-    kept = [
-        {"url": "./" if name == "index.html" else quote(name), "integrity": integrity(content)}
-        for name, content in sorted(contents.items())
-    ]
+    places = {"./": contents["index.html"]} | {
+        quote(name): content for name, content in sorted(contents.items())
+    }
+    kept = [{"url": url, "integrity": integrity(content)} for url, content in places.items()]
     if not runtime.files:
         kept += [runtime.engine["module"], runtime.engine["wasm"]]
-    files = json.dumps(kept, indent=1, ensure_ascii=False)
+    files = json.dumps(kept, indent=1)
     version = hashlib.sha256(files.encode()).hexdigest()[:12]
     text = text.replace('const VERSION = "";', f'const VERSION = "{version}";')
     return text.replace("const FILES = [];", f"const FILES = {files};").encode()

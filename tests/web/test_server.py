@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -257,6 +258,24 @@ def test_requests_of_other_sites_are_not_obeyed(server: Server, headers: dict[st
         assert status == 403, (method, given)
         assert list(json.loads(content)) == ["error"]
         assert not any(name.startswith("Access-Control") for name in found)
+
+
+def test_what_is_no_address_is_refused(server: Server) -> None:
+    port = str(server.server_port).encode()
+    found = raw(server, b"GET //[ HTTP/1.1\r\nHost: 127.0.0.1:" + port + b"\r\n\r\n")
+    assert found.split()[1] == b"400"
+
+
+def test_names_that_no_text_holds_are_served_too(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "a.onnx", make_card(classes=("a", "b")))
+    model = onnx.load(path)
+    for entry in model.metadata_props:
+        if entry.key.endswith("classes"):
+            entry.value = '["\\ud800", "b"]'  # half of a character, escaped
+    onnx.save(model, path)
+    with Server(Answers([Classifier(path)])) as odd:
+        site = json.loads(odd.files["/site.json"][1])
+    assert site["models"][0]["classes"] == ["\ud800", "b"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
