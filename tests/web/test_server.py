@@ -262,7 +262,7 @@ def test_requests_of_other_sites_are_not_obeyed(server: Server, headers: dict[st
 
 def test_what_is_no_address_is_refused(server: Server) -> None:
     port = str(server.server_port).encode()
-    found = raw(server, b"GET //[ HTTP/1.1\r\nHost: 127.0.0.1:" + port + b"\r\n\r\n")
+    found = raw(server, b"GET http://[ HTTP/1.1\r\nHost: 127.0.0.1:" + port + b"\r\n\r\n")
     assert found.split()[1] == b"400"
 
 
