@@ -94,7 +94,7 @@ def test_from_a_cdn(tab: Open, tmp_path: Path, runtime: Runtime, changed: bool) 
     with hosting(site) as url:
         opened = tab(url, prepare=prepare)
         if changed:
-            assert "Failed to fetch" in opened.text("error")
+            assert "cannot be loaded, or is not what was published" in opened.text("error")
             return
         opened.draw(*DIGITS["3"])
         opened.settled()

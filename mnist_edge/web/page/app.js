@@ -41,6 +41,7 @@ async function start() {
     await choose(0);
     if (state.site.engine.kind !== "server") await navigator.serviceWorker?.register("sw.js");
   } catch (error) {
+    $("engine").textContent = "";
     fail(error);
   }
 }

@@ -104,7 +104,12 @@ class Browser {
 }
 
 async function bytesOf({ url, integrity }) {
-  const response = await fetch(url, { integrity });
+  let response;
+  try {
+    response = await fetch(url, { integrity });
+  } catch { // browsers do not tell which of the two it is
+    throw new Error(`${url} cannot be loaded, or is not what was published`);
+  }
   if (!response.ok) throw new Error(`${url} cannot be loaded: ${response.status}`);
   return response.arrayBuffer();
 }
