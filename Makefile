@@ -39,8 +39,10 @@ lint: $(VENV)/.dev
 WEB := .web
 test-web: $(VENV)/.dev
 	@mkdir -p $(WEB)
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
-	  { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes chromium >/dev/null; } || \
+	@for browser in chromium chromium-browser google-chrome; do \
+	  command -v $$browser >/dev/null && exit 0; \
+	done; \
+	{ [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --yes chromium >/dev/null; } || \
 	  echo "Chromium is not here, and cannot be installed: apt install chromium"
 	@runtime=$$($(BIN)/python -c 'from mnist_edge.web.runtime import NAME, VERSION; print(f"{NAME}@{VERSION}")'); \
 	for package in $$runtime axe-core@4.14.1; do \
