@@ -464,3 +464,18 @@ def test_a_student_learns_from_a_finished_run_and_finds_it_again(finished: Path)
         invoke("train", "--resume", "--out", alone, "--device", "cpu"),
         "is not in runs/: name its run or file with --teacher",
     )
+
+
+def test_a_student_learns_from_an_exported_file(finished: Path) -> None:
+    assert invoke("export", finished, "--int8", "--max-drop", 100).exit_code == 0
+    teacher, student = Path("exported/edge-xs-int8.onnx"), Path("runs/student")
+    taught = (*XS, "--epochs", 1, "--out", student, "--teacher", teacher)
+    assert_fails(invoke(*taught[:-1], "nobody.onnx"), "there is no model file nobody.onnx")
+    assert invoke(*taught).exit_code == 0
+    plan = disk.load(student).recipe.distillation
+    assert plan is not None
+    assert plan.teachers == (sha256(teacher),)
+    assert plan.models == ("edge-xs in int8",)
+    assert list(Path("runs").glob("views-*/*.npz"))
+    assert invoke("export", student, "--out", "other").exit_code == 0
+    assert "edge-xs in int8" in Path("other/edge-xs.md").read_text()
