@@ -43,7 +43,8 @@ def draw(
     from mnist_edge.web.answering import Answers
     from mnist_edge.web.server import Server
 
-    classifiers = [Classifier(file or shipped.default()), *_others()]
+    first = file or shipped.default()
+    classifiers = [Classifier(first), *_others(first)]
     with Server(Answers(classifiers), host, port) as server:
         names = [model["name"] for model in server.answers.site["models"]]
         if as_json:
@@ -63,8 +64,8 @@ def draw(
             hint("stopped")
 
 
-def _others() -> "Iterator[Classifier]":
-    """The exported files that can be opened; what is wrong with another is said."""
+def _others(first: Path) -> "Iterator[Classifier]":
+    """The exported files of other names that can be opened; what is wrong with one is said."""
     from mnist_edge import shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.errors import EdgeError
@@ -73,7 +74,7 @@ def _others() -> "Iterator[Classifier]":
         paths = shipped.files()
     except EdgeError:  # there are none
         return
-    for path in paths:
+    for path in (path for path in paths if path.stem != first.stem):
         try:
             yield Classifier(path)
         except EdgeError as error:

@@ -1,15 +1,21 @@
-"""What the page is told of a model, and of where its answers come from: site.json."""
+"""The files of the page, and what it is told of models and of what answers: site.json."""
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from mnist_edge.contract import Card
 from mnist_edge.datasets import FOLDER
-from mnist_edge.files import sha256
 
 FILE = "site.json"
 VERSION = 1
+
+
+def page() -> dict[str, bytes]:
+    """The page's own files, by name."""
+    folder = resources.files(__package__) / "page"
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
 def site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -31,5 +37,4 @@ def model(path: Path, card: Card) -> dict[str, Any]:
         "threshold": card.threshold.value if card.threshold else None,
         "accuracy": {"correct": card.accuracy.correct, "total": card.accuracy.total},
         "size_bytes": path.stat().st_size,
-        "sha256": sha256(path),
     }

@@ -8,7 +8,7 @@ import threading
 import time
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
-from importlib import resources
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -131,13 +131,12 @@ class _Rate:
 
 def _page() -> dict[str, tuple[str, bytes]]:
     """What is served: every path, with its type and its bytes."""
-    found = {}
-    for file in (resources.files(__package__) / "page").iterdir():
-        suffix = f".{file.name.rpartition('.')[2]}"
-        if suffix in _TYPES:
-            found[f"/{file.name}"] = (_TYPES[suffix], file.read_bytes())
-    found["/"] = found["/index.html"]
-    return found
+    found = {
+        f"/{name}": (_TYPES[suffix], content)
+        for name, content in facts.page().items()
+        if (suffix := PurePath(name).suffix) in _TYPES
+    }
+    return found | {"/": found["/index.html"]}
 
 
 def _is_address(name: str) -> bool:

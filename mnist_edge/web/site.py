@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,20 +16,6 @@ from mnist_edge.web.runtime import Runtime, integrity
 
 _MODELS = "models"
 _WORKER = "sw.js"
-_PAGE = (
-    "index.html",
-    "style.css",
-    "app.js",
-    "pad.js",
-    "drawing.js",
-    "engines.js",
-    "picture.js",
-    "golden.js",
-    "app.webmanifest",
-    "icon.svg",
-    "icon-192.png",
-    "icon-512.png",
-)
 _MOST_FILES = 10_000  # of a folder that is looked through
 
 
@@ -67,8 +52,8 @@ def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
 
 def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
     """Every file of the site, by its place in it. The list of them, site.json, is the last."""
-    page = resources.files(__package__) / "page"
-    found = {name: (page / name).read_bytes() for name in _PAGE}
+    found = facts.page()
+    worker = found.pop(_WORKER).decode()
     found["index.html"] = _with_policy(found["index.html"], runtime)
     found |= runtime.files
     described = []
@@ -84,7 +69,7 @@ def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
     listed = sorted([*found, _WORKER, facts.FILE])
     text = json.dumps(site | {"files": listed}, indent=1)
     found[facts.FILE] = text.encode()
-    found[_WORKER] = _worker((page / _WORKER).read_text(), found, runtime)
+    found[_WORKER] = _worker(worker, found, runtime)
     found[facts.FILE] = found.pop(facts.FILE)  # written last
     return found
 

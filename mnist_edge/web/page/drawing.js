@@ -304,7 +304,8 @@ function fixed(weight) {
   return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * 2 ** BITS);
 }
 
-function turned({ width, height, data }) {
+/** Rows and columns exchanged. */
+export function turned({ width, height, data }) {
   const result = { width: height, height: width, data: new Uint8Array(data.length) };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) result.data[x * height + y] = data[y * width + x];

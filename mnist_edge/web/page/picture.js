@@ -3,7 +3,7 @@
 // The light is evened out by what the paper around each place looks like; ink is what differs from
 // it; what runs into the picture's edge is no digit.
 
-import { drawn, letterbox } from "./drawing.js";
+import { drawn, letterbox, turned } from "./drawing.js";
 
 const SIDE = 280; // the longer side at which pictures are looked at
 const REACH = 0.2; // of it: as wide a stroke may be
@@ -103,14 +103,6 @@ function extreme({ width, height, data }, size, better) {
     }
   }
   return { width, height, data: result };
-}
-
-function turned({ width, height, data }) {
-  const result = new Uint8Array(data.length);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) result[x * height + y] = data[y * width + x];
-  }
-  return { width: height, height: width, data: result };
 }
 
 /** Which pixels are not of a piece that runs into the edge, unless all do. */
