@@ -3,11 +3,12 @@
 import copy
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
@@ -120,8 +121,9 @@ def slim(model: onnx.ModelProto, keep_names: Sequence[str] | None = None) -> Non
     for item in [*graph.input, *graph.output, *graph.initializer, *graph.node]:
         item.ClearField("doc_string")
         item.ClearField("metadata_props")
+    shapes = {tensor.name for tensor in graph.initializer if _is_without_zeros(tensor)}
     for node in graph.node:
-        usual = [item for item in node.attribute if _is_usual(node, item, opset)]
+        usual = [item for item in node.attribute if _is_usual(node, item, opset, shapes)]
         for item in usual:
             node.attribute.remove(item)
     names = {INPUT: INPUT, OUTPUT: OUTPUT, "": ""}
@@ -138,8 +140,20 @@ def slim(model: onnx.ModelProto, keep_names: Sequence[str] | None = None) -> Non
             node.input[position] = names[name]
 
 
-def _is_usual(node: onnx.NodeProto, attribute: onnx.AttributeProto, opset: int) -> bool:
-    """Whether an attribute has its operator's default value."""
+def _is_without_zeros(tensor: onnx.TensorProto) -> bool:
+    return tensor.data_type == onnx.TensorProto.INT64 and bool(numpy_helper.to_array(tensor).all())
+
+
+def _is_usual(
+    node: onnx.NodeProto, attribute: onnx.AttributeProto, opset: int, shapes: Container[str]
+) -> bool:
+    """Whether an attribute has its operator's default value, or says nothing.
+
+    `allowzero` is about zeros in a Reshape's shape, and says nothing of `shapes`, which have none.
+    Where it is stated nevertheless, ONNX Runtime up to 1.10 cannot run the node.
+    """
+    if attribute.name == "allowzero" and node.input[1] in shapes:
+        return True
     value = onnx.helper.get_attribute_value(attribute)
     if attribute.name in _USUAL:  # the standard gives these defaults in words
         return set(value) == {_USUAL[attribute.name]}

@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from mnist_edge import metrics
@@ -62,6 +62,25 @@ def made(
     path.unlink()
 
 
+@pytest.mark.parametrize(("shape", "stays"), [([-1, 4], False), ([0, 4], True), (None, True)])
+def test_allowzero_stays_only_where_it_can_mean_something(
+    shape: list[int] | None, stays: bool
+) -> None:
+    """With a zero in the shape, or a shape that nobody knows before the graph runs."""
+    known = [] if shape is None else [numpy_helper.from_array(np.array(shape), "shape")]
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 4])]
+    nodes = [helper.make_node("Reshape", ["image", "shape"], ["logits"], allowzero=1)]
+    if shape is None:
+        nodes.insert(0, helper.make_node("Shape", ["image"], ["shape"]))
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "views", inputs, outputs, known),
+        opset_imports=[helper.make_opsetid("", 14)],
+    )
+    graph.slim(model)
+    assert bool(model.graph.node[-1].attribute) == stays
+
+
 def run(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     answer: NDArray[np.float32] = session.run(["logits"], {"image": images})[0]
@@ -87,6 +106,11 @@ class TestEveryFileOfTheZoo:
     def test_ir_version_is_one_that_old_runtimes_read(self, made: Made) -> None:
         assert made.model.ir_version <= 8
         assert not made.model.functions
+
+    def test_no_attribute_stops_an_old_runtime(self, made: Made) -> None:
+        """ONNX Runtime up to 1.10 refuses to run a Reshape that states allowzero (#10664)."""
+        stated = {item.name for node in made.model.graph.node for item in node.attribute}
+        assert "allowzero" not in stated
 
     def test_weights_lie_inside_the_one_file(self, made: Made) -> None:
         assert [path.name for path in made.path.parent.iterdir()] == ["model.onnx"]
