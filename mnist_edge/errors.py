@@ -27,3 +27,12 @@ class GoldenError(EdgeError):
 
 class MissingExtraError(EdgeError):
     """A command needs packages that this installation does not have."""
+
+
+class FileError(EdgeError):
+    """A path cannot be read: `reason` says why, as the end of a sentence that it begins."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
