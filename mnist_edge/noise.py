@@ -30,6 +30,9 @@ MOST_STEAL = 0.02  # undisturbed at most 0.009, but for one run with 0.03
 # In undisturbed runs on one thread, the rounds' medians were within 0.03 to 0.11 of each other or,
 # where the host changed its speed meanwhile, which no counter tells, within 0.27 to 0.65.
 MOST_SPREAD = 0.10
+# Simulated: stopped for 1 ms in 4, 10 ms in 20, 300 ms in 1 s. A tight loop of one thread uses its
+# core for all of its time, but for interrupts: at most 0.01.
+MOST_PAUSED = 0.05
 MOST_LOAD = 0.5  # not measured: per core, where nothing else can be read, as on macOS
 
 # Several threads put each other off: 840 times a second on a quiet machine.
@@ -71,6 +74,8 @@ class Noise:
     switches_per_s: how often this process was put off a CPU, per second of CPU time that it used
     load: the load average when the measurement began, per core
     throttled: how often the cgroup's quota was used up
+    paused: the part of the time of timed calls in which they did not run: CPU time against wall
+        time, or calls of equal work that took many times as long
     clock: who chose the CPUs' clock
     spread: by how much what was measured differed between rounds: the interquartile range of the
         rounds' medians, relative to their median
@@ -83,17 +88,22 @@ class Noise:
     switches_per_s: float | None = None
     load: float | None = None
     throttled: int | None = None
+    paused: float | None = None
     clock: Clock | None = None
     spread: Mapping[str, float] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
 
     def verdict(self) -> tuple[str, ...]:
         """Reasons not to trust what was measured meanwhile; none where it can be trusted."""
-        reasons = (
+        taken = (
             _about_steal(self.steal),
             # The second says the same, on a machine with so many cores that the first cannot.
             _about_others(self.others, self.load) or _about_switches(self.switches_per_s, self.own),
             _about_throttling(self.throttled),
+        )
+        reasons = (
+            *taken,
+            None if any(taken) else _about_pauses(self.paused),  # whose cause the others know
             _about_clock(self.clock),
             _about_spread(self.spread),
         )
@@ -124,10 +134,15 @@ def read() -> Reading:
     )
 
 
-def between(before: Reading, after: Reading, spread: Mapping[str, float] | None = None) -> Noise:
+def between(
+    before: Reading,
+    after: Reading,
+    spread: Mapping[str, float] | None = None,
+    paused: float | None = None,
+) -> Noise:
     """What happened between two readings.
 
-    `spread` is what only the caller knows: how far its measurements differed between rounds.
+    `spread` and `paused` are what only the caller knows of its measurements; see Noise.
     """
     duration_s = after.wall_s - before.wall_s
     own_s = after.own_s - before.own_s
@@ -150,6 +165,7 @@ def between(before: Reading, after: Reading, spread: Mapping[str, float] | None 
         switches_per_s=switches_per_s,
         load=_part(before.load, os.cpu_count()),
         throttled=throttled,
+        paused=paused,
         clock=after.clock,
         spread=dict(spread or {}),
         unreadable=tuple(name for name, value in known.items() if value is None),
@@ -158,10 +174,12 @@ def between(before: Reading, after: Reading, spread: Mapping[str, float] | None 
 
 def sample(duration_s: float = 1.0) -> Noise:
     """The noise right now, beside a loop of fixed work: only what computes can be disturbed."""
-    before, medians = read(), [_fixed_work_s()]
+    before, own_s, medians = read(), time.thread_time(), [_fixed_work_s()]
     while time.monotonic() < before.wall_s + duration_s:
         medians.append(_fixed_work_s())
-    return between(before, read(), {"a fixed piece of work": relative_spread(np.array(medians))})
+    own_s, wall_s = time.thread_time() - own_s, time.monotonic() - before.wall_s
+    spread = {"a fixed piece of work": relative_spread(np.array(medians))}
+    return between(before, read(), spread, paused=max(0.0, 1 - own_s / wall_s))
 
 
 def _fixed_work_s() -> float:
@@ -227,6 +245,15 @@ def _about_throttling(throttled: int | None) -> str | None:
     if not throttled:
         return None
     return f"the CPU quota stopped it {throttled:,} times: use fewer threads, or raise the quota"
+
+
+def _about_pauses(paused: float | None) -> str | None:
+    if paused is None or paused <= MOST_PAUSED:
+        return None
+    return (
+        f"it stood still for {_percent(paused)} of the time, which no counter of this machine "
+        "explains: its host, a job control or another limit stops it"
+    )
 
 
 def _about_clock(clock: Clock | None) -> str | None:

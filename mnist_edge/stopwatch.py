@@ -19,6 +19,7 @@ from mnist_edge.intervals import Ratio, paired_ratio, relative_spread, upper_bou
 NEEDED_SAMPLES = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
 
 _SETTLE_S = 0.002
+_STALL = 10  # times the median: a call of fixed work that takes longer stood still
 _PACED_TURN_S = 1.0
 
 Call = Callable[[int], object]
@@ -26,6 +27,9 @@ Call = Callable[[int], object]
 
 Meter = Callable[[], float]
 """A counter that only grows, such as CPU seconds: read before and after each turn."""
+
+THREAD: Mapping[str, Meter] = {"wall_s": time.perf_counter, "thread_s": time.thread_time}
+"""The meters that `off_cpu` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,14 @@ class Latency:
         """The interquartile range of the rounds' medians, relative to their median."""
         return relative_spread(self.medians_us) if len(self.turns) >= NEEDED_SAMPLES[50] else None
 
+    @property
+    def stalled(self) -> float:
+        """The part of its time, 0..1, by which calls took more than ten times their median. For
+        calls of equal work that is time in which nothing ran: a virtual machine's host that takes
+        a core away unannounced leaves the CPU time running too, and is seen nowhere else."""
+        excess = self.samples_us - _STALL * np.median(self.samples_us)
+        return float(np.maximum(excess, 0).sum() / self.samples_us.sum())
+
     def per_call(self, meter: str) -> float | None:
         """What a meter counted for one call, on average; None for a meter that was not read."""
         if meter not in self.used:
@@ -107,6 +119,15 @@ def speedup(slow: Latency, fast: Latency) -> Ratio | None:
     if len(slow.turns) != len(fast.turns):
         raise ValueError("latencies of different rounds cannot be paired")
     return paired_ratio(slow.medians_us, fast.medians_us)
+
+
+def off_cpu(latencies: Sequence[Latency]) -> float | None:
+    """The part of their turns in which the calling thread was on no CPU, 0..1: its CPU time against
+    wall time. Near 0 for calls that compute in that thread; None without the meters THREAD."""
+    known = [latency.used for latency in latencies if latency.used.keys() >= THREAD.keys()]
+    wall_s = sum(float(used["wall_s"].sum()) for used in known)
+    thread_s = sum(float(used["thread_s"].sum()) for used in known)
+    return max(0.0, 1 - thread_s / wall_s) if wall_s > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

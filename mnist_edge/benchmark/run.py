@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import datasets, energy, fresh, noise
+from mnist_edge import datasets, energy, fresh, noise, stopwatch
 from mnist_edge.benchmark.inspection import inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import scores
@@ -21,7 +21,7 @@ from mnist_edge.files import sha256
 from mnist_edge.fresh import Start
 from mnist_edge.machine import this_machine
 from mnist_edge.picture import drawn_digits
-from mnist_edge.stopwatch import Latency, Meter
+from mnist_edge.stopwatch import THREAD, Latency, Meter
 
 _LOADS = 11  # as many as a median needs
 _LOADING_S = 10.0  # but no more of them than fit: some runtimes compile for half a minute
@@ -59,12 +59,14 @@ def run(
     starts = _fresh(contenders, plan, images, partial(progress, "fresh processes"))
     prepared = [preparation(runner, images) for runner in runners]
     energy_j = energy.meter()
-    meters: dict[str, Meter] = {"cpu_s": time.process_time}
+    meters: dict[str, Meter] = {**THREAD, "cpu_s": time.process_time}
     before = noise.read()
     timed = time_all(
         runners, images, plan, meters | ({"energy_j": energy_j} if energy_j else {}), progress
     )
-    quiet = noise.between(before, noise.read(), _spread(contenders, timed))
+    quiet = noise.between(
+        before, noise.read(), _spread(contenders, timed), _paused(contenders, timed, plan.threads)
+    )
     entries = [
         Entry(
             contender=contender,
@@ -177,8 +179,26 @@ def _peak(starts: Sequence[Start]) -> int | None:
 
 
 def _spread(contenders: Sequence[Contender], timed: Timed) -> dict[str, float]:
-    """How far apart the rounds of one image a call (or the smallest batch) are, by name."""
+    """How far apart the rounds are, by name and, beyond one image a call, batch size."""
     names = [f"{one.subject.name} in {one.runtime}" for one in contenders]
-    smallest = timed.batches[min(timed.batches)]
-    pairs = zip([*names, "a fixed piece of work"], smallest, strict=True)
-    return {name: found.spread for name, found in pairs if found.spread is not None}
+    found: dict[str, float] = {}
+    for size, latencies in timed.batches.items():
+        at_once = "" if size == 1 else f" at {size} images a call"
+        for name, latency in zip([*names, "a fixed piece of work"], latencies, strict=True):
+            if latency.spread is not None:
+                found[name + at_once] = latency.spread
+    return found
+
+
+def _paused(contenders: Sequence[Contender], timed: Timed, threads: int) -> float | None:
+    """The largest part of any batch size's time in which what was timed stood still.
+
+    Looked at are the yardstick, and files on one thread in ONNX Runtime, which computes in the
+    calling thread: other runtimes may wait for a thread of theirs.
+    """
+    here = [threads == 1 and one.runtime == "onnxruntime" for one in contenders]
+    found: list[float] = []
+    for latencies in timed.batches.values():
+        in_thread = [one for one, counts in zip(latencies, [*here, True], strict=True) if counts]
+        found += [stopwatch.off_cpu(in_thread) or 0.0, latencies[-1].stalled]
+    return max(found, default=None)

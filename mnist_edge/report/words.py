@@ -107,6 +107,8 @@ def noise(record: Benchmark) -> list[tuple[str, str]]:
         values.append(("load per core when it began", f"{found.load:.2f}"))
     if found.throttled is not None:
         values.append(("times that the CPU quota stopped it", f"{found.throttled:,}"))
+    if found.paused is not None:
+        values.append(("time in which timed calls stood still", text.percent(found.paused, 1)))
     if found.spread:
         name, spread = max(found.spread.items(), key=lambda pair: pair[1])
         told = f"{text.percent(spread, 1)}, {name}"
