@@ -4,6 +4,7 @@ simulated clock, and quiet counters."""
 import importlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,8 +58,8 @@ def timed(machine: Machine, monkeypatch: pytest.MonkeyPatch, *costs_us: float) -
     monkeypatch.setattr(stopwatch, "time", fake)
     found: dict[int, Sequence[Latency]] = {}
     for size, times in ((1, 1), (64, 50)):
-        calls = [lambda count, us=us * times: machine.work(us) for us in costs_us]
-        calls.append(lambda count: machine.work(YARDSTICK_US))
+        costs = [*(cost * times for cost in costs_us), YARDSTICK_US]
+        calls = [partial(lambda us, count: machine.work(us), us) for us in costs]
         protocol = Protocol(samples=64, duration_s=2.0, warmup_s=0)
         found[size] = measure(calls, protocol, meters=machine.meters()).latencies
     return Timed(found, None, stopped=False)

@@ -131,11 +131,17 @@ def test_noise_is_watched_while_calls_are_timed_and_no_longer(tiny_model: Path) 
     latencies = [found for entry in result.entries for found in entry.batches.values()]
     timed_s = sum(latency.samples_us.sum() for latency in latencies) / 1e6
     assert timed_s < result.noise.duration_s < in_all_s - 0.5
-    assert result.noise.spread == {
-        "known.onnx in numpy": result.entries[0].batches[1].spread,
-        "tiny.onnx in onnxruntime": result.entries[1].batches[1].spread,
-        "a fixed piece of work": result.yardstick[1].spread,
+    spread = {
+        f"{name}{at_once}": latencies[size].spread
+        for name, latencies in (
+            ("known.onnx in numpy", result.entries[0].batches),
+            ("tiny.onnx in onnxruntime", result.entries[1].batches),
+            ("a fixed piece of work", result.yardstick),
+        )
+        for size, at_once in ((1, ""), (64, " at 64 images a call"))
     }
+    assert result.noise.spread == spread
+    assert result.noise.paused is not None
 
 
 def test_progress_names_each_phase_in_order_and_stays_within_it(
