@@ -1,7 +1,7 @@
 """A contender in a process of its own: from the start of the process to its first answer, and the
 memory that it takes.
 
-Run as `python -m mnist_edge.fresh`, it is that process: it reads a contender from its standard
+Run as a program (see `child_python`), it is that process: it reads a contender from its standard
 input, says when the first answer is there, and then how much memory it took at most.
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from mnist_edge import child_python
 from mnist_edge.contenders import Contender, answer
 from mnist_edge.contenders.base import Images
 from mnist_edge.errors import ModelError
@@ -44,12 +45,13 @@ def start(contender: Contender, threads: int, image: Images) -> Start:
     job = pickle.dumps((contender, threads, image))
     with tempfile.TemporaryFile() as errors:  # a pipe could fill up before the first answer
         begin = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mnist_edge.fresh"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
+        with child_python.safely():
+            process = subprocess.Popen(
+                child_python.command("mnist_edge.fresh"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         assert process.stdin is not None  # both are pipes
         assert process.stdout is not None
         with _ended(process):

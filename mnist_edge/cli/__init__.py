@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import mnist_edge
+from mnist_edge import child_python
 from mnist_edge.cli import answer, bench, data, doctor, draw, export, predict, reproduce, train
 from mnist_edge.cli.shell import Commands, say
 
@@ -51,4 +52,5 @@ def options(
 
 def main() -> None:
     """The console script."""
+    child_python.keep_safe()
     app(prog_name="mnist-edge")

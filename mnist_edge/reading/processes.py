@@ -13,6 +13,7 @@ from itertools import islice
 from multiprocessing import connection
 from typing import Any
 
+from mnist_edge import child_python
 from mnist_edge.errors import EdgeError
 from mnist_edge.reading.chunks import Call, Chunk, Item, Pace, Result, timed
 
@@ -26,20 +27,22 @@ def shared(
     a moment, or spawned, which works everywhere."""
     context = multiprocessing.get_context("fork" if forks else "spawn")
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, context, _begin, (pickle.dumps(call),))
-    try:
-        yield from _in_order(call, chunks, pace, pool, processes * (1 + _WAITING))
-    except BrokenProcessPool as error:
-        raise EdgeError(
-            "one of the processes that share the work was ended from outside, perhaps for want of "
-            "memory: --threads 1 does it in one"
-        ) from error
-    except BaseException:  # nobody wants the rest, and Ctrl-C may have come while they started
-        for process in set(multiprocessing.active_children()) - others:
-            process.kill()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)  # waits: what is left to the interpreter's end may fail
+    with child_python.safely():  # multiprocessing starts Pythons when it is made, and later
+        pool = ProcessPoolExecutor(processes, context, _begin, (pickle.dumps(call),))
+        try:
+            yield from _in_order(call, chunks, pace, pool, processes * (1 + _WAITING))
+        except BrokenProcessPool as error:
+            raise EdgeError(
+                "one of the processes that share the work was ended from outside, perhaps for "
+                "want of memory: --threads 1 does it in one"
+            ) from error
+        except BaseException:  # nobody wants the rest, and Ctrl-C may have come while they started
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
+            raise
+        finally:
+            # It waits: what is left to the interpreter's end may fail.
+            pool.shutdown(cancel_futures=True)
 
 
 def _in_order(
