@@ -7,11 +7,10 @@ bit-identically.
 """
 
 import copy
-import itertools
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -19,24 +18,25 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import alone_in
-from mnist_edge.lab import bf16, teacher
+from mnist_edge.lab import bf16, ema, teacher
 from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.acceleration import chosen, forward_of, is_graphed
 from mnist_edge.lab.checkpoint import Checkpoint
+from mnist_edge.lab.cuda_graph import GraphedStep, Launch
 from mnist_edge.lab.drawn import extended, shown, targets
-from mnist_edge.lab.models import Network, build
-from mnist_edge.lab.optimizer import optimizer
+from mnist_edge.lab.models import build
+from mnist_edge.lab.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.progress import EpochResult, StepResult, Watcher
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.teacher import Views
 from mnist_edge.lab.world import World
 
 _PROGRESS_EVERY_S = 0.1
-_COMPILE_FROM_STEPS = 4000  # compiling costs about as long as some thousand steps
 
 
 def train(
@@ -50,16 +50,20 @@ def train(
     watch: Watcher = lambda step: None,
     taught: Views | None = None,
     watched: Split | None = None,
+    acceleration: str = "auto",
 ) -> Iterator[EpochResult]:
     """Train, and yield each epoch's result once its checkpoint lies in `run`.
 
     Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
     behind a checkpoint's last epoch. `taught` is what a recipe with teachers learns from. The
-    split `watched` is answered after every epoch, for a curve, and chooses nothing. Raises
-    EdgeError when memory runs out, the loss diverges, or another process trains in `run`.
+    split `watched` is answered after every epoch, for a curve, and chooses nothing.
+    `acceleration` is one of ACCELERATIONS. Raises EdgeError when memory runs out, the loss
+    diverges, or another process trains in `run`.
     """
     try:
-        trainer = _Trainer(recipe, classes, training, validation, world, resume, taught, watched)
+        trainer = _Trainer(
+            recipe, classes, training, validation, world, resume, taught, watched, acceleration
+        )
         with alone_in(run, disk.busy(run)) if world.leads else nullcontext():
             for epoch in range(trainer.epochs_done, recipe.epochs):
                 result = trainer.epoch(epoch, watch)
@@ -84,6 +88,7 @@ class _Trainer:
         resume: Checkpoint | None = None,
         taught: Views | None = None,
         watched: Split | None = None,
+        acceleration: str = "auto",
     ) -> None:
         # What teachers have answered is of the same images for every seed.
         training = extended(training, recipe) if taught is None else taught.whole
@@ -108,12 +113,22 @@ class _Trainer:
         form = bf16.layout(network, world.device, self.in_bf16)
         self.network = network.to(world.device).to(memory_format=form)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self.optimizer = optimizer(self.network, recipe)
+        how = chosen(acceleration, world, self.steps * recipe.epochs)
+        graphed = is_graphed(how)
+        self.optimizer = optimizer(
+            self.network, recipe, capturable=graphed and world.device.type == "cuda"
+        )
+        self.generator = torch.Generator(world.device)
         self.trained: dict[str, Any] = _circumstances(world, self.in_bf16)
         if resume:
             self._restore(resume)
-        self._pairs = _ema_pairs(self.average, self.network)
-        self.forward = self._faster_forward()
+        self._pairs = ema.pairs(self.average, self.network)
+        self.forward = forward_of(self.network, world, how, self.in_bf16)
+        self.launch: Launch = self._compute
+        if graphed:
+            self.launch = GraphedStep(
+                self._compute, self.generator, batch, self.optimizer.zero_grad
+            )
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.classes != self.classes:
@@ -124,7 +139,7 @@ class _Trainer:
         try:
             self.network.load_state_dict(saved.network)
             self.average.load_state_dict(saved.average)
-            self.optimizer.load_state_dict(saved.optimizer)
+            restore(self.optimizer, saved.optimizer)
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(
                 f"this checkpoint does not fit a '{self.recipe.model}' of this version: "
@@ -133,33 +148,17 @@ class _Trainer:
         self.epochs_done, self.history = saved.epochs_done, list(saved.history)
         self.trained = saved.trained
 
-    def _faster_forward(self) -> Callable[..., Any]:
-        """The network as it is called in the loop: compiled where it pays, or spread."""
-        if self.in_bf16 and self.world.device.type == "cpu":
-            bf16.widen(self.network)
-        forward: Callable[..., Any] = self.network
-        long_run = self.steps * self.recipe.epochs >= _COMPILE_FROM_STEPS
-        if self.world.device.type == "cuda" and self.world.size == 1 and long_run:
-            forward = torch.compile(forward)
-        if self.world.size > 1:
-            on_gpu = self.world.device.type == "cuda"
-            forward = nn.parallel.DistributedDataParallel(
-                self.network, device_ids=[self.world.device.index] if on_gpu else None
-            )
-        return forward
-
     def epoch(self, epoch: int, watch: Watcher) -> EpochResult:
         """One pass over the training images, and the EMA's accuracy on the validation split."""
-        generator = torch.Generator(self.world.device)
-        generator.manual_seed(self.recipe.seed * 100_003 + epoch)
-        order = torch.randperm(len(self.labels), generator=generator, device=self.world.device)
+        draws = self.generator.manual_seed(self.recipe.seed * 100_003 + epoch)
+        order = torch.randperm(len(self.labels), generator=draws, device=self.world.device)
         self.network.train()
         total = torch.zeros((), device=self.world.device)
         right = torch.zeros((), dtype=torch.int64, device=self.world.device)
         started = shown = time.perf_counter()
         for step in range(self.steps):
             index = order[step * self.batch : (step + 1) * self.batch]
-            loss, correct = self._step(index, epoch * self.steps + step, generator)
+            loss, correct = self._step(index, epoch * self.steps + step)
             total += loss
             right += correct
             if (now := time.perf_counter()) - shown >= _PROGRESS_EVERY_S:
@@ -184,14 +183,11 @@ class _Trainer:
         self.history.append(asdict(result) | {"validation_accuracy": result.validation_accuracy})
         return result
 
-    def _batch(
-        self, index: Tensor, epoch: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor | None]:
+    def _batch(self, index: Tensor, view: Tensor | int) -> tuple[Tensor, Tensor | None]:
         """Images as the network sees them, and what teachers answer to them where there are any."""
         if self.taught is None:
-            return shown(self.images[index], self.recipe, generator), None
-        view = epoch % len(self.taught.images)
-        return self.taught.images[view][index].float(), self.taught.logits[view][index]
+            return shown(self.images[index], self.recipe, self.generator), None
+        return self.taught.images[view, index].float(), self.taught.logits[view, index]
 
     def _told(self, order: Tensor) -> int:
         """How many images of this process's share of an epoch belong to a class."""
@@ -199,15 +195,23 @@ class _Trainer:
         own = self.labels[seen[:, self.world.rank :: self.world.size]]
         return max(1, int((own >= 0).sum()))
 
-    def _step(self, index: Tensor, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _step(self, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """One optimizer step on this process's share of a batch: its loss, how many were right."""
+        view = 0 if self.taught is None else step // self.steps % len(self.taught.images)
+        rate = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
+        return self.launch(index, view, rate, ema.weight_of(step, self.recipe.ema_decay))
+
+    def _compute(
+        self, index: Tensor, view: Tensor | int, rate: Tensor | float, weight: Tensor | float
+    ) -> tuple[Tensor, Tensor]:
+        """A step as kernels alone: it reads no tensor's value, so it can be a CUDA graph."""
         # Every process makes the whole batch, so that its draws do not depend on how many
         # processes there are, and trains on its share.
         share = slice(self.world.rank, None, self.world.size)
-        images, taught = self._batch(index, step // self.steps, generator)
+        images, taught = self._batch(index, view)
         images, labels = images[share], self.labels[index[share]]
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
+            group["lr"] = rate
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.in_bf16):
             logits = self.forward(images)
         logits = logits.float()
@@ -219,14 +223,8 @@ class _Trainer:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self._update_average(step)
+        ema.update(self._pairs, weight)
         return loss.detach(), (logits.argmax(dim=1) == labels).sum()
-
-    @torch.no_grad()
-    def _update_average(self, step: int) -> None:
-        # The ramp lets the average of a young or short run forget its first weights in time.
-        decay = min(self.recipe.ema_decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(*self._pairs, 1 - decay)
 
     def _count_right(self, split: Split) -> int:
         if not self.world.leads:
@@ -255,19 +253,9 @@ class _Trainer:
             history=self.history,
             network=self.network.state_dict(),
             average=self.average.state_dict(),
-            optimizer=self.optimizer.state_dict(),
+            optimizer=state_of(self.optimizer),
             trained=self.trained,
         )
-
-
-def _ema_pairs(average: Network, network: Network) -> tuple[list[Tensor], list[Tensor]]:
-    """The float tensors of both, batch norm's running statistics too, side by side."""
-
-    def tensors(module: nn.Module) -> list[Tensor]:
-        every = itertools.chain(module.parameters(), module.buffers())
-        return [tensor for tensor in every if tensor.is_floating_point()]
-
-    return tensors(average), tensors(network)
 
 
 def _circumstances(world: World, in_bf16: bool) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _ours(recipe: Recipe, split: Split) -> Turn:
         order = torch.randperm(len(split), generator=generator)
         for at in range(batches):
             index = order[at * recipe.batch_size : (at + 1) * recipe.batch_size]
-            trainer._step(index, at, generator)[0].item()
+            trainer._step(index, at)[0].item()
 
     return turn
 

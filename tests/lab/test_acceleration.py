@@ -1,0 +1,116 @@
+"""How steps are launched changes no weight beyond rounding. CUDA itself: tests/benchmarks/gpu."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.errors import EdgeError
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.acceleration import ACCELERATIONS, chosen
+from mnist_edge.lab.checkpoint import Checkpoint
+from mnist_edge.lab.drawn import extended
+from mnist_edge.lab.optimizer import optimizer, restore, state_of
+from mnist_edge.lab.recipe import Distillation, recipe_for
+from mnist_edge.lab.teacher import Views
+from mnist_edge.lab.train import train
+from mnist_edge.lab.world import World
+from tests.lab.conftest import CPU
+
+RECIPE = replace(recipe_for("edge-xs", "digits"), epochs=2, batch_size=32)
+GPU = World(0, 1, torch.device("cuda"))
+
+
+@pytest.mark.parametrize("distilled", [False, True])
+def test_a_step_through_fixed_tensors_is_the_same_step(
+    digits: Dataset, tmp_path: Path, distilled: bool
+) -> None:
+    eager = run(digits, tmp_path / "eager", "eager", distilled)
+    graphed = run(digits, tmp_path / "graphed", "cuda-graph", distilled)
+    torch.testing.assert_close(graphed.network, eager.network, atol=2e-4, rtol=1e-3)
+    torch.testing.assert_close(graphed.average, eager.average, atol=2e-4, rtol=1e-3)
+    assert graphed.history[-1]["loss"] == pytest.approx(eager.history[-1]["loss"], rel=1e-3)
+
+
+def test_its_checkpoint_is_gone_on_with_eagerly(digits: Dataset, tmp_path: Path) -> None:
+    whole = run(digits, tmp_path / "eager", "eager")
+    training, validation = few(digits)
+    begun = train(
+        RECIPE,
+        digits.classes,
+        training,
+        validation,
+        tmp_path / "begun",
+        CPU,
+        acceleration="cuda-graph",
+    )
+    next(begun)
+    del begun
+    saved = disk.load(tmp_path / "begun")
+    for group in saved.optimizer["param_groups"]:
+        assert isinstance(group["lr"], float)
+    done = run(digits, tmp_path / "begun", "eager", resume=saved)
+    assert done.epochs_done == RECIPE.epochs
+    torch.testing.assert_close(done.average, whole.average, atol=2e-4, rtol=1e-3)
+
+
+def test_an_optimizers_state_knows_no_device(digits: Dataset) -> None:
+    layer = torch.nn.Linear(4, 4)
+    made = optimizer(layer, RECIPE, capturable=True)
+    for group in made.param_groups:
+        group["lr"] = torch.tensor(0.25)
+    state = state_of(made)
+    assert [group["lr"] for group in state["param_groups"]] == [0.25, 0.25]
+    other = optimizer(layer, RECIPE)
+    restore(other, state)
+    assert not any(group["capturable"] for group in other.param_groups)
+    restore(made, state)
+    assert all(group["capturable"] for group in made.param_groups)
+
+
+def test_auto_compiles_long_runs_on_one_gpu() -> None:
+    assert chosen("auto", GPU, 100_000) == "compile"
+    assert chosen("auto", GPU, 100) == "eager"
+    assert chosen("auto", CPU, 100_000) == "eager"
+    assert chosen("cuda-graph", GPU, 100) == "cuda-graph"
+    assert {chosen(how, World(0, 2, GPU.device), 100_000) for how in ACCELERATIONS} == {"eager"}
+    with pytest.raises(EdgeError, match="acceleration is one of auto, eager"):
+        chosen("fast", GPU, 1)
+
+
+def run(
+    digits: Dataset,
+    folder: Path,
+    acceleration: str,
+    distilled: bool = False,
+    resume: Checkpoint | None = None,
+) -> Checkpoint:
+    training, validation = few(digits)
+    recipe, taught = RECIPE, None
+    if distilled:
+        recipe = replace(RECIPE, distillation=Distillation(("0" * 64,), views=2))
+        whole = extended(training, RECIPE)
+        random = torch.Generator().manual_seed(0)
+        images = torch.from_numpy(whole.images).repeat(2, 1, 1, 1)
+        logits = torch.randn(2, len(whole), len(digits.classes), generator=random)
+        taught = Views(whole, images, logits)
+    for _ in train(
+        recipe,
+        digits.classes,
+        training,
+        validation,
+        folder,
+        CPU,
+        resume,
+        taught=taught,
+        acceleration=acceleration,
+    ):
+        pass
+    return disk.load(folder)
+
+
+def few(digits: Dataset) -> tuple[Split, Split]:
+    training, validation = split_validation(digits.train)
+    return training[slice(0, 150)], validation[slice(0, 40)]
