@@ -1,5 +1,6 @@
 """A file server on 127.0.0.1 that can be told to misbehave. Nothing outside is ever asked."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ class Server(ThreadingHTTPServer):
     breaks: so many answers stop half-way, each with the connection closed.
     knows_ranges: whether a Range header is honoured. garbled: answer with no HTTP at all.
     says_length: whether Content-Length is sent. chunked: send chunks, and never the last.
-    silent: send nothing at all until it is stopped.
+    silent: send nothing at all until it is stopped. length: what Content-Length says instead.
+    leads_to: a redirection. drips: after the headers, a byte at a time and never the last;
+    continues: "100 Continue" again and again in place of headers.
     """
 
     daemon_threads = True
@@ -28,6 +31,10 @@ class Server(ThreadingHTTPServer):
         self.says_length = True
         self.chunked = False
         self.silent = False
+        self.length: str | None = None
+        self.leads_to: str | None = None
+        self.drips = False
+        self.continues = False
         self.stopped = threading.Event()
 
     @property
@@ -44,6 +51,17 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.server.files.get(self.path)
         if self.server.silent:
             self.server.stopped.wait(60)
+        elif self.server.leads_to is not None:
+            self.wfile.write(
+                f"HTTP/1.1 302 Found\r\nLocation: {self.server.leads_to}\r\n\r\n".encode()
+            )
+        elif self.server.continues:
+            self._again_and_again(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif self.server.drips:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            self._again_and_again(b"x")
         elif self.server.garbled:
             self.wfile.write(b"220 ready\r\n\r\n")
         elif content is None:
@@ -58,6 +76,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, content)
 
+    def _again_and_again(self, some: bytes) -> None:
+        with contextlib.suppress(OSError):
+            while not self.server.stopped.wait(0.02):
+                self.wfile.write(some)
+                self.wfile.flush()
+
     def _send_from(self, start: int, content: bytes) -> None:
         if start >= len(content):
             self.send_error(416)
@@ -67,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, content: bytes) -> None:
         self.send_response(status)
         if self.server.says_length:
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", self.server.length or str(len(content)))
         self.end_headers()
         if self.server.breaks:
             self.server.breaks -= 1

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -152,11 +153,63 @@ def test_a_part_that_leads_elsewhere_is_not_followed(server: Server, tmp_path: P
 def test_what_never_ends_is_cut_off(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "LARGEST", 100_000)
+    monkeypatch.setattr(download, "_LARGEST", 100_000)
 
-    message = refusal([server.url + "file"], tmp_path / "file")
+    for says_length in (True, False):
+        server.says_length = says_length
+        assert "what arrives is longer than" in refusal([server.url + "file"], tmp_path / "file")
+        assert list(tmp_path.iterdir()) == []
 
-    assert "what arrives is longer than" in message
+
+@pytest.mark.parametrize("length", ["abc", "5, 5", "\u00b2"])
+def test_length_that_is_no_number_is_one_clear_line(
+    server: Server, tmp_path: Path, length: str
+) -> None:
+    server.length = length
+
+    refusal([server.url + "file"], tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("http://x@[", f"http://{'h' * 300}.test/file", "http://127.0.0.1:no/", "http://a b/"),
+        *("file:///etc/passwd", "ftp://127.0.0.1/file", "data:,content", "gopher://x/", "//[::"),
+    ],
+)
+def test_redirection_to_nowhere_is_one_clear_line(
+    server: Server, tmp_path: Path, place: str
+) -> None:
+    server.leads_to = place
+
+    refusal([server.url + "file"], tmp_path / "file")
+
+
+@pytest.mark.parametrize("slow", ["drips", "continues"])
+def test_server_that_sends_too_slowly_is_given_up(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    setattr(server, slow, True)
+    monkeypatch.setattr(download, "_WHOLE_S", 0.5)
+    monkeypatch.setattr(download, "_ANSWER_S", 0.4)
+
+    assert "it comes too slowly" in refusal([server.url + "file"], tmp_path / "file")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_pipe_in_the_place_of_a_part_is_not_waited_for(server: Server, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "file.part")
+
+    fetch([server.url + "file"], tmp_path / "file", is_content)
+
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_folder_in_the_place_of_a_part_is_one_clear_line(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.part").mkdir()
+
+    refusal([server.url + "file"], tmp_path / "file")
 
 
 def test_second_mirror_helps_out(server: Server, tmp_path: Path) -> None:

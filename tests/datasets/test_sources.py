@@ -153,6 +153,18 @@ def test_three_of_four_files_are_not_enough(tmp_path: Path, missing: int) -> Non
             id="label too low",
         ),
         pytest.param(
+            3,
+            np.full(20, np.nan, np.float32),
+            "{3} holds labels of type >f4, not whole numbers: it is not of this set",
+            id="labels that are no numbers",
+        ),
+        pytest.param(
+            1,
+            np.full(40, 0.7, np.float64),
+            "{1} holds labels of type >f8, not whole numbers: it is not of this set",
+            id="labels between numbers",
+        ),
+        pytest.param(
             1,
             np.zeros(39, np.uint8),
             "{1} does not belong to its images: labels (39,), images (40, 28, 28). "
@@ -206,6 +218,103 @@ def test_files_that_do_not_fit_are_named(
     assert refusal("kmnist", tmp_path) == words.format(*paths)
 
 
+# Under other names
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["", "kmnist", "KMNIST/raw", "KMNIST", "raw"],
+    ids=["flat", "named", "torchvision", "torchvision without raw", "inside torchvision's"],
+)
+def test_set_is_found_where_other_tools_put_it(tmp_path: Path, place: str) -> None:
+    write_set(tmp_path / place, "kmnist", packed=False)
+
+    found = load("kmnist", tmp_path)
+
+    np.testing.assert_array_equal(found.train.images, small_arrays()[0])
+    assert found.source == str(tmp_path / place)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_dots_in_the_names_are_understood(tmp_path: Path, packed: bool) -> None:
+    for path in write_set(tmp_path, "kmnist", packed=packed):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+
+    np.testing.assert_array_equal(load("kmnist", tmp_path).test.images, small_arrays()[2])
+
+
+def test_files_in_folders_of_their_own_names_are_found(tmp_path: Path) -> None:
+    for path in write_set(tmp_path, "kmnist", packed=False):
+        content = path.read_bytes()
+        path.unlink()
+        path.mkdir()
+        (path / path.name).write_bytes(content)
+
+    assert len(load("kmnist", tmp_path).test) == 20
+
+
+def test_named_place_goes_before_the_folder_itself(tmp_path: Path) -> None:
+    write_set(tmp_path, "mnist", small_arrays(seed=9))
+    write_set(tmp_path / "FashionMNIST" / "raw", "fashion-mnist")
+
+    found = load("fashion-mnist", tmp_path)
+
+    np.testing.assert_array_equal(found.train.images, small_arrays()[0])
+
+
+def _as_keras(path: Path, mnist: Dataset) -> Path:
+    np.savez_compressed(
+        path,
+        x_train=mnist.train.images,
+        y_train=mnist.train.labels.astype(np.uint8),
+        x_test=mnist.test.images,
+        y_test=mnist.test.labels.astype(np.uint8),
+    )
+    return path
+
+
+def test_keras_file_is_the_same_mnist(mnist: Dataset, tmp_path: Path) -> None:
+    path = _as_keras(tmp_path / "mnist.npz", mnist)
+
+    for place in (path, tmp_path):
+        found = load("mnist", place)
+        np.testing.assert_array_equal(found.train.images, mnist.train.images)
+        np.testing.assert_array_equal(found.test.labels, mnist.test.labels)
+        assert found.source == str(path)
+
+
+def _refusal_of_archive(path: Path) -> str:
+    return refusal("mnist", path.parent)
+
+
+def test_other_arrays_under_keras_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.npz"
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (9, 28, 28), np.uint8), np.arange(9, dtype=np.uint8)
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    assert _refusal_of_archive(path) == (
+        f"{path} does not hold the published MNIST: fetch it again"
+    )
+    np.savez(path, images=images)
+    assert _refusal_of_archive(path) == f"{path} is not Keras' mnist.npz, or is damaged"
+    np.savez(path, x_train=np.array([{}]), y_train=labels, x_test=images, y_test=labels)
+    assert _refusal_of_archive(path) == f"{path} is not Keras' mnist.npz, or is damaged"
+    path.write_bytes(b"no archive")
+    assert _refusal_of_archive(path) == f"{path} is not Keras' mnist.npz, or is damaged"
+
+
+def test_forms_that_are_not_read_are_named_with_the_way_on(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("label,pixel0\n")
+    (tmp_path / "test.csv").write_text("pixel0\n")
+
+    assert refusal("mnist", tmp_path) == (
+        f"{tmp_path} does not hold train-images-idx3-ubyte.gz: name the folder with the four files "
+        "of mnist (test.csv, train.csv there: only IDX files and Keras' mnist.npz are read. Write "
+        "each image as a picture DIR/<label>/<number>.png and name folder:DIR, or let mnist-edge "
+        "download the set)"
+    )
+
+
 # Where it is looked for
 
 
@@ -236,6 +345,33 @@ def test_environment_without_the_set_leads_on_to_the_cache(
     found = load_if_here("kmnist")
     assert found is not None
     assert found.source == str(cached)
+
+
+def test_environment_that_holds_something_else_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos" / "summer").mkdir(parents=True)
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "photos"))
+    write_set(tmp_path / "cache" / "mnist-edge" / "kmnist", "kmnist")
+
+    with pytest.raises(DataError) as caught:
+        load("kmnist")
+
+    assert str(caught.value) == (
+        f"{ENVIRONMENT} names {tmp_path / 'photos'}, which holds none of the files of "
+        "mnist, fashion-mnist, kmnist, qmnist: name the folder that does, or unset it"
+    )
+
+
+def test_environment_of_another_set_leads_on_to_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_set(tmp_path / "sets", "qmnist")
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "sets"))
+    cached = tmp_path / "cache" / "mnist-edge" / "kmnist"
+    write_set(cached, "kmnist")
+
+    assert find("kmnist", None) == cached
 
 
 def test_folder_of_several_sets_gives_each_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Where the files of a published set may lie, under all the names that tools give them."""
+
+import os
+import sys
+from pathlib import Path
+
+from mnist_edge.datasets.published import SOURCES
+
+KERAS = "mnist.npz"
+"""The one file in which Keras keeps MNIST."""
+_OTHER_FORMS = (".csv", ".npz", ".npy", ".parquet", ".pt", ".pkl", ".pkl.gz", ".zip", ".arff")
+_MOST_NAMED = 3
+
+
+def cache_dir() -> Path:
+    """The user's cache folder for this tool, by the platform's convention."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "mnist-edge"
+
+
+def variants(place: Path, name: str) -> list[Path]:
+    """A published file where it exists: as published, unpacked, or with the dot that some tools
+    put into its name; or in a folder of its own name, as Kaggle packs it."""
+    names = []
+    for packed in (name, name.removesuffix(".gz")):
+        names += [packed, packed.replace("-idx", ".idx")]
+    bare = name.removesuffix(".gz")
+    paths = [place / one for one in names] + [place / bare / bare]
+    return [path for path in paths if path.is_file()]
+
+
+def holder(name: str, folder: Path) -> Path | None:
+    """The place of the set in a folder: the subfolder of its name, the folders that torchvision
+    makes, or the folder itself, whichever holds a file of the set; or Keras' file of MNIST."""
+    theirs = SOURCES[name].torchvision
+    places = (folder / name, folder / theirs / "raw", folder / theirs, folder, folder / "raw")
+    for place in places:
+        if any(variants(place, file.name) for file in SOURCES[name].files):
+            return place
+    if name == "mnist":
+        if folder.name.endswith(".npz") and folder.is_file():
+            return folder
+        return next((place / KERAS for place in places if (place / KERAS).is_file()), None)
+    return None
+
+
+def other_forms(folder: Path) -> list[str]:
+    """The names of files in a folder that look like a set in a form that is not read."""
+    if not folder.is_dir():
+        return [folder.name] if folder.name.lower().endswith(_OTHER_FORMS) else []
+    found = sorted(
+        path.name for path in folder.iterdir() if path.name.lower().endswith(_OTHER_FORMS)
+    )
+    return found[:_MOST_NAMED]
