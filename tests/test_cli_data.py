@@ -43,7 +43,7 @@ def said(
     """
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("mnist_edge.datasets.sources.sys.platform", "linux")
+    monkeypatch.setattr("mnist_edge.datasets.places.sys.platform", "linux")
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     for name, source in SOURCES.items():  # nothing outside is ever asked
