@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mnist_edge import golden
@@ -16,6 +13,8 @@ from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
 from mnist_edge.opening import open_session, trial
+from mnist_edge.opening.graph import FLOAT, UINT8, Value, show
+from mnist_edge.opening.model_file import AnyModel, ModelFile
 
 Images = NDArray[np.uint8]
 
@@ -53,17 +52,19 @@ class Classifier:
     ModelError when the file is missing, unreadable, or does not honour the contract.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
-        self.path = Path(path)
+    def __init__(self, path: AnyModel, threads: int = 1) -> None:
+        self.model = ModelFile.of(path)
+        self.path = self.model.path
         self.threads = threads
-        self.card = read_card(self.path)
-        self.session = open_session(self.path, threads)
+        self.card = read_card(self.model)
+        self.session = open_session(self.model, threads)
         self._run = self.session.run
         self._outputs = [OUTPUT]
 
-    def __reduce__(self) -> tuple[type["Classifier"], tuple[Path, int]]:
-        """A pickled one is its file's place: it is opened again where it is unpickled."""
-        return Classifier, (self.path, self.threads)
+    def __reduce__(self) -> tuple[type["Classifier"], tuple[ModelFile, int]]:
+        """A pickled one is its file's bytes, opened where it is unpickled: no other ones that
+        lie at its place by then."""
+        return Classifier, (self.model, self.threads)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -117,47 +118,41 @@ def in_chunks(
     return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
 
 
-def read_card(path: Path) -> Card:
+def read_card(model: AnyModel) -> Card:
     """What a file says of itself, once it has answered a blank image within bounds.
 
     ModelError as for a Classifier, without opening one.
     """
-    with trial(path) as tried:
-        card = _check(tried.session, path)
+    model = ModelFile.of(model)
+    card = _card(model)
+    with trial(model) as tried:
         tried.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
     return card
 
 
-def _check(session: ort.InferenceSession, path: Path) -> Card:
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    has_input = [_signature(item) for item in inputs]
-    if has_input != [(INPUT, "tensor(uint8)", [None, SIDE, SIDE])]:
+def _card(model: ModelFile) -> Card:
+    """ModelError for a file that does not honour the contract."""
+    path, graph = model.path, model.graph
+    if [_signature(value) for value in graph.inputs] != [(INPUT, UINT8, (None, SIDE, SIDE))]:
         raise ModelError(
-            f"{path} is not a file of mnist-edge: its input is {_show(has_input)}, "
+            f"{path} is not a file of mnist-edge: its input is {show(graph.inputs)}, "
             f"not {INPUT} uint8 (N, {SIDE}, {SIDE})"
         )
     try:
-        card = Card.from_metadata(session.get_modelmeta().custom_metadata_map)
+        card = Card.from_metadata(graph.metadata)
     except ModelError as error:
         raise ModelError(f"{path} is not a file of mnist-edge: {error}") from error
-    has_output = [_signature(item) for item in outputs]
-    if has_output != [(OUTPUT, "tensor(float)", [None, len(card.classes)])]:
+    count = len(card.classes)
+    if [_signature(value) for value in graph.outputs] != [(OUTPUT, FLOAT, (None, count))]:
         raise ModelError(
-            f"{path} is not a file of mnist-edge: its output is {_show(has_output)}, "
-            f"not {OUTPUT} float32 (N, {len(card.classes)})"
+            f"{path} is not a file of mnist-edge: its output is {show(graph.outputs)}, "
+            f"not {OUTPUT} float32 (N, {count})"
         )
     return card
 
 
-def _signature(item: Any) -> tuple[str, str, list[int | None]]:
+def _signature(value: Value) -> tuple[str, int | None, tuple[int | None, ...] | None]:
     """Name, type and shape, with None for a free dimension."""
-    shape = [size if isinstance(size, int) else None for size in item.shape]
-    return item.name, item.type, shape
-
-
-def _show(signatures: list[tuple[str, str, list[int | None]]]) -> str:
-    def one(name: str, kind: str, shape: list[int | None]) -> str:
-        sizes = ", ".join("N" if size is None else str(size) for size in shape)
-        return f"{name} {kind.removeprefix('tensor(').removesuffix(')')} ({sizes})"
-
-    return " and ".join(one(*signature) for signature in signatures) or "missing"
+    sizes = value.shape
+    free = None if sizes is None else tuple(x if isinstance(x, int) else None for x in sizes)
+    return value.name, value.dtype, free

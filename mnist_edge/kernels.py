@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.opening import session, session_options
+from mnist_edge.opening.model_file import AnyModel, ModelFile
 
 _CONVOLUTIONS = {"Conv": False, "FusedConv": False, "QLinearConv": True, "ConvInteger": True}
 _PRODUCTS = {
@@ -91,22 +92,21 @@ def deviation(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Dev
     )
 
 
-def running(path: Path, feed: dict[str, NDArray[Any]]) -> Kernels:
+def running(model: AnyModel, feed: dict[str, NDArray[Any]]) -> Kernels:
     """The kernels that answer `feed`, one run of the file under ONNX Runtime's profiler."""
+    model = ModelFile.of(model)
     with tempfile.TemporaryDirectory() as folder:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
+        options = session_options(1, optimize=True)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        session.run(None, feed)
+        run = session(model, options)
+        run.run(None, feed)
         try:
-            events = json.loads(Path(session.end_profiling()).read_text())
+            events = json.loads(Path(run.end_profiling()).read_text())
         except (OSError, ValueError) as error:  # cut off, where the disk is full
             raise EdgeError(
-                f"ONNX Runtime cannot write its profile of {path} into {tempfile.gettempdir()}: "
-                "free some space there, or name another place in TMPDIR"
+                f"ONNX Runtime cannot write its profile of {model.path} into "
+                f"{tempfile.gettempdir()}: free some space there, or name another place in TMPDIR"
             ) from error
     ends = "_kernel_time"
     ran = {

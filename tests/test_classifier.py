@@ -138,14 +138,14 @@ def test_a_single_image_is_a_batch_of_one(tiny_model: Path, random_split: Split)
 @pytest.mark.parametrize(
     ("kind", "shape", "name", "said"),
     [
-        (TensorProto.FLOAT, ["N", 28, 28], "image", "image float (N, 28, 28)"),
-        (TensorProto.FLOAT, [1, 1, 28, 28], "Input3", "Input3 float (1, 1, 28, 28)"),
+        (TensorProto.FLOAT, ["N", 28, 28], "image", "image float32 (N, 28, 28)"),
+        (TensorProto.FLOAT, [1, 1, 28, 28], "Input3", "Input3 float32 (1, 1, 28, 28)"),
         (TensorProto.UINT8, ["N", 28, 28], "x", "x uint8 (N, 28, 28)"),
         (TensorProto.UINT8, ["N", 1, 28, 28], "image", "image uint8 (N, 1, 28, 28)"),
         (TensorProto.UINT8, ["N", 32, 32], "image", "image uint8 (N, 32, 32)"),
         (TensorProto.UINT8, ["N", "H", "W"], "image", "image uint8 (N, N, N)"),
         (TensorProto.UINT8, [1, 28, 28], "image", "image uint8 (1, 28, 28)"),
-        (TensorProto.UINT8, None, "image", "image uint8 ()"),
+        (TensorProto.UINT8, None, "image", "image uint8 (?)"),
     ],
 )
 def test_a_foreign_input_is_refused_and_shown(
@@ -204,7 +204,7 @@ def test_another_output_name_is_refused(tiny_model: Path) -> None:
     onnx.save(model, tiny_model)
     with pytest.raises(
         ModelError,
-        match=r"its output is scores float \(N, 10\), not logits float32 \(N, 10\)$",
+        match=r"its output is scores float32 \(N, 10\), not logits float32 \(N, 10\)$",
     ):
         Classifier(tiny_model)
 
@@ -212,7 +212,7 @@ def test_another_output_name_is_refused(tiny_model: Path) -> None:
 def test_more_classes_than_logits_are_refused(tiny_model: Path) -> None:
     path = changed(tiny_model, metadata={PREFIX + "classes": '["a", "b", "c"]'})
     with pytest.raises(
-        ModelError, match=r"its output is logits float \(N, 10\), not logits float32 \(N, 3\)$"
+        ModelError, match=r"its output is logits float32 \(N, 10\), not logits float32 \(N, 3\)$"
     ):
         Classifier(path)
 
@@ -232,7 +232,7 @@ def test_an_output_of_unknown_size_is_refused(tiny_model: Path) -> None:
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", "C"])
     )
     onnx.save(model, tiny_model)
-    with pytest.raises(ModelError, match=r"its output is logits float \(N, N\), not "):
+    with pytest.raises(ModelError, match=r"its output is logits float32 \(N, N\), not "):
         Classifier(tiny_model)
 
 

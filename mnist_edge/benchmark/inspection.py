@@ -41,8 +41,8 @@ def inspect(
     images = images[:_REFERENCE_IMAGES]
     reference = contender.load(threads, optimize=False)
     return Findings(
-        golden=Classifier(contender.path, threads).check() if contender.subject.ours else None,
-        kernels=kernels.running(contender.path, contender.feed(images[:1])),
+        golden=Classifier(contender.model, threads).check() if contender.subject.ours else None,
+        kernels=kernels.running(contender.model, contender.feed(images[:1])),
         deviation=kernels.deviation(
             in_chunks(lambda some: answer(reference, some), images),
             in_chunks(lambda some: answer(runner, some), images),

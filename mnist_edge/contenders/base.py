@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.metrics import Accuracy
+from mnist_edge.opening.model_file import ModelFile
 
 Images = NDArray[np.uint8]
 
@@ -57,6 +58,14 @@ class Contender(Protocol):
     def path(self) -> Path: ...
 
     def load(self, threads: int) -> Runner: ...
+
+
+@runtime_checkable
+class OfModelFile(Protocol):
+    """A contender that runs an ONNX file."""
+
+    @property
+    def model(self) -> ModelFile: ...
 
 
 def answer(runner: Runner, images: Images) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.contract import PREFIX, Card
 from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
-from mnist_edge.opening import trial
+from mnist_edge.opening.model_file import ModelFile
 
 ALL = "all"
 _NO_FP32 = "ncnn runs fp32 files of mnist-edge, and there is none among these files"
@@ -165,8 +165,9 @@ def _families(
     originals: dict[str, PyTorch | None] = {}
     guesses: dict[Path, str] = {}
     for path in files:
-        card = _card(path)
-        file = _foreign(path, foreign) if card is None else OnnxRuntime.of(path, card)
+        model = ModelFile.read(path)
+        card = _card(model)
+        file = _foreign(model, foreign) if card is None else OnnxRuntime.of(model, card)
         family = file.subject.family
         members.setdefault(family, []).append(file)
         if card is None:
@@ -177,14 +178,14 @@ def _families(
     return families, tuple(guesses.values())
 
 
-def _card(path: Path) -> Card | None:
+def _card(model: ModelFile) -> Card | None:
     """A file's card; None for a file that does not claim to be ours. ModelError for one that
     does, and breaks the contract."""
-    with trial(path) as tried:
-        metadata = tried.session.get_modelmeta().custom_metadata_map
-    return read_card(path) if any(key.startswith(PREFIX) for key in metadata) else None
+    ours = any(key.startswith(PREFIX) for key in model.graph.metadata)
+    return read_card(model) if ours else None
 
 
-def _foreign(path: Path, options: ForeignOptions) -> OnnxRuntime:
-    intake = guess(path, read(path), options.examples, options.scale, options.mean, options.invert)
-    return OnnxRuntime(path, of_foreign(path, options.dataset, intake.classes), intake)
+def _foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
+    intake = read(model)
+    intake = guess(model, intake, options.examples, options.scale, options.mean, options.invert)
+    return OnnxRuntime(model, of_foreign(model, options.dataset, intake.classes), intake)

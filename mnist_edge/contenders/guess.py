@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 from mnist_edge import metrics
 from mnist_edge.classifier import in_chunks
@@ -11,10 +10,11 @@ from mnist_edge.contenders.intake import AS_THEY_ARE, USUAL, Guess, Intake
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
 from mnist_edge.opening import open_session
+from mnist_edge.opening.model_file import AnyModel, ModelFile
 
 
 def guess(
-    path: Path,
+    model: AnyModel,
     intake: Intake,
     examples: Callable[[], Split],
     scale: float | None = None,
@@ -27,24 +27,26 @@ def guess(
     `examples` is called only when there is something to try. ModelError when scale or mean are
     given for an input that has no room for them.
     """
+    model = ModelFile.of(model)
     forms = dict.fromkeys(
         (own if scale is None else scale, other if mean is None else mean)
         for own, other in (USUAL if intake.dtype != "uint8" else (AS_THEY_ARE,))
     )
     if intake.dtype == "uint8" and AS_THEY_ARE not in forms:
         raise ModelError(
-            f"{path} takes pixels as uint8: --input-scale and --input-mean have no meaning there"
+            f"{model.path} takes pixels as uint8: --input-scale and --input-mean have no meaning "
+            "there"
         )
     inverted = (False, True) if invert is None else (invert,)
     tried = [
         replace(intake, scale=form[0], mean=form[1], invert=turned)
         for turned, form in product(inverted, forms)
     ]
-    return tried[0] if len(tried) == 1 else _best(path, tried, examples())
+    return tried[0] if len(tried) == 1 else _best(model, tried, examples())
 
 
-def _best(path: Path, tried: list[Intake], examples: Split) -> Intake:
-    session = open_session(path)
+def _best(model: ModelFile, tried: list[Intake], examples: Split) -> Intake:
+    session = open_session(model)
 
     def accuracy(intake: Intake) -> float:
         logits = in_chunks(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from mnist_edge.contenders.base import Images
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import ModelError
 from mnist_edge.opening import Trial, trial
+from mnist_edge.opening.model_file import AnyModel
 
 Values = NDArray[Any]
 Call = Callable[[Values], Values]
@@ -136,19 +136,19 @@ class Intake:
         return text
 
 
-def read(path: Path) -> Intake:
+def read(model: AnyModel) -> Intake:
     """What a file takes and gives, the pixels as they are.
 
     It takes a single input of 28×28 or 784 values, for one image or for several. The answer is
     the first output of two or more floats for each image. ModelError says what the file has
     instead.
     """
-    with trial(path) as bounded:
+    with trial(model) as bounded:
         return _read(bounded)
 
 
 def _read(trial: Trial) -> Intake:
-    path = trial.path
+    path = trial.model.path
     inputs, outputs = trial.session.get_inputs(), trial.session.get_outputs()
     shape = _shape(inputs[0].shape) if len(inputs) == 1 else None
     if shape is None or inputs[0].type not in _TYPES:

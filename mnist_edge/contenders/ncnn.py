@@ -15,6 +15,7 @@ from mnist_edge.contenders.base import Images, Subject
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import ModelError
+from mnist_edge.opening.model_file import ModelFile
 
 _MISSING = "ncnn and pnnx are not installed: pip install 'mnist-edge[ncnn]'"
 _CAST = "Tensor.to"
@@ -25,7 +26,7 @@ class Ncnn:
     """A file converted for ncnn: `graph` is its .param, `weights` its .bin. All its half-precision
     options are off: same weights, same arithmetic."""
 
-    path: Path  # of the ONNX file
+    model: ModelFile  # the ONNX file
     subject: Subject
     graph: str = field(repr=False)
     weights: bytes = field(repr=False)
@@ -34,10 +35,14 @@ class Ncnn:
     @classmethod
     def of(cls, file: OnnxRuntime) -> "Ncnn":
         """ModelError when pnnx cannot convert it, or ncnn then computes something else."""
-        graph, weights = _converted(file.path)
-        found = cls(file.path, file.subject, graph, weights)
+        graph, weights = _converted(file.model)
+        found = cls(file.model, file.subject, graph, weights)
         file.check(found)
         return found
+
+    @property
+    def path(self) -> Path:
+        return self.model.path
 
     def load(self, threads: int) -> "Net":
         """ModelError when ncnn does not know all layers."""
@@ -100,17 +105,17 @@ def _pnnx() -> Path | None:
     return Path(found.origin).with_name("pnnx.exe" if sys.platform == "win32" else "pnnx")
 
 
-def _converted(path: Path) -> tuple[str, bytes]:
+def _converted(model: ModelFile) -> tuple[str, bytes]:
     """A file as ncnn's .param and .bin, with its weights in fp32 and the cast at its beginning
     left away."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "net.onnx")
-        copy.write_bytes(path.read_bytes())
+        copy.write_bytes(model.content)
         command = [str(_pnnx()), "net.onnx", f"inputshape=[1,{SIDE},{SIDE}]u8", "fp16=0"]
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
         graph, weights = Path(folder, "net.ncnn.param"), Path(folder, "net.ncnn.bin")
         if done.returncode or not graph.is_file() or not weights.is_file():
-            raise ModelError(f"{path.name} cannot be converted for ncnn: pnnx gives up on it")
+            raise ModelError(f"{model.path.name} cannot be converted for ncnn: pnnx gives up on it")
         return _without_cast(graph.read_text()), weights.read_bytes()
 
 

@@ -15,6 +15,7 @@ from mnist_edge.contenders.subjects import of_file
 from mnist_edge.contract import SIDE, Card
 from mnist_edge.errors import ModelError
 from mnist_edge.opening import open_session
+from mnist_edge.opening.model_file import ModelFile
 from mnist_edge.picture import drawn_digits
 
 _APART = 1e-3
@@ -27,7 +28,7 @@ class OnnxRuntime:
     """A file in ONNX Runtime, with the session that `Classifier` opens, and its bare `run` timed:
     other runtimes are timed without a Classifier around them too."""
 
-    path: Path
+    model: ModelFile
     subject: Subject
     intake: Intake = field(repr=False)
     runtime: str = "onnxruntime"
@@ -35,16 +36,21 @@ class OnnxRuntime:
     @classmethod
     def open(cls, path: Path) -> "OnnxRuntime":
         """A file of ours. ModelError when it does not honour the contract."""
-        return cls.of(path, read_card(path))
+        model = ModelFile.read(path)
+        return cls.of(model, read_card(model))
 
     @classmethod
-    def of(cls, path: Path, card: Card) -> "OnnxRuntime":
+    def of(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
         """A file of ours whose card has been read."""
-        return cls(path, of_file(path, card), Intake.ours(len(card.classes)))
+        return cls(model, of_file(model.path, card), Intake.ours(len(card.classes)))
+
+    @property
+    def path(self) -> Path:
+        return self.model.path
 
     def load(self, threads: int, optimize: bool = True) -> "Session":
         """`optimize=False` runs the graph as written: the float reference of an int8 file."""
-        return Session(open_session(self.path, threads, optimize), self.intake)
+        return Session(open_session(self.model, threads, optimize), self.intake)
 
     def feed(self, images: Images) -> dict[str, Values]:
         """What one call of `session.run` takes: the images, repeated where it takes a fixed

@@ -16,6 +16,7 @@ from mnist_edge.contenders.intake import Call, Intake, Values
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import MissingExtraError, ModelError
+from mnist_edge.opening.model_file import ModelFile
 
 _MISSING = "openvino is not installed: pip install 'mnist-edge[openvino]'"
 
@@ -25,7 +26,7 @@ class OpenVino:
     """An ONNX file in OpenVINO on the CPU, tuned for latency and computing in fp32 where the file
     does: on some CPUs its default is bf16, which is another network."""
 
-    path: Path
+    model: ModelFile
     subject: Subject
     intake: Intake = field(repr=False)
     runtime: str = "openvino"
@@ -33,9 +34,13 @@ class OpenVino:
     @classmethod
     def of(cls, file: OnnxRuntime) -> "OpenVino":
         """ModelError when OpenVINO cannot run it, or then computes something else."""
-        found = cls(file.path, file.subject, file.intake)
+        found = cls(file.model, file.subject, file.intake)
         file.check(found)
         return found
+
+    @property
+    def path(self) -> Path:
+        return self.model.path
 
     def load(self, threads: int) -> "Requests":
         """Ready to answer one image; other batch sizes are compiled when they first come.
@@ -46,7 +51,7 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        runner = Requests(_core(), self.path, options, self.intake)
+        runner = Requests(_core(), self.model, options, self.intake)
         runner.run(runner.prepare(np.zeros((1, SIDE, SIDE), np.uint8)))
         return runner
 
@@ -58,11 +63,13 @@ class Requests:
     through the request's own memory, and a copy of the answer, which the next call overwrites.
     """
 
-    def __init__(self, core: Any, path: Path, options: dict[str, Any], intake: Intake) -> None:
+    def __init__(
+        self, core: Any, model: ModelFile, options: dict[str, Any], intake: Intake
+    ) -> None:
         self.prepare = intake.prepare
-        self._core, self._path, self._options = core, path, options
-        with _named(path):
-            self._model = core.read_model(path)
+        self._core, self._path, self._options = core, model.path, options
+        with _named(model.path):
+            self._model = core.read_model(model.content, b"")
         self._intake, self._plain = intake, intake.plain
         self._sizes: dict[int, Call] = {}
 

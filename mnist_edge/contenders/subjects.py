@@ -4,9 +4,9 @@ from pathlib import Path
 
 from mnist_edge.contenders.base import Subject
 from mnist_edge.contract import Card
-from mnist_edge.files import sha256
+from mnist_edge.opening.model_file import AnyModel, ModelFile
 
-_QUANTIZED = (b"QuantizeLinear", b"QLinear", b"ConvInteger", b"MatMulInteger")
+_QUANTIZED = ("QuantizeLinear", "QLinear", "ConvInteger", "MatMulInteger", "QGemm")
 
 
 def of_file(path: Path, card: Card) -> Subject:
@@ -35,14 +35,15 @@ def of_original(card: Card) -> Subject:
     )
 
 
-def of_foreign(path: Path, dataset: str, classes: int) -> Subject:
+def of_foreign(model: AnyModel, dataset: str, classes: int) -> Subject:
     """A file that says nothing of itself; it is scored on `dataset`."""
-    content = path.read_bytes()  # in which a graph's operators stand by their names
+    model = ModelFile.of(model)
+    operators = " ".join(node.op for node in model.graph.nodes)
     return Subject(
-        name=path.name,
-        model=path.stem,
-        family=sha256(path),
-        precision="int8" if any(name in content for name in _QUANTIZED) else "fp32",
+        name=model.path.name,
+        model=model.path.stem,
+        family=model.sha256,
+        precision="int8" if any(name in operators for name in _QUANTIZED) else "fp32",
         dataset=dataset,
         classes=classes,
         recorded=None,

@@ -17,6 +17,7 @@ from mnist_edge.golden import Golden
 from mnist_edge.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
 from mnist_edge.opening import open_session
+from mnist_edge.opening.model_file import ModelFile
 
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.
@@ -155,9 +156,10 @@ def check_drop(verification: Verification, file: str, max_drop: float) -> None:
 def portability(file: Path, images: NDArray[np.uint8]) -> Portability:
     """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
     images = images[:_REFERENCE_IMAGES]
-    reference = open_session(file, optimize=False)
+    model = ModelFile.read(file)
+    reference = open_session(model, optimize=False)
     expected = in_chunks(lambda some: reference.run([OUTPUT], {INPUT: some})[0], images)
-    found = kernels.deviation(expected, in_chunks(Classifier(file).logits, images))
+    found = kernels.deviation(expected, in_chunks(Classifier(model).logits, images))
     return Portability(
         found.images,
         found.changed,

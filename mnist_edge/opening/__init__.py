@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mnist_edge.errors import ModelError
-from mnist_edge.opening import screening
+from mnist_edge.opening.model_file import AnyModel, ModelFile
 
 MOST_MEMORY = 256 << 20
 """Bytes that a file may take for a single answer, beside its weights."""
@@ -26,39 +25,39 @@ _LONGEST_S = 10.0  # a single answer, and files that never end have to end
 _ONE_AT_A_TIME = threading.RLock()  # MOST_MEMORY is of one trial
 
 
-def open_session(path: Path, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:
+def open_session(model: AnyModel, threads: int = 1, optimize: bool = True) -> ort.InferenceSession:
     """An ONNX Runtime session for a small network on this CPU. ModelError when it will not open.
 
-    A file of unknown origin is to pass a `trial` first: it is not looked through once more here,
-    where benchmarks time the opening. Stated thread counts also avoid the affinity errors that
-    ONNX Runtime's own count meets in containers. `optimize=False` runs the graph as written: a
-    reference.
+    A file of unknown origin is to pass a `trial` first: what was read is not looked through once
+    more here, where benchmarks time the opening. Stated thread counts also avoid the affinity
+    errors that ONNX Runtime's own count meets in containers. `optimize=False` runs the graph as
+    written: a reference.
     """
-    return _session(path, _options(threads, optimize))
+    return session(ModelFile.of(model), session_options(threads, optimize))
 
 
 @contextmanager
-def trial(path: Path) -> Iterator["Trial"]:
+def trial(model: AnyModel) -> Iterator["Trial"]:
     """A file of unknown origin, run as written, with MOST_MEMORY and ten seconds for an answer.
 
     To be made before it is opened for use: a few bytes can ask for gigabytes, and ONNX Runtime
     gives them. ModelError for a file that does not open.
     """
-    screening.read(path)
-    options = _options(1, optimize=False)  # optimizing computes what is constant, unbounded
+    model = ModelFile.of(model)
+    options = session_options(1, optimize=False)  # optimizing computes what is constant, unbounded
     options.add_session_config_entry("session.use_env_allocators", "1")
     # Weights are as large as the file; outside of the arena, they go when the trial ends.
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     with _ONE_AT_A_TIME:
         _bound_arena()
-        yield Trial(path, _session(path, options))
+        yield Trial(model, session(model, options))
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A session with bounds."""
 
-    path: Path
+    model: ModelFile
     session: ort.InferenceSession
 
     def answer(self, given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -80,7 +79,7 @@ class Trial:
                 reason = f": it asks for more than {MOST_MEMORY >> 20} MB"
             else:
                 reason = f" by ONNX Runtime: {str(error).splitlines()[0][:200]}"
-            raise ModelError(f"{self.path} cannot be run{reason}") from error
+            raise ModelError(f"{self.model.path} cannot be run{reason}") from error
         finally:
             clock.cancel()
             clock.join()
@@ -96,7 +95,8 @@ def _bound_arena() -> None:
     ort.create_and_register_allocator(place, ort.OrtArenaCfg(MOST_MEMORY, as_requested, -1, -1))
 
 
-def _options(threads: int, optimize: bool) -> ort.SessionOptions:
+def session_options(threads: int, optimize: bool) -> ort.SessionOptions:
+    """How sessions are opened here."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -104,16 +104,17 @@ def _options(threads: int, optimize: bool) -> ort.SessionOptions:
     options.log_severity_level = 4  # what goes wrong is raised, and said in one line
     level = ort.GraphOptimizationLevel
     options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+    # Not what its name or its bytes say: another format has not been looked through.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Weights that decay into denormals cost 5 to 30 times (onnxruntime #6865).
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
 
 
-def _session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}")
+def session(model: ModelFile, options: ort.SessionOptions) -> ort.InferenceSession:
+    """A session on a file's bytes. ModelError when it will not open."""
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own
         reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"{path} cannot be opened by ONNX Runtime: {reason}") from error
+        raise ModelError(f"{model.path} cannot be opened by ONNX Runtime: {reason}") from error

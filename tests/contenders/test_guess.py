@@ -12,6 +12,7 @@ from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.datasets import Dataset, Split, stratified
 from mnist_edge.errors import ModelError
+from mnist_edge.opening.model_file import ModelFile
 from tests.contenders.foreign import Preparation, greys, write
 
 MNIST_12 = Path(__file__).parents[3] / "shared" / "peers" / "mnist-12.onnx"
@@ -105,7 +106,8 @@ def test_a_guess_that_reads_little_says_so(tmp_path: Path) -> None:
 def test_mnist_12_of_the_model_zoo_is_understood(mnist: Dataset) -> None:
     training = mnist.train[stratified(mnist.train.labels, 500, seed=0)]
     intake = guess(MNIST_12, read(MNIST_12), lambda: training)
-    runner = OnnxRuntime(MNIST_12, of_foreign(MNIST_12, "mnist", 10), intake).load(1)
+    subject = of_foreign(MNIST_12, "mnist", 10)
+    runner = OnnxRuntime(ModelFile.read(MNIST_12), subject, intake).load(1)
     right = answer(runner, mnist.test.images).argmax(axis=1) == mnist.test.labels
     assert right.mean() == pytest.approx(0.989, abs=0.0005)
     assert "pixels 0..255 as they are (guessed on 500" in intake.described()

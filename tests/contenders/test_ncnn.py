@@ -8,6 +8,7 @@ import pytest
 from mnist_edge.contenders import Ncnn, OnnxRuntime, answer, ncnn
 from mnist_edge.datasets import digits
 from mnist_edge.errors import ModelError
+from mnist_edge.opening.model_file import ModelFile
 from tests.contenders.conftest import SHIPPED
 from tests.contenders.foreign import write
 
@@ -32,18 +33,17 @@ def test_other_weights_give_other_answers(file: OnnxRuntime) -> None:
 
 
 def test_a_file_that_pnnx_cannot_convert_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "broken.onnx"
     file = OnnxRuntime.open(SHIPPED / "edge-xs.onnx")
-    path.write_bytes(b"nothing")
+    model = ModelFile(tmp_path / "broken.onnx", b"nothing")
     with pytest.raises(ModelError, match=r"broken\.onnx cannot be converted for ncnn"):
-        Ncnn.of(replace(file, path=path))
+        Ncnn.of(replace(file, model=model))
 
 
 def test_a_graph_with_more_than_the_cast_at_its_beginning_is_told(tmp_path: Path) -> None:
     file = OnnxRuntime.open(SHIPPED / "edge-xs.onnx")
     path = write(tmp_path / "foreign.onnx", ("N", 28, 28), "float32")
     with pytest.raises(ModelError, match=r"foreign\.onnx"):
-        Ncnn.of(replace(file, path=path))
+        Ncnn.of(replace(file, model=ModelFile.read(path)))
 
 
 def test_layers_that_ncnn_lacks_are_told(file: OnnxRuntime) -> None:

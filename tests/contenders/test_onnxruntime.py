@@ -15,6 +15,7 @@ from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
 from mnist_edge.opening import open_session
+from mnist_edge.opening.model_file import ModelFile
 from tests.conftest import make_card, write_tiny_model
 from tests.contenders.conftest import SHIPPED
 from tests.contenders.foreign import greys, write
@@ -63,7 +64,7 @@ def test_a_feed_is_what_the_bare_session_takes(
 ) -> None:
     path = write(tmp_path / "foreign.onnx", shape, output=(shape[0], 10))
     intake = guess(path, read(path), greys)
-    file = OnnxRuntime(path, of_foreign(path, "mnist", 10), intake)
+    file = OnnxRuntime(ModelFile.read(path), of_foreign(path, "mnist", 10), intake)
     (found,) = open_session(path).run([intake.output], file.feed(greys(3).images))
     assert found.shape == (images, 10)
     expected = answer(file.load(1), greys(3).images)

@@ -13,6 +13,7 @@ from mnist_edge.contenders.guess import guess
 from mnist_edge.contenders.intake import read
 from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.errors import ModelError
+from mnist_edge.opening.model_file import ModelFile
 from tests.contenders.conftest import SHIPPED
 from tests.contenders.foreign import Shape, greys, write
 from tests.contenders.test_intake import LAYOUTS
@@ -34,7 +35,7 @@ print(seen, os.listdir(os.environ["HOME"]), sys.modules["openvino"].__name__)
 
 def foreign(path: Path) -> OnnxRuntime:
     intake = guess(path, read(path), greys)
-    return OnnxRuntime(path, of_foreign(path, "mnist", intake.classes), intake)
+    return OnnxRuntime(ModelFile.read(path), of_foreign(path, "mnist", intake.classes), intake)
 
 
 @pytest.mark.parametrize("count", [1, 8, 11])

@@ -20,6 +20,7 @@ SHARES = {
     "idx_file": 300_000,
     "picture": 60_000,
     "onnx_file": 250_000,
+    "opened_model": 50_000,
     "card": 200_000,
     "checkpoint": 20_000,
     "earlier_benchmark": 150_000,

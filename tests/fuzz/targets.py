@@ -17,17 +17,20 @@ import numpy as np
 from PIL import Image
 
 from mnist_edge.benchmark import compare
+from mnist_edge.classifier import Classifier
 from mnist_edge.contract import PREFIX, Card
 from mnist_edge.datasets import idx
 from mnist_edge.errors import EdgeError
 from mnist_edge.manifest import latency, read_manifest
 from mnist_edge.opening import screening
+from mnist_edge.opening.model_file import ModelFile
 from mnist_edge.picture import read_picture
 
 Target = Callable[[bytes], None]
 _MEMORY = Path("/dev/shm")  # no disk is worn by a million files
 _PLACE = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
 _FOLDER = Path(_PLACE.name)
+_BLANK = np.zeros((1, 28, 28), np.uint8)
 
 
 def idx_file(content: bytes) -> None:
@@ -50,6 +53,28 @@ def onnx_file(content: bytes) -> None:
     """What is looked at before ONNX Runtime reads a file."""
     with contextlib.suppress(EdgeError):
         screening.screen(content, Path("file.onnx"))
+
+
+def opened_model(content: bytes) -> None:
+    """A model file that is opened and answers. What ONNX Runtime is given means the same to
+    onnx's own parser, in C++, as it meant to ours."""
+    import onnx
+
+    model = ModelFile(Path("file.onnx"), content)
+    with contextlib.suppress(EdgeError):
+        graph = model.graph
+        same = onnx.load_from_string(content)
+        assert [(one.op_type, tuple(one.input), tuple(one.output)) for one in same.graph.node] == [
+            (one.op, one.inputs, one.outputs) for one in graph.nodes
+        ]
+        assert {one.name: tuple(one.dims) for one in same.graph.initializer} == {
+            one.name: one.shape for one in graph.constants.values()
+        }
+        assert not any(one.data_location for one in same.graph.initializer)
+        assert not same.functions
+        assert {one.key: one.value for one in same.metadata_props} == graph.metadata
+        answer = Classifier(model).logits(_BLANK)
+        assert answer.dtype == np.float32
 
 
 def card(content: bytes) -> None:
@@ -96,6 +121,7 @@ TARGETS: dict[str, Target] = {
         idx_file,
         picture,
         onnx_file,
+        opened_model,
         card,
         checkpoint,
         earlier_benchmark,
@@ -148,6 +174,14 @@ def _onnx_seeds() -> list[bytes]:
     return [write_tiny_model(_FOLDER / "tiny.onnx").read_bytes()[-3000:], *_small_onnx()]
 
 
+def _model_seeds() -> list[bytes]:
+    """Our smallest, and one that is smaller yet."""
+    from tests.opening.bombs import averaging
+
+    shipped = Path(__file__).parents[2] / "exported" / "edge-xs-int8.onnx"
+    return [shipped.read_bytes(), averaging()]
+
+
 def _small_onnx() -> list[bytes]:
     from onnx import TensorProto, helper
 
@@ -156,8 +190,7 @@ def _small_onnx() -> list[bytes]:
     graph = helper.make_graph(
         [helper.make_node("Add", ["x", "w"], ["y"])], "g", values, [], [tensor]
     )
-    inner = helper.make_node("If", ["x"], ["z"], then_branch=graph)
-    outer = helper.make_graph([inner], "o", values, values)
+    outer = helper.make_graph([helper.make_node("Relu", ["x"], ["z"])], "o", values, values)
     return [helper.make_model(one).SerializeToString() for one in (graph, outer)]
 
 
@@ -217,6 +250,7 @@ _SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "idx_file": _idx_seeds,
     "picture": _picture_seeds,
     "onnx_file": _onnx_seeds,
+    "opened_model": _model_seeds,
     "card": _card_seeds,
     "checkpoint": _checkpoint_seeds,
     "earlier_benchmark": _benchmark_seeds,

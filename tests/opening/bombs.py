@@ -94,6 +94,15 @@ def endless_loop() -> onnx.ModelProto:
     )
 
 
+def averaging() -> bytes:
+    """No bomb: all ten logits are the image's sum, 2 kB with a card."""
+    from tests.conftest import make_card
+
+    model = _model([helper.make_node("Identity", ["grey"], ["one"])])
+    helper.set_model_props(model, make_card().to_metadata())
+    return bytes(model.SerializeToString())
+
+
 TOO_LARGE: dict[str, Callable[[], onnx.ModelProto]] = {
     make.__name__: make for make in (one_huge_constant, wide_padding, doubling, many_constants)
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mnist_edge.contenders import Intake, OnnxRuntime
 from mnist_edge.noise import Noise
+from mnist_edge.opening.model_file import ModelFile
 from mnist_edge.report import summary, words
 from tests.report.made import MACHINE, benchmark, entry, file, latency
 
@@ -74,7 +75,7 @@ def test_the_fixed_piece_of_work_is_told_as_far_as_it_was_timed() -> None:
 def test_how_a_file_of_others_is_fed_is_told() -> None:
     intake = Intake("Input3", "float32", (1, 1, 28, 28), "Plus214", 10, plain=True)
     subject = file("peers/mnist-12.onnx", ours=False).subject
-    foreign = OnnxRuntime(Path("peers/mnist-12.onnx"), subject, intake)
+    foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), subject, intake)
     told = words.remarks(benchmark(replace(entry(file("a.onnx")), contender=foreign)))
     assert told == [f"mnist-12.onnx is not a file of mnist-edge: {intake.described()}."]
     assert not words.remarks(benchmark(entry(file("a.onnx"))))

@@ -1,0 +1,49 @@
+"""A model file, read once: what is looked at, hashed and run is the same bytes."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.opening import screening
+from mnist_edge.opening.graph import Graph
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The bytes that lay at `path` when it was read, and what they say.
+
+    `graph` is looked through when it is first asked for. A pickled one brings its bytes along.
+    """
+
+    path: Path
+    content: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> "ModelFile":
+        """ModelError when it is missing, no ONNX file, or refused (see `screening`)."""
+        found = cls(path, screening.read(path))
+        _ = found.graph
+        return found
+
+    @classmethod
+    def of(cls, model: "AnyModel") -> "ModelFile":
+        """What has been read already, or is read now."""
+        return model if isinstance(model, ModelFile) else cls.read(Path(model))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """ModelError for what is no ONNX file, or one that is refused."""
+        return screening.screen(self.content, self.path)
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "content": self.content}
+
+
+AnyModel = ModelFile | Path | str
+"""A model file, or where it lies."""
