@@ -184,10 +184,67 @@ def overlapping(run: Path) -> None:
     path.write_bytes(content + bytes(5_000_000))
 
 
+def two_archives(run: Path) -> None:
+    """The small one is behind; PyTorch would take the place that its end states, and unpack."""
+    giant = run.with_name("giant")
+    archive(giant, {"data.pkl": b"\x80\x02" + b"]" * 30_000_000 + b"."}, zipfile.ZIP_DEFLATED)
+    archive(run, {"data.pkl": pickle.dumps(1, 2)}, zipfile.ZIP_STORED)
+    before, own = (giant / CHECKPOINT).read_bytes(), (run / CHECKPOINT).read_bytes()
+    (run / CHECKPOINT).write_bytes(before + own)
+
+
+def legacy(run: Path) -> None:
+    """A pickle in front of an archive: what torch.save wrote before it wrote archives."""
+    archive(run, {"data.pkl": pickle.dumps(1, 2)}, zipfile.ZIP_STORED)
+    before = b"\x80\x02(" + b"]" * 9_000_000 + b"t."
+    (run / CHECKPOINT).write_bytes(before + (run / CHECKPOINT).read_bytes())
+
+
+def sets(run: Path) -> None:
+    archive(run, {"data.pkl": b"\x80\x04(" + b"\x8f" * 4_000_000 + b"t."}, zipfile.ZIP_STORED)
+
+
+def many_objects(run: Path) -> None:
+    """As many as are counted, each the largest that a byte can ask for, and each remembered."""
+    archive(run, {"data.pkl": b"\x80\x02(" + b"}q\x01" * 199_000 + b"t."}, zipfile.ZIP_STORED)
+
+
+def many_entries(run: Path) -> None:
+    archive(run, {f"data/{at}": b"" for at in range(100_000)}, zipfile.ZIP_STORED)
+
+
+def expanded(run: Path) -> None:
+    """Tensors of gigabytes over storages of four bytes."""
+    import torch
+
+    from mnist_edge.lab.models import build
+    from mnist_edge.lab.recipe import Recipe
+    from tests.lab.conftest import told
+
+    weights = build("edge").state_dict()
+    vast = torch.zeros(1, dtype=torch.float32).expand(600_000_000)
+    state = {number: {"step": vast, "exp_avg": vast, "exp_avg_sq": vast} for number in range(9)}
+    values = {
+        "format": 1,
+        "recipe": (Recipe().as_dict() | {"dataset": "digits"}),
+        "classes": tuple("0123456789"),
+        "epochs_done": 1,
+        "history": [told(1)],
+        "network": weights,
+        "average": weights,
+        "optimizer": {"state": state, "param_groups": []},
+        "trained": {},
+        "result": {"split": "test", "correct": 1, "total": 382},
+    }
+    run.mkdir(parents=True)
+    torch.save(values, run / CHECKPOINT)
+
+
 def giant_network(run: Path) -> None:
     import torch
 
     from mnist_edge.lab.recipe import Recipe
+    from tests.lab.conftest import told
 
     recipe = Recipe().as_dict() | {
         "model": "9999-9999-9999-9999",
@@ -196,7 +253,7 @@ def giant_network(run: Path) -> None:
     values = {"format": 1, "recipe": recipe, "classes": tuple("0123456789")}
     values |= {
         "epochs_done": 1,
-        "history": [],
+        "history": [told(1)],
         "network": {},
         "average": {},
         "optimizer": {},
@@ -221,6 +278,12 @@ def pytorch_mb(tmp_path_factory: pytest.TempPathFactory) -> float:
         (pickle_bomb, "it holds more objects than a run has"),
         (overlapping, "is damaged or not ours|it would grow when it is unpacked"),
         (giant_network, "has more than 50,000,000 parameters"),
+        (two_archives, "is damaged or not ours"),
+        (legacy, "is damaged or not ours"),
+        (sets, "is damaged or not ours"),
+        (many_objects, "is damaged or not ours"),
+        (many_entries, "more than 10,000 entries"),
+        (expanded, "tensors that are larger than their storage"),
     ],
 )
 def test_checkpoints(

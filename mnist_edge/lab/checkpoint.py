@@ -1,8 +1,10 @@
-"""A training run on disk: weights, optimizer, recipe and history <-> runs/<name>/."""
+"""A training run on disk: weights, optimizer, recipe and history <-> runs/<name>/.
+
+torch.save writes it, and whoever has PyTorch can load it; what reads it here trusts nothing.
+"""
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,18 @@ from typing import Any
 import torch
 
 from mnist_edge.datasets import Split
-from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.errors import CheckpointError
+from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import alone_in, write_together
+from mnist_edge.lab.checkpoint_fields import checked
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
+from mnist_edge.lab.schema import SchemaError
+from mnist_edge.lab.stored_zip import ArchiveError
+from mnist_edge.lab.torch_file import TorchFile
 
 _FORMAT = 1
-_LARGEST_PICKLE = 4 << 20  # resnet56's has 0.2 MB
+_LARGEST = 1 << 30  # bytes; 50 million parameters, the most that a network has, take 0.8
 CHECKPOINT, HISTORY, CURVE, RESULT = "checkpoint.pt", "history.jsonl", "curve.png", "result.json"
 
 
@@ -71,35 +78,25 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
 def load(run: Path) -> Checkpoint:
     """Open a run's folder. CheckpointError when there is none, or it is damaged or foreign."""
     path = run / CHECKPOINT
-    if not path.is_file():
+    if kind(path) is Kind.MISSING:
         raise CheckpointError(f"{run} holds no checkpoint: train one first with 'mnist-edge train'")
     try:
-        _check_archive(path)
-        values = torch.load(path, map_location="cpu", weights_only=True)
-        if values.pop("format") != _FORMAT:
+        file = TorchFile(path, _LARGEST)
+        if not isinstance(file.values, dict):
+            raise ArchiveError("is damaged or not ours")
+        if file.values.get("format") != _FORMAT:
             raise CheckpointError(f"{path} was written by another version of mnist-edge")
-        return Checkpoint(**{**values, "recipe": Recipe.from_dict(values["recipe"])})
-    except EdgeError:
-        raise
-    except Exception as error:  # reading damaged bytes raises whatever they happen to spell
-        raise CheckpointError(f"{path} is damaged or not ours: train it again") from error
+        return Checkpoint(**checked(file))
+    except ArchiveError as error:
+        raise CheckpointError(f"{path} {error}: train it again") from error
+    except (SchemaError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or not ours ({_missing(error)}): train it again"
+        ) from error
 
 
-def _check_archive(path: Path) -> None:
-    """CheckpointError for an archive that is damaged, or that grows when it is unpacked.
-
-    torch.load does not look at the checksums, nor at how much it is told to unpack.
-    """
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-        grows = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
-        if grows or sum(part.file_size for part in parts) > path.stat().st_size:
-            raise CheckpointError(f"{path} is not ours: it would grow when it is unpacked")
-        # Every byte of a pickle can become an object.
-        if any(part.file_size > _LARGEST_PICKLE for part in parts if part.filename[-4:] == ".pkl"):
-            raise CheckpointError(f"{path} is not ours: it holds more objects than a run has")
-        if damaged := archive.testzip():
-            raise CheckpointError(f"{path} is damaged in {damaged}: train it again")
+def _missing(error: SchemaError | KeyError) -> str:
+    return f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
 
 
 def newest(runs: Path) -> Path:

@@ -1,13 +1,27 @@
 """A run's history as a picture: how the loss fell, and the errors that were left."""
 
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mnist_edge.files import write_atomically
 
 
+@contextmanager
+def literal_texts() -> Iterator[None]:
+    """Texts that are drawn in here are what they are: `$` begins no formula, and a letter that
+    the font lacks is a box, without a word."""
+    import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+@literal_texts()
 def draw(path: Path, history: Sequence[dict[str, Any]], title: str) -> None:
     """Write the training loss and the validation error over the epochs to `path` as PNG."""
     from matplotlib.figure import Figure

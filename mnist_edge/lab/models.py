@@ -28,6 +28,8 @@ _BLOCK = re.compile(r"([1-9]\d{0,3})(?:s([1-9]))?")
 _FLAT = "flat"
 _MOST_PARAMETERS = 50_000_000
 _MOST_CLASSES = 10_000
+_MOST_BLOCKS = 100  # of a chain
+_MOST_VALUES = 16 << 20  # of a map of all images that are answered at once: 64 MB
 
 Build = Callable[[int, str], nn.Module]
 """Makes a network's body for so many classes, with a choice of shortcut."""
@@ -37,13 +39,14 @@ class Network(nn.Module):
     """Raw pixels in, logits out: images uint8 or float (N, 28, 28) -> float32 (N, classes).
 
     `temperature` divides the logits (Guo et al. 2017, arXiv 1706.04599); 1 while training.
+    `widest` is how many values the largest map of an image has.
     """
 
     temperature: Tensor
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, widest: int = 1) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.widest = body, widest
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -52,9 +55,13 @@ class Network(nn.Module):
         return logits / self.temperature
 
     def answer(self, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
-        """The logits (N, classes) of images (N, 28, 28), in eval mode, without gradients."""
+        """The logits (N, classes) of images (N, 28, 28), in eval mode, without gradients.
+
+        At most `batch` at once; of a network with wide maps, fewer.
+        """
         was_training, device = self.training, self.temperature.device
         self.eval()
+        batch = max(1, min(batch, _MOST_VALUES // self.widest))
         with torch.inference_mode():
             parts = [
                 self(torch.tensor(images[at : at + batch], device=device)).cpu()
@@ -94,6 +101,8 @@ def chain(spec: str) -> Build:
     channels, kernel, stride = (int(stem[1]), int(stem[2] or 3), int(stem[3] or 1))
     padding = 0 if stem["valid"] else kernel // 2
     widths = [channels, *(outputs for outputs, _ in blocks)]
+    if len(blocks) > _MOST_BLOCKS:
+        raise EdgeError(f"a chain of {len(blocks):,} blocks is too long: at most {_MOST_BLOCKS}")
     # A 3×3 and a 1×1 convolution in each block; its dense layer is small beside them.
     if sum(10 * before * after for before, after in pairwise(widths)) > _MOST_PARAMETERS:
         raise EdgeError(f"'{spec}' has more than {_MOST_PARAMETERS:,} parameters: too many here")
@@ -107,6 +116,13 @@ def chain(spec: str) -> Build:
         return nn.Sequential(*layers, *(_flat_head if flat else _head)(inputs, side, classes))
 
     return build
+
+
+def _widest(spec: str) -> int:
+    """At most how many values a chain's maps have: as if it did not shrink behind its stem."""
+    channels = [int(part) for part in re.findall(r"(?:^|-)(\d+)", spec)]
+    stride = int(re.findall(r"^[^-]*s(\d)|$", spec)[0] or 1)
+    return max(channels) * math.ceil(SIDE / stride) ** 2
 
 
 def _resnet3(classes: int, shortcut: str) -> nn.Module:
@@ -150,6 +166,7 @@ class Entry:
     what: str
     build: Build = field(repr=False)
     shortcuts: tuple[str, ...] = ()  # the choices that --shortcut has here; the first is default
+    widest: int = 16 * SIDE * SIDE  # values of the largest map of an image, or more
 
 
 ZOO: dict[str, Entry] = {
@@ -179,7 +196,7 @@ def entry(name: str) -> Entry:
         raise EdgeError(
             f"there is no model '{name}': choose one of {known}, or a chain such as {EXAMPLE}"
         )
-    return Entry("a chain of folding blocks", chain(name))
+    return Entry("a chain of folding blocks", chain(name), widest=_widest(name))
 
 
 def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
@@ -195,7 +212,8 @@ def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
         known = ", ".join(found.shortcuts)
         advice = f"choose one of {known}" if known else "leave --shortcut away"
         raise EdgeError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
-    return Network(found.build(classes, shortcut or "".join(found.shortcuts[:1])))
+    body = found.build(classes, shortcut or "".join(found.shortcuts[:1]))
+    return Network(body, found.widest)
 
 
 @dataclass(frozen=True, slots=True)

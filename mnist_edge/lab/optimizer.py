@@ -1,13 +1,22 @@
-"""The optimizers that a recipe can name."""
+"""The optimizers that a recipe can name, and their state in a checkpoint."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mnist_edge.lab.recipe import Recipe
 
 _MOMENTUM = 0.9  # of SGD (He et al. 2015)
+_STEP = "step"
+_STATE = {
+    "adamw": {_STEP, "exp_avg", "exp_avg_sq"},
+    "adam": {_STEP, "exp_avg", "exp_avg_sq"},
+    "rmsprop": {_STEP, "square_avg"},
+    "sgd": {"momentum_buffer"},
+}
+"""What each keeps of a parameter: the number of steps, and numbers in the parameter's shape."""
 
 
 def optimizer(
@@ -42,13 +51,26 @@ def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     return {**state, "param_groups": groups}
 
 
-def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load a state of `state_of`, and keep what this optimizer was made with for its device.
+def restore(made: torch.optim.Optimizer, saved: Mapping[str, Any], recipe: Recipe) -> None:
+    """Go on with the state that a checkpoint holds; the settings are the recipe's own.
 
-    Raises ValueError for a state of other parameters.
+    ValueError when it is not the state of these parameters.
     """
-    own = [group.get("capturable") for group in optimizer.param_groups]
-    optimizer.load_state_dict(state)
-    for group, capturable in zip(optimizer.param_groups, own, strict=True):
-        if capturable is not None:
-            group["capturable"] = capturable
+    parameters = [p for group in made.param_groups for p in group["params"]]
+    states = saved.get("state", {})
+    if states.keys() != set(range(len(parameters))) or not all(
+        _fits(states[number], parameter, _STATE[recipe.optimizer])
+        for number, parameter in enumerate(parameters)
+    ):
+        raise ValueError(f"this is no state of {recipe.optimizer} for these parameters")
+    made.load_state_dict({"state": states, "param_groups": made.state_dict()["param_groups"]})
+
+
+def _fits(state: Mapping[str, Any], parameter: Tensor, names: set[str]) -> bool:
+    shapes = {name: () if name == _STEP else parameter.shape for name in names}
+    return set(state) == names and all(
+        isinstance(state[name], Tensor)
+        and state[name].shape == shape
+        and state[name].is_floating_point()
+        for name, shape in shapes.items()
+    )

@@ -7,11 +7,14 @@ from typing import Any
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.models import entry
+from mnist_edge.lab.schema import SchemaError, build
 from mnist_edge.lab.wear import Wear
 
 _OF_DIGITS = ("mnist", "qmnist", "digits")  # in MNIST's form
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("one-cycle", "steps", "constant")
+MOST_EPOCHS = 10_000
+_MOST_TEACHERS, _MOST_VIEWS = 100, 1000
 _LEAST_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 
 
@@ -49,8 +52,9 @@ class Distillation:
         for name in ("teachers", "models"):  # lists, in JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         rules = {
-            "teachers": bool(self.teachers),
-            "views": self.views >= 1,
+            "teachers": 1 <= len(self.teachers) <= _MOST_TEACHERS,
+            "models": len(self.models) <= _MOST_TEACHERS,
+            "views": 1 <= self.views <= _MOST_VIEWS,
             "share": 0 < self.share <= 1,
             "temperature": 0 < self.temperature < math.inf,
         }
@@ -95,7 +99,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         rules = {
-            "epochs": self.epochs >= 1,
+            "epochs": 1 <= self.epochs <= MOST_EPOCHS,
             "batch_size": self.batch_size >= 2,  # batch norm has no variance from one image
             "lr": 0 < self.lr < math.inf,
             "weight_decay": 0 <= self.weight_decay < math.inf,
@@ -144,21 +148,11 @@ class Recipe:
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
         """The inverse of `as_dict`; what an older version did not know is off.
 
-        Raises EdgeError for fields that a recipe does not have.
+        Raises EdgeError for fields that a recipe does not have, or values of another type.
         """
         try:
-            rough = values.get("rough")
-            if rough is not None:
-                parts = {"warp": Augmentation(**rough["warp"]), "wear": Wear(**rough["wear"])}
-                rough = Rough(**{**rough, **parts})
-            taught = values.get("distillation")
-            parts = {
-                "augmentation": Augmentation(**values["augmentation"]),
-                "rough": rough,
-                "distillation": None if taught is None else Distillation(**taught),
-            }
-            return cls(**{**values, **parts})
-        except (KeyError, TypeError) as error:
+            return build(cls, values, "recipe")
+        except SchemaError as error:
             raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
 
 

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import math
-import zipfile
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.classifier import Classifier
+from mnist_edge.contract import SIDE
 from mnist_edge.datasets import Split
-from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.errors import CheckpointError, EdgeError, FileError
 from mnist_edge.files import sha256, write_atomically
 from mnist_edge.lab import bf16
 from mnist_edge.lab import checkpoint as disk
@@ -30,9 +31,11 @@ from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended, shown
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.recipe import Distillation, Recipe
+from mnist_edge.lab.stored_zip import ArchiveError, read_entries
 
 _SEED = 0  # of the views: every student's are the same
 _BATCH = 500
+_MOST_HEADERS = 4096  # bytes around the numbers of a view
 
 Answering = Callable[[Tensor], Tensor]
 """A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
@@ -165,7 +168,7 @@ def views(
     whole = extended(training, replace(recipe, seed=_SEED))
     folder = teachers[0].home / f"views-{_key(recipe)}"
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
-    missing = [number for number, file in enumerate(files) if not file.is_file()]
+    missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
     total = float(len(missing) * len(whole))
     answering = [teacher.answering(device) for teacher in teachers]
     for place, number in enumerate(missing):
@@ -177,7 +180,8 @@ def views(
         buffer = io.BytesIO()
         np.savez(buffer, images=images, logits=logits)
         write_atomically(files[number], buffer.getvalue())
-    images, logits = (np.stack(parts) for parts in zip(*map(_read, files), strict=True))
+    found = [_read(file, len(whole), len(teachers[0].classes)) for file in files]
+    images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
     return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
 
@@ -240,9 +244,36 @@ def _answer(answering: Sequence[Answering], images: Tensor) -> Tensor:
     return torch.stack(found).logsumexp(dim=0) - math.log(len(found))
 
 
-def _read(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _read(file: Path, count: int, classes: int) -> tuple[np.ndarray[Any, Any], ...]:
+    """A kept view: as `_view` made it, or an EdgeError. It lies in a run's folder, which may come
+    from anywhere."""
+    sizes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
+        "images.npy": (np.dtype(np.uint8), (count, SIDE, SIDE)),
+        "logits.npy": (np.dtype(np.float32), (count, classes)),
+    }
+    most_bytes = _MOST_HEADERS + count * (SIDE * SIDE + 4 * classes)
     try:
-        with np.load(file) as archive:
-            return archive["images"], archive["logits"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        entries = read_entries(file, most_bytes)
+        images, logits = (_array(entries[name], *size) for name, size in sizes.items())
+    except (FileError, KeyError, ArchiveError, ValueError) as error:
         raise EdgeError(f"{file} is damaged: delete it, and it is made again") from error
+    if not np.isfinite(logits).all():
+        raise EdgeError(f"{file} holds answers that are no numbers: delete it, and its teacher")
+    return images, logits
+
+
+def _array(
+    content: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> np.ndarray[Any, np.dtype[Any]]:
+    """The array of a .npy file, which has to be of this form. ValueError for any other."""
+    stream = io.BytesIO(content)
+    try:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError("another version of the format")
+        header = np.lib.format.read_array_header_1_0(stream)
+    except Exception as error:  # headers are Python, and damaged ones raise what they spell
+        raise ValueError("no header") from error
+    if header != (shape, False, dtype):
+        raise ValueError("another form")
+    numbers = np.frombuffer(content, dtype, offset=stream.tell())
+    return numbers.reshape(shape)

@@ -139,7 +139,7 @@ class _Trainer:
         try:
             self.network.load_state_dict(saved.network)
             self.average.load_state_dict(saved.average)
-            restore(self.optimizer, saved.optimizer)
+            restore(self.optimizer, saved.optimizer, self.recipe)
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(
                 f"this checkpoint does not fit a '{self.recipe.model}' of this version: "

@@ -205,6 +205,7 @@ def _checkpoint_seeds() -> list[bytes]:
 
     from mnist_edge.lab.models import build
     from mnist_edge.lab.recipe import Recipe
+    from tests.lab.conftest import told
 
     network = build("1k3s9-1s3", 2).state_dict()
     values = {
@@ -212,7 +213,7 @@ def _checkpoint_seeds() -> list[bytes]:
         "recipe": Recipe(model="1k3s9-1s3").as_dict(),
         "classes": ("0", "1"),
         "epochs_done": 1,
-        "history": [],
+        "history": [told(1)],
         "network": network,
         "average": network,
         "optimizer": {},

@@ -2,7 +2,9 @@
 
 import functools
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.models import ZOO, Entry, Network, build
+from mnist_edge.lab.progress import EpochResult
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.train import train
 from mnist_edge.lab.world import World
@@ -112,6 +115,12 @@ def solved(network: Network, training: Split) -> Network:
     return network
 
 
+def told(epoch: int, epochs: int = 1) -> dict[str, Any]:
+    """What a history has of an epoch."""
+    result = EpochResult(epoch, epochs, 1.0, 0.5, 1, 2, 1000.0, 1.0)
+    return asdict(result) | {"validation_accuracy": result.validation_accuracy}
+
+
 def make_run(
     run: Path,
     data: Dataset,
@@ -129,7 +138,7 @@ def make_run(
         recipe=recipe,
         classes=data.classes,
         epochs_done=1,
-        history=[{"epoch": 1, "loss": 1.0, "validation_correct": 1, "validation_total": 2}],
+        history=[told(1)],
         network=weights,
         average=weights,
         optimizer={},

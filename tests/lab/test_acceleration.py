@@ -64,9 +64,12 @@ def test_an_optimizers_state_knows_no_device(digits: Dataset) -> None:
     state = state_of(made)
     assert [group["lr"] for group in state["param_groups"]] == [0.25, 0.25]
     other = optimizer(layer, RECIPE)
-    restore(other, state)
+    layer(torch.ones(1, 4)).sum().backward()
+    other.step()
+    state["state"] = other.state_dict()["state"]
+    restore(other, state, RECIPE)
     assert not any(group["capturable"] for group in other.param_groups)
-    restore(made, state)
+    restore(made, state, RECIPE)
     assert all(group["capturable"] for group in made.param_groups)
 
 

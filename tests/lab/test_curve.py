@@ -8,6 +8,8 @@ from PIL import Image
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import curve
+from mnist_edge.lab.reproduce import curves
+from mnist_edge.lab.reproduce.depth import Errors
 
 
 def history(*wrong: int, total: int = 100) -> list[dict[str, Any]]:
@@ -32,6 +34,16 @@ def test_draws_a_picture_of_every_history(tmp_path: Path, wrong: tuple[int, ...]
         grey = np.asarray(image.convert("L"))
     assert grey.shape[1] > 600
     assert np.ptp(grey) > 200
+
+
+@pytest.mark.parametrize("name", ["a$\\frac{$", "$x$", "\\alpha", "\U0001f600 木", "a\nb"])
+def test_a_name_is_drawn_as_it_is(tmp_path: Path, name: str) -> None:
+    """A data set is named after its folder, which may have any name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        curve.draw(tmp_path / "curve.png", history(3), f"edge on {name}")
+        errors = {f"plain{depth}": Errors((0.2,), (0.1,)) for depth in (20, 56)}
+        assert curves.draw(errors, f"on {name}").startswith(b"\x89PNG")
 
 
 def test_what_is_drawn_depends_on_the_numbers(tmp_path: Path) -> None:

@@ -240,6 +240,39 @@ def test_answer_does_not_depend_on_the_batch_size() -> None:
         np.testing.assert_allclose(network.answer(pixels, batch), whole, atol=1e-5)
 
 
+def widest(network: Network) -> int:
+    """How many values the largest map has, measured."""
+    sizes = [0]
+    for layer in network.modules():
+        layer.register_forward_hook(lambda layer, inputs, output: sizes.append(output[0].numel()))
+    network(torch.zeros(2, 28, 28))
+    return max(sizes)
+
+
+@pytest.mark.parametrize("name", [*ZOO, "1000-1s9", "8k5s2v-300-20s2", "3s9-9-9"])
+def test_a_networks_widest_map_is_known_and_not_overstated_by_much(name: str) -> None:
+    found = widest(build(name))
+    assert found <= build(name).widest
+    assert build(name).widest <= 1.4 * found or name in ZOO
+    assert build(name).widest * 1000 <= 16 << 20 or name not in ZOO
+
+
+def test_a_network_of_wide_maps_answers_fewer_images_at_once() -> None:
+    """A stranger's checkpoint may be small, and its maps may not."""
+    seen: list[int] = []
+    for name in ("resnet20", "edge", "resnet3", "1000-1s9"):
+        network = build(name)
+        network.register_forward_pre_hook(lambda layer, inputs: seen.append(len(inputs[0])))
+        network.answer(images(30))
+    assert seen == [30, 30, 30, 21, 9]
+
+
+def test_a_chain_is_only_so_long() -> None:
+    build("-".join(["1"] * 101))
+    with pytest.raises(EdgeError, match="a chain of 101 blocks is too long: at most 100"):
+        build("-".join(["1"] * 102))
+
+
 def test_answer_takes_images_that_nobody_may_write_to() -> None:
     network, pixels = build("edge-xs"), images(3)
     pixels.flags.writeable = False

@@ -49,6 +49,13 @@ def test_a_run_is_trained_once(digits: Dataset, tmp_path: Path) -> None:
     assert by_part([done]) == {"t": [done]}
 
 
+def test_a_run_without_its_curve_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    trained(work(digits, tmp_path, TEACHER), TEACHER)
+    here = work(digits, tmp_path, replace(TEACHER, watched=True))
+    with pytest.raises(CheckpointError, match="was trained without its curve of test errors"):
+        here.missing()
+
+
 def test_an_interrupted_run_goes_on_to_the_same_end(digits: Dataset, tmp_path: Path) -> None:
     whole, cut = work(digits, tmp_path / "whole", TEACHER), work(digits, tmp_path / "cut", TEACHER)
     trained(whole, TEACHER)

@@ -1,5 +1,8 @@
+import io
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +137,66 @@ def test_a_damaged_view_is_said(teacher: Teacher, few: tuple[Split, Split]) -> N
     views([teacher], few[0], student(teacher, count=1), CPU.device)
     (file,) = teacher.source.glob("views-*/00.npz")
     file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
+        views([teacher], few[0], student(teacher, count=1), CPU.device)
+
+
+def forged(images: object, logits: object, save: Any = np.savez) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer, images=images, logits=logits)
+    return buffer.getvalue()
+
+
+IMAGES, LOGITS = np.zeros((9, 28, 28), np.uint8), np.zeros((9, 10), np.float32)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        forged(IMAGES[:8], LOGITS[:8]),
+        forged(IMAGES, LOGITS[:, :9]),
+        forged(IMAGES[:, :27], LOGITS),
+        forged(IMAGES.astype(np.float32), LOGITS),
+        forged(IMAGES.astype(np.int8), LOGITS),
+        forged(IMAGES, LOGITS.astype(np.float64)),
+        forged(IMAGES, LOGITS.astype(">f4")),
+        forged(IMAGES, np.full((9, 10), "x")),
+        forged(np.asfortranarray(np.zeros((9, 28, 28), np.uint8)), LOGITS),
+        forged([[None]], LOGITS),
+        forged(IMAGES, np.full_like(LOGITS, np.nan)),
+        forged(IMAGES, LOGITS, np.savez_compressed),
+        forged(IMAGES, LOGITS).replace(b"images", b"pixels"),
+        forged(IMAGES, LOGITS).replace(b"'descr'", b"'dtype'"),
+        forged(IMAGES, LOGITS).replace(b"(9, 28, 28)", b"((((((((((("),
+        forged(IMAGES, LOGITS) + bytes(10_000),
+    ],
+)
+def test_a_strangers_view_is_one_line(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "00.npz"
+    file.write_bytes(forged(IMAGES, LOGITS))
+    found = lab._read(file, 9, 10)
+    assert [part.shape for part in found] == [(9, 28, 28), (9, 10)]
+    file.write_bytes(content)
+    with pytest.raises(
+        EdgeError, match=r"00\.npz (is damaged|holds answers that are no numbers): de"
+    ):
+        lab._read(file, 9, 10)
+
+
+def test_a_view_that_is_an_array_or_a_pipe_is_one_line(
+    teacher: Teacher, few: tuple[Split, Split]
+) -> None:
+    views([teacher], few[0], student(teacher, count=1), CPU.device)
+    (file,) = teacher.source.glob("views-*/00.npz")
+    file.unlink()
+    np.save(file.with_suffix(".npy"), IMAGES)
+    file.with_suffix(".npy").rename(file)
+    with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
+        views([teacher], few[0], student(teacher, count=1), CPU.device)
+    file.unlink()
+    os.mkfifo(file)
     with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
         views([teacher], few[0], student(teacher, count=1), CPU.device)
 

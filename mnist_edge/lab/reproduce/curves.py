@@ -4,6 +4,8 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mnist_edge.lab.curve import literal_texts
+
 if TYPE_CHECKING:
     from mnist_edge.lab.reproduce.depth import Errors
 
@@ -12,6 +14,7 @@ _COLOURS = {"20": "tab:blue", "56": "tab:red"}
 _LEAST = 1e-4  # a logarithmic axis has no zero
 
 
+@literal_texts()
 def draw(errors: "Mapping[str, Errors]", title: str) -> bytes:
     """A PNG: plain networks on the left, residual ones on the right, on the same logarithmic
     axis; thin lines are training errors, bold ones test errors (their figures 1 and 6)."""

@@ -94,6 +94,12 @@ class Work:
         saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
         alone = replace(saved.recipe, distillation=None)
         disk.check_resumable(replace(saved, recipe=alone), run.recipe, folder)
+        curve = ("training_accuracy", "test_correct")
+        if run.watched and any(one.get(name) is None for one in saved.history for name in curve):
+            raise CheckpointError(
+                f"{folder} was trained without its curve of test errors: "
+                "move it away, or choose another --out"
+            )
         if run.teacher is not None:
             self._check_teacher(run.teacher, saved, folder)
         return saved
