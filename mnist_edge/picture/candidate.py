@@ -1,12 +1,14 @@
 """One way to read a view: where its digit would be, and how likely that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, Mask, grouped, grown
-from mnist_edge.picture.ink import Ink, Plane, bright_corners, edged, find_ink, opacity
+from mnist_edge.picture.ink import Ink, Plane, bright_corners, find_ink, opacity
+from mnist_edge.picture.margins import is_corner, margins, runs_through, touches_edge
+from mnist_edge.picture.outline import edged, evenness, outstanding, two_sided
 from mnist_edge.picture.parts import cluster, plausible
 from mnist_edge.picture.rules import without_rules
 from mnist_edge.picture.view import Box, View
@@ -19,17 +21,22 @@ _LEAST_AREA = 12  # pixels of the view: less is dust
 _MOST_AREA = 0.9  # of the view: more is the paper
 _FAINT = 30.0  # a digit that is fainter is doubtful
 _CORNERS = 0.3  # quality that corners of paper are worth
+_MOST_MARGINS = 3  # one within another
 _MANY = 5  # pieces: perhaps of the lines of ruled paper
+_NOTHING = 0.2  # quality of what is no ink but a change of the light
+_TWO_SIDED = 0.7  # of what lies beside a stroke is paper; beside digits nine parts in ten are
+_CLEAR_OF_NOISE, _STRONG = 4.0, 60.0  # times the noise ink is, or as many grey values
+_FAINTEST_THROUGH = 80.0  # grey values: folds, which light and shade make, are fainter
 _FAR_STRONGER = 1.5  # times what is full ink
-_STRONG = 0.65  # of what is full ink
 _EVEN = 0.85  # of what is inside a stroke is as strong
 _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The ink of a view, its components, which of them is the digit or most of it (`main`),
+    """The ink of a `view`, its components, which of them is the digit or most of it (`main`),
     which belong to it (`chosen`), and how strong it is, in grey values.
+    `trimmed` is whether something along the view's edges was taken away first.
 
     Then signs of how likely that is, all 0..1: `sharpness`, its share of all that might be the
     digit, and how much of its outline is an edge; `freedom`, how far it lies from the view's own
@@ -38,6 +45,7 @@ class Candidate:
     on a thing, or stands in its shadow.
     """
 
+    view: View
     ink: Ink
     parts: Components
     main: int
@@ -48,6 +56,7 @@ class Candidate:
     corners: float
     contrast: float
     layered: float
+    trimmed: bool
 
     @property
     def quality(self) -> float:
@@ -58,6 +67,20 @@ class Candidate:
     def score(self) -> float:
         """The quality, and how much the corners and the contrast speak for its polarity."""
         return self.quality * (0.5 + 0.5 * self.contrast) + _CORNERS * self.corners
+
+    @property
+    def is_ink(self) -> bool:
+        """Whether it is written: sharp, with paper on both sides, clear of the paper's own noise,
+        no corner of something else, no fold from edge to edge."""
+        mask, full, light = self.parts.only(self.chosen), self.full, self.ink.light
+        return (
+            self.quality > _NOTHING
+            and full > min(_CLEAR_OF_NOISE * self.ink.noise, _STRONG)
+            and not is_corner(self.parts, self.main)
+            and (full > _FAINT or not touches_edge(self.parts, self.main))
+            and (full > _FAINTEST_THROUGH or not runs_through(self.parts, self.main))
+            and two_sided(self.view.grey, mask, full, light, self.view.scale) > _TWO_SIDED
+        )
 
     @property
     def box(self) -> Box:
@@ -88,26 +111,54 @@ def candidate(view: View, light: bool, widest: float) -> Candidate | None:
 
     On a fine view lines of ruled paper are looked for. None when there is no ink.
     """
-    ink = find_ink(view.grey, light, widest, view.split)
+    whole = find_ink(view.grey, light, widest, view.split)
+    ink = _without_margins(view, whole)
     found = _main(view, ink)
     if found and view.fine and _may_be_ruled(found):
         strength = without_rules(ink.strength, max(_FAINTEST, 0.15 * found.full))
         found = _main(view, Ink(strength, ink.noise, ink.light))
-    return found
+    return found if found is None or ink is whole else replace(found, trimmed=True)
 
 
-def _main(view: View, ink: Ink) -> Candidate | None:
-    """The component that is most plausible by its mass and place, with what is told of it."""
-    grey, reduced = view.grey, view.scale < 1
-    strength = ink.strength
+def _without_margins(view: View, ink: Ink) -> Ink:
+    """Ink without what fills the view from a side of it on, and without its blurred edge."""
+    for _ in range(_MOST_MARGINS):
+        levels = _levels(view, ink, _softened(ink.strength))
+        corners = ink.strength[[0, 0, -1, -1], [0, -1, 0, -1]]
+        if levels is None or corners.max() <= levels[1]:
+            break
+        near = margins(grouped(ink.strength > levels[1], 0))
+        if not near.any():
+            break
+        for _ in range(2 + round(view.scale)):
+            near = grown(near)
+        ink = Ink(np.where(near, np.float32(0), ink.strength), ink.noise, ink.light)
+    return ink
+
+
+def _levels(view: View, ink: Ink, soft: Plane) -> tuple[float, float] | None:
+    """The strength that ink has at least, and one between it and paper. None without ink.
+
+    `soft` is the strength without specks.
+    """
+    reduced = view.scale < 1
     # In a reduced view a few dark pixels may be a digit; the closer look tells it from dust.
-    soft = _softened(strength)
-    seen, rank = (strength, 3) if reduced else (soft, 10)
+    seen, rank = (ink.strength, 3) if reduced else (soft, 10)
     strongest = float(np.partition(seen.ravel(), -rank)[-rank])
     if strongest < max(_FAINTEST, (6 if reduced else 2) * ink.noise):
         return None
     least = max(_FAINTEST, min(4 * ink.noise, 0.3 * strongest))
-    level = max(least, 0.25 * strongest)
+    return least, max(least, 0.25 * strongest)
+
+
+def _main(view: View, ink: Ink) -> Candidate | None:
+    """The component that is most plausible by its mass and place, with what is told of it."""
+    grey, strength = view.grey, ink.strength
+    soft = _softened(strength)
+    levels = _levels(view, ink, soft)
+    if levels is None:
+        return None
+    least, level = levels
     for _ in range(2):
         parts = grouped(strength > level, _GAP)
         if not len(parts):
@@ -119,18 +170,19 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         full = float(np.percentile(inside, 75))
         level = max(least, (0.4 if view.fine else 0.25) * full)
     share = mass[main] * free[main] / float((mass * free).sum())
-    least_area = 2 if reduced else _LEAST_AREA
+    least_area = 2 if view.scale < 1 else _LEAST_AREA
     if not least_area <= parts.area[main] <= _MOST_AREA * strength.size:
         return None
     mask = parts.labels == main
-    sharpness = share * edged(grey, mask, full, _AROUND) * _outstanding(grey, mask, full, ink.light)
+    sharpness = share * edged(grey, mask, full, _AROUND) * outstanding(grey, mask, full, ink.light)
     if view.fine:  # a pixel of an enlarged one may be part ink, part paper
-        sharpness *= min(1.0, _evenness(soft, mask, full) / _EVEN) ** 2
+        sharpness *= min(1.0, evenness(soft, mask, full) / _EVEN) ** 2
     layered = float((strength[mask] > _FAR_STRONGER * full).mean()) if view.fine else 0.0
     low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
     contrast = min(1.0, full / max(1.0, float(high - low)))
     corners = _paper_corners(grey > view.split.threshold, ink.light)
     return Candidate(
+        view,
         ink,
         parts,
         main,
@@ -141,6 +193,7 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         corners,
         contrast,
         layered,
+        trimmed=False,
     )
 
 
@@ -153,39 +206,6 @@ def _softened(strength: Plane) -> Plane:
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     mean: Plane = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
     return mean
-
-
-def _outstanding(grey: Plane, mask: Mask, full: float, light: bool) -> float:
-    """How much a component differs from what lies around its box, in the ink's direction: 0..1.
-
-    The paper inside a loop looks like ink of the other polarity; but it is as light as the paper
-    around the digit.
-    """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    margin = max(6, max(bottom - top, right - left) // 2)
-    around = (
-        slice(max(0, top - margin), bottom + margin),
-        slice(max(0, left - margin), right + margin),
-    )
-    outside = np.ones(mask.shape, bool)
-    outside[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = False
-    surroundings = grey[around][outside[around]]
-    if surroundings.size < 0.05 * mask.size:
-        return 1.0
-    step = float(np.median(grey[mask])) - float(np.median(surroundings))
-    return float(np.clip((step if light else -step) / (0.35 * full), 0, 1))
-
-
-def _evenness(soft: Plane, mask: Mask, full: float) -> float:
-    """The part of the inside of a component, away from its outline, that is as strong as ink.
-
-    What a shadow's edge leaves is strong in one place and weak in another; a stroke is even.
-    """
-    inside = ~grown(~mask)
-    if inside.sum() < _LEAST_AREA:
-        return 1.0
-    return float((soft[inside] > _STRONG * full).mean())
 
 
 def _paper_corners(bright: Mask, light: bool) -> float:

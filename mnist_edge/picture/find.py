@@ -1,6 +1,7 @@
 """Where on a picture its one digit is: sheets, polarities and lights tried until one is clear."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,10 @@ Find = Callable[[View, bool | None], Candidate | None]
 """Finds the digit of a view: of light ink, of dark ink, or, where it is None, of either."""
 
 _LOOKS = 4
-_NOTHING = 0.1  # sharpness of what is no ink but a change of the light
 _UNCLEAR = 0.5  # quality so little that the other polarity is tried too
 _SURE = 2.0  # of `flat_lightness`
 _PLAIN = 0.9  # sharpness enough to look no further
+_AT_EDGES = 0.3  # freedom of what touches an edge of the picture
 _LAYERED = 0.02  # of ink may be far stronger than the rest
 _SHARP = 0.8  # enough of an edge to be no shadow
 _GOOD = 0.9  # quality enough to be preferred for a little more
@@ -39,11 +40,13 @@ def find_digit(grey: Plane) -> Grey | None:
     for part in onto_sheets(grey) if best is None else ():
         view = whole if part.grey is grey else _whole(part.grey)
         found = _closest(part.grey, _sharpest, view)
-        if found and (best is None or found.quality > best.quality + _doubt(best, found)):
+        if not found or not found.is_ink:
+            continue
+        if best is None or found.quality > best.quality + _doubt(best, found):
             best = found
         if best and best.quality > _CLEAR:
             break
-    return None if best is None or best.sharpness < _NOTHING else best.cut_out()
+    return None if best is None else best.cut_out()
 
 
 def _on_plain_paper(grey: Plane, whole: View) -> Candidate | None:
@@ -56,7 +59,9 @@ def _on_plain_paper(grey: Plane, whole: View) -> Candidate | None:
     if abs(side) <= _SURE or not is_flat(whole.grey, whole.split, side < 0):
         return None
     found = _closest(grey, lambda view, _: candidate(view, side > 0, FLAT), whole)
-    if found is None or found.sharpness < _PLAIN or found.freedom <= NO_STROKE:
+    if found is None or found.trimmed or found.sharpness < _PLAIN:
+        return None
+    if found.freedom <= NO_STROKE or (found.freedom < _AT_EDGES and not found.is_ink):
         return None
     return None if found.layered > _LAYERED or is_block(found.parts, found.main) else found
 
@@ -72,7 +77,7 @@ def _closest(grey: Plane, find: Find, view: View) -> Candidate | None:
         nearer = find(view, found.ink.light if found else None)
         if nearer is None:
             break
-        found = nearer
+        found = replace(nearer, trimmed=nearer.trimmed or (found is not None and found.trimmed))
         part = closer(view, found.box, grey.shape)
         if part is None:
             break

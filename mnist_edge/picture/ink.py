@@ -117,19 +117,6 @@ def opacity(strength: Plane, full: float, noise: float) -> Plane:
     return np.asarray(np.clip((strength - low) / (0.8 * full - low), 0, 1), np.float32)
 
 
-def edged(grey: Plane, mask: Mask, full: float, reach: int) -> float:
-    """The part of a mask's outline that is an edge in the picture too, within `reach` pixels."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    around = (
-        slice(max(0, rows[0] - 4), rows[-1] + 5),
-        slice(max(0, columns[0] - 4), columns[-1] + 5),
-    )
-    part, values, size = mask[around], grey[around], 2 * reach + 1
-    outline = grown(part) & ~part
-    steps = extreme(values, size, np.maximum) - extreme(values, size, np.minimum)
-    return float((steps[outline] > 0.35 * full).mean()) if outline.any() else 0.0
-
-
 def lightness(grey: Plane) -> float:
     """How sure it is that the ink is lighter (above 0) or darker (below) than the paper.
 

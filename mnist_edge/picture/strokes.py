@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, grouped
 from mnist_edge.picture.frames import without_frames
-from mnist_edge.picture.ink import Ink, edged, find_ink, lightness
+from mnist_edge.picture.ink import Ink, find_ink, lightness
+from mnist_edge.picture.outline import edged
 from mnist_edge.picture.rules import without_rules
 from mnist_edge.picture.sheet import Sheet
 from mnist_edge.picture.view import Box, View, resampled

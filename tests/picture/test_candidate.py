@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from mnist_edge.picture import candidate as module
 from mnist_edge.picture.candidate import Candidate, candidate
-from mnist_edge.picture.ink import edged
+from mnist_edge.picture.outline import edged, outstanding
 from mnist_edge.picture.view import View
 from tests.picture.drawing import Grey, drawing, extent
 
@@ -142,8 +142,8 @@ def test_the_hole_of_a_loop_does_not_stand_out() -> None:
     inked = grey < 135
     hole = ndimage.binary_fill_holes(inked) & ~inked
 
-    assert module._outstanding(grey, inked, 190, light=False) == 1
-    assert module._outstanding(grey, hole, 190, light=True) < 0.1
+    assert outstanding(grey, inked, 190, light=False) == 1
+    assert outstanding(grey, hole, 190, light=True) < 0.1
 
 
 @pytest.mark.parametrize("dark", range(5))
