@@ -125,6 +125,7 @@ class Known:
     runtime: str = "numpy"
     dataset: str = "numbered"
     recorded: Accuracy | None = None
+    ours: bool = True
     path: Path = Path(__file__)
 
     @property
@@ -137,6 +138,7 @@ class Known:
             dataset=self.dataset,
             classes=len(CLASSES),
             recorded=self.recorded,
+            ours=self.ours,
         )
 
     def load(self, threads: int) -> Runner:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.contenders import Contender, Subject
+from mnist_edge.contenders import Contender, Subject, outputs
+from mnist_edge.contenders.outputs import Kind
 from mnist_edge.datasets import Dataset
 from mnist_edge.intervals import Ratio
 from mnist_edge.machine import Machine
@@ -46,14 +47,21 @@ class Plan:
 class Score:
     """What a contender answered to the whole test split.
 
-    `logits` float32 (N, classes). `change` compares the labels with those of the PyTorch original
+    `logits` float32 (N, classes), of whatever `kind` they are; `calibration_error` is None where
+    that is no probabilities. `change` compares the labels with those of the PyTorch original
     or, for int8 where that is not here, of the fp32 file; None for what is itself compared with.
     """
 
     logits: NDArray[np.float32] = field(repr=False)
     accuracy: Accuracy
-    calibration_error: float
+    calibration_error: float | None
     change: Agreement | None
+    kind: Kind = Kind.LOGITS
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """The answers as shares that sum to 1, float32 (N, classes)."""
+        return outputs.probabilities(self.logits, self.kind)
 
 
 @dataclass(frozen=True, slots=True)

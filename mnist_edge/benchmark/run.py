@@ -14,7 +14,7 @@ from mnist_edge.benchmark.inspection import inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
-from mnist_edge.contenders import Contender, answer
+from mnist_edge.contenders import Contender, Examples, answer
 from mnist_edge.contenders.base import OfModelFile
 from mnist_edge.datasets import Split
 from mnist_edge.errors import DataError
@@ -63,7 +63,12 @@ def run(
     meters: dict[str, Meter] = {**THREAD, "cpu_s": time.process_time}
     before = noise.read()
     timed = time_all(
-        runners, images, plan, meters | ({"energy_j": energy_j} if energy_j else {}), progress
+        runners,
+        images,
+        plan,
+        meters | ({"energy_j": energy_j} if energy_j else {}),
+        progress,
+        [one.subject.batch for one in contenders],
     )
     quiet = noise.between(
         before, noise.read(), _spread(contenders, timed), _paused(contenders, timed, plan.threads)
@@ -123,15 +128,15 @@ def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Pa
     return found
 
 
-def examples(name: str | None, data_dir: Path | None) -> Split:
+def examples(name: str | None, data_dir: Path | None) -> Examples:
     """Labelled training images to find out what form of input a file of others takes: never test
     images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
     """
     here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
     if here is None:
-        return Split(drawn_digits(_EXAMPLES), np.arange(_EXAMPLES, dtype=np.int64) % 10)
-    count = min(_EXAMPLES, len(here.train))
-    return here.train[datasets.stratified(here.train.labels, count, seed=0)]
+        labels = np.arange(_EXAMPLES, dtype=np.int64) % 10
+        return Examples.of(Split(drawn_digits(_EXAMPLES), labels), 10)
+    return Examples.of(here.train, len(here.classes))
 
 
 def images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from mnist_edge import metrics
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
-from mnist_edge.contenders import Contender, Runner, Subject, answer
+from mnist_edge.contenders import Contender, Runner, Subject, answer, outputs
+from mnist_edge.contenders.outputs import Kind
 from mnist_edge.errors import ModelError
 
 Logits = NDArray[np.float32]
@@ -59,21 +60,17 @@ def _score(contender: Contender, logits: Logits, before: Logits | None, data: Da
     truth = data[contender.subject.dataset].test.labels
     labels = logits.argmax(axis=1)
     change = None if before is None else metrics.agreement(before.argmax(axis=1), labels, truth)
+    kind = Kind.LOGITS if contender.subject.ours else outputs.kind(logits)
     return Score(
         logits=logits,
         accuracy=metrics.accuracy(labels, truth),
-        calibration_error=metrics.expected_calibration_error(probabilities(logits), truth),
+        # Scores are no probabilities: nobody says how often they should be right.
+        calibration_error=None
+        if kind is Kind.SCORES
+        else metrics.expected_calibration_error(outputs.probabilities(logits, kind), truth),
         change=change,
+        kind=kind,
     )
-
-
-def probabilities(logits: Logits) -> Logits:
-    """The softmax of logits (N, classes), or the values as they are: some files of others answer
-    with probabilities."""
-    sums = logits.sum(axis=1)
-    if logits.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
-        return logits
-    return metrics.softmax(logits)
 
 
 def _before(

@@ -1,5 +1,6 @@
 """The timed part of a benchmark: how fast loaded contenders answer, and what that uses."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,12 +48,17 @@ def time_all(
     plan: Plan,
     meters: Mapping[str, Meter],
     progress: Progress,
+    fixed: Sequence[int | None] | None = None,
 ) -> Timed:
     """Time every runner by the plan, all of them and a yardstick interleaved.
 
+    `fixed` is how many images a call of each runner takes where it takes no other number. Such a
+    call is filled with images, and a batch is given its share of the time: of ten images a call,
+    one takes a tenth. Only the paced run, in which no image waits for others, shows whole calls.
     Ctrl-C ends it, and what was measured until then is kept; KeyboardInterrupt is raised when
     that is nothing.
     """
+    fixed = fixed or [None] * len(runners)
     jobs = [_tight(plan, size) for size in plan.batches]
     jobs += [_paced(plan)] if plan.rate_hz else []
     done: list[tuple[_Job, tuple[Latency, ...]]] = []
@@ -60,14 +66,17 @@ def time_all(
     for job in jobs:
         try:
             timing = measure(
-                _calls(job, runners, images), job.protocol, partial(progress, job.what), meters
+                _calls(job, runners, images, fixed),
+                job.protocol,
+                partial(progress, job.what),
+                meters,
             )
         except KeyboardInterrupt:
             if not done:
                 raise
             stopped = True
             break
-        done.append((job, timing.latencies))
+        done.append((job, _shares(job, timing.latencies, fixed)))
         if stopped := timing.stopped:
             break
     return Timed(
@@ -93,8 +102,31 @@ def _paced(plan: Plan) -> _Job:
     return _Job(f"timing, one image at {plan.rate_hz:g} Hz", 1, protocol)
 
 
-def _calls(job: _Job, runners: Sequence[Runner], images: Images) -> list[Call]:
-    calls = [_call(runner, images, job.size) for runner in runners]
+def filled(size: int, fixed: int | None) -> int:
+    """How many images go through a file for a batch of so many."""
+    return size if fixed is None else math.ceil(size / fixed) * fixed
+
+
+def _shares(
+    job: _Job, latencies: Sequence[Latency], fixed: Sequence[int | None]
+) -> tuple[Latency, ...]:
+    """The time that each batch itself takes of calls that were filled up."""
+    if job.protocol.rate_hz is not None:
+        return tuple(latencies)
+    shares = [job.size / filled(job.size, one) for one in [*fixed, None]]
+    return tuple(_part(one, share) for one, share in zip(latencies, shares, strict=True))
+
+
+def _part(whole: Latency, share: float) -> Latency:
+    used = {name: counted * share for name, counted in whole.used.items()}
+    return whole if share == 1 else Latency(whole.samples_us * share, whole.turns, used)
+
+
+def _calls(
+    job: _Job, runners: Sequence[Runner], images: Images, fixed: Sequence[int | None]
+) -> list[Call]:
+    sizes = [filled(job.size, one) for one in fixed]
+    calls = [_call(one, images, size) for one, size in zip(runners, sizes, strict=True)]
     paced = job.protocol.rate_hz is not None  # its turns last a second each, whoever takes them
     return calls if paced else [*calls, _yardstick()]
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,7 +153,7 @@ def bench(
         scale=input_scale,
         mean=input_mean,
         invert=invert,
-        examples=lambda: benchmark.examples(dataset, data_dir),
+        examples=cache(lambda: benchmark.examples(dataset, data_dir)),
     )
     found = contenders.gather(
         files or shipped.files(), Path("runs"), given.names(contender), foreign

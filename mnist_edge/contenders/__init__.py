@@ -2,7 +2,8 @@
 
 from mnist_edge.contenders.base import Contender, Images, Runner, Subject, answer
 from mnist_edge.contenders.gathering import ALL, RUNTIMES, ForeignOptions, Gathered, gather
-from mnist_edge.contenders.intake import Guess, Intake
+from mnist_edge.contenders.guess import Examples
+from mnist_edge.contenders.intake import Guess, Intake, Verdict
 from mnist_edge.contenders.ncnn import Ncnn
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contenders.openvino import OpenVino
@@ -12,6 +13,7 @@ __all__ = [
     "ALL",
     "RUNTIMES",
     "Contender",
+    "Examples",
     "ForeignOptions",
     "Gathered",
     "Guess",
@@ -24,6 +26,7 @@ __all__ = [
     "Runner",
     "Subject",
     "TorchCompile",
+    "Verdict",
     "answer",
     "gather",
     "original_of",

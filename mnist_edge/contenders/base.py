@@ -20,6 +20,7 @@ class Subject:
     `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
     itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
     `recorded` is the accuracy that a file of ours says of itself; a foreign file says nothing.
+    `batch` is the only number of images that a call takes, None where it takes any.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Subject:
     classes: int
     recorded: Accuracy | None
     ours: bool = True
+    batch: int | None = None
 
 
 class Runner(Protocol):

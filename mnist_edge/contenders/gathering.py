@@ -8,13 +8,12 @@ from typing import Any
 from mnist_edge.classifier import read_card
 from mnist_edge.contenders import ncnn, openvino, pytorch
 from mnist_edge.contenders.base import Contender
-from mnist_edge.contenders.guess import guess
+from mnist_edge.contenders.guess import Examples, guess
 from mnist_edge.contenders.intake import read
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contenders.pytorch import PyTorch, TorchCompile, original_of
 from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.contract import PREFIX, Card
-from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
 from mnist_edge.opening.model_file import ModelFile
 
@@ -31,11 +30,11 @@ class ForeignOptions:
     """What a person says of files that are not ours: the data set to score them on, and how they
     take pixels (see `Intake`), None being what is to be found out.
 
-    `examples` gives labelled images to find it out with, never test images; it is called only
-    when there is something to find out.
+    `examples` gives labelled images to find it out with; it is called only when there is
+    something to find out.
     """
 
-    examples: Callable[[], Split]
+    examples: Callable[[], Examples]
     dataset: str = "mnist"
     scale: float | None = None
     mean: float | None = None
@@ -186,6 +185,7 @@ def _card(model: ModelFile) -> Card | None:
 
 
 def _foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
-    intake = read(model)
+    intake = read(model, lambda: options.examples().classes)
     intake = guess(model, intake, options.examples, options.scale, options.mean, options.invert)
-    return OnnxRuntime(model, of_foreign(model, options.dataset, intake.classes), intake)
+    subject = of_foreign(model, options.dataset, intake.classes, intake.batch)
+    return OnnxRuntime(model, subject, intake)

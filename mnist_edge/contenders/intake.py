@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import prod
 from typing import Any
 
@@ -28,10 +29,10 @@ USUAL = {
     (1 / 255, 0.0): "as 0..1",
     (1 / (255 * 0.3081), 255 * 0.1307): "less MNIST's mean 0.1307, over its deviation 0.3081",
     (1 / 127.5, 127.5): "as -1..1",
+    (1 / 255, 127.5): "as -0.5..0.5",
 }
 """Scale and mean of what trainers usually do to pixels, the plainest first, and its name."""
 
-_POOR = 0.5
 _TYPES = {
     "tensor(uint8)": "uint8",
     "tensor(float16)": "float16",
@@ -42,14 +43,36 @@ _PIXELS = SIDE * SIDE
 _IMAGE = ((SIDE, SIDE), (_PIXELS,))
 
 
+class Basis(StrEnum):
+    """What forms were compared by."""
+
+    LOG_LOSS = "log-loss"
+    ACCURACY = "accuracy"
+    MIXED = "log-loss of pairs of images laid over each other"
+
+
+class Verdict(StrEnum):
+    """How far to believe a guess. TIED: the best two are closer than the margin. POOR: even the
+    best form reads fewer than half of the examples right."""
+
+    APART = "told apart"
+    TIED = "cannot be told apart"
+    POOR = "none fits"
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
     """What a guess rests on: of so many labelled `examples`, the share that it reads right, in
-    0..1, and the share that the next best preparation reads."""
+    0..1, and its mean log-loss in nats; the same of the next best form, `rival`, in words."""
 
     examples: int
+    basis: Basis
     accuracy: float
-    next_best: float
+    loss: float
+    rival: str
+    rival_accuracy: float
+    rival_loss: float
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +104,20 @@ class Intake:
     @property
     def guessed(self) -> bool:
         return self.guess is not None
+
+    @property
+    def tied(self) -> bool:
+        """Whether it was guessed, and another form would do as well."""
+        return self.guess is not None and self.guess.verdict is Verdict.TIED
+
+    @property
+    def form(self) -> str:
+        """What becomes of the pixels, in words."""
+        names = [
+            name for form, name in USUAL.items() if np.allclose(form, (self.scale, self.mean), 1e-5)
+        ]
+        told = names[0] if names else f"(pixel - {self.mean:g}) × {self.scale:g}"
+        return told + (", inverted" if self.invert else "")
 
     @property
     def batch(self) -> int | None:
@@ -122,32 +159,43 @@ class Intake:
     def described(self) -> str:
         """What a person should know before believing a number: what goes in, and why."""
         sizes = ["N" if size == FREE else str(size) for size in self.shape]
-        known = USUAL.get((self.scale, self.mean))
-        pixels = known or f"(pixel - {self.mean:g}) × {self.scale:g}"
-        text = f"input {self.dtype} ({', '.join(sizes)}), pixels {pixels}"
-        text += ", inverted" if self.invert else ""
-        if self.guess is None:
-            return text
-        best, next_best = 100 * self.guess.accuracy, 100 * self.guess.next_best
-        text += f" (guessed on {self.guess.examples} labelled images: {best:.1f} %; "
-        text += f"next best {next_best:.1f} %)"
-        if self.guess.accuracy < _POOR:
-            text += ": none of the usual forms fits, state --input-scale, --input-mean and --invert"
-        return text
+        text = f"input {self.dtype} ({', '.join(sizes)}), pixels {self.form}"
+        return text if self.guess is None else f"{text} ({_rests_on(self.guess)}"
 
 
-def read(model: AnyModel) -> Intake:
+def _rests_on(guess: Guess) -> str:
+    """What a guess rests on, and what to do where that is not enough."""
+    told = f"guessed on {guess.examples:,} labelled images: {_did(guess.loss, guess.accuracy)}; "
+    told += f"next best, {guess.rival}: {_did(guess.rival_loss, guess.rival_accuracy)})"
+    if guess.verdict is Verdict.TIED:
+        return f"{told}: they cannot be told apart, state --input-scale, --input-mean and --invert"
+    if guess.verdict is Verdict.POOR:
+        told += ": none of the usual forms fits, state --input-scale, --input-mean and --invert"
+    return told
+
+
+def _did(loss: float, accuracy: float) -> str:
+    return f"log-loss {loss:.2g}, {100 * accuracy:.1f} % right"
+
+
+def read(model: AnyModel, classes: Callable[[], int] | None = None) -> Intake:
     """What a file takes and gives, the pixels as they are.
 
     It takes a single input of 28×28 or 784 values, for one image or for several. The answer is
-    the first output of two or more floats for each image. ModelError says what the file has
-    instead.
+    the first output of two or more floats for each image; where there are several such, the first
+    of as many as there are `classes`, which is asked for only then: others are features.
+    ModelError says what the file has instead.
     """
     with trial(model) as bounded:
-        return _read(bounded)
+        found = _read(bounded)
+    if len(found) > 1 and classes:
+        wanted = classes()
+        found = [one for one in found if one.classes == wanted] or found
+    return found[0]
 
 
-def _read(trial: Trial) -> Intake:
+def _read(trial: Trial) -> list[Intake]:
+    """An intake for each output that may be the answer."""
     path = trial.model.path
     inputs, outputs = trial.session.get_inputs(), trial.session.get_outputs()
     shape = _shape(inputs[0].shape) if len(inputs) == 1 else None
@@ -172,8 +220,9 @@ def _read(trial: Trial) -> Intake:
     raise failed
 
 
-def _probe(trial: Trial, intake: Intake) -> Intake | None:
-    """The intake with the output that answers, found by asking; None when there is none."""
+def _probe(trial: Trial, intake: Intake) -> list[Intake]:
+    """The intake with each output that may answer, found by asking."""
+    found = []
     images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
     outputs = trial.answer({intake.name: intake.prepare(images)})
     for item, values in zip(trial.session.get_outputs(), outputs, strict=True):
@@ -183,8 +232,8 @@ def _probe(trial: Trial, intake: Intake) -> Intake | None:
         if classes >= 2 and not rest and values.shape[0] in (len(images), values.size):
             plain = values.dtype == np.float32 and values.shape == (len(images), classes)
             plain = plain and intake.batch is None
-            return replace(intake, output=item.name, classes=classes, plain=plain)
-    return None
+            found.append(replace(intake, output=item.name, classes=classes, plain=plain))
+    return found
 
 
 def _shape(shape: list[int | str | None]) -> tuple[int, ...] | None:

@@ -35,7 +35,7 @@ def of_original(card: Card) -> Subject:
     )
 
 
-def of_foreign(model: AnyModel, dataset: str, classes: int) -> Subject:
+def of_foreign(model: AnyModel, dataset: str, classes: int, batch: int | None = None) -> Subject:
     """A file that says nothing of itself; it is scored on `dataset`."""
     model = ModelFile.of(model)
     operators = " ".join(node.op for node in model.graph.nodes)
@@ -48,4 +48,5 @@ def of_foreign(model: AnyModel, dataset: str, classes: int) -> Subject:
         classes=classes,
         recorded=None,
         ours=False,
+        batch=batch,
     )

@@ -17,6 +17,7 @@ def lines(record: Benchmark) -> list[str]:
         f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}",
         f"{_calls(record)}{record.images}",
         preparation(record),
+        *_fixed(record),
     ]
     if record.energy_why_not:
         told.append(f"energy: {record.energy_why_not}")
@@ -55,6 +56,16 @@ def preparation(record: Benchmark) -> str:
         return f"{told} was not timed often enough"
     span = "-".join(dict.fromkeys(f"{value:.1f}" for value in (known[0], known[-1])))
     return f"{told} adds {span} µs"
+
+
+def _fixed(record: Benchmark) -> list[str]:
+    """Files that take one number of images only."""
+    return [
+        f"{name} takes {entry.subject.batch} images a call, no more and no fewer: the times of "
+        "fewer images are their share of such a call"
+        for name, entry in zip(names.full(record), record.entries, strict=True)
+        if (entry.subject.batch or 1) > 1
+    ]
 
 
 def _count(number: int, what: str) -> str:

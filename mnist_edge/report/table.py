@@ -39,7 +39,7 @@ def quality(record: Benchmark) -> Table:
             name,
             _accuracy(entry),
             text.interval(entry.accuracy) if entry.accuracy else "",
-            f"{entry.score.calibration_error * 100:.2f}" if entry.score else "",
+            _calibration(entry),
             *_changed(entry),
             "" if entry.contender.runtime in names.OWN else text.size(entry.size_bytes),
             text.milliseconds(entry.load.percentile_us(50)),
@@ -122,6 +122,11 @@ def _accuracy(entry: Entry) -> str:
     if entry.accuracy is None:
         return "-"
     return f"{entry.accuracy.value * 100:.2f}" + ("*" if entry.recorded else "")
+
+
+def _calibration(entry: Entry) -> str:
+    error = entry.score.calibration_error if entry.score else None
+    return "" if error is None else f"{error * 100:.2f}"
 
 
 def _changed(entry: Entry) -> list[str]:

@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark.inspection import Findings, inspect
-from mnist_edge.contenders import ForeignOptions, Images, OnnxRuntime, Runner, gather
+from mnist_edge.contenders import Examples, ForeignOptions, Images, OnnxRuntime, Runner, gather
 from mnist_edge.contract import INPUT
-from mnist_edge.datasets import Split
 from mnist_edge.errors import GoldenError
 from mnist_edge.opening import open_session
 from mnist_edge.picture import drawn_digits
@@ -107,7 +106,7 @@ def test_a_file_of_others_is_looked_into_in_its_own_form(
     assert (found.golden, found.saturates, found.kernels.products) == (None, False, 1)
 
 
-def _never() -> Split:
+def _never() -> Examples:
     raise AssertionError("there was nothing to guess")
 
 

@@ -15,6 +15,7 @@ from mnist_edge.benchmark import Benchmark, Data, Plan, find_data, images_to_tim
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import (
     Contender,
+    Examples,
     ForeignOptions,
     Images,
     OnnxRuntime,
@@ -56,7 +57,7 @@ def run(files: list[Path], data: Data, plan: Plan = QUICK) -> Benchmark:
 
 
 def gathered(files: list[Path], runs: Path) -> tuple[Contender, ...]:
-    def never() -> Split:
+    def never() -> Examples:
         raise AssertionError("no file is of others")
 
     return gather(files, runs, None, ForeignOptions(never)).contenders

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Data, Score
-from mnist_edge.benchmark.scoring import probabilities, scores
-from mnist_edge.contenders import Contender
+from mnist_edge.benchmark.scoring import scores
+from mnist_edge.contenders import Contender, outputs
+from mnist_edge.contenders.outputs import Kind
 from mnist_edge.errors import ModelError
 from mnist_edge.metrics import Accuracy
 from tests.spies import Known, Table, dataset, table_of
@@ -71,32 +72,41 @@ def test_the_calibration_error_is_that_of_the_softmax() -> None:
     table = table_of(answers(1), seed=3)
     found = score_one(Known(table))
     assert found.calibration_error == pytest.approx(expected_ece(softmax(table.logits)), abs=1e-5)
+    assert found.calibration_error
     assert found.calibration_error > 0.1  # these answers are far too modest
 
 
 def test_files_that_answer_with_probabilities_are_taken_at_their_word() -> None:
     shares = softmax(3 * table_of(answers(1)).logits)
-    found = score_one(Known(Table(shares.astype(np.float32))))
+    found = score_one(Known(Table(shares.astype(np.float32)), ours=False))
     assert found.calibration_error == pytest.approx(expected_ece(shares), abs=1e-5)
 
 
 @pytest.mark.parametrize(
-    "logits",
+    ("values", "kind"),
     [
-        [[0.2, 0.8], [0.7, 0.4]],  # one sum is 1, the other is not
-        [[-0.5, 1.5], [0.0, 1.0]],  # sums of 1, and a share below 0
+        ([[0.2, 0.8], [0.7, 0.4]], Kind.SCORES),  # one sum is 1, the other is not
+        ([[0.2, 0.8], [0.7, 0.3]], Kind.PROBABILITIES),
+        ([[-0.5, 1.5], [0.0, 1.0]], Kind.LOGITS),  # sums of 1, and a share below 0
+        ([[2.0, 0.1], [0.3, 0.4]], Kind.LOGITS),
+        ([[float("nan"), 0.1], [0.3, 0.4]], Kind.LOGITS),
     ],
 )
-def test_what_only_looks_like_probabilities_goes_through_the_softmax(
-    logits: list[list[float]],
-) -> None:
-    values = np.array(logits, np.float32)
-    np.testing.assert_allclose(probabilities(values), softmax(values), rtol=1e-5)
+def test_what_answers_are_is_told_from_all_of_them(values: list[list[float]], kind: Kind) -> None:
+    assert outputs.kind(np.array(values, np.float32)) is kind
+
+
+def test_scores_of_each_class_by_itself_have_no_calibration_error() -> None:
+    """Sigmoids: nobody says how often they should be right."""
+    scores_of = 1 / (1 + np.exp(-table_of(answers(1), seed=3).logits))
+    found = score_one(Known(Table(scores_of.astype(np.float32)), ours=False))
+    assert found.calibration_error is None
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_probabilities_may_be_rounded() -> None:
     rounded = softmax(table_of(LABELS).logits).astype(np.float16).astype(np.float32)
-    assert probabilities(rounded) is rounded
+    assert outputs.kind(rounded) is Kind.PROBABILITIES
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -187,7 +197,9 @@ def test_the_logarithm_of_nothing_is_a_number() -> None:
     table = table_of(LABELS)
     table.logits[LABELS != 3, 3] = -np.inf
     assert score_one(Known(table)).accuracy.correct == COUNT
-    assert np.isfinite(score_one(Known(table)).calibration_error)
+    error = score_one(Known(table)).calibration_error
+    assert error is not None
+    assert np.isfinite(error)
 
 
 def test_progress_counts_contenders() -> None:

@@ -277,3 +277,25 @@ def test_real_time_passes_too() -> None:
     found = time_all(runners, IMAGES, SHORT, {}, lambda what, fraction: None)
     samples: Iterator[float] = chain.from_iterable(one.samples_us for one in found.batches[1])
     assert min(samples) > 0
+
+
+@pytest.mark.parametrize(("size", "through"), [(1, 10), (8, 10), (10, 10), (64, 70)])
+def test_of_a_fixed_number_of_images_each_batch_takes_its_share(
+    clock: Clock, size: int, through: int
+) -> None:
+    """Ten images a call: one takes a tenth, 64 take 64 parts of seven calls."""
+    sizes: set[int] = set()
+
+    class Ten:
+        def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return images
+
+        def run(self, prepared: NDArray[np.uint8]) -> NDArray[np.float32]:
+            sizes.add(len(prepared))
+            clock.spend(10 * len(prepared))
+            return np.zeros((len(prepared), 10), np.float32)
+
+    plan = Plan(duration_s=0.01, batches=(size,))
+    found = time_all([Ten()], IMAGES, plan, {}, lambda what, fraction: None, [10])
+    assert sizes == {through}
+    np.testing.assert_allclose(found.batches[size][0].samples_us, 10 * size)

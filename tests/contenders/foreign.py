@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from mnist_edge.contenders import Examples
 from mnist_edge.datasets import Split
 
 Shape = Sequence[int | str]
@@ -33,6 +34,10 @@ def greys(count: int = 60, seed: int = 0) -> Split:
     labels = np.arange(count, dtype=np.int64) % 10
     noise = random.integers(-6, 7, (count, 28, 28))
     return Split((25 * labels[:, None, None] + 10 + noise).astype(np.uint8), labels)
+
+
+def examples(count: int = 60) -> Examples:
+    return Examples.of(greys(count), 10)
 
 
 @dataclass(frozen=True)

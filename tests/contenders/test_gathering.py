@@ -9,6 +9,7 @@ import pytest
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import (
     RUNTIMES,
+    Examples,
     ForeignOptions,
     Gathered,
     gather,
@@ -16,20 +17,19 @@ from mnist_edge.contenders import (
     openvino,
     pytorch,
 )
-from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
 from mnist_edge.files import sha256
 from tests.conftest import write_tiny_model
-from tests.contenders.foreign import Preparation, greys, write
+from tests.contenders.foreign import Preparation, examples, write
 from tests.trained import Trained
 
 
-def never() -> Split:
+def never() -> Examples:
     raise AssertionError("there was nothing to guess")
 
 
 OURS = ForeignOptions(examples=never)
-FOREIGN = ForeignOptions(examples=greys)
+FOREIGN = ForeignOptions(examples=examples)
 
 
 def shown(found: Gathered) -> list[tuple[str, str]]:

@@ -102,6 +102,19 @@ def test_the_answer_is_the_first_output_of_floats(tmp_path: Path) -> None:
     assert read(write(tmp_path / "foreign.onnx")).output == "out"  # behind int64 labels
 
 
+def test_of_several_outputs_that_of_the_sets_size_is_the_answer(tmp_path: Path) -> None:
+    """Features often come before the logits."""
+    path = write(tmp_path / "foreign.onnx")
+    model = onnx.load(path)
+    features = helper.make_tensor_value_info("flat", TensorProto.FLOAT, ["N", 784])
+    model.graph.output.insert(0, features)
+    onnx.save(model, path)
+    assert (read(path).output, read(path).classes) == ("flat", 784)
+    found = read(path, lambda: 10)
+    assert (found.output, found.classes) == ("out", 10)
+    assert read(path, lambda: 7).output == "flat"
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "said"),
     [

@@ -18,7 +18,7 @@ from mnist_edge.opening import open_session
 from mnist_edge.opening.model_file import ModelFile
 from tests.conftest import make_card, write_tiny_model
 from tests.contenders.conftest import SHIPPED
-from tests.contenders.foreign import greys, write
+from tests.contenders.foreign import examples, greys, write
 
 Logits = NDArray[np.float32]
 
@@ -63,7 +63,7 @@ def test_a_feed_is_what_the_bare_session_takes(
     tmp_path: Path, shape: tuple[int | str, ...], images: int
 ) -> None:
     path = write(tmp_path / "foreign.onnx", shape, output=(shape[0], 10))
-    intake = guess(path, read(path), greys)
+    intake = guess(path, read(path), examples)
     file = OnnxRuntime(ModelFile.read(path), of_foreign(path, "mnist", 10), intake)
     (found,) = open_session(path).run([intake.output], file.feed(greys(3).images))
     assert found.shape == (images, 10)

@@ -15,7 +15,7 @@ from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.errors import ModelError
 from mnist_edge.opening.model_file import ModelFile
 from tests.contenders.conftest import SHIPPED
-from tests.contenders.foreign import Shape, greys, write
+from tests.contenders.foreign import Shape, examples, greys, write
 from tests.contenders.test_intake import LAYOUTS
 
 pytestmark = pytest.mark.skipif(openvino.why_not() is not None, reason=str(openvino.why_not()))
@@ -34,7 +34,7 @@ print(seen, os.listdir(os.environ["HOME"]), sys.modules["openvino"].__name__)
 
 
 def foreign(path: Path) -> OnnxRuntime:
-    intake = guess(path, read(path), greys)
+    intake = guess(path, read(path), examples)
     return OnnxRuntime(ModelFile.read(path), of_foreign(path, "mnist", intake.classes), intake)
 
 

@@ -168,6 +168,7 @@ def test_each_figure_stands_under_its_name() -> None:
     torch = entry(original("runs/edge/checkpoint.pt"), center_us=900)
     record = benchmark(made, torch, plan=Plan(batches=(1, 64), rate_hz=20.0, cold=True))
     assert made.score
+    assert made.score.calibration_error is not None
     assert row(table.quality(record)) == {
         "model": "edge.onnx",
         "acc. %": "99.65",

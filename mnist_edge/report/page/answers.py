@@ -11,7 +11,6 @@ from PIL import Image
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Score
-from mnist_edge.benchmark.scoring import probabilities
 from mnist_edge.datasets import Dataset
 from mnist_edge.report import names, text
 from mnist_edge.report.grid import Grid
@@ -142,7 +141,7 @@ def _commonest(classes: Sequence[str], counts: NDArray[np.int64]) -> Html:
 
 def _misread(group: _Group) -> Html:
     """The images that were misread, those read with most confidence first."""
-    certain = probabilities(group.score.logits)
+    certain = group.score.probabilities
     answers, confidence = certain.argmax(axis=1), certain.max(axis=1)
     test, classes = group.data.test, group.data.classes
     wrong = np.flatnonzero(answers != test.labels)
