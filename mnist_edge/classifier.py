@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import golden
+from mnist_edge import golden, shipped
 from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.golden import GoldenCheck
@@ -24,16 +24,32 @@ class Prediction:
     """What a model answered: `logits` float32 (N, classes), and what follows from them.
 
     Labels and probabilities are worked out when they are first asked for: together they cost
-    about 11 µs, a sixth of the answer of a network as small as `edge`.
+    about 11 µs, a sixth of the answer of a network as small as `edge`. `classes` are the names of
+    the classes, in the order of the logits; `threshold` is the probability from which on an answer
+    counts as sure, 0 for a file that states none.
     """
 
     logits: NDArray[np.float32]
+    classes: tuple[str, ...] = ()
+    threshold: float = 0.0
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """The most probable class of each image, int64 (N,): positions in the classes."""
         labels: NDArray[np.int64] = self.logits.argmax(axis=1)
         return labels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of the most probable class of each image."""
+        return tuple(self.classes[label] for label in self.labels)
+
+    @cached_property
+    def sure(self) -> NDArray[np.bool_]:
+        """Whether each answer's probability reaches the threshold, bool (N,). Where it does not,
+        `mnist-edge predict` says `?`."""
+        sure: NDArray[np.bool_] = self.probabilities.max(axis=1) >= self.threshold
+        return sure
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
@@ -44,22 +60,26 @@ class Prediction:
 class Classifier:
     """A model file that answers.
 
-    >>> model = Classifier("exported/edge.onnx")
-    >>> model.predict(images).labels          # images: uint8 (N, 28, 28), 0 = background
-    >>> model.predict(read_picture("seven.png")).labels[0]
+    >>> model = Classifier()                  # edge.onnx; or "edge-int8", or a path
+    >>> model.predict(images).names           # images: uint8 (N, 28, 28), 0 = background
+    >>> model.predict(read_picture("seven.png")).names[0]
 
-    `threads` is how many cores one answer may use; 1 is fastest for small networks. Raises
-    ModelError when the file is missing, unreadable, or does not honour the contract.
+    `path` is a file, or the bare name of one in `exported/` or of one that came with the package
+    (see `shipped.find`). `threads` is how many cores one answer may use; 1 is fastest for small
+    networks. Raises ModelError when the file is missing, unreadable, or does not honour the
+    contract.
     """
 
-    def __init__(self, path: AnyModel, threads: int = 1) -> None:
-        self.model = ModelFile.of(path)
+    def __init__(self, path: AnyModel | None = None, threads: int = 1) -> None:
+        known = path if isinstance(path, ModelFile) else shipped.find(path)
+        self.model = ModelFile.of(known)
         self.path = self.model.path
         self.threads = threads
         self.card = read_card(self.model)
         self.session = open_session(self.model, threads)
         self._run = self.session.run
         self._outputs = [OUTPUT]
+        self._threshold = self.card.threshold.value if self.card.threshold else 0.0
 
     def __reduce__(self) -> tuple[type["Classifier"], tuple[ModelFile, int]]:
         """A pickled one is its file's bytes, opened where it is unpickled: no other ones that
@@ -73,10 +93,13 @@ class Classifier:
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """The logits, float32 (N, classes), of images uint8 (N, 28, 28). TypeError for others."""
-        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-            raise TypeError(
-                f"images must be uint8 (N, {SIDE}, {SIDE}), not {images.dtype} {images.shape}"
-            )
+        if (
+            not isinstance(images, np.ndarray)
+            or images.dtype != np.uint8
+            or images.ndim != 3
+            or images.shape[1:] != (SIDE, SIDE)
+        ):
+            raise TypeError(_about_images(images))
         answer: NDArray[np.float32] = self._run(self._outputs, {INPUT: images})[0]
         return answer
 
@@ -107,7 +130,26 @@ class Classifier:
     def predict(self, images: Images) -> Prediction:
         """The labels and probabilities of images uint8 (N, 28, 28), or of a single one (28, 28),
         as `read_picture` gives it: N is 1 then. TypeError for others."""
-        return Prediction(self.logits(images[np.newaxis] if images.ndim == 2 else images))
+        single = isinstance(images, np.ndarray) and images.ndim == 2
+        logits = self.logits(images[np.newaxis] if single else images)
+        return Prediction(logits, self.card.classes, self._threshold)
+
+
+def _about_images(images: object) -> str:
+    """Why these are no images, and how to make some of them."""
+    wanted = f"images must be a NumPy array uint8 (N, {SIDE}, {SIDE})"
+    if not isinstance(images, np.ndarray):
+        return f"{wanted}, not {type(images).__name__}: np.stack makes one of several images"
+    told = f"{wanted}, not {images.dtype} {images.shape}"
+    if images.shape == (SIDE, SIDE):
+        return f"{told}: images[np.newaxis] is a batch of one"
+    if images.shape[1:] == (1, SIDE, SIDE):
+        return f"{told}: images[:, 0] is without the channel"
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        return f"{told}: read_picture makes one such image of any picture"
+    if images.dtype.kind == "f":
+        return f"{told}: pixels in 0..1 become (images * 255).round().astype(np.uint8)"
+    return f"{told}: images.astype(np.uint8), where its values are pixels 0..255"
 
 
 def in_chunks(

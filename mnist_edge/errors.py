@@ -2,7 +2,14 @@
 
 
 class EdgeError(Exception):
-    """A user's mistake or the world's: shown as one line, exit code 1. Anything else is a bug."""
+    """A user's mistake or the world's: shown as one line, exit code 1. Anything else is a bug.
+
+    Where the command line alone shows that it cannot be, it is a UsageError, exit code 2.
+    """
+
+
+class UsageError(EdgeError):
+    """What was asked for cannot be, as the command line alone tells: exit code 2."""
 
 
 class DataError(EdgeError):

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from mnist_edge import Classifier
+from mnist_edge import Classifier, shipped
 from mnist_edge.contract import PREFIX
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
+from mnist_edge.metrics import Threshold
 from mnist_edge.opening import open_session
 from tests.conftest import make_card, write_tiny_model
 
@@ -124,7 +126,53 @@ def test_other_images_are_a_type_error_that_says_what_came(
     with pytest.raises(TypeError) as raised:
         getattr(Classifier(tiny_model), method)(images)
     came = (1, *shape) if method == "predict" and len(shape) == 2 else shape
-    assert str(raised.value) == f"images must be uint8 (N, 28, 28), not {images.dtype} {came}"
+    wanted = "images must be a NumPy array uint8 (N, 28, 28)"
+    assert str(raised.value).startswith(f"{wanted}, not {images.dtype} {came}: ")
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        ([[0] * 28] * 28, "not list: np.stack makes one"),
+        (None, "not NoneType: "),
+        (np.zeros((2, 28, 28), np.float32), r"\(images \* 255\)\.round\(\)\.astype\(np\.uint8\)"),
+        (np.zeros((2, 28, 28), np.int64), r"images\.astype\(np\.uint8\)"),
+        (np.zeros((2, 1, 28, 28), np.uint8), r"images\[:, 0\] is without the channel"),
+        (np.zeros((2, 28, 28, 3), np.uint8), "read_picture makes"),
+        (np.uint8(1), "not uint8: "),
+    ],
+)
+@pytest.mark.parametrize("method", ["logits", "predict"])
+def test_what_is_no_array_of_images_is_a_type_error_that_says_how_to_make_one(
+    tiny_model: Path, method: str, images: Any, said: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^images must be a NumPy array .*{said}"):
+        getattr(Classifier(tiny_model), method)(images)
+
+
+def test_answers_have_names_and_say_whether_they_are_sure(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
+    plain = write_tiny_model(tmp_path / "a.onnx", make_card(classes=("a", "b", "c")))
+    found = Classifier(plain).predict(images)
+    assert found.names == tuple("abc"[label] for label in found.labels)
+    assert found.sure.all()  # the file states no threshold
+    limit = float(np.median(found.probabilities.max(axis=1)))
+    card = make_card(classes=("a", "b", "c"), threshold=Threshold(limit, 2, 2, 3))
+    found = Classifier(write_tiny_model(tmp_path / "b.onnx", card)).predict(images)
+    assert found.sure.dtype == np.bool_
+    np.testing.assert_array_equal(found.sure, found.probabilities.max(axis=1) >= limit)
+    assert 0 < found.sure.sum() < 50
+
+
+def test_models_are_named_as_in_the_commands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Classifier().path == Classifier("edge").path == shipped.default()
+    assert Classifier("edge-int8").card.precision == "int8"
+    with pytest.raises(ModelError, match="no model file edge-int4: name a path, or one of edge"):
+        Classifier("edge-int4")
+    assert pickle.loads(pickle.dumps(Classifier("edge-xs"))).path.name == "edge-xs.onnx"
 
 
 def test_a_single_image_is_a_batch_of_one(tiny_model: Path, random_split: Split) -> None:
@@ -258,4 +306,8 @@ def test_a_missing_file_and_a_folder_are_no_model_file(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.onnx", tmp_path):
         with pytest.raises(ModelError) as raised:
             Classifier(path)
-        assert str(raised.value) == f"there is no model file {path}"
+        assert str(raised.value).startswith(
+            f"{path} is a folder: it holds no .onnx file"
+            if path.is_dir()
+            else f"there is no model file {path}: name a path, or one of "
+        )

@@ -233,8 +233,8 @@ def foreign(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: None, "there is no model file {path}$"),
-        (Path.mkdir, "there is no model file {path}$"),
+        (lambda path: None, "there is no model file {path}: name a path, or one of edge, "),
+        (Path.mkdir, "{path} is a folder: it holds no .onnx file$"),
         (text, "{path} is not an ONNX file, or a damaged one: "),
         (foreign, r"{path} is not a file of mnist-edge: its metadata lacks mnist_edge\.version$"),
     ],
@@ -253,4 +253,4 @@ def test_a_model_that_is_none_is_one_line(
 
 
 def test_a_real_process_fails_alike(cli: Cli) -> None:
-    assert_fails(cli("eval", "no.onnx"), r"no model file no\.onnx$")
+    assert_fails(cli("eval", "no.onnx"), r"no model file no\.onnx: name a path, or one of edge")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +15,7 @@ import pytest
 from onnx import numpy_helper
 
 from mnist_edge.classifier import Classifier
+from mnist_edge.cli import export as command
 from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
@@ -170,7 +173,66 @@ def test_without_runs_it_says_how_to_train_one(run: Path) -> None:
 
 
 def test_a_run_that_is_not_there_is_named(run: Path) -> None:
-    assert_fails(invoke("export", "runs/edge"), "runs/edge holds no checkpoint: train one first")
+    for name in ("runs/edge", "nothing"):
+        message = f"there is no run {name}, and no model file: train a run first"
+        assert_fails(invoke("export", name), message)
+
+
+def test_a_run_is_known_by_its_name_and_its_files_by_theirs(
+    home: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--name tells files of several data sets apart; what is measured next is what was made."""
+    monkeypatch.chdir(home)
+    done = invoke("export", "edge-xs", "--out", "my models", "--name", "numbers")
+    assert (done.exit_code, done.stderr) == (0, "")
+    made = "my models/numbers.onnx"
+    assert done.stdout.startswith(f"runs/edge-xs -> {made}: ")
+    assert done.stdout.endswith(f"next: mnist-edge bench '{made}'\n")
+    assert Classifier(made).card.model == "edge-xs"
+    assert sorted(path.name for path in Path("my models").iterdir()) == [
+        *("manifest.json", "numbers.md", "numbers.onnx")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ("--out", "a/model.onnx"),
+            r"a/model\.onnx looks like a file: --name model names the file",
+        ),
+        (("--name", "a/b"), "--name is letters, digits, dots"),
+        (("--name", ""), "--name is letters, digits, dots"),
+        (("--name", "-x"), "--name is letters, digits, dots"),
+        (("--name", "a.onnx"), r"--name goes without \.onnx and -int8"),
+        (("--name", "a-int8"), r"--name goes without \.onnx and -int8"),
+    ],
+)
+def test_names_that_no_file_can_have_are_refused_at_once(
+    run: Path, args: tuple[str, ...], message: str
+) -> None:
+    assert_fails(invoke("export", run, *args), message, code=2)
+    assert not list(Path().iterdir())
+
+
+def test_what_is_measured_next_is_on_the_images_of_a_persons_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = [Path("exported/edge.onnx"), Path("exported/edge-int8.onnx")]
+
+    def following(out: str, dataset: str) -> str:
+        checkpoint = SimpleNamespace(recipe=SimpleNamespace(dataset=dataset))
+        job: Any = SimpleNamespace(original=SimpleNamespace(checkpoint=checkpoint))
+        return command._next(Path(out), made, job)
+
+    both = "mnist-edge bench exported/edge.onnx exported/edge-int8.onnx"
+    assert following("exported", "mnist") == "mnist-edge bench"
+    assert following("elsewhere", "mnist") == both
+    assert following("exported", f"folder:{tmp_path / 'my shapes'}") == (
+        f"{both} --dataset 'folder:my shapes'"
+    )
+    assert following("exported", "folder:/far") == f"{both} --dataset folder:/far"
 
 
 def test_a_damaged_run_is_named(run: Path, tmp_path: Path) -> None:

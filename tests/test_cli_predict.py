@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from mnist_edge import picture
+from mnist_edge import picture, shipped
 from mnist_edge.classifier import Classifier
 from mnist_edge.cli import app, readings
 from mnist_edge.cli import predict as command
@@ -33,7 +33,7 @@ from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 
 THREE = ("a", "b", "c")
 KEYS = ["file", "label", "probability", "guess", "second", "probabilities", "saved"]
-KEYS += ["threshold", "note", "error"]
+KEYS += ["threshold", "model", "note", "error"]
 
 
 def letters_model(folder: Path) -> Path:
@@ -62,6 +62,29 @@ def objects(text: str) -> list[dict[str, Any]]:
     """JSON lines; a line that is no object fails."""
     assert text == "" or text.endswith("\n")
     return [dict(json.loads(line)) for line in text.splitlines()]
+
+
+# which file answered
+
+
+@pytest.mark.parametrize("named", [(), ("--model", "edge"), ("--model", "edge.onnx")])
+def test_it_says_which_file_answered_where_its_path_was_not_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]
+) -> None:
+    """The nearest one: that of the current folder's exported/, else the package's."""
+    monkeypatch.chdir(tmp_path)
+    args = ("predict", write_digit(Path("1.png")), *named)
+    for own in (False, True):
+        if own:
+            Path("exported").mkdir()
+            write_tiny_model(Path("exported/edge.onnx"))
+        answers = str(shipped.find("edge"))
+        assert answers.startswith("exported") == own
+        assert invoke(*args).stderr == f"model: {answers}\n"
+        (found,) = objects(invoke(*args, "--json").stdout)
+        (row,) = csv.DictReader(io.StringIO(invoke(*args, "--csv").stdout))
+        assert found["model"] == row["model"] == answers
+    assert invoke(*args, "--json").stderr == ""
 
 
 # rows, objects, and a table
@@ -99,12 +122,8 @@ def test_the_json_is_an_object_per_line_with_all_probabilities(
         first, second = sorted(item["probabilities"].items(), key=lambda pair: -pair[1])[:2]
         assert (item["label"], item["guess"], item["probability"]) == (first[0], *first)
         assert item["second"] == {"label": second[0], "probability": second[1]}
-        assert [item[key] for key in ("saved", "threshold", "note", "error")] == [
-            None,
-            0,
-            None,
-            None,
-        ]
+        said = [item[key] for key in ("saved", "threshold", "model", "note", "error")]
+        assert said == [None, 0, str(tiny_model), None, None]
 
 
 def test_the_csv_says_what_the_json_says(tiny_model: Path, tmp_path: Path) -> None:
@@ -120,7 +139,7 @@ def test_the_csv_says_what_the_json_says(tiny_model: Path, tmp_path: Path) -> No
         second = item["second"] or {"label": None, "probability": None}
         values = {key: item[key] for key in ("file", "label", "probability", "guess")}
         values |= {"second": second["label"], "second_probability": second["probability"]}
-        values |= {key: item[key] for key in ("threshold", "note", "error")}
+        values |= {key: item[key] for key in ("threshold", "note", "error", "model")}
         assert row == {key: "" if value is None else str(value) for key, value in values.items()}
     assert written.count("\r\n") == 6  # RFC 4180; the newline in a name is its own
 
@@ -325,7 +344,7 @@ def test_what_cannot_be_read_is_one_line_an_entry_and_exit_1_and_the_rest_goes_o
     assert before == after
     assert entry["error"] == result.stderr.removeprefix("error: ").rstrip()
     assert {key for key, value in entry.items() if value is not None} == {
-        *("file", "threshold", "error")
+        *("file", "threshold", "model", "error")
     }
 
 
@@ -454,7 +473,8 @@ def test_whatever_the_output_can_write_every_name_gets_out() -> None:
         ("ascii", b"\xff\\u00f6\\u5b57.png"),
     ]:
         assert name.encode(encoding, readings.ESCAPES) == written
-        line = Json(readings.SINGLE, THREE, 0.0, encoding).text(Reading(name, error="gone"), ())
+        writer = Json(readings.SINGLE, THREE, 0.0, "edge.onnx", encoding)
+        line = writer.text(Reading(name, error="gone"), ())
         assert json.loads(line.encode(encoding))["file"] == name
     with pytest.raises(UnicodeDecodeError):
         b"\xff".decode("utf-8", readings.ESCAPES)
@@ -699,7 +719,8 @@ def test_a_line_is_a_number_with_its_digits_and_boxes(
     (item,) = objects(invoke(*args, "--json").stdout)
     answers = Classifier(tiny_model).predict(np.stack([digit.image for digit in found]))
     text = "".join(map(str, answers.labels))
-    assert list(item) == ["file", "text", "probability", "digits", "threshold", "note", "error"]
+    keys = ["file", "text", "probability", "digits", "threshold", "model", "note", "error"]
+    assert list(item) == keys
     assert item["text"] == text
     assert item["probability"] == pytest.approx(
         math.prod(answers.probabilities.max(1).tolist()), rel=1e-4

@@ -79,7 +79,7 @@ def test_lists_how_long_each_takes_when_asked() -> None:
         (["depth", "--size", "huge"], "no size 'huge': choose one of small, full"),
         (["depth", "--dataset", "cifar"], "on 'cifar': choose one of mnist, fashion-mnist"),
         (["depth", "--against", "x.onnx"], "--against is for 'best'"),
-        (["best", "--against", "x.onnx"], "there is no file x.onnx"),
+        (["best", "--against", "x.onnx"], "there is no model file x.onnx"),
         (["depth", "--dataset", "digits", "--only", "a"], "no part 'a': choose of plain20, "),
         (["best", "--dataset", "digits", "--only", "edge-taught"], "edge-taught learns from resn"),
     ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.options import AsJson, DataDir, Threads
+from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, Threads
 from mnist_edge.cli.shell import progress_bar, say, say_json, show
 from mnist_edge.errors import DataError
 
@@ -21,7 +21,7 @@ _NO_GOLDEN = "none in this file: export it again, and it carries some"
 def evaluate(
     file: Annotated[
         Path | None,
-        typer.Argument(help="An exported file [default: edge.onnx].", show_default=False),
+        typer.Argument(metavar="FILE", help=MODEL_HELP, show_default=False),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -39,12 +39,12 @@ def evaluate(
     Before that, its golden answers are checked: whether it computes here what it computed where it
     was made.
     """
-    from mnist_edge import metrics, shipped
+    from mnist_edge import metrics
     from mnist_edge.classifier import Classifier
     from mnist_edge.datasets import load
     from mnist_edge.report import record, table, text
 
-    model = Classifier(file or shipped.default(), threads)
+    model = Classifier(file, threads)
     golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as tell:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.cli import given
-from mnist_edge.cli.options import DataDir, Threads
+from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, show
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _NOISY, _SATURATES, _SLOWER = 3, 4, 5
 def bench(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Exported files [default: all of exported/].", show_default=False),
+        typer.Argument(metavar="FILE", help=MODELS_HELP, show_default=False),
     ] = None,
     contender: Annotated[
         list[str] | None,
@@ -156,7 +156,7 @@ def bench(
         examples=cache(lambda: benchmark.examples(dataset, data_dir)),
     )
     found = contenders.gather(
-        files or shipped.files(), Path("runs"), given.names(contender), foreign
+        shipped.find_all(files), Path("runs"), given.names(contender), foreign
     )
     if record_it:
         recording.check(found.contenders, plan)

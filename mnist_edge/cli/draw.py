@@ -19,7 +19,9 @@ def draw(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="An exported file to begin with [default: edge.onnx].", show_default=False
+            metavar="FILE",
+            help="An exported file to begin with, or its name [default: edge].",
+            show_default=False,
         ),
     ] = None,
     host: Annotated[
@@ -43,7 +45,7 @@ def draw(
     from mnist_edge.web.answering import Answers
     from mnist_edge.web.server import Server
 
-    first = file or shipped.default()
+    first = shipped.find(file)
     classifiers = [Classifier(first), *_others(first)]
     with Server(Answers(classifiers), host, port) as server:
         names = [model["name"] for model in server.answers.site["models"]]

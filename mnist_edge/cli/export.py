@@ -1,6 +1,9 @@
 """mnist-edge export"""
 
+import re
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,12 +12,15 @@ import typer
 from mnist_edge.cli import gates, site
 from mnist_edge.cli.options import AsJson, DataDir
 from mnist_edge.cli.shell import progress_bar, say, say_json
-from mnist_edge.errors import EdgeError, GateError
+from mnist_edge.errors import EdgeError, GateError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    pass
+    from mnist_edge.lab.job import Job
+    from mnist_edge.lab.shelf import Draft
 
 _RUNS = Path("runs")
+_OUT = Path("exported")
+_NAME = re.compile(r"[^\W_][\w.-]*")
 _MAX_DROP = 0.10
 
 
@@ -22,11 +28,21 @@ def export(
     run: Annotated[
         Path | None,
         typer.Argument(
-            help="A run's folder, or an fp32 file to quantize [default: the newest run in runs/].",
+            metavar="RUN|FILE",
+            help="A run, by its folder or its name in runs/, or an fp32 file to quantize "
+            "[default: the newest run in runs/].",
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the files go.")] = Path("exported"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = _OUT,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the files are called: NAME.onnx, NAME-int8.onnx [default: the model].",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Also quantize, to <model>-int8.onnx.")
@@ -111,6 +127,8 @@ def export(
         "--keep-float": keep_float,
         "--diagnose": diagnose or None,
     }
+    _check_names(out, name)
+    run = _meant(run)
     _check_options(run, int8, wants_int8, report, web)
     runtime = site.runtime(web, web_runtime)
     if web and runtime and not int8 and not (run and run.is_dir()):
@@ -145,6 +163,8 @@ def export(
     if diagnosis:
         gates.show_diagnosis(diagnosis, as_json)
         return
+    stem = name or (run.stem if run.is_file() else None)
+    drafts = [replace(draft, name=_called(stem, draft)) for draft in drafts]
     try:
         if int8:
             check(drafts[-1], plan)
@@ -166,7 +186,61 @@ def export(
         say(f"wrote {report}")
     if written and runtime:
         site.tell(written, runtime)
-    say("next: mnist-edge bench")
+    say(f"next: {_next(out, made, job)}")
+
+
+def _meant(run: Path | None) -> Path | None:
+    """A run's folder, by its path or by its name in runs/; else a model file. EdgeError where
+    there is none of these."""
+    if run is None or run.is_dir():
+        return run
+    from mnist_edge import shipped
+
+    if len(run.parts) == 1 and (_RUNS / run).is_dir():
+        return _RUNS / run
+    try:
+        return shipped.find(run)
+    except ModelError:
+        if run.suffix == ".onnx":
+            raise
+    raise EdgeError(f"there is no run {run}, and no model file: train a run first, or name another")
+
+
+def _check_names(out: Path, name: str | None) -> None:
+    if out.suffix == ".onnx" and not out.is_dir():
+        raise UsageError(
+            f"--out names a folder, and {out} looks like a file: --name {out.stem} names the file"
+        )
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(
+            f"--name is letters, digits, dots, - and _, without .onnx and folders, not '{name}'"
+        )
+    if name is not None and name.endswith((".onnx", "-int8")):
+        raise UsageError(f"--name goes without .onnx and -int8, which are added: not '{name}'")
+
+
+def _called(stem: str | None, draft: "Draft") -> str:
+    if stem is None:
+        return draft.name
+    return f"{stem}-int8.onnx" if draft.card.precision == "int8" else f"{stem}.onnx"
+
+
+def _next(out: Path, made: Sequence[Path], job: "Job") -> str:
+    """The command that measures what was made: no other files, on the images that they need."""
+    from mnist_edge.datasets import FOLDER
+
+    words = ["mnist-edge", "bench"]
+    own = job.original.checkpoint.recipe.dataset if job.original else ""
+    if out != _OUT or own.startswith(FOLDER):
+        words += map(str, made)
+    if own.startswith(FOLDER):
+        words += ["--dataset", FOLDER + str(_from_here(Path(own.removeprefix(FOLDER))))]
+    return shlex.join(words)
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _check_options(

@@ -31,11 +31,16 @@ class Json:
     head = ""
 
     def __init__(
-        self, layout: str, classes: Sequence[str], threshold: float, encoding: str = "utf-8"
+        self,
+        layout: str,
+        classes: Sequence[str],
+        threshold: float,
+        model: str,
+        encoding: str = "utf-8",
     ) -> None:
         self.layout = layout
         self.encoding = encoding
-        self.threshold = repr(threshold)
+        self.means = f'"threshold": {threshold!r}, "model": {self._string(model)}'
         self.labels = {label: self._string(label) for label in (*classes, UNSURE)}
         self.keys = [f"{self.labels[label]}: " for label in classes]
 
@@ -49,7 +54,7 @@ class Json:
         else:
             found = self._several(reading, saved)
         file, note, error = map(self._string, (reading.file, reading.note, reading.error))
-        ends = f'"threshold": {self.threshold}, "note": {note}, "error": {error}'
+        ends = f'{self.means}, "note": {note}, "error": {error}'
         return f'{{"file": {file}, {_members(keys, found)}, {ends}}}\n'
 
     def _several(self, reading: Reading, saved: Sequence[Path]) -> list[str]:

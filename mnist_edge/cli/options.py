@@ -12,6 +12,11 @@ def _usable(threads: int) -> int:
     return threads_for(threads)
 
 
+MODEL_HELP = "An exported file, or its name, such as edge-int8 [default: edge]."
+MODELS_HELP = (
+    "Exported files, names such as edge-int8, or folders [default: all of exported/, else all "
+    "that came with the package]."
+)
 DataDir = Annotated[
     Path | None,
     typer.Option(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.cli.options import MODEL_HELP
 from mnist_edge.cli.shell import hint
 from mnist_edge.errors import GoldenError
 
@@ -36,7 +37,7 @@ def predict(
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="An exported file [default: edge.onnx].", show_default=False),
+        typer.Option(metavar="FILE", help=MODEL_HELP, show_default=False),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", help="Of folders, also all that lies below.")
@@ -102,7 +103,7 @@ def predict(
             and sys.stdin.isatty(),
         }
     )
-    from mnist_edge import reading, shipped
+    from mnist_edge import reading
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import readings, telling
     from mnist_edge.cli.json_rows import Json
@@ -111,7 +112,8 @@ def predict(
 
     processes = threads_for(threads)  # reading is mostly Python, which keeps threads waiting
     _silence_pillow()
-    classifier = Classifier(model or shipped.default())
+    classifier = Classifier(model)
+    answers = str(classifier.path)
     if threshold is None:
         threshold = _own_threshold(classifier)
     look: reading.Look = reading.Single(classifier.card.dataset)
@@ -122,14 +124,16 @@ def predict(
     first = list(islice(found, _ALIGNED))
     writer: Writer
     if as_json:
-        writer = Json(layout, classifier.classes, threshold, sys.stdout.encoding)
+        writer = Json(layout, classifier.classes, threshold, answers, sys.stdout.encoding)
     elif as_csv:
-        writer = readings.Csv(layout, threshold)
+        writer = readings.Csv(layout, threshold, answers)
     else:
         width = readings.name_width([source.name for source in first])
         colours = _colours() if show else None
         columns = shutil.get_terminal_size().columns
         writer = readings.Text(layout, classifier.classes, threshold, width, colours, columns)
+        if paths and classifier.path != model:  # which one it is, nobody has said yet
+            hint(f"model: {readings.plain(answers)}")
     output = telling.Output(sys.stdout)
     if check:
         _check(classifier, output, as_json, as_csv)

@@ -64,6 +64,7 @@ class Csv:
 
     layout: str
     threshold: float
+    model: str
 
     @property
     def head(self) -> str:
@@ -84,10 +85,10 @@ class Csv:
                 (digit.second.label, digit.second.probability) if digit.second else (None, None)
             )
             found = (digit.label, digit.first.probability, digit.first.label, *second)
-        return _csv((reading.file, *found, self.threshold, reading.note, reading.error))
+        return _csv((reading.file, *found, self.threshold, reading.note, reading.error, self.model))
 
 
-_CSV_ENDS = ("threshold", "note", "error")
+_CSV_ENDS = ("threshold", "note", "error", "model")
 
 
 def _csv(values: Sequence[Any]) -> str:

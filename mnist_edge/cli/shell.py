@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import EdgeError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
+USAGE = 2  # what was asked for cannot be; 1 is what failed
 INTERRUPTED = 130  # as shells report a program that SIGINT ended
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _UNCUT = 10_000  # columns, more than any table has
@@ -29,6 +30,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            _fail(str(error), USAGE)
         except EdgeError as error:
             _fail(str(error))
         except ModuleNotFoundError as error:
@@ -63,9 +66,9 @@ def _stop() -> NoReturn:
     raise typer.Exit(INTERRUPTED) from None
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, code: int = 1) -> None:
     print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 def say(line: str) -> None:

@@ -30,7 +30,7 @@ def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json:
     """The site of files that were exported before: these, or all that there are."""
     from mnist_edge import shipped
 
-    made = written(models or shipped.files(), web, runtime)
+    made = written(shipped.find_all(models), web, runtime)
     if as_json:
         say_json(as_dict(made, runtime))
     else:

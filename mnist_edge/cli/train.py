@@ -47,7 +47,8 @@ def train(
         list[Path] | None,
         typer.Option(
             metavar="RUN|FILE",
-            help="A finished run, or an exported file, to learn from; several are averaged.",
+            help="A finished run, or an exported file or its name, to learn from; several are "
+            "averaged.",
             show_default=False,
         ),
     ] = None,
@@ -99,7 +100,7 @@ def _train(
 
     before = disk.load(run) if resume else None
     recipe = replace(before.recipe, **given) if before else _recipe(given)
-    opened = [teacher.open_teacher(path, run.parent) for path in teachers]
+    opened = [teacher.open_teacher(_teacher(path), run.parent) for path in teachers]
     if opened:
         recipe = teacher.taught_by(recipe, opened)
     if before:
@@ -140,6 +141,15 @@ def _train(
         _close(run, disk.finish(run, disk.load(run), data.test), as_json)
     world.wait()
     return None
+
+
+def _teacher(path: Path) -> Path:
+    """A run's folder, or an exported file by its path or name."""
+    from mnist_edge import shipped
+
+    if path.is_dir() or (len(path.parts) > 1 and path.suffix != ".onnx"):
+        return path
+    return shipped.find(path)
 
 
 def _absolute(dataset: str | None) -> str | None:

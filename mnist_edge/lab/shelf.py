@@ -112,7 +112,7 @@ def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
     if old.dataset != card.dataset:
         raise EdgeError(
             f"{target} was made for {old.dataset}, this one is for {card.dataset}: "
-            "use --force to replace it, or another --out"
+            "use --force to replace it, or another --name or --out"
         )
     if old.accuracy.value > card.accuracy.value:
         raise EdgeError(

@@ -80,7 +80,7 @@ def _decode(paths: Paths) -> None:
 
 def _read(paths: Paths, model: Classifier, processes: int) -> None:
     look = reading.Single(model.card.dataset)
-    writer = Json(SINGLE, model.classes, 0.5)
+    writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     with open(os.devnull, "w") as out:  # noqa: PTH123
         for batch in reading.read(model, map(reading.Source, paths), look, 0.5, processes):
             out.write("".join([writer.text(each, ()) for each in batch]))
@@ -124,7 +124,7 @@ def _stages(model: Classifier, paths: Paths) -> None:
         for batch in reading.read(model, sources, reading.Single(dataset), 0.5)
         for each in batch
     ]
-    writer = Json(SINGLE, model.classes, 0.5)
+    writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     stages: dict[str, Callable[[Paths], object]] = {
         "Image.open(path).load()": _decode,
         "picture.load": lambda paths: [picture.load(path) for path in paths],
