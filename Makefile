@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 EDGE := $(BIN)/mnist-edge
 DEMO := runs/demo
 
-.PHONY: demo test test-web lint format fuzz crash floors clean
+.PHONY: demo test test-web lint format fuzz crash floors gpu clean
 
 demo: $(VENV)/.train
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
@@ -70,6 +70,11 @@ floors:
 	  tests/web tests/test_contract.py tests/test_files.py tests/test_golden.py tests/test_shipped.py \
 	  tests/test_cli_answer.py tests/test_cli_draw.py tests/test_cli_predict.py tests/test_stopwatch.py \
 	  tests/test_threshold.py tests/contenders/test_onnxruntime.py
+
+# Everything that wants a GPU, in 8 minutes; the head of tests/benchmarks/gpu says what it needs. In
+# the project's environment where there is one, else in that of $(PYTHON): nothing is installed.
+gpu:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.benchmarks.gpu --out gpu
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

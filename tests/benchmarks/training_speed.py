@@ -31,6 +31,7 @@ from mnist_edge.lab.train import _Trainer
 from mnist_edge.lab.world import World
 
 _PAUSE_S = 2.0
+CPU = torch.device("cpu")
 
 Turn = Callable[[int], None]
 """Train on so many batches."""
@@ -51,9 +52,9 @@ def main() -> None:
         if not elastic:
             recipe = replace(recipe, augmentation=replace(recipe.augmentation, elastic_px=0.0))
         turns = {
-            "ours": _ours(recipe, split),
-            "theirs, in the main process": _theirs(recipe, split, workers=0),
-            f"theirs, {args.threads} workers": _theirs(recipe, split, workers=args.threads),
+            "ours": ours(recipe, split),
+            "theirs, in the main process": theirs(recipe, split, workers=0),
+            f"theirs, {args.threads} workers": theirs(recipe, split, workers=args.threads),
         }
         rates = _race(turns, args.rounds, args.batches, recipe.batch_size)
         print(f"\naugmentation: affine{' and elastic' * elastic}")
@@ -82,17 +83,23 @@ def _race(
     return rates
 
 
-def _ours(recipe: Recipe, split: Split) -> Turn:
-    world = World(0, 1, torch.device("cpu"))
-    trainer = _Trainer(recipe, tuple("0123456789"), split, split[:100], world, None)
+def ours(
+    recipe: Recipe, split: Split, device: torch.device = CPU, acceleration: str = "eager"
+) -> Turn:
+    """The step of `mnist-edge train`."""
+    world = World(0, 1, device)
+    trainer = _Trainer(
+        recipe, tuple("0123456789"), split, split[:100], world, acceleration=acceleration
+    )
     trainer.network.train()
-    generator = torch.Generator().manual_seed(0)
+    draws = torch.Generator(device).manual_seed(0)
 
     def turn(batches: int) -> None:
-        order = torch.randperm(len(split), generator=generator)
+        order = torch.randperm(len(split), generator=draws, device=device)
         for at in range(batches):
-            index = order[at * recipe.batch_size : (at + 1) * recipe.batch_size]
-            trainer._step(index, at)[0].item()
+            start = at % (len(split) // trainer.batch) * trainer.batch
+            loss, _ = trainer._step(order[start : start + trainer.batch], at)
+        loss.item()
 
     return turn
 
@@ -122,8 +129,11 @@ class _PerImage(TorchDataset[tuple[torch.Tensor, int]]):
         return self.transform(self.images[at]), self.labels[at]
 
 
-def _theirs(recipe: Recipe, split: Split, workers: int) -> Turn:
-    network = build(recipe.model)
+def theirs(
+    recipe: Recipe, split: Split, workers: int, device: torch.device = CPU, in_bf16: bool = False
+) -> Turn:
+    """The loop that most people write: per-image transforms in a DataLoader's workers."""
+    network = build(recipe.model).to(device)
     loader = DataLoader(
         _PerImage(split, recipe.augmentation),
         recipe.batch_size,
@@ -131,6 +141,7 @@ def _theirs(recipe: Recipe, split: Split, workers: int) -> Turn:
         drop_last=True,
         num_workers=workers,
         persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.lr)
     batches_left = _forever(loader)
@@ -138,8 +149,9 @@ def _theirs(recipe: Recipe, split: Split, workers: int) -> Turn:
     def turn(batches: int) -> None:
         network.train()
         for _ in range(batches):
-            images, labels = next(batches_left)
-            loss = F.cross_entropy(network(images[:, 0] * 255), labels)
+            images, labels = (part.to(device, non_blocking=True) for part in next(batches_left))
+            with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16):
+                loss = F.cross_entropy(network(images[:, 0] * 255), labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -1,0 +1,142 @@
+"""Stage 2: images/s in steady state, against the loop that most people write, and against what the
+machine could do: its matrix products and its kernel launches."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch._C._autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
+
+from mnist_edge.datasets import Split, load
+from mnist_edge.lab.bf16 import pays
+from mnist_edge.lab.models import build, cost
+from mnist_edge.lab.recipe import Recipe, recipe_for
+from tests.benchmarks.gpu.plan import Finding, Plan
+from tests.benchmarks.training_speed import Turn, ours, theirs
+
+MODELS = ("edge", "edge-xs", "resnet3", "resnet20")
+_ACCELERATIONS = ("eager", "compile", "cuda-graph", "compile+cuda-graph")
+_BATCHES = (128, 512, 2048)
+_TURNS = 5
+_TURN_S = 0.4
+_LAUNCHES = 20_000
+_FLOPS_OF_A_MAC = 2 * 3  # forward, and the gradients of inputs and of weights
+
+
+def measure(plan: Plan) -> Iterator[Finding]:
+    """The machine's limits, then model by model, the one that matters most first."""
+    device = torch.device(plan.device)
+    limits = {
+        "matrix products, FLOP/s": _product_rate(device, 256 if plan.tiny else 8192),
+        "launches/s": _launch_rate(device, 200 if plan.tiny else _LAUNCHES),
+    }
+    yield "machine", limits
+    split = load(plan.dataset).train[: 300 if plan.tiny else 20_000]
+    for model in ("edge-xs",) if plan.tiny else MODELS:
+        for name, value in _model(plan, device, model, split, limits):
+            yield f"{model}, {name}", value
+            if plan.left_s < 15:
+                return
+
+
+def _model(
+    plan: Plan, device: torch.device, model: str, split: Split, limits: dict[str, float]
+) -> Iterator[Finding]:
+    # Drawn digits and non-digits are images like others: without them, a turn starts at once.
+    recipe = replace(recipe_for(model), drawn_share=0.0, nondigit_share=0.0)
+    network = build(model)
+    in_bf16 = pays(network, device)
+    turn_s = 0.05 if plan.tiny else _TURN_S
+    workers = 0 if plan.tiny else min(16, len(os.sched_getaffinity(0)))
+    their_rate = rate(theirs(recipe, split, workers, device, in_bf16), recipe.batch_size, turn_s)
+    yield "their loop", {"workers": workers, "bf16": in_bf16, "images/s": their_rate}
+    launches = _launches(device, recipe, split)
+    for batch in (32,) if plan.tiny else _BATCHES:
+        for acceleration in ("eager", "cuda-graph") if plan.tiny else _ACCELERATIONS:
+            if plan.left_s < 15:
+                return
+            sized = replace(recipe, batch_size=batch)
+            began = time.perf_counter()
+            turn = ours(sized, split, device, acceleration)
+            turn(5)
+            start_s = time.perf_counter() - began
+            found = rate(turn, batch, turn_s)
+            flops = _FLOPS_OF_A_MAC * cost(network).macs
+            products = limits["matrix products, FLOP/s"] / flops
+            launched = limits["launches/s"] / launches * batch
+            yield (
+                f"{acceleration}, batch {batch}",
+                {
+                    "images/s": found,
+                    "times their loop": found / their_rate if batch == recipe.batch_size else None,
+                    "start_s": start_s,
+                    "kernels of a step": launches,
+                    "limit of products, images/s": products,
+                    "limit of launches, images/s": launched,
+                },
+            )
+
+
+def rate(turn: Turn, batch: int, turn_s: float) -> float:
+    """Images/s: the median of some turns, each long enough to be timed."""
+    turn(3)
+    began = time.perf_counter()
+    turn(3)
+    batches = max(3, round(3 * turn_s / (time.perf_counter() - began)))
+    found = []
+    for _ in range(_TURNS):
+        began = time.perf_counter()
+        turn(batches)
+        found.append(batches * batch / (time.perf_counter() - began))
+    return statistics.median(found)
+
+
+def _product_rate(device: torch.device, side: int) -> float:
+    """FLOP/s of a product of two bfloat16 matrices of random numbers."""
+    left, right = (torch.randn(side, side, device=device).bfloat16() for _ in range(2))
+    duration = _duration(lambda: left @ right, device, 10)
+    return float(2 * side**3 / duration)
+
+
+def _launch_rate(device: torch.device, count: int) -> float:
+    """Kernels that a CPU can launch in a second, one by one."""
+    small = torch.zeros(1, device=device)
+
+    def some() -> None:
+        for _ in range(count):
+            small.add_(1.0)
+
+    return count / _duration(some, device, 3)
+
+
+def _duration(work: Callable[[], Any], device: torch.device, turns: int) -> float:
+    found = []
+    for _ in range(turns):
+        _wait(device)
+        began = time.perf_counter()
+        work()
+        _wait(device)
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _launches(device: torch.device, recipe: Recipe, split: Split) -> int:
+    """Kernels of one step; on a CPU, calls of operators."""
+    turn = ours(recipe, split, device)
+    turn(3)
+    on_gpu = device.type == "cuda"
+    kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu
+    with profile(activities=kinds) as watched:
+        turn(1)
+    kind = DeviceType.CUDA if on_gpu else DeviceType.CPU
+    return sum(1 for event in watched.events() or () if event.device_type == kind)
