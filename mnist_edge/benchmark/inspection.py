@@ -10,6 +10,7 @@ from mnist_edge.classifier import Classifier, in_chunks
 from mnist_edge.contenders import Contender, OnnxRuntime, Runner, answer
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Deviation, Kernels
+from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 
 _REFERENCE_IMAGES = 500
 
@@ -17,16 +18,22 @@ _REFERENCE_IMAGES = 500
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What ONNX Runtime makes of a file on this CPU; `golden` is None for a file without golden
-    answers."""
+    answers; `widest_pair` is the largest |a| + |b| of two int8 weights of one sum."""
 
     golden: GoldenCheck | None
     kernels: Kernels
     deviation: Deviation
+    widest_pair: int = 0
 
     @property
     def saturates(self) -> bool:
         """Whether the kernels of this CPU do not compute what the graph says."""
         return not self.deviation.alike
+
+    @property
+    def may_saturate(self) -> bool:
+        """Whether the kernels of some other CPU may not: its weights do not rule it out."""
+        return self.kernels.any_int8 and self.widest_pair > LARGEST_PAIR
 
 
 def inspect(
@@ -47,4 +54,5 @@ def inspect(
             in_chunks(lambda some: answer(reference, some), images),
             in_chunks(lambda some: answer(runner, some), images),
         ),
+        widest_pair=widest_pair(contender.model.graph),
     )

@@ -5,7 +5,7 @@ image's bytes are the first convolution's quantized input as they are (scale 1, 
 
 Weights use 7 of their 8 bits. x86 without VNNI multiplies uint8 by int8 with `vpmaddubsw`, which
 adds two neighbouring products in 16 bits and saturates: 255 · (|a| + |b|) must not pass 32,767,
-which holds for every two weights within ±64, and does not for ±127 (`verify.widest_pair`).
+which holds for every two weights within ±64, and does not for ±127 (`saturation.widest_pair`).
 """
 
 import contextlib

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
 
 from mnist_edge import golden, kernels, metrics
 from mnist_edge.classifier import Classifier, in_chunks
@@ -18,11 +16,11 @@ from mnist_edge.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
 from mnist_edge.opening import open_session
 from mnist_edge.opening.model_file import ModelFile
+from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.
 _TOLERANCE = 1e-4
-_LARGEST_PAIR = 32_767 // 255  # of |a| + |b|, neighbouring int8 weights, that cannot saturate
 _REFERENCE_IMAGES = 1000
 _MOST_CLASSES = 100  # whose confusion a file carries: a thousand would make it 2 MB larger
 
@@ -47,7 +45,7 @@ class Verification:
 @dataclass(frozen=True, slots=True)
 class Portability(Deviation):
     """Whether an int8 file computes the same on every CPU: how far this machine's int8 kernels
-    are from the same graph in float, and a bound on the file (see `widest_pair`)."""
+    are from the same graph in float, and a bound on the file (see `saturation`)."""
 
     widest_pair: int
 
@@ -165,35 +163,16 @@ def portability(file: Path, images: NDArray[np.uint8]) -> Portability:
         found.changed,
         found.max_logit_difference,
         found.quantum,
-        widest_pair(onnx.load(file)),
+        widest_pair(model.graph),
     )
-
-
-def widest_pair(model: onnx.ModelProto) -> int:
-    """The largest |a| + |b| of two int8 weights of one output channel.
-
-    x86 without VNNI multiplies uint8 by int8 with `vpmaddubsw`, which adds two neighbouring
-    products in 16 bits and saturates (Intel, Intrinsics Guide). 255 · (|a| + |b|) must not pass
-    32,767, so at most 128 cannot saturate, in whatever order a kernel lays its weights: a bound
-    on the file, for every machine.
-    """
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    widest = 0
-    for node in model.graph.node:
-        tensor = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
-        if tensor is not None and tensor.data_type == TensorProto.INT8:
-            weights = np.abs(numpy_helper.to_array(tensor).astype(np.int64))
-            rows = np.sort(weights.reshape(len(weights), -1), axis=1)
-            widest = max(widest, int(rows[:, -2:].sum(axis=1).max()))
-    return widest
 
 
 def check_portable(found: Portability, file: str) -> None:
     """GateError unless the file computes on every CPU what its float reference computes."""
-    if found.widest_pair > _LARGEST_PAIR:
+    if found.widest_pair > LARGEST_PAIR:
         raise GateError(
             f"{file} would saturate on CPUs without VNNI: two of its weights add up to "
-            f"{found.widest_pair}, more than {_LARGEST_PAIR}. Nothing was written"
+            f"{found.widest_pair}, more than {LARGEST_PAIR}. Nothing was written"
         )
     if not found.alike:
         raise GateError(

@@ -1,18 +1,24 @@
 """Which file to ship on the CPU that was measured, and why."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.benchmark.fitness import Unfit, unfit
 from mnist_edge.intervals import Ratio
-from mnist_edge.metrics import Accuracy
 from mnist_edge.report import names, text
 from mnist_edge.stopwatch import NEEDED_SAMPLES
 
 _SIGNIFICANT = 0.05
-_Z95 = 1.96
+_COMPUTED = (Unfit.WRONG_HERE, Unfit.MAY_SATURATE)
+_TOLD = {
+    Unfit.WRONG_HERE: "on this CPU, do not ship {}: computed wrongly here",
+    Unfit.MAY_SATURATE: "do not ship {}: int8 sums may saturate on x86 CPUs without VNNI",
+    Unfit.NEAR_CHANCE: "do not ship {}: hardly better than chance",
+    Unfit.NOT_SCORED: "nothing is said for or against {}: accuracy only as recorded in the file",
+}
 _WORTH_A_RUNTIME = 1.05  # nobody changes the runtime for less
 
 
@@ -23,52 +29,76 @@ class _File:
 
     name: str
     entry: Entry
+    unfit: Unfit | None = None
     reason: str = ""
 
-    @property
-    def sound(self) -> bool:
-        """Whether this CPU computes what the file says."""
-        return self.entry.findings is None or not self.entry.findings.saturates
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Of the files of one data set, the one to `ship`, None where none is fit for it, or where
+    there is `only` one; and which are `unfit`, by name. `lines` say so, and what speaks for the
+    others."""
+
+    dataset: str
+    ship: str | None
+    only: str | None
+    unfit: Mapping[str, Unfit]
+    lines: tuple[str, ...]
 
 
 def lines(record: Benchmark) -> list[str]:
-    """What to ship, and what speaks for the other models.
+    """What to ship, and what speaks for the other models."""
+    return [line for found in recommendations(record) for line in found.lines]
 
-    One recommendation for each data set; none where no file was timed often enough, or where
-    nothing is known of accuracies.
-    """
+
+def recommendations(record: Benchmark) -> list[Recommendation]:
+    """One for each data set; none where no file was timed often enough, or where nothing is known
+    of accuracies."""
     smallest = min(record.plan.batches)
     files = [
-        _File(name, entry)
+        _File(name, entry, unfit(record, entry))
         for name, entry in zip(names.files(record), record.entries, strict=True)
         if entry.contender.runtime == "onnxruntime"
         and entry.accuracy is not None
         and smallest in entry.batches
         and len(entry.batches[smallest].turns) >= NEEDED_SAMPLES[50]
     ]
-    advice: list[str] = []
-    for dataset in dict.fromkeys(file.entry.subject.dataset for file in files):
-        advice += _recommendation(
-            record, [file for file in files if file.entry.subject.dataset == dataset]
-        )
-    return advice
+    by_set: dict[str, list[_File]] = {}
+    for file in files:
+        by_set.setdefault(file.entry.subject.dataset, []).append(file)
+    return [_recommendation(record, dataset, own) for dataset, own in by_set.items()]
 
 
-def _recommendation(record: Benchmark, files: Sequence[_File]) -> list[str]:
+def _recommendation(record: Benchmark, dataset: str, files: Sequence[_File]) -> Recommendation:
     families: dict[str, list[_File]] = {}
     for file in files:
         families.setdefault(file.entry.subject.family, []).append(file)
     found = [_of_family(record, family) for family in families.values()]
     chosen = [file for winners in found for file in winners[:1]]
+    bad = {file.name: file.unfit for file in files if file.unfit}
     if not chosen:
-        wrong = names.listed([file.name for file in files])
-        return [f"on this CPU, do not ship {wrong}: computed wrongly here"]
+        return Recommendation(dataset, None, None, bad, tuple(_about_unfit(bad)))
     best = _best(record, chosen)
+    if len(files) == 1:
+        line = f"{best.name}{_accuracy(best.entry)}; there is no other file to choose from"
+        lines = (line, *_elsewhere(record, best))
+        return Recommendation(dataset, None, best.name, bad, lines)
     others = [file for winners in found for file in winners if file is not best]
-    return [
+    lines = (
         f"on this CPU, ship {best.name}{_accuracy(best.entry)}{best.reason}",
         *_elsewhere(record, best),
         *(_beside(record, best, file, chosen) for file in others),
+        # Of files that compute wrongly, the warnings tell.
+        *_about_unfit({name: why for name, why in bad.items() if why not in _COMPUTED}),
+    )
+    return Recommendation(dataset, best.name, None, bad, lines)
+
+
+def _about_unfit(bad: Mapping[str, Unfit]) -> list[str]:
+    """A line for each reason not to recommend files."""
+    return [
+        _TOLD[why].format(names.listed([name for name, own in bad.items() if own is why]))
+        for why in dict.fromkeys(bad.values())
     ]
 
 
@@ -88,7 +118,7 @@ def _best(record: Benchmark, files: Sequence[_File]) -> _File:
 def _of_family(record: Benchmark, family: Sequence[_File]) -> list[_File]:
     """A model's file to ship, then those that it is preferred to without a word on them; none that
     this CPU computes wrongly."""
-    sound = [file for file in family if file.sound]
+    sound = [file for file in family if file.unfit is None]
     both: list[_File] = []
     for is_int8 in (False, True):
         alike = [file for file in sound if (file.entry.subject.precision == "int8") is is_int8]
@@ -102,8 +132,8 @@ def _of_family(record: Benchmark, family: Sequence[_File]) -> list[_File]:
 
 
 def _wrong(family: Sequence[_File]) -> str:
-    found = {file.entry.subject.precision for file in family if not file.sound}
-    return f"; {names.listed(sorted(found))} computes wrongly on this CPU"
+    found = {(file.entry.subject.precision, file.unfit) for file in family if file.unfit}
+    return "".join(f"; {precision} {why}" for precision, why in sorted(found) if why in _COMPUTED)
 
 
 def _of_both(record: Benchmark, fp32: _File, int8: _File) -> _File:
@@ -148,7 +178,7 @@ def _loss(record: Benchmark, fp32: Entry, int8: Entry) -> str | None:
 def _kept(int8: Entry) -> str:
     change = int8.score.change if int8.score else None
     if change is None:
-        return "accuracy as recorded in the files"
+        return "its answers were not compared"
     if not change.changed:
         return "no answer changed"
     chance = "within chance" if change.p >= _SIGNIFICANT else "more right than chance"
@@ -219,20 +249,12 @@ def _elsewhere(record: Benchmark, best: _File) -> list[str]:
 
 def _gap(record: Benchmark, one: Entry, other: Entry) -> float:
     """By how much `other` is the more accurate, in -1..1; 0 where that may be chance."""
-    if one.accuracy is None or other.accuracy is None:
+    if one.score is None or other.score is None:
         return 0.0
-    gap = other.accuracy.value - one.accuracy.value
-    if one.score and other.score:
-        truth = record.data[one.subject.dataset].test.labels
-        before, after = (score.logits.argmax(axis=1) for score in (one.score, other.score))
-        return gap if metrics.agreement(before, after, truth).p < _SIGNIFICANT else 0.0
-    error = math.sqrt(sum(_variance(entry.accuracy) for entry in (one, other)))
-    return gap if abs(gap) > _Z95 * error else 0.0
-
-
-def _variance(accuracy: Accuracy | None) -> float:
-    """Of a share that was counted: binomial."""
-    return accuracy.value * (1 - accuracy.value) / accuracy.total if accuracy else 0.0
+    truth = record.data[one.subject.dataset].test.labels
+    before, after = (score.logits.argmax(axis=1) for score in (one.score, other.score))
+    gap = other.score.accuracy.value - one.score.accuracy.value
+    return gap if metrics.agreement(before, after, truth).p < _SIGNIFICANT else 0.0
 
 
 def _faster(record: Benchmark, one: Entry, other: Entry) -> bool:
@@ -241,6 +263,4 @@ def _faster(record: Benchmark, one: Entry, other: Entry) -> bool:
 
 
 def _accuracy(entry: Entry) -> str:
-    if entry.accuracy is None:
-        return ""
-    return f": {text.percent(entry.accuracy.value)}" + ("*" if entry.recorded else "")
+    return f": {text.percent(entry.accuracy.value)}" if entry.accuracy else ""

@@ -113,6 +113,8 @@ def _findings(value: Findings) -> dict[str, Any]:
         "kernels": asdict(value.kernels),
         "float_reference": asdict(value.deviation) | {"limit": value.deviation.limit},
         "saturates": value.saturates,
+        "widest_pair": value.widest_pair,
+        "may_saturate": value.may_saturate,
         "golden": asdict(value.golden) if value.golden else None,
     }
 

@@ -6,6 +6,7 @@ from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.compare import Change
 from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.report import names
+from mnist_edge.saturation import LARGEST_PAIR
 
 
 def lines(record: Benchmark) -> list[str]:
@@ -81,9 +82,23 @@ def warnings(record: Benchmark) -> list[str]:
             told.append(
                 f"warning: {name} computes wrongly on this CPU: {_saturation(entry, found)}"
             )
+        elif found and found.may_saturate:
+            told.append(f"warning: {name} {_elsewhere(entry, found)}")
         if found and found.kernels.any_int8 and found.kernels.in_float:
             told.append(f"{name}: {names.listed(found.kernels.in_float)} stayed in float")
     return told
+
+
+def _elsewhere(entry: Entry, found: Findings) -> str:
+    return (
+        "may compute wrongly on x86 CPUs without VNNI, if not on this one: two of its weights add "
+        f"up to {found.widest_pair}, and more than {LARGEST_PAIR} can saturate. {_again(entry)}"
+    )
+
+
+def _again(entry: Entry) -> str:
+    how = "with 'mnist-edge export --int8'" if entry.subject.ours else "to 7-bit weights"
+    return f"Quantize it again {how}, or ship fp32"
 
 
 def _saturation(entry: Entry, found: Findings) -> str:
@@ -94,8 +109,7 @@ def _saturation(entry: Entry, found: Findings) -> str:
     )
     if not found.kernels.any_int8:
         return f"{told}: do not ship it"
-    again = "with 'mnist-edge export --int8'" if entry.subject.ours else "to 7-bit weights"
-    return f"{told}: its int8 sums saturate. Quantize it again {again}, or ship fp32"
+    return f"{told}: its int8 sums saturate. {_again(entry)}"
 
 
 def changes(found: Sequence[Change], limit: float | None) -> list[str]:

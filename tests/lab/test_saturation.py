@@ -30,8 +30,10 @@ from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.lab.shelf import described
-from mnist_edge.lab.verify import Portability, check_portable, portability, widest_pair
+from mnist_edge.lab.verify import Portability, check_portable, portability
 from mnist_edge.opening import open_session
+from mnist_edge.opening.model_file import ModelFile
+from mnist_edge.saturation import widest_pair
 from tests.conftest import make_card
 
 Integers = NDArray[np.int64]
@@ -179,14 +181,13 @@ def brute_force(model: onnx.ModelProto) -> int:
 
 
 def test_widest_pair_is_that_of_all_pairs(files: Files) -> None:
-    ours, naive = onnx.load(files.ours), onnx.load(files.naive)
-    assert widest_pair(ours) == brute_force(ours)
-    assert widest_pair(naive) == brute_force(naive)
+    for path in (files.ours, files.naive):
+        assert widest_pair(ModelFile.read(path).graph) == brute_force(onnx.load(path))
 
 
 def test_the_bound_is_that_of_sixteen_bits(files: Files) -> None:
     """A file of the widest pair that passes cannot saturate, and one more could."""
-    widest = widest_pair(onnx.load(files.ours))
+    widest = widest_pair(ModelFile.read(files.ours).graph)
     found = portability(files.ours, files.images[:10])
     passing = [pair for pair in range(254) if passes(replace(found, widest_pair=pair))]
     assert passing == [pair for pair in range(254) if 255 * pair <= 32_767]
@@ -242,6 +243,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from mnist_edge.opening import open_session
+from mnist_edge.opening.model_file import ModelFile
+from mnist_edge.saturation import widest_pair
 found, images = {}, np.load(sys.argv[1])
 for file in sys.argv[2:]:
     sessions = [open_session(Path(file), optimize=optimize) for optimize in (True, False)]

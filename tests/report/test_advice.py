@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark import Entry
+from mnist_edge.benchmark.fitness import Unfit
 from mnist_edge.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import advice
@@ -119,16 +120,54 @@ def test_an_int8_that_computes_wrongly_here_is_never_shipped() -> None:
     assert with_another == "on this CPU, ship other.onnx: 99.42 %"
 
 
-def test_without_the_data_the_recorded_accuracies_speak() -> None:
-    near = only_line(fp32(recorded=True), int8(50.0, recorded=True, accuracy=AS_GOOD))
-    assert near.startswith("on this CPU, ship edge-int8.onnx: 99.63 %*; 1.20 × as fast as fp32, ")
-    assert near.endswith("; accuracy as recorded in the files")
-    far = only_line(
-        fp32(recorded=True), int8(50.0, recorded=True, accuracy=Accuracy(9_800, 10_000))
+def test_a_recorded_accuracy_recommends_nothing() -> None:
+    """Anybody can write any number into a file."""
+    forged = model("forged", Accuracy(10_000, 10_000), recorded=True)
+    assert only_line(fp32(recorded=True), forged) == (
+        "nothing is said for or against edge.onnx and forged.onnx: accuracy only as recorded in "
+        "the file"
     )
-    assert far.startswith(
-        "on this CPU, ship edge.onnx: 99.65 %*; int8 is 1.65 points less accurate,"
+    (found,) = advice.recommendations(benchmark(forged))
+    assert (found.ship, found.only) == (None, None)
+    assert found.unfit == {"forged.onnx": Unfit.NOT_SCORED}
+
+
+def test_where_there_is_nothing_to_choose_nothing_is_recommended() -> None:
+    line = "edge.onnx: 99.65 %; there is no other file to choose from"
+    assert only_line(fp32()) == line
+    assert only_line(fp32(), entry(original("runs/edge/checkpoint.pt"), center_us=900)) == line
+    (found,) = advice.recommendations(benchmark(fp32()))
+    assert (found.dataset, found.ship, found.only) == ("digits", None, "edge.onnx")
+
+
+@pytest.mark.parametrize("correct", [900, 1_000, 1_090, 1_999])
+def test_what_is_hardly_better_than_chance_is_not_recommended(correct: int) -> None:
+    bad = model("bad", Accuracy(correct, 10_000), center_us=5.0)
+    assert only_line(bad) == "do not ship bad.onnx: hardly better than chance"
+    first, second = advice.lines(benchmark(bad, fp32()))
+    assert first == "on this CPU, ship edge.onnx: 99.65 %"
+    assert second == only_line(bad)
+
+
+def test_few_images_do_not_tell_an_accuracy_from_chance() -> None:
+    assert only_line(model("bad", Accuracy(2, 6))) == (
+        "do not ship bad.onnx: hardly better than chance"
     )
+    assert only_line(model("poor", Accuracy(30, 100))).startswith("poor.onnx: 30.00 %; ")
+
+
+def test_an_int8_whose_weights_may_saturate_elsewhere_is_not_recommended_here() -> None:
+    wide = int8(30.0, 1200.0, findings=replace(INT8_FINDINGS, widest_pair=254))
+    assert only_line(fp32(), wide) == (
+        "on this CPU, ship edge.onnx: 99.65 %; int8 may compute wrongly on CPUs without VNNI"
+    )
+    assert only_line(wide) == (
+        "do not ship edge-int8.onnx: int8 sums may saturate on x86 CPUs without VNNI"
+    )
+    safe = int8(30.0, 1200.0, findings=replace(INT8_FINDINGS, widest_pair=128))
+    assert only_line(fp32(), safe).startswith("on this CPU, ship edge-int8.onnx")
+    in_float = fp32(30.0, findings=replace(FINDINGS, widest_pair=254))  # no int8 kernel runs
+    assert only_line(in_float).startswith("edge.onnx: 99.65 %")
 
 
 @pytest.mark.parametrize("beside", [[fp32()], []], ids=["with fp32", "alone"])
@@ -252,8 +291,8 @@ def test_files_of_different_data_sets_are_not_compared() -> None:
     record = benchmark(model("edge", BEST), model("kmnist", WORSE, dataset="kmnist", center_us=10))
     assert set(record.data) == {"digits", "kmnist"}
     assert advice.lines(record) == [
-        "on this CPU, ship edge.onnx: 99.67 %",
-        "on this CPU, ship kmnist.onnx: 99.42 %",
+        "edge.onnx: 99.67 %; there is no other file to choose from",
+        "kmnist.onnx: 99.42 %; there is no other file to choose from",
     ]
 
 
@@ -275,8 +314,7 @@ def test_a_file_of_whose_accuracy_nothing_is_known_is_no_rival() -> None:
     unknown = entry(
         file("other.onnx", family="f", recorded=None, ours=False), score=None, center_us=5.0
     )
-    recorded = fp32(recorded=True)
-    assert only_line(unknown, recorded) == "on this CPU, ship edge.onnx: 99.65 %*"
+    assert only_line(unknown, fp32()) == "edge.onnx: 99.65 %; there is no other file to choose from"
     assert advice.lines(benchmark(unknown)) == []
 
 
@@ -284,7 +322,7 @@ def test_a_runtime_that_is_clearly_faster_is_named() -> None:
     openvino = entry(file("exported/edge.onnx", "openvino"), center_us=40.0)
     ncnn = entry(file("exported/edge.onnx", "ncnn"), center_us=45.0)
     first, *others = advice.lines(benchmark(fp32(), ncnn, openvino))
-    assert first == "on this CPU, ship edge.onnx: 99.65 %"
+    assert first == "edge.onnx: 99.65 %; there is no other file to choose from"
     assert others == ["another runtime is faster still: edge.onnx in openvino, 1.50 ×"]
 
 
@@ -299,9 +337,10 @@ def test_a_runtime_that_is_clearly_faster_is_named() -> None:
 )
 def test_a_runtime_that_is_hardly_faster_or_less_accurate_is_not(changes: dict[str, Any]) -> None:
     openvino = entry(file("exported/edge.onnx", "openvino"), **changes)
-    assert only_line(fp32(), openvino) == "on this CPU, ship edge.onnx: 99.65 %"
+    line = "edge.onnx: 99.65 %; there is no other file to choose from"
+    assert only_line(fp32(), openvino) == line
     stranger = entry(file("x.onnx", "openvino", family="f"), center_us=5.0)
-    assert only_line(fp32(), stranger) == "on this CPU, ship edge.onnx: 99.65 %"
+    assert only_line(fp32(), stranger) == line
 
 
 def test_what_ctrl_c_left_unmeasured_is_left_out() -> None:
@@ -329,11 +368,3 @@ def test_accuracies_are_compared_on_the_images_that_both_answered() -> None:
     lines = advice.lines(benchmark(model("a", one), model("b", other, center_us=30.0)))
     assert lines[0] == "on this CPU, ship a.onnx: 99.66 %"
     assert dataset().test.labels.shape == (10_000,)
-    unpaired = advice.lines(
-        benchmark(
-            model("a", one, recorded=True),
-            model("b", other, recorded=True, center_us=30.0),
-            data={},
-        )
-    )
-    assert unpaired[0] == "on this CPU, ship b.onnx: 99.60 %*"
