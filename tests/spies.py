@@ -127,6 +127,7 @@ class Known:
     recorded: Accuracy | None = None
     ours: bool = True
     path: Path = Path(__file__)
+    names: tuple[str, ...] | None = None
 
     @property
     def subject(self) -> Subject:
@@ -139,6 +140,7 @@ class Known:
             classes=len(CLASSES),
             recorded=self.recorded,
             ours=self.ours,
+            names=self.names,
         )
 
     def load(self, threads: int) -> Runner:

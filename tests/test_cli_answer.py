@@ -17,7 +17,7 @@ from sklearn.metrics import (
 )
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import Dataset, Split, digits
+from mnist_edge.datasets import Dataset, Split, digits, load
 from mnist_edge.metrics import expected_calibration_error
 from tests.clitools import assert_fails, invoke, write_digit, write_folder
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
@@ -149,10 +149,32 @@ def test_eval_of_a_folders_file_asks_where_the_folder_is(tmp_path: Path) -> None
     assert_fails(result, r"trained on folder:letters: say where it is, --dataset folder:PATH$")
 
 
-def test_eval_on_a_set_with_other_classes_says_both_numbers(tmp_path: Path) -> None:
+def test_eval_on_a_set_with_other_classes_says_both(tmp_path: Path) -> None:
     path = letters_model(tmp_path)
     result = invoke("eval", path, "--dataset", "digits")
-    assert_fails(result, rf"digits has 10 classes, {path} tells 3 apart: .*--dataset$")
+    assert_fails(
+        result, rf"digits has the classes 0, .*9; {path} tells a, b, c apart: .*--dataset$"
+    )
+
+
+def test_eval_on_a_set_with_a_renamed_class_is_refused(tmp_path: Path) -> None:
+    path, root = letters_model(tmp_path), write_folder(tmp_path / "letters", "b", "c", "za")
+    result = invoke("eval", path, "--dataset", f"folder:{root}")
+    assert_fails(result, rf"letters has the classes b, c, za; {path} tells a, b, c apart: name ")
+
+
+def test_eval_maps_classes_in_another_order_by_name(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "letters", *THREE)
+    path = letters_model(tmp_path, classes=("c", "a", "b"))
+    test = load(f"folder:{root}").test
+    answers = [("c", "a", "b")[at] for at in Classifier(path).predict(test.images).labels]
+    truth = [THREE[label] for label in test.labels]
+    expected = confusion_matrix(truth, answers, labels=["c", "a", "b"])
+
+    found = json.loads(invoke("eval", path, "--dataset", f"folder:{root}", "--json").stdout)
+
+    assert list(found["classes"]) == ["c", "a", "b"]
+    assert found["confusion"] == expected.tolist()
 
 
 def test_eval_on_an_unknown_set_lists_the_known(tiny_model: Path) -> None:

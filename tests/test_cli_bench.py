@@ -267,10 +267,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_measured")
-def test_a_set_with_other_classes_says_both_numbers(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_set_with_other_classes_says_both(tiny_model: Path, tmp_path: Path) -> None:
     root = write_folder(tmp_path / "letters", "a", "b", "c")
     result = invoke("bench", tiny_model, "--dataset", f"folder:{root}")
-    assert_fails(result, r"folder:letters has 3 classes, tiny\.onnx tells 10 apart")
+    assert_fails(result, r"letters has the classes a, b, c; tiny\.onnx tells 0, 1, .*9 apart")
 
 
 @pytest.mark.usefixtures("nothing_measured")

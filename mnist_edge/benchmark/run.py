@@ -14,9 +14,10 @@ from mnist_edge.benchmark.inspection import inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
-from mnist_edge.contenders import Contender, Examples, answer
+from mnist_edge.contenders import Contender, Examples, Subject, answer
 from mnist_edge.contenders.base import OfModelFile
-from mnist_edge.datasets import Split
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.classes import in_order_of
 from mnist_edge.errors import DataError
 from mnist_edge.files import sha256
 from mnist_edge.fresh import Start
@@ -110,7 +111,7 @@ def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Pa
     """The data to score the contenders on: `dataset` for all of them, or each one's own.
 
     Their own sets count only where they are on this machine: nothing is downloaded. Raises
-    DataError for a set that is damaged, or has another number of classes.
+    DataError for a set that is damaged, or has other classes.
     """
     found: Data = {}
     chosen = datasets.load(dataset, data_dir) if dataset else None
@@ -119,13 +120,21 @@ def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Pa
         own = chosen or known or datasets.load_if_here(subject.dataset, data_dir)
         if own is None:
             continue
-        if len(own.classes) != subject.classes:
-            raise DataError(
-                f"{own.name} has {len(own.classes)} classes, {subject.name} tells "
-                f"{subject.classes} apart: name the set that it was trained on"
-            )
+        _check_classes(own, subject)
         found[subject.dataset] = own
     return found
+
+
+def _check_classes(data: Dataset, subject: Subject) -> None:
+    """DataError for classes of other names; of a file that names none, for another number."""
+    advice = "name the set that it was trained on with --dataset"
+    if subject.names is not None:
+        in_order_of(data, subject.names, subject.name, advice)
+    elif len(data.classes) != subject.classes:
+        raise DataError(
+            f"{data.name} has {len(data.classes)} classes, {subject.name} tells "
+            f"{subject.classes} apart: {advice}"
+        )
 
 
 def examples(name: str | None, data_dir: Path | None) -> Examples:

@@ -10,6 +10,8 @@ from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
 from mnist_edge.contenders import Contender, Runner, Subject, answer, outputs
 from mnist_edge.contenders.outputs import Kind
+from mnist_edge.datasets import Dataset
+from mnist_edge.datasets.classes import positions
 from mnist_edge.errors import ModelError
 
 Logits = NDArray[np.float32]
@@ -29,7 +31,7 @@ def scores(
     for contender, runner in zip(contenders, runners, strict=True):
         progress(len(logits) / len(contenders))
         own = data.get(contender.subject.dataset)
-        logits.append(None if own is None else _logits(contender, runner, own.test.images))
+        logits.append(None if own is None else _logits(contender, runner, own))
     progress(1.0)
     return [
         None
@@ -39,7 +41,9 @@ def scores(
     ]
 
 
-def _logits(contender: Contender, runner: Runner, images: NDArray[np.uint8]) -> Logits:
+def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
+    """The answers to the test split, their columns in the order of the set's classes."""
+    images = data.test.images
     logits = in_chunks(lambda some: answer(runner, some), images)
     largest = logits.max(axis=1)  # beside which the logarithm of 0 may stand
     bad = largest[~np.isfinite(largest)]
@@ -53,7 +57,9 @@ def _logits(contender: Contender, runner: Runner, images: NDArray[np.uint8]) -> 
             f"{contender.subject.name} in {contender.runtime} answers the same to all images: "
             "its weights are lost, or it wants to be fed otherwise"
         )
-    return logits
+    names = contender.subject.names
+    order = None if names is None else positions(data.classes, names)
+    return logits if order is None else logits[:, order]
 
 
 def _score(contender: Contender, logits: Logits, before: Logits | None, data: Data) -> Score:

@@ -42,6 +42,7 @@ def evaluate(
     from mnist_edge import metrics
     from mnist_edge.classifier import Classifier
     from mnist_edge.datasets import load
+    from mnist_edge.datasets.classes import in_order_of
     from mnist_edge.report import record, table, text
 
     model = Classifier(file, threads)
@@ -49,11 +50,8 @@ def evaluate(
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as tell:
         data = load(name, data_dir, tell)
-        if len(data.classes) != len(model.classes):
-            raise DataError(
-                f"{data.name} has {len(data.classes)} classes, {model.path} tells "
-                f"{len(model.classes)} apart: name the set that it was trained on with --dataset"
-            )
+        advice = "name the set that it was trained on with --dataset"
+        data = in_order_of(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, tell)
     accuracy = metrics.accuracy(answers.labels, data.test.labels)
     counts = metrics.confusion(answers.labels, data.test.labels, len(model.classes))

@@ -94,6 +94,7 @@ def _train(
     world: "World",
 ) -> None:
     from mnist_edge import datasets
+    from mnist_edge.datasets.classes import in_order_of
     from mnist_edge.lab import checkpoint as disk
     from mnist_edge.lab import teacher
     from mnist_edge.lab.train import train as train_epochs
@@ -111,12 +112,14 @@ def _train(
             hint(f"{run} is finished already: train again without --resume, or choose --out")
             return _close(run, before, as_json)
     data = _first_on_rank_0(world, lambda tell: datasets.load(recipe.dataset, data_dir, tell))
+    if before:
+        data = in_order_of(data, before.classes, str(run), "train again without --resume")
     training, validation = datasets.split_validation(data.train)
     if not before and "epochs" not in given:
         recipe = recipe.sized(len(training))
     if recipe.distillation and not opened:
         opened = teacher.find_teachers(recipe.distillation.teachers, run.parent)
-    teacher.check(opened, data.classes, recipe.dataset)
+    opened = teacher.check(opened, data.classes, data.name)
     world.wait()  # until all have looked at what lies in the run's folder
     if world.leads:
         if not before and (kept := disk.set_aside(run)):

@@ -19,8 +19,9 @@ class Subject:
 
     `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
     itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
-    `recorded` is the accuracy that a file of ours says of itself; a foreign file says nothing.
-    `batch` is the only number of images that a call takes, None where it takes any.
+    `recorded` is the accuracy that a file of ours says of itself, and `names` are those of its
+    classes, in the order of its logits; a foreign file says nothing. `batch` is the only number of
+    images that a call takes, None where it takes any.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Subject:
     recorded: Accuracy | None
     ours: bool = True
     batch: int | None = None
+    names: tuple[str, ...] | None = None
 
 
 class Runner(Protocol):

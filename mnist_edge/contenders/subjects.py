@@ -19,6 +19,7 @@ def of_file(path: Path, card: Card) -> Subject:
         dataset=card.dataset,
         classes=len(card.classes),
         recorded=card.accuracy,
+        names=card.classes,
     )
 
 
@@ -32,6 +33,7 @@ def of_original(card: Card) -> Subject:
         dataset=card.dataset,
         classes=len(card.classes),
         recorded=card.original_accuracy,
+        names=card.classes,
     )
 
 

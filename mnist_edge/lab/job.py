@@ -9,6 +9,7 @@ from pathlib import Path
 from mnist_edge import datasets
 from mnist_edge.contenders import original_of
 from mnist_edge.datasets import FOLDER, Dataset, split_validation
+from mnist_edge.datasets.classes import in_order_of
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export, quantize
@@ -44,7 +45,7 @@ class Job:
         if target.is_file():
             return cls._of_file(target, runs, data_dir, progress)
         checkpoint = disk.load(target)
-        data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
+        data = _data_of(target, checkpoint, data_dir, progress)
         return cls.of_run(target, checkpoint, data, progress)
 
     @classmethod
@@ -66,9 +67,11 @@ class Job:
             )
         if found is None:
             data = datasets.load(source.card.dataset, data_dir, progress)
+            advice = "quantize it where its own set is"
+            data = in_order_of(data, source.card.classes, str(target), advice)
             return cls(data, source, None, None)
         checkpoint = disk.load(found.path.parent)
-        data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
+        data = _data_of(found.path.parent, checkpoint, data_dir, progress)
         progress("opening the original", 0, 0)
         original = export.open_original(found.path.parent, checkpoint, data)
         return cls(data, source, original, None)
@@ -106,3 +109,11 @@ class Job:
             validation.images[:_DIAGNOSED_IMAGES],
             lambda done, total: progress("diagnosing", done, total),
         )
+
+
+def _data_of(
+    run: Path, checkpoint: Checkpoint, data_dir: Path | None, progress: Progress
+) -> Dataset:
+    """The set that a run was trained on, its labels numbered as they were then."""
+    data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
+    return in_order_of(data, checkpoint.classes, str(run), "train it again")

@@ -23,7 +23,8 @@ from torch import Tensor
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import SIDE
 from mnist_edge.datasets import Split
-from mnist_edge.errors import CheckpointError, EdgeError, FileError
+from mnist_edge.datasets.classes import positions, unlike
+from mnist_edge.errors import CheckpointError, DataError, EdgeError, FileError
 from mnist_edge.files import sha256, write_atomically
 from mnist_edge.lab import bf16
 from mnist_edge.lab import checkpoint as disk
@@ -141,14 +142,27 @@ def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
     return [open_teacher(there[name], runs) for name in wanted]
 
 
-def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -> None:
-    """EdgeError for a teacher that tells other things apart than the student is to."""
-    for teacher in teachers:
-        if teacher.classes != classes:
-            raise EdgeError(
-                f"{teacher.source} was trained on {teacher.dataset}, and cannot teach {dataset}: "
-                "its classes are others"
-            )
+def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -> list[Teacher]:
+    """The teachers, answering in the order of the student's classes. DataError for one that tells
+    other things apart."""
+    return [_in_order(teacher, classes, dataset) for teacher in teachers]
+
+
+def _in_order(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
+    order = positions(classes, teacher.classes)
+    if order is None:
+        advice = "it cannot teach them"
+        told = unlike(dataset, classes, str(teacher.source), teacher.classes, advice)
+        raise DataError(told)
+    if teacher.classes == classes:
+        return teacher
+    columns = torch.from_numpy(order)
+
+    def answering(device: torch.device) -> Answering:
+        answer = teacher.answering(device)
+        return lambda images: answer(images)[:, columns.to(device)]
+
+    return replace(teacher, classes=classes, answering=answering)
 
 
 def views(

@@ -48,6 +48,17 @@ def test_the_whole_split_is_answered_however_many_images_it_has() -> None:
     assert max(table.sizes) <= 500  # memory stays small
 
 
+def test_classes_in_another_order_are_scored_by_their_names() -> None:
+    own = DATA["numbered"].classes
+    turned = own[::-1]
+    table = table_of(np.array([turned.index(own[label]) for label in LABELS]))
+
+    found = score_one(Known(table, names=turned))
+
+    assert found.accuracy == Accuracy(COUNT, COUNT)
+    np.testing.assert_array_equal(found.logits, table.logits[:, ::-1])
+
+
 def expected_ece(shares: NDArray[np.float64], bins: int = 15) -> float:
     """Written out: in each bin of confidence, the gap between confidence and accuracy, weighted."""
     error = 0.0

@@ -246,9 +246,23 @@ def test_an_unfinished_teacher_is_refused(
         open_teacher(tmp_path / "half", tmp_path)
 
 
+def test_a_teacher_whose_classes_stand_in_another_order_answers_in_the_students(
+    teacher: Teacher, few: tuple[Split, Split]
+) -> None:
+    turned = tuple("9876543210")
+    (found,) = lab.check([teacher], turned, "digits")
+    images = torch.from_numpy(few[0].images)
+    expected = network_of(teacher).answer(few[0].images)[:, ::-1]
+    np.testing.assert_allclose(found.answering(CPU.device)(images), expected, atol=1e-4)
+    assert found.classes == turned
+    assert lab.check([teacher], teacher.classes, "digits") == [teacher]
+
+
 def test_a_teacher_of_other_things_is_refused(teacher: Teacher) -> None:
     lab.check([teacher], teacher.classes, "digits")
-    with pytest.raises(EdgeError, match="cannot teach letters: its classes are others"):
+    with pytest.raises(
+        EdgeError, match=r"letters has the classes a, b; .* tells 0, 1, .* apart: it cannot"
+    ):
         lab.check([teacher], ("a", "b"), "letters")
 
 
