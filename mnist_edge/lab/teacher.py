@@ -6,7 +6,6 @@ So the copies are made once, with the teachers' answers, and all students learn 
 """
 
 import hashlib
-import io
 import json
 import math
 import os
@@ -21,22 +20,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.contract import SIDE
 from mnist_edge.datasets import Split
 from mnist_edge.datasets.classes import positions, unlike
-from mnist_edge.errors import CheckpointError, DataError, EdgeError, FileError
-from mnist_edge.files import sha256, write_atomically
-from mnist_edge.lab import bf16
+from mnist_edge.errors import CheckpointError, DataError
+from mnist_edge.files import sha256
+from mnist_edge.lab import bf16, view_files
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended, shown
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.recipe import Distillation, Recipe
-from mnist_edge.lab.stored_zip import ArchiveError, read_entries
 
 _SEED = 0  # of the views: every student's are the same
 _BATCH = 500
-_MOST_HEADERS = 4096  # bytes around the numbers of a view
 
 Answering = Callable[[Tensor], Tensor]
 """A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
@@ -191,10 +187,8 @@ def views(
             progress("asking the teacher", before + done, total)
 
         images, logits = _view(answering, whole, recipe, number, device, tell)
-        buffer = io.BytesIO()
-        np.savez(buffer, images=images, logits=logits)
-        write_atomically(files[number], buffer.getvalue())
-    found = [_read(file, len(whole), len(teachers[0].classes)) for file in files]
+        view_files.write(files[number], images, logits)
+    found = [view_files.read(file, len(whole), len(teachers[0].classes)) for file in files]
     images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
     return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
@@ -256,38 +250,3 @@ def _answer(answering: Sequence[Answering], images: Tensor) -> Tensor:
     """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
     found = [F.log_softmax(answer(images), dim=1) for answer in answering]
     return torch.stack(found).logsumexp(dim=0) - math.log(len(found))
-
-
-def _read(file: Path, count: int, classes: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """A kept view: as `_view` made it, or an EdgeError. It lies in a run's folder, which may come
-    from anywhere."""
-    sizes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
-        "images.npy": (np.dtype(np.uint8), (count, SIDE, SIDE)),
-        "logits.npy": (np.dtype(np.float32), (count, classes)),
-    }
-    most_bytes = _MOST_HEADERS + count * (SIDE * SIDE + 4 * classes)
-    try:
-        entries = read_entries(file, most_bytes)
-        images, logits = (_array(entries[name], *size) for name, size in sizes.items())
-    except (FileError, KeyError, ArchiveError, ValueError) as error:
-        raise EdgeError(f"{file} is damaged: delete it, and it is made again") from error
-    if not np.isfinite(logits).all():
-        raise EdgeError(f"{file} holds answers that are no numbers: delete it, and its teacher")
-    return images, logits
-
-
-def _array(
-    content: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> np.ndarray[Any, np.dtype[Any]]:
-    """The array of a .npy file, which has to be of this form. ValueError for any other."""
-    stream = io.BytesIO(content)
-    try:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError("another version of the format")
-        header = np.lib.format.read_array_header_1_0(stream)
-    except Exception as error:  # headers are Python, and damaged ones raise what they spell
-        raise ValueError("no header") from error
-    if header != (shape, False, dtype):
-        raise ValueError("another form")
-    numbers = np.frombuffer(content, dtype, offset=stream.tell())
-    return numbers.reshape(shape)

@@ -15,6 +15,7 @@ from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import teacher as lab
+from mnist_edge.lab import view_files
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import extended
@@ -176,13 +177,13 @@ IMAGES, LOGITS = np.zeros((9, 28, 28), np.uint8), np.zeros((9, 10), np.float32)
 def test_a_strangers_view_is_one_line(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "00.npz"
     file.write_bytes(forged(IMAGES, LOGITS))
-    found = lab._read(file, 9, 10)
+    found = view_files.read(file, 9, 10)
     assert [part.shape for part in found] == [(9, 28, 28), (9, 10)]
     file.write_bytes(content)
     with pytest.raises(
         EdgeError, match=r"00\.npz (is damaged|holds answers that are no numbers): de"
     ):
-        lab._read(file, 9, 10)
+        view_files.read(file, 9, 10)
 
 
 def test_a_view_that_is_an_array_or_a_pipe_is_one_line(
