@@ -22,8 +22,8 @@ def write(file: Path, images: np.ndarray[Any, Any], logits: np.ndarray[Any, Any]
 
 
 def read(file: Path, count: int, classes: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """A kept view: images uint8 (count, 28, 28), logits float32 (count, classes). EdgeError for what
-    is none: it lies in a run's folder, which may come from anywhere."""
+    """A kept view: images uint8 (count, 28, 28), logits float32 (count, classes). EdgeError for
+    what is none: it lies in a run's folder, which may come from anywhere."""
     sizes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
         "images.npy": (np.dtype(np.uint8), (count, SIDE, SIDE)),
         "logits.npy": (np.dtype(np.float32), (count, classes)),
