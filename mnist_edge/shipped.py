@@ -34,6 +34,13 @@ def with_the_package() -> list[Path]:
     return []
 
 
+def known() -> list[Path]:
+    """All files that have a name: those of `exported/`, and of the package those whose names no
+    file there has."""
+    found = {path.stem: path for path in (*with_the_package(), *_models(_HERE))}
+    return sorted(found.values(), key=_by_model)
+
+
 def default() -> Path:
     """The model that answers when none is named: edge.onnx, else the one exported last."""
     found = files()
@@ -94,8 +101,7 @@ def _meant(path: Path) -> Path | None:
             return candidate
     if len(path.parts) == 1:
         wanted = _with_suffix(path).name
-        known = [*_models(_HERE), *with_the_package()]
-        if found := next((one for one in known if one.name == wanted), None):
+        if found := next((one for one in known() if one.name == wanted), None):
             return found
     return path if _kind(path) is None else None  # whoever opens it says why it cannot be read
 
@@ -119,12 +125,13 @@ def _by_model(path: Path) -> tuple[str, str]:
 
 def _available(path: Path) -> str:
     """What can be named instead, for an error."""
-    known = dict.fromkeys(one.stem for one in (*_models(_HERE), *with_the_package()))
-    if not known:
+    names = [one.stem for one in known()]
+    if not names:
         return "there is no exported model here either: make one with 'mnist-edge export'"
-    named = f"name a path, or one of {', '.join(known)}"
     stem = _with_suffix(path).stem
-    return f"'{stem}' alone would do" if stem in known else named
+    if stem in names:
+        return f"'{stem}' alone is one that is here"
+    return f"name a path, or one of {', '.join(names)}"
 
 
 def _which_in(folder: Path) -> str:

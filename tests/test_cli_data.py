@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_edge import shipped
+from mnist_edge.catalogue import NETWORKS
 from mnist_edge.cli import main
 from mnist_edge.datasets import ENVIRONMENT, Dataset
 from mnist_edge.datasets.sources import SOURCES, File
-from tests.conftest import Cli
+from tests.conftest import Cli, make_card, write_tiny_model
 from tests.datasets.idx_files import idx_bytes, small_arrays, write_set
 from tests.datasets.server import Server, serving
 
@@ -175,31 +177,86 @@ def test_environment_names_the_folder(cli: Cli, tmp_path: Path) -> None:
     assert done.stdout.startswith(f"kmnist, from {tmp_path / 'data'}: checked\n")
 
 
-@pytest.fixture
-def small_zoo(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Three networks of the zoo: to count all of them takes seconds."""
-    models = pytest.importorskip("mnist_edge.lab.models", exc_type=ImportError)
-    names = ["edge", "resnet20", "plain20"]
-    monkeypatch.setattr(models, "ZOO", {name: models.ZOO[name] for name in names})
-    return names
-
-
-def test_models_for_a_person(said: Say, small_zoo: list[str]) -> None:
+def test_models_for_a_person(said: Say) -> None:
+    """The networks, then the files that have names: in 80 columns."""
     result = said("models")
 
     assert (result.code, result.err) == (0, "")
-    header, *rows, blank, note = result.out.splitlines()
-    assert header.split() == ["model", "what", "it", "is", "parameters", "MACs"]
-    assert [row.split()[0] for row in rows] == small_zoo
-    assert all(len(row) <= 100 for row in rows)
-    assert blank == ""
+    networks, note, files, places = result.out.split("\n\n")
+    header, *rows = networks.splitlines()
+    assert header.split() == ["network", "what", "it", "is", "parameters", "MACs"]
+    assert [row.split()[0] for row in rows] == list(NETWORKS)
     assert note == "Each takes images uint8 (N, 28, 28), 0 = background, and gives logits."
+    header, *rows = files.splitlines()
+    assert header.split() == ["file", "data", "set", "accuracy", "size"]
+    assert [row.split()[0] for row in rows] == [path.stem for path in shipped.known()]
+    assert re.match(r"edge-int8 +mnist +99\.63 % +85 kB$", rows[1])
+    assert str(shipped.find("edge").parent) in places
+    assert max(map(len, f"{networks}\n{files}".splitlines())) <= 80
 
 
-def test_models_for_a_script(said: Say, small_zoo: list[str]) -> None:
+def test_exported_files_for_a_script(
+    said: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exported").mkdir()
+    write_tiny_model(tmp_path / "exported" / "mine.onnx", make_card(dataset="folder:x"))
+    (tmp_path / "exported" / "bad.onnx").write_text("no model")
+    result = said("models", "--files", "--json")
+    assert result.code == 0
+    assert result.err.startswith("left out: exported/bad.onnx")
+    found = {entry["name"]: entry for entry in json.loads(result.out)}
+    assert set(found) == {path.stem for path in shipped.known()} - {"bad"}
+    assert found["mine"] | {"size_bytes": 0} == {
+        "name": "mine",
+        "file": "exported/mine.onnx",
+        "model": "tiny",
+        "dataset": "folder:x",
+        "precision": "fp32",
+        "accuracy": 0.9,
+        "size_bytes": 0,
+    }
+
+
+def test_a_file_is_copied_with_its_card(
+    said: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = said("models", "--copy", "edge-xs-int8", "device")
+    assert (result.code, result.out) == (0, "wrote device/edge-xs-int8.onnx\n")
+    copied = tmp_path / "device" / "edge-xs-int8.onnx"
+    assert copied.read_bytes() == shipped.find("edge-xs-int8").read_bytes()
+    assert copied.with_suffix(".md").is_file()
+    copied.write_text("another")
+    result = said("models", "--copy", "edge-xs-int8", "device")
+    assert (result.code, copied.read_text()) == (1, "another")
+    assert result.err == (
+        "error: device/edge-xs-int8.onnx is another file: use --force to replace it\n"
+    )
+    assert said("models", "--copy", "edge-xs-int8", "device", "--force").code == 0
+    assert copied.read_bytes() == shipped.find("edge-xs-int8").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--summary",),
+        ("edge", "--files"),
+        ("edge", "--copy", "edge", "x"),
+        ("--copy", "edge", "x", "--json"),
+        ("--force",),
+    ],
+)
+def test_options_of_models_that_do_not_fit_each_other(said: Say, args: tuple[str, ...]) -> None:
+    result = said("models", *args)
+    assert (result.code, result.out) == (2, "")
+    assert re.fullmatch(r"error: --.*\n", result.err)
+
+
+def test_models_for_a_script(said: Say) -> None:
     found = json.loads(said("models", "--json").out)
 
-    assert list(found) == small_zoo
+    assert list(found) == list(NETWORKS)
     # He et al. 2015, table 6: 0.27 M weights; skips that only copy add none.
     assert found["resnet20"]["params"] == pytest.approx(0.27e6, rel=0.02)
     assert found["plain20"]["params"] == found["resnet20"]["params"]
@@ -207,7 +264,7 @@ def test_models_for_a_script(said: Say, small_zoo: list[str]) -> None:
     assert all(entry["macs"] > 0 for entry in found.values())
 
 
-def test_a_model_alone_is_a_row_alone(said: Say, small_zoo: list[str]) -> None:
+def test_a_model_alone_is_a_row_alone(said: Say) -> None:
     every, alone = said("models").out.splitlines(), said("models", "edge").out.splitlines()
     assert [line.split() for line in alone[:2]] == [line.split() for line in every[:2]]
     assert alone[2:] == [
@@ -218,7 +275,7 @@ def test_a_model_alone_is_a_row_alone(said: Say, small_zoo: list[str]) -> None:
     assert known == {"edge": found["edge"]}
 
 
-def test_a_summary_has_a_line_for_each_layer_and_their_sum(said: Say, small_zoo: list[str]) -> None:
+def test_a_summary_has_a_line_for_each_layer_and_their_sum(said: Say) -> None:
     result = said("models", "resnet20", "--summary")
 
     assert (result.code, result.err) == (0, "")
@@ -236,7 +293,7 @@ def test_a_summary_has_a_line_for_each_layer_and_their_sum(said: Say, small_zoo:
     assert "folds" not in note
 
 
-def test_the_layers_for_a_script(said: Say, small_zoo: list[str]) -> None:
+def test_the_layers_for_a_script(said: Say) -> None:
     found = json.loads(said("models", "resnet20", "--summary", "--json").out)["resnet20"]
 
     assert found["layers"][0]["output"] == [16, 28, 28]
@@ -244,7 +301,7 @@ def test_the_layers_for_a_script(said: Say, small_zoo: list[str]) -> None:
         assert sum(layer[key] for layer in found["layers"]) == found[key]
 
 
-def test_a_summary_of_what_folds_says_what_is_left_of_it(said: Say, small_zoo: list[str]) -> None:
+def test_a_summary_of_what_folds_says_what_is_left_of_it(said: Say) -> None:
     """The layers are those that learn; what the model costs is what its exported file costs."""
     known = json.loads(said("models", "edge", "--summary", "--json").out)["edge"]
     _, table, notes = said("models", "edge", "--summary").out.split("\n\n")
@@ -266,7 +323,7 @@ def test_a_chain_is_a_model_too(said: Say) -> None:
     pytest.importorskip("mnist_edge.lab.models", exc_type=ImportError)
     name = "8k5s2v-8s2-16s2"
     header, row, *_ = said("models", name).out.splitlines()
-    assert header.startswith("model")
+    assert header.startswith("network")
     assert row.startswith(f"{name}  a chain of folding blocks  ")
     known = json.loads(said("models", name, "--summary", "--json").out)
     assert list(known) == [name]
@@ -487,7 +544,7 @@ def test_digits_without_scikit_learn_say_what_to_install(
         (["data", "--no-such-option"], "No such option"),
         (["data", "--preview"], "requires an argument"),
         (["models", "edge", "edge-xs"], "unexpected extra argument"),
-        (["models", "--summary"], "--summary is of one model: name it"),
+        (["models", "--summary"], "--summary is of one network: name it"),
     ],
 )
 def test_usage_errors_exit_with_2(said: Say, args: list[str], words: str) -> None:

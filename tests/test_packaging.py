@@ -160,7 +160,23 @@ def test_device_benchmarks_with_recorded_accuracy(device: Path, tmp_path: Path) 
     assert "edge-xs.onnx" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "export", "models"])
+@pytest.mark.parametrize("command", [["models"], ["models", "edge"], ["reproduce", "--list"]])
+def test_device_lists_what_there_is(device: Path, tmp_path: Path, command: list[str]) -> None:
+    done = run(device, tmp_path, *command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "edge" in done.stdout
+
+
+def test_device_takes_models_by_name(device: Path, tmp_path: Path) -> None:
+    done = run(device, tmp_path, "predict", "--check", "--model", "edge-int8")
+    assert done.returncode == 0, done.stderr
+    assert "edge-int8.onnx: golden answers 8 of 8" in done.stdout
+    done = run(device, tmp_path, "models", "--copy", "edge-xs-int8", ".")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"edge-xs-int8.onnx", "edge-xs-int8.md"}
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
 def test_device_is_told_which_extra_the_lab_needs(
     device: Path, tmp_path: Path, command: str
 ) -> None:

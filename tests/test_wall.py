@@ -168,12 +168,21 @@ def test_eval_of_a_folder_works_without_the_lab(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["train", "export", "models"])
+@pytest.mark.parametrize(
+    "args",
+    [["models"], ["models", "edge", "--json"], ["models", "--files"], ["reproduce", "--list"]],
+)
+def test_lists_need_no_lab(args: list[str], tmp_path: Path) -> None:
+    done = python(_BLOCK + _MAIN, *args, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "edge" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["train", "export", "models edge --summary"])
 def test_what_needs_the_lab_names_the_extra(command: str, tmp_path: Path) -> None:
-    done = python(_BLOCK + _MAIN, command, cwd=tmp_path)
-    assert_fails(
-        done, f"^error: 'mnist-edge {command}' needs .*pip install 'mnist-edge\\[train\\]'$"
-    )
+    done = python(_BLOCK + _MAIN, *command.split(), cwd=tmp_path)
+    name = command.split()[0]
+    assert_fails(done, f"^error: 'mnist-edge {name}' needs .*pip install 'mnist-edge\\[train\\]'$")
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
 

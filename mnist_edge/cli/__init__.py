@@ -10,7 +10,18 @@ import typer
 
 import mnist_edge
 from mnist_edge import child_python
-from mnist_edge.cli import answer, bench, data, doctor, draw, export, predict, reproduce, train
+from mnist_edge.cli import (
+    answer,
+    bench,
+    data,
+    doctor,
+    draw,
+    export,
+    models,
+    predict,
+    reproduce,
+    train,
+)
 from mnist_edge.cli.shell import Commands, say
 
 app = typer.Typer(
@@ -30,7 +41,7 @@ app.command("eval")(answer.evaluate)
 app.command("predict")(predict.predict)
 app.command("draw")(draw.draw)
 app.command("data")(data.data)
-app.command("models")(data.models)
+app.command("models")(models.models)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 

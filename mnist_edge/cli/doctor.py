@@ -1,5 +1,7 @@
 """mnist-edge doctor"""
 
+import shutil
+
 from mnist_edge.cli.options import AsJson
 from mnist_edge.cli.shell import say, say_json
 
@@ -12,5 +14,5 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         say_json(health.record(found))
         return
-    for line in health.lines(found):
+    for line in health.lines(found, shutil.get_terminal_size().columns):
         say(line)

@@ -1,42 +1,56 @@
 """The experiments of mnist-edge reproduce, listed, and how long each takes here."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mnist_edge.catalogue import EXPERIMENTS
 from mnist_edge.cli.shell import progress_bar, say, say_json
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.reproduce.experiments import Experiment, Options
+    from mnist_edge.catalogue import Experiment
+    from mnist_edge.lab.reproduce.experiments import Options
 
 
-def show_list(options: "Options", device: str, time: bool, as_json: bool) -> None:
-    from mnist_edge.lab.reproduce.experiments import EXPERIMENTS
-
-    spent = _times(options, device) if time else {}
+def show_list(as_json: bool) -> None:
+    """The experiments: nothing of it needs PyTorch."""
     if as_json:
-        say_json([_values(one, spent.get(one.name)) for one in EXPERIMENTS.values()])
+        say_json([_values(one) for one in EXPERIMENTS.values()])
         return
     for one in EXPERIMENTS.values():
-        say(f"{one.name}: {one.what}")
-        say(f"  source   {one.source}")
-        if one.claims:
-            claims = "; ".join(f"{claim.figure} {claim.of}" for claim in one.claims)
-            say(f"  claimed  {claims}")
-        say(f"  trains   {one.trains}")
-        if time:
-            size = f", {options.size} size" if one.sized else ""
-            seeds = one.seeds_for(options)
-            over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
-            say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
+        _tell(one)
         say("")
-    if not time:
-        say("how long each takes here: mnist-edge reproduce --list --time")
+    say("how long each takes here: mnist-edge reproduce --list --time")
     say("train one: mnist-edge reproduce NAME")
 
 
-def _values(one: "Experiment", spent_s: float | None) -> dict[str, Any]:
-    from dataclasses import asdict
+def show_times(options: "Options", device: str, as_json: bool) -> None:
+    """The experiments, and how long each takes here."""
+    spent = _times(options, device)
+    if as_json:
+        say_json(
+            [_values(one) | {"estimate_s": round(spent[one.name])} for one in EXPERIMENTS.values()]
+        )
+        return
+    for one in EXPERIMENTS.values():
+        _tell(one)
+        size = f", {options.size} size" if one.sized else ""
+        seeds = one.seeds and (options.seeds or one.seeds)
+        over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
+        say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}\n")
+    say("train one: mnist-edge reproduce NAME")
 
-    values = {
+
+def _tell(one: "Experiment") -> None:
+    say(f"{one.name}: {one.what}")
+    say(f"  source   {one.source}")
+    if one.claims:
+        claims = "; ".join(f"{claim.figure} {claim.of}" for claim in one.claims)
+        say(f"  claimed  {claims}")
+    say(f"  trains   {one.trains}")
+
+
+def _values(one: "Experiment") -> dict[str, Any]:
+    return {
         "name": one.name,
         "what": one.what,
         "source": one.source,
@@ -45,18 +59,17 @@ def _values(one: "Experiment", spent_s: float | None) -> dict[str, Any]:
         "sized": one.sized,
         "seeds": one.seeds,
     }
-    return values if spent_s is None else values | {"estimate_s": round(spent_s)}
 
 
 def _times(options: "Options", device: str) -> dict[str, float]:
     """Of every experiment, on a data set of MNIST's size, or on the digits."""
     from mnist_edge.lab.reproduce import estimate
-    from mnist_edge.lab.reproduce.experiments import EXPERIMENTS
+    from mnist_edge.lab.reproduce import experiments as trained
     from mnist_edge.lab.reproduce.pace import DIGITS_SIZE, FULL_SIZE, paces
     from mnist_edge.lab.world import join
 
     sizes = DIGITS_SIZE if options.dataset == "digits" else FULL_SIZE
-    plans = {one.name: one.runs(options, sizes.train) for one in EXPERIMENTS.values()}
+    plans = {one.name: one.runs(options, sizes.train) for one in trained.EXPERIMENTS.values()}
     with join(device) as world, progress_bar() as tell:
         recipes = [run.recipe for runs in plans.values() for run in runs]
         found = paces(recipes, 10, world, tell)

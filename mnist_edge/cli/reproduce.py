@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_edge.cli.listing import about, show_list
+from mnist_edge.cli.listing import about, show_list, show_times
 from mnist_edge.cli.options import AsJson, DataDir
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
 from mnist_edge.cli.watching import Watch
@@ -77,6 +77,8 @@ def reproduce(
     """
     if list_all == (name is not None) or (time and not list_all):
         raise typer.BadParameter("name one experiment, or ask for --list (with or without --time)")
+    if name is None and not time:
+        return show_list(as_json)
     from mnist_edge import shipped
     from mnist_edge.lab.reproduce.experiments import Options, experiment
     from mnist_edge.lab.world import join
@@ -89,7 +91,7 @@ def reproduce(
         only=tuple(part.strip() for part in only.split(",")) if only else (),
     )
     if name is None:
-        return show_list(options, device, time, as_json)
+        return show_times(options, device, as_json)
     asked = experiment(name)
     _check(asked, size, seeds, against)
     against = against and shipped.find(against)

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mnist_edge.catalogue import NETWORKS
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.blocks import ConvNorm, FoldingBlock, ResidualBlock, fold_blocks
 
-SHORTCUTS = ("zero", "projection")
 EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
 _STEM = re.compile(r"([1-9]\d{0,3})(?:k([13579]))?(?:s([1-9]))?(?P<valid>v)?")
 _BLOCK = re.compile(r"([1-9]\d{0,3})(?:s([1-9]))?")
@@ -169,21 +169,23 @@ class Entry:
     widest: int = 16 * SIDE * SIDE  # values of the largest map of an image, or more
 
 
+def _known(name: str, build: Build) -> Entry:
+    described = NETWORKS[name]
+    return Entry(described.what, build, described.shortcuts)
+
+
 ZOO: dict[str, Entry] = {
-    "edge": Entry(
-        "5×5 stride-2 stem, blocks of 32/32/64/64 that fold; the default",
-        chain("16k5s2v-32s2-32-64s2-64"),
-    ),
-    "edge-xs": Entry(
-        "5×5 stride-2 stem, blocks of 16/16/16/24/24 that fold",
-        chain("16k5s2v-16s2-16-16-24s2-24-flat"),
-    ),
-    "resnet3": Entry("three wide residual blocks of three convolutions, 64/256/512", _resnet3),
-    "resnet18": Entry("torchvision's ResNet-18 with a 1-channel stem", _resnet18),
-    "resnet20": Entry("He et al. 2015, section 4.2, n = 3", _cifar_resnet(3, True), SHORTCUTS),
-    "resnet56": Entry("He et al. 2015, section 4.2, n = 9", _cifar_resnet(9, True), SHORTCUTS),
-    "plain20": Entry("resnet20 without its skips", _cifar_resnet(3, False)),
-    "plain56": Entry("resnet56 without its skips", _cifar_resnet(9, False)),
+    name: _known(name, build)
+    for name, build in (
+        ("edge", chain("16k5s2v-32s2-32-64s2-64")),
+        ("edge-xs", chain("16k5s2v-16s2-16-16-24s2-24-flat")),
+        ("resnet3", _resnet3),
+        ("resnet18", _resnet18),
+        ("resnet20", _cifar_resnet(3, True)),
+        ("resnet56", _cifar_resnet(9, True)),
+        ("plain20", _cifar_resnet(3, False)),
+        ("plain56", _cifar_resnet(9, False)),
+    )
 }
 
 

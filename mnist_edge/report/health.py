@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from mnist_edge import energy, machine, noise, shipped
@@ -42,7 +43,7 @@ EXTRAS = (
     Extra("openvino", "bench --contender openvino", ("openvino",)),
     Extra("ncnn", "bench --contender ncnn", ("ncnn", "pnnx")),
     Extra("loadgen", "bench --loadgen: MLCommons' own load generator", ("mlperf_loadgen",)),
-    Extra("report", "bench --plot", ("matplotlib",)),
+    Extra("report", "bench --html and --plot", ("matplotlib",)),
 )
 
 
@@ -103,8 +104,9 @@ def record(health: Health) -> dict[str, Any]:
     return values | {"telemetry_off": _is_off(health.telemetry), "extras": extras}
 
 
-def lines(health: Health) -> Iterator[str]:
-    """As a person reads it, 100 columns wide at most."""
+def lines(health: Health, width: int = WIDTH) -> Iterator[str]:
+    """As a person reads it, so many columns wide, and 100 at most; a path is never broken."""
+    width = min(width, WIDTH)
     here = health.machine
     guest = ": a virtual machine, whose neighbours can slow it down unseen" if here.virtual else ""
     facts = {
@@ -117,23 +119,23 @@ def lines(health: Health) -> Iterator[str]:
         "noise": _about_noise(health.noise),
         "telemetry": _about_telemetry(health.telemetry),
         "MNIST": health.mnist or health.mnist_why_not,
-        "models": ", ".join(health.models) or health.models_why_not,
+        "models": _about_models(health),
         "versions": ", ".join(
             _unbroken(f"{name} {version}")
             for name, version in {"Python": here.python, **here.packages}.items()
         ),
     }
     for label, text in facts.items():
-        yield from _wrapped(label, text)
+        yield from _wrapped(label, text, width)
     yield ""
     yield "extras"
     for extra in EXTRAS:
-        yield from _wrapped(f"  {extra.name}", _about_extra(extra, health))
+        yield from _wrapped(f"  {extra.name}", _about_extra(extra, health), width)
 
 
-def _wrapped(label: str, text: str) -> list[str]:
+def _wrapped(label: str, text: str, width: int) -> list[str]:
     wrapper = textwrap.TextWrapper(
-        WIDTH,
+        width,
         initial_indent=f"{label:<{_LABEL}}",
         subsequent_indent=" " * _LABEL,
         break_long_words=False,
@@ -213,6 +215,16 @@ def _models() -> tuple[tuple[str, ...], str]:
         return tuple(str(path) for path in shipped.files()), ""
     except EdgeError as error:
         return (), str(error)
+
+
+def _about_models(health: Health) -> str:
+    """Their names, with the folder once."""
+    paths = [Path(model) for model in health.models]
+    folders = {
+        str(path.parent): [one.stem for one in paths if one.parent == path.parent] for path in paths
+    }
+    told = [f"{', '.join(map(_unbroken, names))} in {folder}" for folder, names in folders.items()]
+    return "; ".join(told) or health.models_why_not
 
 
 def _is_missing(module: str) -> bool:

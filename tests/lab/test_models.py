@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mnist_edge import catalogue
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.blocks import FoldingBlock, ResidualBlock, ZeroShortcut, fold_blocks
 from mnist_edge.lab.models import EXAMPLE, ZOO, Cost, Network, build, cost, entry
@@ -121,6 +122,17 @@ def test_edge_and_resnet3_stages_have_the_sizes_they_state() -> None:
     assert block_shapes("edge") == [(32, 6, 6), (32, 6, 6), (64, 3, 3), (64, 3, 3)]
     assert block_shapes("edge-xs") == [(16, 6, 6)] * 3 + [(24, 3, 3)] * 2
     assert block_shapes("resnet20") == [(16, 28, 28)] * 3 + [(32, 14, 14)] * 3 + [(64, 7, 7)] * 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_catalogue_says_what_networks_cost(name: str) -> None:
+    told = catalogue.NETWORKS[name]
+    assert Cost(told.params, told.macs) == cost(build(name))
+    assert told.shortcuts == entry(name).shortcuts
+
+
+def test_the_catalogue_has_the_networks_of_the_zoo_in_its_order() -> None:
+    assert list(catalogue.NETWORKS) == NAMES
 
 
 def test_resnet3_has_about_4_75_million_parameters() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_edge.catalogue import Claim
 from mnist_edge.lab.models import build, cost
 from mnist_edge.lab.recipe import Distillation
 from mnist_edge.lab.reproduce import best, curves, shortcuts
@@ -14,7 +15,7 @@ from mnist_edge.lab.reproduce import pace as paces
 from mnist_edge.lab.reproduce.classics import verdict
 from mnist_edge.lab.reproduce.depth import Errors, find
 from mnist_edge.lab.reproduce.estimate import by_part, seconds
-from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, Claim, Options
+from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, Options
 from mnist_edge.lab.reproduce.pace import FULL_SIZE, Pace, Sizes, likeness, pace
 from mnist_edge.lab.reproduce.spread import Difference, Spread
 from mnist_edge.metrics import Accuracy

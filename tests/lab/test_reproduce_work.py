@@ -22,7 +22,7 @@ TEACHER, STUDENT = Run("t-0", "t", RECIPE), Run("s-0", "s", RECIPE, teacher="t-0
 
 
 def work(digits: Dataset, home: Path, *runs: Run, only: tuple[str, ...] = ()) -> Work:
-    planned = Experiment("try", "", "", (), "", lambda options, images, seeds: runs)
+    planned = Experiment("try", "", "", (), "", plan=lambda options, images, seeds: runs)
     return Work.of(planned, Options("digits", only=only), digits, home, CPU)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
+from mnist_edge.catalogue import Claim
 from mnist_edge.lab.models import build
-from mnist_edge.lab.reproduce.experiments import Claim
 from mnist_edge.lab.reproduce.outcome import Outcome, Request, claimed
 from mnist_edge.lab.reproduce.shelving import EXPORTED, Shelved, export, files, refusals
 from mnist_edge.lab.reproduce.spread import CELLS, Spread

@@ -1,8 +1,10 @@
 """What can be reproduced: each experiment, what was claimed of it, and what is trained for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 
+from mnist_edge import catalogue
+from mnist_edge.catalogue import SHORTCUTS
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import NOT_AT_ALL
 from mnist_edge.lab.recipe import Recipe, recipe_for
@@ -33,15 +35,6 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A published figure: of what, as it was written, and as a number in 0..1."""
-
-    of: str
-    figure: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """One training: its folder's name, the part of the experiment that it belongs to, its recipe.
 
@@ -61,23 +54,16 @@ Plan = Callable[[Options, int, int], tuple[Run, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Experiment:
-    """A name, one line of what it is, where it comes from, what was claimed, what is trained.
+class Experiment(catalogue.Experiment):
+    """An experiment of the catalogue, and what is trained for it."""
 
-    `seeds` is over how many it is repeated unless a person says how many, None for an experiment
-    that is not repeated; `sized`: it has a small and a full size; `of_mnist`: what is claimed or
-    aimed at is of MNIST.
-    """
+    plan: Plan = field(kw_only=True)
 
-    name: str
-    what: str
-    source: str
-    claims: tuple[Claim, ...]
-    trains: str
-    plan: Plan
-    seeds: int | None = None
-    sized: bool = False
-    of_mnist: bool = True
+    @classmethod
+    def of(cls, name: str, plan: Plan) -> "Experiment":
+        told = catalogue.EXPERIMENTS[name]
+        values = {one.name: getattr(told, one.name) for one in fields(told)}
+        return cls(**values, plan=plan)
 
     def runs(self, options: Options, images: int) -> tuple[Run, ...]:
         """The trainings of all parts, on so many training images."""
@@ -138,7 +124,6 @@ _DEPTH_SMALL = replace(_CIFAR, lr=0.02, images=10_000, epochs=12)
 _SHORTCUTS_SMALL = replace(_CIFAR, images=20_000, epochs=8)
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
-SHORTCUTS = ("zero", "projection")
 STUDENTS = ("edge", "edge-xs")
 TEACHER = "resnet3"
 TAUGHT = "-taught"
@@ -202,62 +187,14 @@ def _own(model: str, options: Options, images: int) -> Recipe:
     return _fitted(recipe.sized(images), options)
 
 
-_HE = "He et al. 2015, arXiv 1512.03385"
 EXPERIMENTS: dict[str, Experiment] = {
-    one.name: one
-    for one in (
-        Experiment(
-            "three-block",
-            "a residual network of three wide blocks, as a Keras project trained it",
-            "the first of the two projects that this tool grew from",
-            (Claim("accuracy, test split", "99.3 %", 0.993),),
-            "resnet3: Adam 0.001, cross-entropy, 10 epochs, batch 128, no augmentation",
-            _alone(_THREE_BLOCK),
-            seeds=1,
-        ),
-        Experiment(
-            "resnet18-one-epoch",
-            "torchvision's ResNet-18 with a 1-channel stem, after one epoch",
-            "the second of the two projects that this tool grew from",
-            (
-                Claim("accuracy, test split", "98.2 %", 0.982),
-                Claim("macro F1, test split", "0.981", 0.981),
-            ),
-            "resnet18: RMSprop 0.005, cross-entropy, 1 epoch, batch 64, no augmentation",
-            _alone(_ONE_EPOCH),
-            seeds=3,
-        ),
-        Experiment(
-            "depth",
-            "deeper plain networks train worse; with skips they do not",
-            f"{_HE}, figures 1 and 6",
-            (),
-            "plain20, plain56, resnet20, resnet56: SGD 0.1 with momentum, as for CIFAR-10; "
-            "0.02 in the small size",
-            _depth,
-            sized=True,
-            of_mnist=False,
-        ),
-        Experiment(
-            "shortcuts",
-            "zero-padded shortcuts (option A) against 1×1 projections (option B)",
-            f"{_HE}, section 3.3 and table 3",
-            (),
-            "resnet20 with either, over seeds: SGD 0.1 with momentum, as for CIFAR-10",
-            _shortcuts,
-            sized=True,
-            of_mnist=False,
-            seeds=3,
-        ),
-        Experiment(
-            "best",
-            "our own recipes: how far they come, and what a teacher adds",
-            "mnist-edge; the published records are 99.83 % (single) and 99.91 % (ensemble)",
-            (),
-            "resnet3, edge and edge-xs, over seeds; edge and edge-xs again, taught by resnet3",
-            _best,
-            seeds=3,
-        ),
+    name: Experiment.of(name, plan)
+    for name, plan in (
+        ("three-block", _alone(_THREE_BLOCK)),
+        ("resnet18-one-epoch", _alone(_ONE_EPOCH)),
+        ("depth", _depth),
+        ("shortcuts", _shortcuts),
+        ("best", _best),
     )
 }
 

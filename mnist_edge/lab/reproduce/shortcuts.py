@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_edge.catalogue import SHORTCUTS
 from mnist_edge.lab.models import Cost, build, cost
 from mnist_edge.lab.reproduce import latency
-from mnist_edge.lab.reproduce.experiments import SHORTCUTS
 from mnist_edge.lab.reproduce.latency import Timed
 from mnist_edge.lab.reproduce.outcome import Outcome, Request
 from mnist_edge.lab.reproduce.shelving import Shelved, export_best, paths, section_of_best

@@ -1,0 +1,116 @@
+"""What can be trained and reproduced, described: for lists on a device, where PyTorch is not.
+
+The networks themselves are in `lab.models`, the trainings of the experiments in
+`lab.reproduce.experiments`. Both take their descriptions from here, and a test holds the counts of
+parameters and multiply-adds against the real networks.
+"""
+
+from dataclasses import dataclass
+
+SHORTCUTS = ("zero", "projection")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a network is, and what it costs where it runs, with 10 classes: `params`, `macs`
+    (multiply-adds for one image). `shortcuts` are the choices of --shortcut, the default first."""
+
+    what: str
+    params: int
+    macs: int
+    shortcuts: tuple[str, ...] = ()
+
+
+NETWORKS: dict[str, Network] = {
+    "edge": Network("folding blocks of 32/32/64/64; the default", 70_394, 1_053_568),
+    "edge-xs": Network("folding blocks of 16/16/16/24/24", 18_250, 386_352),
+    "resnet3": Network("three wide residual blocks of 64/256/512", 4_804_746, 111_214_080),
+    "resnet18": Network("torchvision's ResNet-18, 1-channel stem", 11_175_370, 33_010_944),
+    "resnet20": Network("He et al. 2015, section 4.2, n = 3", 269_434, 30_821_248, SHORTCUTS),
+    "resnet56": Network("He et al. 2015, section 4.2, n = 9", 852_730, 95_849_344, SHORTCUTS),
+    "plain20": Network("resnet20 without its skips", 269_434, 30_821_248),
+    "plain56": Network("resnet56 without its skips", 852_730, 95_849_344),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A published figure: of what, as it was written, and as a number in 0..1."""
+
+    of: str
+    figure: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A name, one line of what it is, where it comes from, what was claimed, what is trained.
+
+    `seeds` is over how many it is repeated unless a person says how many, None for an experiment
+    that is not repeated; `sized`: it has a small and a full size; `of_mnist`: what is claimed or
+    aimed at is of MNIST.
+    """
+
+    name: str
+    what: str
+    source: str
+    claims: tuple[Claim, ...]
+    trains: str
+    seeds: int | None = None
+    sized: bool = False
+    of_mnist: bool = True
+
+
+_HE = "He et al. 2015, arXiv 1512.03385"
+EXPERIMENTS: dict[str, Experiment] = {
+    one.name: one
+    for one in (
+        Experiment(
+            "three-block",
+            "a residual network of three wide blocks, as a Keras project trained it",
+            "the first of the two projects that this tool grew from",
+            (Claim("accuracy, test split", "99.3 %", 0.993),),
+            "resnet3: Adam 0.001, cross-entropy, 10 epochs, batch 128, no augmentation",
+            seeds=1,
+        ),
+        Experiment(
+            "resnet18-one-epoch",
+            "torchvision's ResNet-18 with a 1-channel stem, after one epoch",
+            "the second of the two projects that this tool grew from",
+            (
+                Claim("accuracy, test split", "98.2 %", 0.982),
+                Claim("macro F1, test split", "0.981", 0.981),
+            ),
+            "resnet18: RMSprop 0.005, cross-entropy, 1 epoch, batch 64, no augmentation",
+            seeds=3,
+        ),
+        Experiment(
+            "depth",
+            "deeper plain networks train worse; with skips they do not",
+            f"{_HE}, figures 1 and 6",
+            (),
+            "plain20, plain56, resnet20, resnet56: SGD 0.1 with momentum, as for CIFAR-10; "
+            "0.02 in the small size",
+            sized=True,
+            of_mnist=False,
+        ),
+        Experiment(
+            "shortcuts",
+            "zero-padded shortcuts (option A) against 1×1 projections (option B)",
+            f"{_HE}, section 3.3 and table 3",
+            (),
+            "resnet20 with either, over seeds: SGD 0.1 with momentum, as for CIFAR-10",
+            sized=True,
+            of_mnist=False,
+            seeds=3,
+        ),
+        Experiment(
+            "best",
+            "our own recipes: how far they come, and what a teacher adds",
+            "mnist-edge; the published records are 99.83 % (single) and 99.91 % (ensemble)",
+            (),
+            "resnet3, edge and edge-xs, over seeds; edge and edge-xs again, taught by resnet3",
+            seeds=3,
+        ),
+    )
+}

@@ -1,0 +1,190 @@
+"""mnist-edge models"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_edge.catalogue import NETWORKS
+from mnist_edge.cli.options import AsJson
+from mnist_edge.cli.shell import hint, say, say_json, show
+from mnist_edge.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from mnist_edge.catalogue import Network as Described
+    from mnist_edge.contract import Card
+    from mnist_edge.lab.models import Cost, Network
+
+
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="One network alone.", show_default=False)
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Show its layers: output shapes, parameters, MACs.")
+    ] = False,
+    files: Annotated[bool, typer.Option("--files", help="List the exported files alone.")] = False,
+    copy: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            metavar="NAME DIR", help="Copy an exported file and its model card into a folder."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --copy: replace other files.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the networks that can be trained, and the exported files.
+
+    The files have names that all commands take: those in exported/ of the current folder, and
+    those that came with the package.
+    """
+    _check(name, summary, files, copy, force, as_json)
+    if copy:
+        from mnist_edge import shipped
+
+        say(f"wrote {shipped.copy(*copy, force=force)}")
+    elif files:
+        _show_files(as_json)
+    elif name:
+        _show_network(name, summary, as_json)
+    elif as_json:
+        say_json({one: _values(found) for one, found in NETWORKS.items()})
+    else:
+        _show_networks(NETWORKS)
+        say("\nEach takes images uint8 (N, 28, 28), 0 = background, and gives logits.\n")
+        _show_files(as_json)
+
+
+def _check(
+    name: str | None,
+    summary: bool,
+    files: bool,
+    copy: tuple[str, Path] | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    if summary and name is None:
+        raise UsageError("--summary is of one network: name it, as in 'models edge --summary'")
+    if (files or copy) and name is not None:
+        raise UsageError(f"--files and --copy are about exported files: leave '{name}' away")
+    if copy and (files or as_json):
+        raise UsageError("--copy goes without --files and --json")
+    if force and not copy:
+        raise UsageError("--force goes with --copy")
+
+
+def _show_networks(described: "dict[str, Described]") -> None:
+    from mnist_edge.report.table import plain
+    from mnist_edge.report.text import amount
+
+    rows = [
+        [one, found.what, amount(found.params), amount(found.macs)]
+        for one, found in described.items()
+    ]
+    show(plain(["network", "what it is", "parameters", "MACs"], rows, left=2))
+
+
+def _values(found: "Described") -> dict[str, Any]:
+    return {
+        "what": found.what,
+        "params": found.params,
+        "macs": found.macs,
+        "input": "uint8 (N, 28, 28)",
+        "shortcuts": found.shortcuts,
+    }
+
+
+def _show_network(name: str, summary: bool, as_json: bool) -> None:
+    """One network; its layers, or what a chain is, only PyTorch can tell."""
+    network = spent = None
+    described = NETWORKS.get(name)
+    if summary or described is None:
+        from mnist_edge.catalogue import Network as Described
+        from mnist_edge.lab.models import build, cost, entry
+
+        network = build(name)
+        spent = cost(network)
+        found = entry(name)
+        described = Described(found.what, spent.params, spent.macs, found.shortcuts)
+    layers = {"layers": _layer_values(network)} if summary and network else {}
+    if as_json:
+        say_json({name: _values(described) | layers})
+        return
+    _show_networks({name: described})
+    say("")
+    if summary and network and spent:
+        _show_layers(network, spent)
+    say("It takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+
+
+def _show_files(as_json: bool) -> None:
+    from mnist_edge import shipped
+    from mnist_edge.report.table import plain
+    from mnist_edge.report.text import percent, size
+
+    cards = {path: card for path in shipped.known() if (card := _card(path))}
+    if as_json:
+        say_json([_file_values(path, card) for path, card in cards.items()])
+        return
+    rows = [
+        [path.stem, card.dataset, percent(card.accuracy.value), size(path.stat().st_size)]
+        for path, card in cards.items()
+    ]
+    if not rows:
+        say("There is no exported file here: make one with 'mnist-edge export'.")
+        return
+    show(plain(["file", "data set", "accuracy", "size"], rows, left=2))
+    say("")
+    for folder in dict.fromkeys(path.parent for path in cards):
+        names = ", ".join(path.stem for path in cards if path.parent == folder)
+        say(f"{names}: in {folder}")
+
+
+def _card(path: Path) -> "Card | None":
+    """What a file says of itself, without running it; what is wrong with it is said."""
+    from mnist_edge.contract import Card
+    from mnist_edge.opening.model_file import ModelFile
+
+    try:
+        return Card.from_metadata(ModelFile.of(path).graph.metadata)
+    except ModelError as error:
+        hint(f"left out: {path}: {error}")
+        return None
+
+
+def _file_values(path: Path, card: "Card") -> dict[str, Any]:
+    return {
+        "name": path.stem,
+        "file": str(path),
+        "model": card.model,
+        "dataset": card.dataset,
+        "precision": card.precision,
+        "accuracy": card.accuracy.value,
+        "size_bytes": path.stat().st_size,
+    }
+
+
+def _layer_values(network: "Network") -> list[dict[str, Any]]:
+    from mnist_edge.lab.summary import layers
+
+    return [asdict(layer) for layer in layers(network)]
+
+
+def _show_layers(network: "Network", exported: "Cost") -> None:
+    from mnist_edge.lab.summary import grid, layers, total
+    from mnist_edge.report.table import plain
+    from mnist_edge.report.text import amount
+
+    found = layers(network)
+    folds = total(found) != exported
+    shown = grid(found, "all, while it learns" if folds else "all")
+    show(plain(shown.columns, shown.rows, shown.left))
+    say("\nSums, and what else is no module, hold no parameters and are not listed.")
+    if folds:
+        say(
+            "An exported file folds each block into one convolution: "
+            f"{exported.params:,} parameters, {amount(exported.macs)} multiply-adds."
+        )
