@@ -53,19 +53,22 @@ def is_folder(path: AnyPath) -> bool:
     return kind(path) is Kind.FOLDER
 
 
-def open_file(path: AnyPath, buffering: int = -1) -> BinaryIO:
+def open_file(path: AnyPath, buffering: int = -1, noun: str = "file") -> BinaryIO:
     """Open a regular file for reading bytes.
 
     FileError for whatever else it is or becomes meanwhile, and where it cannot be opened: never
-    waits for a pipe, never reads a device. `buffering` as that of `open`.
+    waits for a pipe, never reads a device. `buffering` as that of `open`; `noun` is what messages
+    call it.
     """
-    _refuse(path, kind(path))  # before it is opened: a tape winds back, a pipe's writer is let go
+    _refuse(
+        path, kind(path), noun
+    )  # before it is opened: a tape winds back, a pipe's writer is let go
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        raise FileError(path, _reason(error)) from error
+        raise FileError(path, _reason(error, noun)) from error
     try:
-        _refuse(path, _kind(os.fstat(descriptor).st_mode))
+        _refuse(path, _kind(os.fstat(descriptor).st_mode), noun)
         return os.fdopen(descriptor, "rb", buffering)
     except BaseException:
         os.close(descriptor)
@@ -96,16 +99,16 @@ def _kind(mode: int) -> Kind:
     return Kind.SOCKET if stat.S_ISSOCK(mode) else Kind.DEVICE
 
 
-def _refuse(path: AnyPath, found: Kind) -> None:
+def _refuse(path: AnyPath, found: Kind, noun: str) -> None:
     if found is Kind.MISSING:
-        raise FileError(path, "there is no such file")
+        raise FileError(path, f"there is no such {noun}")
     if found is not Kind.FILE:
-        raise FileError(path, f"is {found.value}, not a file")
+        raise FileError(path, f"is {found.value}, not a {noun}")
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, noun: str = "file") -> str:
     if isinstance(error, FileNotFoundError):  # gone meanwhile
-        return "there is no such file"
+        return f"there is no such {noun}"
     if isinstance(error, PermissionError):
         return "permission denied"
     return f"cannot be read: {(error.strerror or str(error)).lower()}"

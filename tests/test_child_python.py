@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, features
 
 import mnist_edge
-from mnist_edge import child_python, fresh
+from mnist_edge import child_python, fresh, picture
 from mnist_edge.contenders import OnnxRuntime
+from mnist_edge.picture import decoder_process
 from mnist_edge.reading.chunks import Chunk, Pace
 from mnist_edge.reading.processes import shared
 from tests.clitools import write_digit
@@ -55,6 +57,16 @@ def trapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_fresh_process_falls_into_no_trap(trapped: Path) -> None:
     assert fresh.start(OnnxRuntime.open(trapped / "tiny.onnx"), 1, IMAGE).first_answer_s > 0
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_the_process_that_decodes_falls_into_no_trap(
+    trapped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_process, "_running", None)  # an earlier test's
+    Image.new("L", (20, 30)).save("0.avif")
+    assert picture.load("0.avif").size == (20, 30)
+    decoder_process._end()
 
 
 @pytest.mark.parametrize("forks", [True, False])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from mnist_edge import picture, shipped
+from mnist_edge import picture, reading, shipped
 from mnist_edge.classifier import Classifier
 from mnist_edge.cli import app, readings
 from mnist_edge.cli import predict as command
@@ -523,6 +523,36 @@ def test_a_named_pipe_is_a_picture(tiny_model: Path, tmp_path: Path) -> None:
     args = ("--model", tiny_model, "--json")
     (found,) = objects(invoke("predict", pipe, *args).stdout)
     assert found["error"] is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_file_that_becomes_a_pipe_meanwhile_is_one_line(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing of its folder and its turn: nobody will ever write into it."""
+    (tmp_path / "set").mkdir()
+    write_digit(tmp_path / "set" / "1.png")
+    swapped = write_digit(tmp_path / "set" / "2.png")
+    find = reading.find
+
+    def swapping(*args: Any) -> Iterator[reading.Source]:
+        for source in find(*args):
+            if source.name == str(swapped):
+                swapped.unlink()
+                os.mkfifo(swapped)
+            yield source
+
+    monkeypatch.setattr(reading, "find", swapping)
+    result = invoke("predict", tmp_path / "set", "--model", tiny_model, "--json")
+    assert [found["error"] is None for found in objects(result.stdout)] == [True, False]
+    assert result.stderr == f"error: {swapped}: is a pipe, not a picture\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_a_closed_standard_input_is_one_line(tiny_model: Path) -> None:
+    command = f"'{sys.executable}' -m mnist_edge predict - --model '{tiny_model}' <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: -: standard input is closed\n")
 
 
 @pytest.mark.parametrize("presses", [1, 2])

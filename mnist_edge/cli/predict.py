@@ -87,8 +87,8 @@ def predict(
     """Tell what pictures show: a row for each, with the label, its probability and what else it
     might be.
 
-    Any size, any format that Pillow reads, dark on light or light on dark. What cannot be read is
-    said, the rest goes on, and the exit code is 1.
+    Any size, PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF and a few more, dark on light or light on dark.
+    What cannot be read is said, the rest goes on, and the exit code is 1.
     """
     paths = paths or []
     _refuse(
@@ -100,6 +100,7 @@ def predict(
             "--threshold is a probability, 0 to 1": threshold is not None and isnan(threshold),
             "- is standard input, one picture: name it once": paths.count("-") > 1,
             "- is standard input, here a terminal: pipe a picture in": "-" in paths
+            and sys.stdin is not None
             and sys.stdin.isatty(),
         }
     )

@@ -49,9 +49,9 @@ _FOLDER = "folder:"
 def read_picture(source: Source) -> Grey:
     """A picture of one digit in MNIST's form: uint8 (28, 28), 0 = background, 255 = ink.
 
-    `source` is a path, an open binary file, or a Pillow image: any format that Pillow reads, from
-    8×8 to 64 megapixels (24 where the format is decoded as a whole, as WebP is), ink lighter or
-    darker than its paper. A blank page gives all zeros.
+    `source` is the path of a file, an open binary file, or a Pillow image: PNG, JPEG, GIF, BMP,
+    TIFF, WebP, AVIF, PPM, ICO, or HEIF where pillow-heif is installed, from 8×8 to 64 megapixels
+    (24 of WebP, AVIF and HEIF), ink lighter or darker than its paper. A blank page gives all zeros.
     Raises DataError, in one line with the file's name, for what cannot be read.
 
     >>> Classifier("exported/edge.onnx").predict(read_picture("seven.png")).labels

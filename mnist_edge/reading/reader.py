@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from mnist_edge.reading.looks import Look
 from mnist_edge.reading.sources import STDIN, Source
 
 _BATCH = 64  # images in one call of the network
-_MOST_STREAMED = 512 * 2**20  # bytes
 
 
 def read(
@@ -64,24 +64,30 @@ class Reader:
 
 def _opened(source: Source) -> picture.Loaded | str:
     try:
-        return source.error or picture.load(_Stream(source.name) if source.streams else source.name)
+        return source.error or _loaded(source)
     except DataError as error:
         return str(error)
 
 
-class _Stream(io.BytesIO):
-    """All that standard input, a named pipe or a device gives; `name` is for messages."""
+def _loaded(source: Source) -> picture.Loaded:
+    if not source.streams:
+        return picture.load(source.name)
+    if source.name == STDIN:
+        if sys.stdin is None:
+            raise DataError(f"{STDIN}: standard input is closed")
+        return picture.load(cast(BinaryIO, _Stream(sys.stdin.buffer, STDIN)))
+    try:
+        with Path(source.name).open("rb", buffering=0) as file:
+            return picture.load(cast(BinaryIO, _Stream(file, source.name)))
+    except OSError as error:
+        raise DataError(f"{source.name}: {error.strerror or error}") from error
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        try:
-            if name == STDIN:
-                data = sys.stdin.buffer.read(_MOST_STREAMED + 1)
-            else:
-                with Path(name).open("rb") as file:
-                    data = file.read(_MOST_STREAMED + 1)
-        except OSError as error:
-            raise DataError(f"{name}: {error.strerror or error}") from error
-        if len(data) > _MOST_STREAMED:
-            raise DataError(f"{name}: gives more than {_MOST_STREAMED >> 20} MB: no picture")
-        super().__init__(data)
+
+class _Stream(io.RawIOBase):
+    """Standard input, a named pipe or a device, from its beginning on; `name` is for messages."""
+
+    def __init__(self, file: BinaryIO | io.RawIOBase, name: str) -> None:
+        self.file, self.name = file, name
+
+    def read(self, size: int = -1) -> bytes | None:
+        return self.file.read(size)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mnist_edge.picture.formats import SUFFIXES
+
 STDIN = "-"
-# Pillow knows these by name, and cannot decode them by itself.
-_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
+# Pillow knows these by name; few of them are pictures, and it decodes none by itself.
+_NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +69,18 @@ def _inside(folder: str, recursive: bool) -> Iterator[Source]:
 
 
 def _below(folder: str, recursive: bool) -> Iterator[Source]:
-    try:
-        pictures, folders = _listed(folder)
-    except OSError as error:
-        yield Source(folder, error=f"{folder}: cannot be listed: {error.strerror or error}")
-        return
-    for name in pictures:
-        yield Source(os.path.join(folder, name))  # noqa: PTH118 - a million Paths
-    for name in folders if recursive else ():
-        yield from _below(os.path.join(folder, name), recursive)  # noqa: PTH118
+    waiting = [folder]  # no recursion: folders may lie deeper than Python's stack
+    while waiting:
+        folder = waiting.pop()
+        try:
+            pictures, folders = _listed(folder)
+        except OSError as error:
+            yield Source(folder, error=f"{folder}: cannot be listed: {error.strerror or error}")
+            continue
+        for name in pictures:
+            yield Source(os.path.join(folder, name))  # noqa: PTH118 - a million Paths
+        if recursive:
+            waiting += [os.path.join(folder, name) for name in reversed(folders)]  # noqa: PTH118
 
 
 def _listed(folder: str) -> tuple[list[str], list[str]]:
@@ -96,8 +101,11 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
-    """A file, or a link that leads nowhere: which is worth an error."""
-    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    """A file, or a link that leads nowhere or in circles: which is worth an error."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    except OSError:
+        return True
 
 
 def _sorted(names: list[str]) -> list[str]:
@@ -112,14 +120,15 @@ def _natural(name: str) -> str:
 
 
 def _is_picture(name: str) -> bool:
+    """By its suffix: of a format that is read, or of another, which its reader refuses by name."""
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
-    return suffix in _suffixes(False) or suffix in _suffixes(True)
+    return suffix in SUFFIXES or suffix in _others()
 
 
 @cache
-def _suffixes(all_formats: bool) -> frozenset[str]:
-    """The suffixes that Pillow registers: of the common formats, or of all, which takes longer."""
+def _others() -> frozenset[str]:
+    """The suffixes of pictures that Pillow knows."""
     from PIL import Image
 
-    (Image.init if all_formats else Image.preinit)()
-    return frozenset(suffix for suffix, kind in Image.EXTENSION.items() if kind not in _NOT_DECODED)
+    Image.init()
+    return frozenset(suffix for suffix, kind in Image.EXTENSION.items() if kind not in _NO_PICTURES)

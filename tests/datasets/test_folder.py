@@ -283,7 +283,7 @@ def test_empty_test(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "is empty"),
-        (b"no picture", "is not a picture in any format that Pillow reads"),
+        (b"no picture", "is not a picture in a format that is read"),
         (None, "is damaged or cut off ("),
     ],
     ids=["empty", "text", "cut off"],

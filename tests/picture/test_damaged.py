@@ -67,11 +67,41 @@ def test_empty_files_are_empty(tmp_path: Path) -> None:
         load(io.BytesIO())
 
 
-@pytest.mark.parametrize("content", [b"a letter\n", b"<svg/>", b"%PDF-1.4", b"\0" * 100_000])
+@pytest.mark.parametrize("content", [b"a letter\n", b"\0" * 100_000, b"P", b"\xff\xd8", b"GIF8"])
 def test_other_files_are_no_pictures(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "7 of ½.png"
     path.write_bytes(content)
-    assert refusal(path) == "is not a picture in any format that Pillow reads"
+    listed = "PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, ICO, AVIF, HEIF"
+    assert refusal(path) == f"is not a picture in a format that is read ({listed})"
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"8BPS\0\1", "is a PSD file: save it as PNG"),
+        (b"icns\0\0\1\0", "is an ICNS file: save it as PNG"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "is a JPEG2000 file: save it as PNG"),
+        (b"SIMPLE  =                    T", "is a FITS file: save it as PNG"),
+        (b"DDS \x7c\0\0\0", "is a DDS file: save it as PNG"),
+        (b"qoif\0\0\0\1", "is a QOI file: save it as PNG"),
+        (b"/* XPM */", "is an XPM file: save it as PNG"),
+        (b"BLP2\1\0\0\0", "is a BLP file: save it as PNG"),
+        (b"<svg/>", "is an SVG file: save it as PNG"),
+        (b"%PDF-1.4", "is a PDF file: save it as PNG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "is a PostScript file: save it as PNG"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "is a JPEG XL file: save it as PNG"),
+        (b"<!DOCTYPE html>", "is a web page"),
+        (b"PK\x03\x04", "is a ZIP archive"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "is a Git LFS pointer: fetch the picture with git lfs pull",
+        ),
+    ],
+)
+def test_formats_that_are_not_read_are_named(start: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "7.png"
+    path.write_bytes(start + bytes(200))
+    assert refusal(path) == said
 
 
 def test_names_that_no_file_can_have() -> None:
@@ -211,5 +241,5 @@ def test_no_other_program_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Image.fromarray(drawing()).save(path, "EPS")
     path.rename(renamed := tmp_path / "drawing.png")
 
-    assert refusal(renamed) == "is not a picture in any format that Pillow reads"
+    assert refusal(renamed) == "is a PostScript file: save it as PNG"
     assert not started.exists()

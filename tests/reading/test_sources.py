@@ -1,9 +1,10 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
+from mnist_edge.picture.formats import SUFFIXES
 from mnist_edge.reading.sources import Source, count, find
 
 
@@ -38,17 +39,15 @@ def test_hidden_files_and_what_has_no_pictures_suffix_is_passed_over(tmp_path: P
     assert inside(tmp_path, recursive=True) == ["seen.png"]
 
 
-def test_every_suffix_that_pillow_writes_and_reads_by_itself_is_taken(tmp_path: Path) -> None:
-    Image.init()
-    both = {
-        suffix
-        for suffix, kind in Image.EXTENSION.items()
-        if kind in Image.OPEN and kind in Image.SAVE
-    }
-    both -= {".eps", ".ps", ".wmf", ".emf", ".bufr", ".grib", ".h5", ".hdf"}  # by others' help
-    assert {".png", ".jpg", ".gif", ".bmp", ".webp", ".tif", ".tga"} <= both
-    write(tmp_path, *(f"a{suffix}" for suffix in both))
-    assert set(inside(tmp_path)) == {f"a{suffix}" for suffix in both}
+def test_every_suffix_of_a_picture_is_taken(tmp_path: Path) -> None:
+    """Of formats that are read, and of others: they are refused by name, not passed over."""
+    read = {".png", ".jpg", ".mpo", ".gif", ".bmp", ".webp", ".tif", ".pgm", ".ico", ".avif"}
+    assert read | {".heic"} <= SUFFIXES
+    others = {".psd", ".tga", ".jp2", ".icns", ".dds"}
+    assert not others & SUFFIXES
+    names = {f"a{suffix}" for suffix in SUFFIXES | others}
+    write(tmp_path, *names)
+    assert set(inside(tmp_path)) == names
 
 
 def test_what_is_named_is_taken_as_it_is_named_and_as_often(tmp_path: Path) -> None:
@@ -107,6 +106,35 @@ def test_links_to_pictures_count_and_links_to_folders_lead_nowhere(tmp_path: Pat
     (tmp_path / "set" / "around").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "folder.png").symlink_to(tmp_path / "set")
     assert inside(tmp_path / "set", recursive=True) == ["1.png", "2.png", "3.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs symbolic links")
+def test_links_in_a_circle_are_errors_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path, "1.png", "3.png")
+    (tmp_path / "2.png").symlink_to("2.png")
+    assert inside(tmp_path) == ["1.png", "2.png", "3.png"]
+
+
+@pytest.fixture
+def deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """1,500 folders in each other, with a picture in the last."""
+    monkeypatch.chdir(tmp_path)  # whole paths would be too long to make
+    folders = 0
+    while folders < 1500:
+        Path("d").mkdir()
+        os.chdir("d")
+        folders += 1
+    Path("7.png").touch()
+    yield tmp_path
+    Path("7.png").unlink()
+    for _ in range(folders):  # pytest's own way to remove them is recursive
+        os.chdir("..")
+        Path("d").rmdir()
+
+
+def test_folders_may_lie_deeper_than_the_stack(deep: Path) -> None:
+    (found,) = find([str(deep)], recursive=True)
+    assert found == Source(os.path.join(deep, *["d"] * 1500, "7.png"))  # noqa: PTH118
 
 
 def test_counting_counts_what_is_found(tmp_path: Path) -> None:
