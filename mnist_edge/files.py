@@ -57,7 +57,7 @@ def write_together(contents: Mapping[Path, bytes | str], durable: bool = True) -
     for folder in {path.parent for path in former}:
         if durable:
             _sync(folder)
-        _sweep(folder)
+        sweep(folder)
 
 
 def _beside(path: Path) -> Path:
@@ -84,11 +84,14 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what writers left that were killed: parts so old that nobody is writing them."""
+def sweep(folder: Path, older_than_s: float = _OLD_S) -> None:
+    """Remove what writers left that were killed: parts so old that nobody is writing them.
+
+    Whoever is `alone_in` a folder that nobody else writes into need not wait for that.
+    """
     with contextlib.suppress(OSError):
         for part in folder.glob(_PART):
-            if time.time() - part.stat().st_mtime > _OLD_S:
+            if time.time() - part.stat().st_mtime > older_than_s:
                 part.unlink()
 
 

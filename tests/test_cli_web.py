@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_edge.web import runtime
+from mnist_edge.web.runtime import MODULE, WASM, integrity
 from tests.clitools import assert_fails, invoke
 from tests.conftest import write_golden_model
 from tests.trained import Trained
@@ -42,15 +44,28 @@ def test_of_one_file_with_a_runtime_of_ones_own(exported: Path) -> None:
     assert len(list(Path("site/runtime").iterdir())) == 3
 
 
-def test_an_installed_package_is_found(exported: Path) -> None:
-    unpacked(Path("node_modules/onnxruntime-web"), contents("1.26.0"))
+def test_an_installed_package_is_found(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = contents(runtime.VERSION)
+    published = {name: integrity(files[f"dist/{name}"]) for name in (MODULE, WASM)}
+    monkeypatch.setattr(runtime, "_INTEGRITY", published)
+    unpacked(Path("node_modules/onnxruntime-web"), files)
     result = invoke("export", "--web", "site", "--json")
     found = json.loads(result.stdout)["web"]
-    assert found["runtime"] == {"version": "1.26.0", "origin": "node_modules/onnxruntime-web"}
+    origin = "node_modules/onnxruntime-web"
+    assert found["runtime"] == {"version": runtime.VERSION, "origin": origin}
     assert found["models"] == ["edge", "edge-xs"]
     assert found["size_bytes"] == sum(
         path.stat().st_size for path in Path("site").rglob("*") if path.is_file()
     )
+
+
+def test_an_installed_package_that_cannot_be_verified_has_to_be_asked_for(exported: Path) -> None:
+    installed = unpacked(Path("node_modules/onnxruntime-web"), contents("1.26.0"))
+    refused = invoke("export", "--web", "site")
+    assert_fails(refused, f"or take it by --web-runtime {installed}")
+    assert "version 1.26.0, whose files cannot be verified" in refused.stderr
+    assert not Path("site").exists()
+    assert invoke("export", "--web", "site", "--web-runtime", installed).exit_code == 0
 
 
 def test_a_run_is_exported_first(

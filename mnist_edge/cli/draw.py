@@ -25,7 +25,7 @@ def draw(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other devices in.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets everybody in this network in.")
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")
@@ -40,6 +40,13 @@ def draw(
     The page is served by this machine, to this machine alone, until Ctrl-C. All exported files
     are there to switch between.
     """
+    try:
+        _serve(file, host, port, browser, as_json)
+    except KeyboardInterrupt:  # whenever it comes: this is how a server ends
+        hint("stopped")
+
+
+def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool) -> None:
     from mnist_edge import shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.web.answering import Answers
@@ -56,14 +63,16 @@ def draw(
             say(f"{server.url} answers with {', '.join(names)} (Ctrl-C stops it)")
             if address := server.address_elsewhere():
                 say(f"other devices find it at {address}")
+        if server.is_open:
+            hint(
+                "anybody in this network can use the page and this machine's time: there is no "
+                "password, and nothing is encrypted"
+            )
         if browser and _has_screen():
             import webbrowser
 
             webbrowser.open(server.url)
-        try:
-            server.serve_forever(poll_interval=0.1)
-        except KeyboardInterrupt:
-            hint("stopped")
+        server.serve_forever(poll_interval=0.1)
 
 
 def _others(first: Path) -> "Iterator[Classifier]":

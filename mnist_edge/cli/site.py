@@ -20,10 +20,18 @@ def runtime(web: Path | None, package: Path | None) -> "Runtime | None":
         return None
     from mnist_edge.web import runtime as found
 
+    if package is not None:
+        return found.from_package(package)
     installed = Path("node_modules") / found.NAME
-    if package is None and not installed.is_dir():
+    if not installed.is_dir():
         return found.from_cdn()
-    return found.from_package(package or installed)
+    runtime = found.from_package(installed)
+    if runtime.version != found.VERSION:
+        raise EdgeError(
+            f"{installed} is version {runtime.version}, whose files cannot be verified: "
+            f"npm install {found.NAME}@{found.VERSION}, or take it by --web-runtime {installed}"
+        )
+    return runtime
 
 
 def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json: bool) -> None:

@@ -17,13 +17,15 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from mnist_edge.errors import DataError, ModelError
 from mnist_edge.web.answering import IMAGE_BYTES
+from mnist_edge.web.limits import State
 
 if TYPE_CHECKING:
     from mnist_edge.web.server import Server
 
 JSON = "application/json"
-_MOST_BODY = 20_000_000  # bytes: a photograph
-_SLOWEST_S = 15.0  # for a request to arrive
+_MOST_BODY = 8_000_000  # bytes: a photograph
+_SLOWEST_S = 15.0  # for a body to arrive
+_SINGLE = ("Host", "Origin", "Content-Length", "Content-Type")  # of two, which one counts?
 _IMAGE, _PICTURE = "application/octet-stream", "image/"
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -54,6 +56,17 @@ class Handler(BaseHTTPRequestHandler):
     timeout = _SLOWEST_S
     disable_nagle_algorithm = True
 
+    def handle_one_request(self) -> None:
+        """As http.server does, within the time that a request may take to arrive."""
+        connections = self.server.connections
+        connections.enter(self.connection, State.IDLE)
+        with contextlib.suppress(OSError):
+            if self.rfile.peek(1):  # type: ignore[attr-defined]
+                connections.enter(self.connection, State.HEAD)
+                super().handle_one_request()
+                return
+        self.close_connection = True
+
     def do_GET(self) -> None:
         self._answer(self._file)
 
@@ -75,14 +88,26 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, JSON, as_json({"error": message or status.phrase}))
 
     def _answer(self, handle: Callable[[], tuple[str, bytes]]) -> None:
+        self.server.connections.enter(self.connection, State.WORK)
         try:
-            self._check_origin()
+            self._check_head()
             self.server.check_rate()
             kind, content = handle()
             self._send(HTTPStatus.OK, kind, content)
         except RefusedError as refused:
             self.close_connection = True  # its body has not been read
             self._send(refused.status, JSON, as_json({"error": str(refused)}))
+
+    def _check_head(self) -> None:
+        if any(len(self.headers.get_all(name, ())) > 1 for name in _SINGLE):
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "a header stands there twice")
+        told = self.headers.get("Content-Length", "0") != "0"
+        if self.command != "POST" and (told or "Transfer-Encoding" in self.headers):
+            self.close_connection = True  # nobody reads this body: it is no next request
+        self._check_origin()
+        asked = self._asked()
+        if asked.scheme and asked.netloc != self.headers["Host"]:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "this server is no proxy")
 
     def _check_origin(self) -> None:
         host = self.headers.get("Host", "")
@@ -124,16 +149,21 @@ class Handler(BaseHTTPRequestHandler):
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 f"post an image as {_IMAGE}, {IMAGE_BYTES} bytes, or a picture as image/…",
             )
-        body = self._body(IMAGE_BYTES if kind == _IMAGE else _MOST_BODY)
-        try:
-            read = answers.of_image if kind == _IMAGE else answers.of_picture
-            return JSON, as_json(read(name, body))
-        except DataError as error:
-            raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-        except ModelError as error:
-            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from error
+        size = self._length(IMAGE_BYTES if kind == _IMAGE else _MOST_BODY)
+        with self.server.memory.hold(size) as held:
+            if not held:
+                raise RefusedError(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "other pictures are being read: try again"
+                )
+            try:
+                read = answers.of_image if kind == _IMAGE else answers.of_picture
+                return JSON, as_json(read(name, self._body(size)))
+            except DataError as error:
+                raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
+            except ModelError as error:
+                raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from error
 
-    def _body(self, most: int) -> bytes:
+    def _length(self, most: int) -> int:
         length = self.headers.get("Content-Length", "")
         if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
             raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "say the body's length: Content-Length")
@@ -141,15 +171,23 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body may have {most:,} bytes at most"
             )
-        wanted, parts, ends = int(length), [], time.monotonic() + _SLOWEST_S
+        return int(length)
+
+    def _body(self, wanted: int) -> bytes:
+        parts, ends = [], time.monotonic() + _SLOWEST_S
         while wanted:
-            if time.monotonic() > ends:
-                raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly")
-            part = self.rfile.read1(min(wanted, 1 << 16))
+            try:
+                self.connection.settimeout(max(0.001, ends - time.monotonic()))
+                part = self.rfile.read1(min(wanted, 1 << 16))
+            except TimeoutError as error:
+                raise RefusedError(
+                    HTTPStatus.REQUEST_TIMEOUT, "the body came too slowly"
+                ) from error
             if not part:
                 raise RefusedError(HTTPStatus.BAD_REQUEST, "the body is shorter than was said")
             parts.append(part)
             wanted -= len(part)
+        self.connection.settimeout(self.timeout)
         return b"".join(parts)
 
     def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:

@@ -2,10 +2,9 @@
 are limited; what is asked for is looked at in `handler`."""
 
 import ipaddress
+import re
 import socket
 import sys
-import threading
-import time
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from pathlib import PurePath
@@ -16,10 +15,13 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.web import facts
 from mnist_edge.web.answering import Answers
 from mnist_edge.web.handler import JSON, Handler, RefusedError, as_json
+from mnist_edge.web.limits import Connections, Memory, Rate
 
 LOOPBACK = "127.0.0.1"
-_MOST_CONNECTIONS = 32
+_MOST_CONNECTIONS, _MOST_OF_ONE = 32, 8  # of one address that is not this machine's
 _PER_SECOND, _BURST = 400.0, 800.0  # requests; a pen asks at each frame of the screen
+_BODIES, _BODIES_S = 24_000_000, 10.0  # bytes that are held at once, and how long one waits
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -44,8 +46,9 @@ class Server(ThreadingHTTPServer):
         self.answers = answers
         self.files = _page() | {f"/{facts.FILE}": (JSON, as_json(answers.site))}
         self._host = host
-        self._rate = _Rate(_PER_SECOND, _BURST)
-        self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self.rate = Rate(_PER_SECOND, _BURST)
+        self.connections = Connections(_MOST_CONNECTIONS, _MOST_OF_ONE)
+        self.memory = Memory(_BODIES, _BODIES_S)
         try:
             super().__init__((host, port), Handler)
         except (OSError, OverflowError) as error:
@@ -60,6 +63,11 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         shown = LOOPBACK if _is_any(self._host) else self._host
         return f"http://{shown}:{self.server_port}/"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others than this machine are let in."""
+        return not _is_loopback(str(self.server_address[0]))
 
     def address_elsewhere(self) -> str | None:
         """Where other devices find the page, if they are let in and this one has a network."""
@@ -76,7 +84,8 @@ class Server(ThreadingHTTPServer):
         super(ThreadingHTTPServer, self).server_bind()  # the other asks a name server for a name
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
+        address = str(client_address[0])
+        if not self.connections.admit(request, address, limited=not _is_loopback(address)):
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
@@ -85,7 +94,11 @@ class Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            self.connections.leave(request)
+
+    def service_actions(self) -> None:
+        """Called by `serve_forever` some times a second."""
+        self.connections.hang_up_on_late()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away in between is no error; a bug keeps its traceback."""
@@ -93,12 +106,14 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def check_rate(self) -> None:
-        if not self._rate.take():
+        if not self.rate.take():
             raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "too many requests: wait a second")
 
     def is_own(self, host: str) -> bool:
         """Whether a Host header names this server: an address, localhost, or what it was told to
         listen on."""
+        if not _HOST.fullmatch(host):
+            return False
         try:
             parts = urlsplit(f"//{host}")
             name, port = parts.hostname or "", parts.port or 80
@@ -108,25 +123,6 @@ class Server(ThreadingHTTPServer):
             return False
         known = name in ("localhost", self._host) or _is_loopback(name)
         return known or (not _is_loopback(self._host) and _is_address(name))
-
-
-class _Rate:
-    """A token bucket: so many a second, and a burst more."""
-
-    def __init__(self, per_second: float, burst: float) -> None:
-        self._per_second, self._burst = per_second, burst
-        self._tokens, self._last = burst, time.monotonic()
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        with self._lock:
-            now = time.monotonic()
-            gained = (now - self._last) * self._per_second
-            self._tokens, self._last = min(self._burst, self._tokens + gained), now
-            if self._tokens < 1:
-                return False
-            self._tokens -= 1
-            return True
 
 
 def _page() -> dict[str, tuple[str, bytes]]:

@@ -1,8 +1,9 @@
 """A static site that answers wholly in the browser: page, models, and perhaps the runtime."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -10,13 +11,15 @@ from urllib.parse import quote
 from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError
-from mnist_edge.files import alone_in, write_together
+from mnist_edge.file_access import is_file, read_bytes
+from mnist_edge.files import alone_in, sweep, write_atomically, write_together
 from mnist_edge.web import facts
 from mnist_edge.web.runtime import Runtime, integrity
 
-_MODELS = "models"
+_MODELS, _RUNTIME = "models", "runtime"
 _WORKER = "sw.js"
 _MOST_FILES = 10_000  # of a folder that is looked through
+_MOST_BYTES = 64_000_000  # of a site's description
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +35,22 @@ class Site:
 def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
     """Write the site of some exported files into a folder of its own.
 
-    A site that is there is replaced, with what belonged to it. Byte for byte the same for the same
-    models and runtime. EdgeError for a folder that holds something else, ModelError for a file
-    that does not honour the contract.
+    A site that is there is replaced, with what belonged to it; one whose export was killed too.
+    Byte for byte the same for the same models and runtime. EdgeError for a folder that holds
+    something else, but for CNAME and hidden files such as .git; ModelError for a file that does
+    not honour the contract.
     """
     cards = {path: read_card(path) for path in models}
     if len({path.name for path in models}) < len(models):
         raise EdgeError("two of the models have the same name: the site tells them apart by it")
     contents = _contents(cards, runtime)
     with alone_in(folder):
+        for part in (folder, folder / _MODELS, folder / _RUNTIME):
+            sweep(part, older_than_s=0)
         old = _former(folder)
-        write_together({folder / name: content for name, content in contents.items()})
-        for path in (folder / name for name in old - set(contents)):
-            if path.is_file():
-                path.unlink()
+        with _claimed(folder, sorted(old | set(contents))):
+            write_together({folder / name: content for name, content in contents.items()})
+        _remove(folder, old - set(contents))
     size = sum(map(len, contents.values()))
     return Site(folder, len(contents), size, tuple(path.stem for path in models))
 
@@ -100,21 +105,55 @@ def _worker(text: str, contents: dict[str, bytes], runtime: Runtime) -> bytes:
     return text.replace("const FILES = [];", f"const FILES = {files};").encode()
 
 
+@contextlib.contextmanager
+def _claimed(folder: Path, names: list[str]) -> Iterator[None]:
+    """List what belongs to the site, old and new, while it is written: whoever comes after a kill
+    knows what is to be removed. A site that cannot be written stays as it was."""
+    place = folder / facts.FILE
+    before = read_bytes(place, _MOST_BYTES) if is_file(place) else None
+    write_atomically(place, json.dumps({"mnist_edge": facts.VERSION, "files": names, "models": []}))
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            place.unlink(missing_ok=True)
+        else:
+            write_atomically(place, before)
+        raise
+
+
 def _former(folder: Path) -> set[str]:
     """The places of a site's files that are in a folder. EdgeError for a folder of other things."""
-    if not any(folder.iterdir()):
+    if not any(_is_foreign(path.name) for path in folder.iterdir()):
         return set()
     try:
-        site = json.loads((folder / facts.FILE).read_bytes())
+        site = json.loads(read_bytes(folder / facts.FILE, _MOST_BYTES))
         files = site["files"] if site["mnist_edge"] == facts.VERSION else None
         assert isinstance(files, list)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
+    except (EdgeError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
         raise EdgeError(
             f"{folder} holds other things than a site of this tool: choose an empty folder"
         ) from error
-    inside = folder.resolve()
-    return {
-        str(name)
-        for name in files[:_MOST_FILES]
-        if (inside / str(name)).resolve().is_relative_to(inside)
-    }
+    return {name for name in files[:_MOST_FILES] if isinstance(name, str) and _is_in(folder, name)}
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a folder with this in it is somebody else's: not where a site is to be published."""
+    return not name.startswith(".") and name != "CNAME"
+
+
+def _is_in(folder: Path, name: str) -> bool:
+    """Whether a name, which anybody may have written, is that of a file inside the folder."""
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+        return inside and is_file(folder / name)
+    except (OSError, ValueError, RuntimeError, EdgeError):  # null bytes, half characters, loops
+        return False
+
+
+def _remove(folder: Path, names: set[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    for part in (folder / _MODELS, folder / _RUNTIME):
+        if part.is_dir() and not any(part.iterdir()):
+            part.rmdir()

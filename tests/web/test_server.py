@@ -19,9 +19,10 @@ from PIL import Image
 from mnist_edge import picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
-from mnist_edge.web import handler
+from mnist_edge.web import handler, limits
 from mnist_edge.web import server as web
 from mnist_edge.web.answering import Answers
+from mnist_edge.web.limits import State
 from mnist_edge.web.server import Server
 from tests.conftest import make_card, write_golden_model, write_tiny_model
 from tests.picture.drawing import drawing
@@ -52,7 +53,7 @@ def server(models: list[Path]) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def unhurried(server: Server) -> None:
     """The limit of the rate is of one test alone."""
-    server._rate = web._Rate(1e6, 1e6)
+    server.rate = limits.Rate(1e6, 1e6)
 
 
 def ask(
@@ -151,7 +152,7 @@ def test_names_are_read_from_the_url(server: Server) -> None:
         (b"nonsense", "image/png", 422, "not a picture"),
         (b"", "image/png", 422, "empty"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "image/png", 422, ""),
-        (bytes(20_000_001), "image/png", 413, "20,000,000 bytes"),
+        (bytes(8_000_001), "image/png", 413, "8,000,000 bytes"),
     ],
     ids=["empty", "short", "long", "text", "untyped", "nonsense", "no bytes", "torn", "giant"],
 )
@@ -241,6 +242,9 @@ def test_every_file_of_the_page_and_no_other_is_served(server: Server) -> None:
         {"Host": "[::1"},
         {"Host": "192.168.0.7:{port}"},
         {"Host": ""},
+        {"Host": "evil@127.0.0.1:{port}"},
+        {"Host": "127.0.0.1:{port}/evil"},
+        {"Host": "127.0.0.1:{port}#"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:1"},
@@ -259,6 +263,36 @@ def test_requests_of_other_sites_are_not_obeyed(server: Server, headers: dict[st
         assert status == 403, (method, given)
         assert list(json.loads(content)) == ["error"]
         assert not any(name.startswith("Access-Control") for name in found)
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin", "Content-Length", "Content-Type"])
+def test_a_header_that_stands_there_twice_is_refused(server: Server, name: str) -> None:
+    own = f"127.0.0.1:{server.server_port}"
+    values = {
+        "Host": own,
+        "Origin": f"http://{own}",
+        "Content-Length": "784",
+        "Content-Type": IMAGE,
+    }
+    lines = [f"{key}: {value}" for key, value in values.items()] + [f"{name}: {values[name]}"]
+    head = "\r\n".join(["POST /answer?model=golden HTTP/1.1", *lines]) + "\r\n\r\n"
+    assert raw(server, head.encode() + bytes(784)).split()[1] == b"400"
+
+
+def test_the_body_of_a_get_is_no_next_request(server: Server) -> None:
+    own = f"Host: 127.0.0.1:{server.server_port}\r\n"
+    hidden = f"GET /icon.svg HTTP/1.1\r\n{own}\r\n"
+    head = f"GET /site.json HTTP/1.1\r\n{own}Content-Length: {len(hidden)}\r\n\r\n"
+    found = raw(server, (head + hidden).encode())
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert b"Connection: close" in found
+
+
+@pytest.mark.parametrize(("to", "status"), [("evil.example", b"403"), ("127.0.0.1", b"200")])
+def test_it_is_no_proxy(server: Server, to: str, status: bytes) -> None:
+    port = server.server_port
+    head = f"GET http://{to}:{port}/icon.svg HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+    assert raw(server, (head + "Connection: close\r\n\r\n").encode()).split()[1] == status
 
 
 def test_what_is_no_address_is_refused(server: Server) -> None:
@@ -345,7 +379,7 @@ def test_noise_is_survived(server: Server) -> None:
 
 
 def test_too_many_requests_are_put_off(server: Server) -> None:
-    server._rate = web._Rate(50.0, 20.0)
+    server.rate = limits.Rate(50.0, 20.0)
     found = [ask(server, "/icon.svg")[0] for _ in range(60)]
     assert found[:20] == [200] * 20
     assert 429 in found
@@ -353,18 +387,87 @@ def test_too_many_requests_are_put_off(server: Server) -> None:
     assert ask(server)[0] == 200
 
 
-def test_more_connections_than_it_serves_are_hung_up_on(server: Server) -> None:
-    held = []
+def test_more_busy_connections_than_it_serves_are_hung_up_on(server: Server) -> None:
+    held = held_open(server, 32)
     try:
-        for _ in range(40):
-            held.append(socket.create_connection(("127.0.0.1", server.server_port), timeout=10))
-        with contextlib.suppress(ConnectionError):
-            held[-1].sendall(b"GET / HTTP/1.1\r\n\r\n")
-            assert held[-1].recv(100) == b""
+        for connection in held:
+            connection.sendall(b"GET / HTTP/1.1\r\n")  # and nothing more
+        ends = time.monotonic() + 10
+        while busy(server) < len(held):
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        (late,) = held_open(server, 1)
+        assert is_hung_up_on(late)
     finally:
         for connection in held:
             connection.close()
     assert_answers_again(server)
+
+
+def held_open(server: Server, count: int) -> list[socket.socket]:
+    place = ("127.0.0.1", server.server_port)
+    return [socket.create_connection(place, timeout=10) for _ in range(count)]
+
+
+def busy(server: Server) -> int:
+    return [one.state for one in [*server.connections._open.values()]].count(State.HEAD)
+
+
+def is_hung_up_on(connection: socket.socket) -> bool:
+    with contextlib.suppress(ConnectionError):
+        return connection.recv(100) == b""
+    return True
+
+
+def test_a_head_that_drips_is_hung_up_on(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(limits.LIMITS_S, State.HEAD, 0.5)
+    held = held_open(server, 32)
+    with contextlib.suppress(ConnectionError):
+        for connection in held:
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+        for _ in range(10):
+            for connection in held:
+                connection.sendall(b"X: y\r\n")
+            time.sleep(0.1)
+    assert all(is_hung_up_on(connection) for connection in held)
+    assert ask(server)[0] == 200
+
+
+def test_the_longest_idle_makes_room(server: Server) -> None:
+    held = held_open(server, 32)
+    assert ask(server)[0] == 200
+    assert is_hung_up_on(held[0])
+    held[-1].sendall(f"HEAD / HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n".encode())
+    assert b" 200 " in held[-1].recv(100)
+
+
+def test_one_address_cannot_take_all_connections() -> None:
+    found = limits.Connections(most=4, of_one=2)
+    pairs = [socket.socketpair() for _ in range(6)]
+    first, second, third, fourth, fifth, sixth = (pair[0] for pair in pairs)
+    assert found.admit(first, "10.0.0.1", limited=True)
+    assert found.admit(second, "10.0.0.1", limited=True)
+    found.enter(first, State.WORK)
+    found.enter(second, State.HEAD)
+    assert not found.admit(third, "10.0.0.1", limited=True)
+    assert found.admit(fourth, "10.0.0.2", limited=True)
+    found.enter(second, State.IDLE)
+    assert found.admit(third, "10.0.0.1", limited=True)  # in the place of the idle one
+    assert is_hung_up_on(pairs[1][1])
+    assert found.admit(fifth, "127.0.0.1", limited=False)
+    found.leave(first)
+    assert found.admit(sixth, "127.0.0.1", limited=False)
+
+
+def test_bodies_wait_for_memory_before_they_are_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "memory", limits.Memory(1000, wait_s=0.2))
+    assert answer(server, bytes(784))[0] == 200
+    with server.memory.hold(500) as held:
+        assert held
+        assert answer(server, bytes(784))[0] == 503
+    assert answer(server, bytes(784))[0] == 200
 
 
 def test_many_ask_at_once(server: Server, models: list[Path]) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -7,6 +8,7 @@ import pytest
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.web import site
 from mnist_edge.web.runtime import MODULE, WASM, Runtime, from_cdn, from_package, integrity
 from mnist_edge.web.site import export
 from tests.conftest import make_card, write_golden_model, write_tiny_model
@@ -164,6 +166,83 @@ def test_a_tampered_list_removes_nothing_outside(
     export(models, folder, runtime)
     assert outside.read_text() == "mine"
     assert (folder / "models").is_dir()
+
+
+def test_a_site_whose_export_was_killed_is_made_whole(
+    models: list[Path], runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two renames: the same command again ends as if it had never been killed."""
+    export(models[:1], tmp_path / "wanted", runtime)
+    replace, left = Path.replace, 0
+
+    def rename(path: Path, place: Path) -> Path:
+        nonlocal left
+        if place.name != "site.json" and (left := left - 1) < 0:
+            os._exit(9)
+        return replace(path, place)
+
+    for already in (True, False):
+        for left in (0, 1, 7):
+            folder = tmp_path / f"site-{already}-{left}"
+            if already:
+                export(models, folder, from_cdn())
+            child = os.fork()
+            if not child:
+                monkeypatch.setattr(Path, "replace", rename)
+                export(models[:1], folder, runtime)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+            export(models[:1], folder, runtime)
+            assert files_of(folder) == files_of(tmp_path / "wanted")
+
+
+def test_a_site_that_cannot_be_written_stays_as_it_was(
+    models: list[Path], runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site"
+    export(models, folder, runtime)
+    before = files_of(folder)
+
+    def full(contents: object) -> None:
+        raise EdgeError("the disk is full")
+
+    monkeypatch.setattr(site, "write_together", full)
+    with pytest.raises(EdgeError, match="disk is full"):
+        export(models[:1], folder, from_cdn())
+    assert files_of(folder) == before
+
+
+def test_a_folder_that_is_to_be_published_may_hold_what_publishing_needs(
+    models: list[Path], runtime: Runtime, tmp_path: Path
+) -> None:
+    folder = tmp_path / "site"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "CNAME").write_text("example.org")
+    export(models, folder, runtime)
+    assert (folder / "CNAME").read_text() == "example.org"
+
+
+@pytest.mark.parametrize("name", ["\0", "\ud800", "a" * 300, "a/" * 3000, 7, None])
+def test_odd_names_in_a_site_are_passed_over(
+    models: list[Path], runtime: Runtime, tmp_path: Path, name: object
+) -> None:
+    folder = tmp_path / "site"
+    export(models, folder, runtime)
+    before = files_of(folder)
+    site = json.loads(before["site.json"])
+    (folder / "site.json").write_text(json.dumps(site | {"files": [*site["files"], name]}))
+    export(models, folder, runtime)
+    assert files_of(folder) == before
+
+
+def test_a_description_that_is_a_pipe_is_not_waited_for(
+    models: list[Path], runtime: Runtime, tmp_path: Path
+) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    os.mkfifo(folder / "site.json")
+    with pytest.raises(EdgeError, match="holds other things"):
+        export(models, folder, runtime)
 
 
 def test_what_is_no_model_is_refused_before_anything_is_written(

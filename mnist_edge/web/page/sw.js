@@ -4,7 +4,8 @@
 const VERSION = "";
 const FILES = [];
 
-const PREFIX = "mnist-edge ";
+// Of this site alone: another one may lie beside it on the same origin.
+const PREFIX = `mnist-edge ${self.registration.scope} `;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(keep().then(() => self.skipWaiting()));
