@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge import benchmark, contenders, machine, noise, stopwatch
+from mnist_edge.benchmark import data
 from mnist_edge.contenders import Contender, Gathered
 from mnist_edge.datasets import digits
 from mnist_edge.files import sha256
@@ -30,7 +31,6 @@ from tests.trained import Trained
 
 QUICK = ("--duration", 0.05, "--batch", "1,64")
 SINGLE = ("--duration", 0.02, "--batch", 1)
-running = importlib.import_module("mnist_edge.benchmark.run")  # the name is the function's
 HEADINGS = 3  # quality, speed, what ran
 Values = dict[str, Any]
 Earlier = Callable[[Callable[[Values], None]], Path]
@@ -43,7 +43,7 @@ def starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[Con
     monkeypatch.chdir(tmp_path)
     move_package(monkeypatch, tmp_path)
     spies.skip_warm_up(monkeypatch)
-    monkeypatch.setattr(running, "_TIMED_IMAGES", 64)  # digits take a while to draw
+    monkeypatch.setattr(data, "_TIMED_IMAGES", 64)  # digits take a while to draw
     with spies.little_to_collect():
         yield spies.start_no_process(monkeypatch)
 
@@ -251,14 +251,44 @@ def test_no_exported_model_says_how_to_make_one() -> None:
     assert_fails(invoke("bench"), r"no exported model: name a file, .*'mnist-edge export'$")
 
 
-@pytest.mark.usefixtures("nothing_measured")
-def test_a_broken_file_among_good_ones_stops_before_measuring(
+def test_refused_files_among_good_ones_are_a_line_each_and_the_rest_is_measured(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.onnx").write_text("nothing")
-    result = invoke("bench", tiny_model, tmp_path / "bad.onnx")
-    assert_fails(result, r"bad\.onnx is not an ONNX file, or a damaged one")
+    golden = spies.with_golden(tmp_path / "golden.onnx", make_card(dataset="folder:x"), off=0.5)
+    foreign.write(tmp_path / "three.onnx", output=("N", 10), inner=(3, 784))
+    files = (tmp_path / "bad.onnx", tiny_model, golden, tmp_path / "three.onnx")
+    result = invoke("bench", *files, *SINGLE, "--json", tmp_path / "a.json")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert [line.startswith("error: ") for line in lines] == [True] * 3
+    for line, name in zip(lines, ("bad", "three", "golden"), strict=True):
+        assert f"{name}.onnx" in line
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert [entry["name"] for entry in found["contenders"]] == ["tiny.onnx"]
+    assert [f"error: {line}" for line in found["refused"]] == lines
+
+
+@pytest.mark.usefixtures("nothing_measured")
+def test_where_every_file_is_refused_the_first_is_the_error(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.onnx").write_text("nothing")
+    result = invoke("bench", tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert_fails(result, r"a\.onnx is not an ONNX file, or a damaged one")
     assert result.stdout == ""
+
+
+def test_a_file_of_another_number_of_classes_does_not_end_the_others(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    root = write_folder(tmp_path / "letters", "a", "b", "c")
+    card = make_card(dataset=f"folder:{root}", classes=("a", "b", "c"))
+    other = write_tiny_model(tmp_path / "three.onnx", card)
+    result = invoke("bench", tiny_model, other, *SINGLE, "--dataset", "digits")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "three" in line
+    assert rows(result.stdout, "tiny.onnx")
 
 
 @pytest.mark.usefixtures("nothing_measured")
@@ -371,7 +401,7 @@ NOISY = Noise(others=0.5)
 def test_strict_makes_noise_an_exit_code(
     letters: Path, monkeypatch: pytest.MonkeyPatch, found: Noise, strict: bool, code: int
 ) -> None:
-    monkeypatch.setattr(noise, "between", lambda before, after, spread: found)
+    monkeypatch.setattr(noise, "between", lambda *readings: found)
     result = invoke("bench", letters, *SINGLE, *["--strict"] * strict)
     assert (result.exit_code, result.stderr) == (code, "")
     assert len(rows(result.stdout, "letters.onnx")) == HEADINGS
@@ -501,11 +531,15 @@ def test_what_cannot_be_compared_is_refused_before_measuring(
     assert result.stdout == ""
 
 
-def test_nothing_in_common_is_an_error_behind_the_tables(letters: Path, earlier: Earlier) -> None:
-    old = earlier(lambda old: old["contenders"][0].update(name="other.onnx"))
+@pytest.mark.parametrize("change", [{"name": "other.onnx", "file": "other.onnx"}, {"batches": {}}])
+def test_nothing_in_common_is_an_error_before_anything_is_measured(
+    letters: Path, earlier: Earlier, request: pytest.FixtureRequest, change: Values
+) -> None:
+    old = earlier(lambda old: old["contenders"][0].update(change))
+    request.getfixturevalue("nothing_measured")
     result = invoke("bench", letters, *SINGLE, "--compare", old)
     assert_fails(result, "has no contender in common with this one$")
-    assert len(rows(result.stdout, "letters.onnx")) == HEADINGS
+    assert result.stdout == ""
 
 
 def greys(root: Path) -> Path:
@@ -526,7 +560,7 @@ def test_a_file_of_others_is_scored_and_its_guess_is_shown(tmp_path: Path) -> No
     assert output.splitlines()[0].startswith(
         "foreign.onnx: input float32 (N, 1, 28, 28), pixels as 0..1, inverted (guessed on "
     )
-    assert "labelled images: 100.0 %; next best" in output
+    assert "% right; next best, " in output
     (entry,) = found["contenders"]
     assert entry["accuracy"]["value"] == 1
     assert entry["change"] is None
@@ -685,7 +719,9 @@ def test_the_machine_is_told_in_plain_words(
 ) -> None:
     packages = machine.this_machine().packages
     pretended = machine.Machine("Some CPU", flags, cores, None, "Linux", "3.12", packages)
-    monkeypatch.setattr(running, "this_machine", lambda: pretended)
+    monkeypatch.setattr(
+        importlib.import_module("mnist_edge.benchmark.run"), "this_machine", lambda: pretended
+    )
     assert f"\n{expected}" in invoke("bench", letters, *SINGLE).stdout
 
 

@@ -1,7 +1,8 @@
 """Contenders × data × stopwatch -> one Benchmark record."""
 
+from mnist_edge.benchmark.data import examples, find_data, images_to_time, with_data
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
-from mnist_edge.benchmark.run import examples, find_data, images_to_time, run
+from mnist_edge.benchmark.run import run
 
 __all__ = [
     "Benchmark",
@@ -13,4 +14,5 @@ __all__ = [
     "find_data",
     "images_to_time",
     "run",
+    "with_data",
 ]

@@ -1,7 +1,7 @@
 """A benchmark against an earlier one of the same machine: has anything become slower?"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.contenders import Contender
 from mnist_edge.errors import EdgeError
 from mnist_edge.intervals import Ratio, resampled_medians
 
@@ -17,6 +18,7 @@ Record = Mapping[str, Any]
 """A benchmark as `report.record.benchmark` writes it."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+_NOTHING_IN_COMMON = "the earlier benchmark has no contender in common with this one"
 _SAME = ("cpu", "flags", "cores", "quota", "system")
 
 
@@ -76,8 +78,20 @@ def changes(old: Record, new: Record) -> list[Change]:
         shared = [size for size in one["batches"] if size in earlier["batches"]]
         found += [_change(earlier, one, old, new, size, same_numpy) for size in shared]
     if not found:
-        raise EdgeError("the earlier benchmark has no contender in common with this one")
+        raise EdgeError(_NOTHING_IN_COMMON)
     return found
+
+
+def check_common(old: Record, contenders: Sequence[Contender], sizes: Sequence[int]) -> None:
+    """EdgeError when an earlier benchmark has none of these contenders, by file name and runtime,
+    at none of these batch sizes: known before anything is measured."""
+    before = {
+        (one["file"], one["runtime"])
+        for one in old["contenders"]
+        if not one["batches"].keys().isdisjoint(map(str, sizes))
+    }
+    if before.isdisjoint((one.path.name, one.runtime) for one in contenders):
+        raise EdgeError(_NOTHING_IN_COMMON)
 
 
 def _change(
@@ -139,7 +153,7 @@ def _check_form(record: Record) -> None:
     """KeyError, TypeError or ValueError where what is compared is not there, or not sound."""
     record["machine"]["packages"], record["plan"]["threads"]
     for one in [*record["contenders"]]:
-        one["name"], one["runtime"]
+        one["name"], one["runtime"], one["file"]
         for size, latency in one["batches"].items():
             _check_latency(latency)
             _check_latency(record["yardstick"][size])

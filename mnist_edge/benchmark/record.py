@@ -129,7 +129,8 @@ class Benchmark:
     `images` says which images were timed, `yardstick` how long a fixed piece of work took in the
     rounds of each batch size, `energy_why_not` why energy could not be read, None where it could,
     `measured_at` when it began (ISO 8601, UTC), `missing` which contenders were asked for with
-    "all" and are not installed. `stopped` says that Ctrl-C ended it before all was measured.
+    "all" and are not installed, `refused` what is wrong with those that could not be measured.
+    `stopped` says that Ctrl-C ended it before all was measured.
     """
 
     entries: tuple[Entry, ...]
@@ -141,6 +142,7 @@ class Benchmark:
     energy_why_not: str | None
     measured_at: str = ""
     missing: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     data: Data = field(default_factory=dict, repr=False)
     stopped: bool = False
 

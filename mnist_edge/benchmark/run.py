@@ -1,35 +1,34 @@
 """One benchmark from beginning to end."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import datasets, energy, fresh, noise, stopwatch
-from mnist_edge.benchmark.inspection import inspect
+from mnist_edge import energy, fresh, noise, refusals, stopwatch
+from mnist_edge.benchmark.data import images_to_time
+from mnist_edge.benchmark.inspection import Findings, inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
-from mnist_edge.benchmark.scoring import scores
+from mnist_edge.benchmark.scoring import answers, scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
-from mnist_edge.contenders import Contender, Examples, Subject, answer
+from mnist_edge.contenders import Contender, Runner, answer
 from mnist_edge.contenders.base import OfModelFile
-from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.classes import in_order_of
-from mnist_edge.errors import DataError
+from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.fresh import Start
 from mnist_edge.machine import this_machine
-from mnist_edge.picture import drawn_digits
 from mnist_edge.stopwatch import THREAD, Latency, Meter
+
+Item = TypeVar("Item")
 
 _LOADS = 11  # as many as a median needs
 _LOADING_S = 10.0  # but no more of them than fit: some runtimes compile for half a minute
 _COLD_STARTS = 11
-_TIMED_IMAGES = 1000
-_EXAMPLES = 500
 
 
 def run(
@@ -42,23 +41,36 @@ def run(
     """Measure accuracy, start, memory and speed of every contender.
 
     A contender whose set is not in `data` shows the accuracy that its file records. Ctrl-C while
-    calls are timed ends the timing, and what was measured until then is the result. GoldenError
-    for a file that does not compute here what it computed where it was made, ModelError for a
-    contender that fails.
+    calls are timed ends the timing, and what was measured until then is the result. One that
+    fails, or does not compute here what it computed where it was made, is refused; its ModelError
+    or GoldenError is raised where no other is left.
     """
     began = datetime.now(UTC)
     images, described = images_to_time(data)
-    loads: list[tuple[Latency, Latency]] = []
-    for contender in contenders:
-        progress("loading", len(loads) / len(contenders))
-        loads.append(_load(contender, plan.threads, images[:1]))
-    runners = [contender.load(plan.threads) for contender in contenders]
-    findings = [
-        inspect(contender, runner, images, plan.threads)
-        for contender, runner in zip(contenders, runners, strict=True)
+    refused: list[EdgeError] = []
+    opened = [
+        one
+        for _, one in refusals.each(
+            _told(contenders, partial(progress, "loading")),
+            lambda contender: _open(contender, plan, images),
+            refused,
+        )
     ]
-    answered = scores(contenders, runners, data, partial(progress, "accuracy"))
-    starts = _fresh(contenders, plan, images, partial(progress, "fresh processes"))
+    answered = refusals.each(
+        _told(opened, partial(progress, "accuracy")),
+        lambda one: answers(one.contender, one.runner, data),
+        refused,
+    )
+    progress("accuracy", 1.0)
+    everything = [one.contender for one, _ in answered]
+    starts = _fresh(everything, plan, images, partial(progress, "fresh processes"), refused)
+    ready = [pair for pair, started in zip(answered, starts, strict=True) if started]
+    starts = [started for started in starts if started]
+    if not ready:
+        raise refused[0]
+    contenders = [one.contender for one, _ in ready]
+    runners = [one.runner for one, _ in ready]
+    scored = scores(contenders, [logits for _, logits in ready], data)
     prepared = [preparation(runner, images) for runner in runners]
     energy_j = energy.meter()
     meters: dict[str, Meter] = {**THREAD, "cpu_s": time.process_time}
@@ -76,21 +88,21 @@ def run(
     )
     entries = [
         Entry(
-            contender=contender,
+            contender=one.contender,
             size_bytes=size_bytes,
             sha256=digest,
-            score=answered[at],
-            findings=findings[at],
-            load=loads[at][0],
-            first=loads[at][1],
+            score=scored[at],
+            findings=one.findings,
+            load=one.load,
+            first=one.first,
             prepare=prepared[at],
             batches={size: found[at] for size, found in timed.batches.items()},
             paced=timed.paced[at] if timed.paced else None,
             cold=_first_answers(starts[at]) if plan.cold else None,
             peak_bytes=_peak(starts[at]),
         )
-        for at, contender in enumerate(contenders)
-        for size_bytes, digest in (_identity(contender),)
+        for at, (one, _) in enumerate(ready)
+        for size_bytes, digest in (_identity(one.contender),)
     ]
     return Benchmark(
         entries=tuple(entries),
@@ -102,57 +114,34 @@ def run(
         energy_why_not=None if energy_j else energy.why_not(),
         measured_at=began.isoformat(timespec="seconds"),
         missing=missing,
+        refused=tuple(str(error) for error in refused),
         data=data,
         stopped=timed.stopped,
     )
 
 
-def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None) -> Data:
-    """The data to score the contenders on: `dataset` for all of them, or each one's own.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Open:
+    """A contender that is loaded and was looked into, and how long that took."""
 
-    Their own sets count only where they are on this machine: nothing is downloaded. Raises
-    DataError for a set that is damaged, or has other classes.
-    """
-    found: Data = {}
-    chosen = datasets.load(dataset, data_dir) if dataset else None
-    for subject in (contender.subject for contender in contenders):
-        known = found.get(subject.dataset)
-        own = chosen or known or datasets.load_if_here(subject.dataset, data_dir)
-        if own is None:
-            continue
-        _check_classes(own, subject)
-        found[subject.dataset] = own
-    return found
+    contender: Contender
+    load: Latency
+    first: Latency
+    runner: Runner
+    findings: Findings | None
 
 
-def _check_classes(data: Dataset, subject: Subject) -> None:
-    """DataError for classes of other names; of a file that names none, for another number."""
-    advice = "name the set that it was trained on with --dataset"
-    if subject.names is not None:
-        in_order_of(data, subject.names, subject.name, advice)
-    elif len(data.classes) != subject.classes:
-        raise DataError(
-            f"{data.name} has {len(data.classes)} classes, {subject.name} tells "
-            f"{subject.classes} apart: {advice}"
-        )
+def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> _Open:
+    load, first = _load(contender, plan.threads, images[:1])
+    runner = contender.load(plan.threads)
+    return _Open(contender, load, first, runner, inspect(contender, runner, images, plan.threads))
 
 
-def examples(name: str | None, data_dir: Path | None) -> Examples:
-    """Labelled training images to find out what form of input a file of others takes: never test
-    images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
-    """
-    here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
-    if here is None:
-        labels = np.arange(_EXAMPLES, dtype=np.int64) % 10
-        return Examples.of(Split(drawn_digits(_EXAMPLES), labels), 10)
-    return Examples.of(here.train, len(here.classes))
-
-
-def images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:
-    """Real test images where there are any: zeros would flatter, and one image too."""
-    for _, dataset in sorted(data.items()):
-        return dataset.test.images[:_TIMED_IMAGES], f"test images of {dataset.name}"
-    return drawn_digits(_TIMED_IMAGES), "digits drawn in a font: no data set is here"
+def _told(items: Sequence[Item], progress: Callable[[float], None]) -> Iterator[Item]:
+    """The items, each told of before it is at work."""
+    for at, item in enumerate(items):
+        progress(at / len(items))
+        yield item
 
 
 def _load(contender: Contender, threads: int, image: NDArray[np.uint8]) -> tuple[Latency, Latency]:
@@ -174,15 +163,24 @@ def _fresh(
     plan: Plan,
     images: NDArray[np.uint8],
     progress: Callable[[float], None],
+    refused: list[EdgeError],
 ) -> list[list[Start]]:
-    """A fresh process for each contender, or several of them interleaved in random order."""
+    """A fresh process for each contender, or several of them interleaved in random order; none
+    for one that failed in it, which is refused."""
     random, times = np.random.default_rng(plan.seed), _COLD_STARTS if plan.cold else 1
     found: list[list[Start]] = [[] for _ in contenders]
+    failed: set[int] = set()
     for done in range(times):
         for place, at in enumerate(random.permutation(len(contenders))):
             progress((done + place / len(contenders)) / times)
-            found[at].append(fresh.start(contenders[at], plan.threads, images[:1]))
-    return found
+            if at in failed:
+                continue
+            try:
+                found[at].append(fresh.start(contenders[at], plan.threads, images[:1]))
+            except ModelError as error:
+                refused.append(error)
+                failed.add(at)
+    return [[] if at in failed else own for at, own in enumerate(found)]
 
 
 def _identity(contender: Contender) -> tuple[int, str]:

@@ -1,6 +1,6 @@
 """What contenders answer to the whole test split, and how their answers differ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +17,19 @@ from mnist_edge.errors import ModelError
 Logits = NDArray[np.float32]
 
 
-def scores(
-    contenders: Sequence[Contender],
-    runners: Sequence[Runner],
-    data: Data,
-    progress: Callable[[float], None],
-) -> list[Score | None]:
-    """Every contender's answers to its test split; None for one whose set is not in `data`.
+def answers(contender: Contender, runner: Runner, data: Data) -> Logits | None:
+    """A contender's answers to its test split; None where its set is not in `data`.
 
     ModelError for one that answers with what is no number, or the same to everything.
     """
-    logits: list[Logits | None] = []
-    for contender, runner in zip(contenders, runners, strict=True):
-        progress(len(logits) / len(contenders))
-        own = data.get(contender.subject.dataset)
-        logits.append(None if own is None else _logits(contender, runner, own))
-    progress(1.0)
+    own = data.get(contender.subject.dataset)
+    return None if own is None else _logits(contender, runner, own)
+
+
+def scores(
+    contenders: Sequence[Contender], logits: Sequence[Logits | None], data: Data
+) -> list[Score | None]:
+    """What the answers of all contenders are worth; None for one without any."""
     return [
         None
         if some is None

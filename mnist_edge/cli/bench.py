@@ -1,7 +1,7 @@
 """mnist-edge bench"""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.cli import given
+from mnist_edge.cli.driving import drive
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mnist_edge.benchmark import Benchmark, Data, Plan
-    from mnist_edge.contenders import Contender
+    from mnist_edge.benchmark import Benchmark
 
 _NOISY, _SATURATES, _SLOWER = 3, 4, 5
 """Exit codes of their own, beside 1 for an error and 2 for a usage error."""
@@ -160,20 +158,27 @@ def bench(
     )
     if record_it:
         recording.check(found.contenders, plan)
-    data = benchmark.find_data(found.contenders, dataset, data_dir)
+    running, data, unfit = benchmark.with_data(found.contenders, dataset, data_dir)
+    if old:
+        comparison.check_common(old, running, plan.batches)
     for line in found.guesses:
         say(line)
+    for error in (*found.refused, *unfit):
+        hint(f"error: {error}")
     if loadgen:
-        _drive(found.contenders, data, plan, loadgen, loadgen_logs)
-        return
+        drive(running, data, plan, loadgen, loadgen_logs)
+        raise typer.Exit(1 if found.refused or unfit else 0)
     with progress_bar() as tell:
         result = benchmark.run(
-            found.contenders,
+            running,
             data,
             plan,
             lambda what, fraction: tell(what, fraction, 1.0),
             found.missing,
         )
+    for line in result.refused:
+        hint(f"error: {line}")
+    result = replace(result, refused=(*map(str, (*found.refused, *unfit)), *result.refused))
     _show(result)
     values = record.benchmark(result)
     _write(result, values, json_file, markdown_file, html_file, plot_file)
@@ -183,40 +188,6 @@ def bench(
     for line in summary.changes(changes, limit):
         say(line)
     _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
-
-
-def _drive(
-    contenders: "Sequence[Contender]",
-    data: "Data",
-    plan: "Plan",
-    scenario: str,
-    logs: Path,
-) -> None:
-    from mnist_edge import benchmark, loadgen
-    from mnist_edge.report import load
-
-    images, described = benchmark.images_to_time(data)
-    results: list[loadgen.LoadResult] = []
-    with progress_bar() as tell:
-        for contender, name in zip(contenders, loadgen.names(contenders), strict=True):
-            tell(f"LoadGen, {scenario}", len(results), len(contenders))
-            results.append(
-                loadgen.run(
-                    contender,
-                    images,
-                    scenario,
-                    plan.threads,
-                    plan.duration_s,
-                    plan.rate_hz,
-                    logs,
-                    max(plan.batches),
-                    name,
-                )
-            )
-    show(load.table(results))
-    for line in load.notes(results):
-        say(line)
-    say(f"{described}; LoadGen's own logs are in {logs}/")
 
 
 def _show(result: "Benchmark") -> None:
@@ -273,6 +244,8 @@ def _end(result: "Benchmark", strict: bool, slower: bool) -> None:
     findings = [entry.findings for entry in result.entries if entry.findings]
     if result.stopped:
         raise typer.Exit(INTERRUPTED)
+    if result.refused:
+        raise typer.Exit(1)
     if any(found.saturates for found in findings):
         raise typer.Exit(_SATURATES)
     if strict and not result.noise.trusted:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_edge import refusals
 from mnist_edge.classifier import read_card
-from mnist_edge.contenders import ncnn, openvino, pytorch
+from mnist_edge.contenders import intake, ncnn, openvino, pytorch
 from mnist_edge.contenders.base import Contender
 from mnist_edge.contenders.guess import Examples, guess
-from mnist_edge.contenders.intake import read
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contenders.pytorch import PyTorch, TorchCompile, original_of
 from mnist_edge.contenders.subjects import of_foreign
@@ -44,11 +44,13 @@ class ForeignOptions:
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """`missing` says what else was asked for, and why it is not among the contenders; `guesses`,
-    for each file that is not ours, how its input is fed."""
+    for each file that is not ours, how its input is fed; `refused`, what is wrong with files that
+    nothing can run."""
 
     contenders: tuple[Contender, ...]
     missing: tuple[str, ...] = ()
     guesses: tuple[str, ...] = ()
+    refused: tuple[EdgeError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,19 @@ def gather(
 
     `runtimes` are names of RUNTIMES, or "all" for all that are installed; None is ONNX Runtime,
     and PyTorch where it and an original are here. A file that one runtime cannot run is among the
-    missing. Raises EdgeError for an unknown name, MissingExtraError for a named runtime that is
-    not installed, ModelError when it can run nothing, and for a file that breaks the contract or
-    that nobody could feed.
+    missing; one that breaks the contract, or that nobody could feed, is refused, and its
+    ModelError raised where no other file is left. Raises EdgeError for an unknown name,
+    MissingExtraError for a named runtime that is not installed, ModelError when it can run nothing.
     """
     named = _check(runtimes)
     everything = named is not None and ALL in named
     wanted = RUNTIMES if everything else (named or _DEFAULT)
-    families, guesses = _families(files, runs, foreign)
+    refused: list[EdgeError] = []
+    read = refusals.each(files, lambda path: _read(path, foreign), refused)
+    families = _families([one for _, one in read], runs)
+    guesses = tuple(
+        f"{path.name}: {file.intake.described()}" for path, (file, card) in read if card is None
+    )
     found: list[list[Contender]] = [[] for _ in families]
     missing: list[str] = []
     for name in [name for name in RUNTIMES if name in wanted]:
@@ -126,7 +133,8 @@ def gather(
         missing += [str(error) for error in errors if named]
         for own, more in zip(found, made, strict=True):
             own += more
-    return Gathered(tuple(one for own in found for one in own), tuple(missing), guesses)
+    contenders = tuple(one for own in found for one in own)
+    return Gathered(contenders, tuple(missing), guesses, tuple(refused))
 
 
 def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
@@ -156,25 +164,23 @@ def _made(name: str, families: Sequence[_Family]) -> tuple[list[list[Contender]]
     return made, errors
 
 
-def _families(
-    files: Sequence[Path], runs: Path, foreign: ForeignOptions
-) -> tuple[list[_Family], tuple[str, ...]]:
-    """The files by their originals, and how those that are not ours are fed."""
+def _read(path: Path, foreign: ForeignOptions) -> tuple[OnnxRuntime, Card | None]:
+    """A file, and its card where it is ours."""
+    model = ModelFile.read(path)
+    card = _card(model)
+    return (_foreign(model, foreign) if card is None else OnnxRuntime.of(model, card)), card
+
+
+def _families(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> list[_Family]:
+    """The files by their originals."""
     members: dict[str, list[OnnxRuntime]] = {}
     originals: dict[str, PyTorch | None] = {}
-    guesses: dict[Path, str] = {}
-    for path in files:
-        model = ModelFile.read(path)
-        card = _card(model)
-        file = _foreign(model, foreign) if card is None else OnnxRuntime.of(model, card)
+    for file, card in files:
         family = file.subject.family
         members.setdefault(family, []).append(file)
-        if card is None:
-            guesses[path] = f"{path.name}: {file.intake.described()}"
-        elif family not in originals:
+        if card is not None and family not in originals:
             originals[family] = original_of(card, runs)
-    families = [_Family(tuple(own), originals.get(family)) for family, own in members.items()]
-    return families, tuple(guesses.values())
+    return [_Family(tuple(own), originals.get(family)) for family, own in members.items()]
 
 
 def _card(model: ModelFile) -> Card | None:
@@ -185,7 +191,7 @@ def _card(model: ModelFile) -> Card | None:
 
 
 def _foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
-    intake = read(model, lambda: options.examples().classes)
-    intake = guess(model, intake, options.examples, options.scale, options.mean, options.invert)
-    subject = of_foreign(model, options.dataset, intake.classes, intake.batch)
-    return OnnxRuntime(model, subject, intake)
+    read = intake.read(model, lambda: options.examples().classes)
+    found = guess(model, read, options.examples, options.scale, options.mean, options.invert)
+    subject = of_foreign(model, options.dataset, found.classes, found.batch)
+    return OnnxRuntime(model, subject, found)

@@ -48,6 +48,7 @@ def benchmark(record: Benchmark) -> dict[str, Any]:
         "contenders": [_entry(record, name, entry) for name, entry in found],
         "yardstick": {str(size): _latency(one) for size, one in record.yardstick.items()},
         "missing": list(record.missing),
+        "refused": list(record.refused),
         "stopped": record.stopped,
         "advice": advice.lines(record),
     }

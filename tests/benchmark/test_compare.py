@@ -41,6 +41,7 @@ def record(times: dict[str, float], clock: float = 1.0, seed: int = 0) -> Record
     contenders = [
         {
             "name": name,
+            "file": name,
             "runtime": "onnxruntime",
             "batches": {
                 "1": latency(center_us, drift, seed + at),

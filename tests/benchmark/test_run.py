@@ -271,16 +271,45 @@ def test_a_paced_run_is_beside_the_tight_one(
     assert set(entry.batches) == {1, 64}
 
 
-def test_a_file_whose_golden_answers_fail_is_not_measured(
+def test_a_file_whose_golden_answers_fail_is_refused_and_the_rest_measured(
     tmp_path: Path, tiny_model: Path, noise: Dataset, starts: list[Contender]
 ) -> None:
     bad = with_golden(tmp_path / "bad.onnx", make_card(), off=0.5)
-    told: list[str] = []
-    contenders = [OnnxRuntime.open(path) for path in (tiny_model, bad)]
+    contenders = [OnnxRuntime.open(path) for path in (bad, tiny_model)]
+    found = benchmark.run(contenders, {"digits": noise}, QUICK)
+    assert [entry.contender for entry in found.entries] == contenders[1:]
+    assert starts == contenders[1:]
+    (refused,) = found.refused
+    assert "bad.onnx does not compute here" in refused
     with pytest.raises(GoldenError, match=r"bad\.onnx does not compute here"):
-        benchmark.run(contenders, {"digits": noise}, QUICK, lambda what, _: told.append(what))
-    assert set(told) == {"loading"}
-    assert starts == []
+        benchmark.run(contenders[:1], {"digits": noise}, QUICK)
+
+
+def test_one_that_answers_what_is_no_number_does_not_end_the_others(tiny_model: Path) -> None:
+    table = table_of(LABELS)
+    table.logits[3] = np.nan
+    good = OnnxRuntime.open(tiny_model)
+    data = NUMBERED | {"digits": NUMBERED["numbered"]}
+    found = benchmark.run([Known(table, "bad.onnx"), good], data, QUICK)
+    assert [entry.contender for entry in found.entries] == [good]
+    assert found.refused[0].startswith("bad.onnx in numpy answers nan to some images")
+
+
+def test_one_that_fails_in_its_own_process_does_not_end_the_others(
+    tmp_path: Path, tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_tiny_model(tmp_path / "other.onnx", seed=1)
+
+    def start(contender: Contender, *job: object) -> fresh.Start:
+        if contender.path == other:
+            raise ModelError("other.onnx failed in a process of its own: why")
+        return fresh.Start(1.0, 1_000_000)
+
+    monkeypatch.setattr(fresh, "start", start)
+    found = run([other, tiny_model], {"digits": noise}, replace(SINGLE, cold=True))
+    assert [entry.contender.path for entry in found.entries] == [tiny_model]
+    assert found.entries[0].cold is not None
+    assert found.refused == ("other.onnx failed in a process of its own: why",)
 
 
 def test_a_contender_that_fails_in_its_own_process_ends_it(

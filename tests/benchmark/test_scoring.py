@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Data, Score
+from mnist_edge.benchmark.scoring import answers as answers_of
 from mnist_edge.benchmark.scoring import scores
 from mnist_edge.contenders import Contender, outputs
 from mnist_edge.contenders.outputs import Kind
@@ -29,8 +30,8 @@ def answers(seed: int) -> NDArray[np.int64]:
 
 
 def score_them(*contenders: Contender, data: Data = DATA) -> list[Score | None]:
-    runners = [contender.load(1) for contender in contenders]
-    return scores(contenders, runners, data, lambda fraction: None)
+    logits = [answers_of(contender, contender.load(1), data) for contender in contenders]
+    return scores(contenders, logits, data)
 
 
 def score_one(contender: Contender, data: Data = DATA) -> Score:
@@ -211,10 +212,3 @@ def test_the_logarithm_of_nothing_is_a_number() -> None:
     error = score_one(Known(table)).calibration_error
     assert error is not None
     assert np.isfinite(error)
-
-
-def test_progress_counts_contenders() -> None:
-    told: list[float] = []
-    contenders = [known(seed) for seed in range(4)]
-    scores(contenders, [one.load(1) for one in contenders], DATA, told.append)
-    assert told == [0, 0.25, 0.5, 0.75, 1]

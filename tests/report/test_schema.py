@@ -54,6 +54,7 @@ def full() -> Benchmark:
         yardstick={1: latency(9.0, 12)},
         energy_why_not=None,
         missing=("ncnn is not installed",),
+        refused=("x.onnx is not an ONNX file",),
     )
 
 
