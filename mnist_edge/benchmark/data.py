@@ -23,9 +23,12 @@ def with_data(
 ) -> tuple[tuple[Contender, ...], Data, list[EdgeError]]:
     """The contenders that their data fit, these, and what is wrong with others. DataError where
     no contender is left, as for `find_data`."""
+    try:
+        return tuple(contenders), find_data(contenders, dataset, data_dir), []
+    except DataError:
+        if len(contenders) < 2:
+            raise
     refused: list[EdgeError] = []
-    if len(contenders) < 2:
-        return tuple(contenders), find_data(contenders, dataset, data_dir), refused
     pairs = refusals.each(contenders, lambda one: find_data([one], dataset, data_dir), refused)
     data: Data = {}
     for _, found in pairs:
