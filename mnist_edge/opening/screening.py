@@ -9,11 +9,12 @@ from pathlib import Path
 
 from mnist_edge.errors import FileError, ModelError
 from mnist_edge.file_access import Kind, kind, open_file
-from mnist_edge.opening import graph
+from mnist_edge.opening import formats, graph
 from mnist_edge.opening.graph import Graph, Tensor
 from mnist_edge.opening.schema import RefusedError
 
 LARGEST_FILE = 128 << 20
+_OPTIMIZED = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
 _DOMAINS = ("", "ai.onnx.ml", "com.microsoft")  # what ONNX Runtime itself brings
 
 
@@ -44,12 +45,19 @@ def screen(content: bytes, path: Path) -> Graph:
     except RefusedError as error:
         raise ModelError(f"{path} is refused: {error}") from None
     except ValueError as error:
+        if known := formats.named(content):
+            raise ModelError(f"{path} is not an ONNX file: it is {known}") from None
         raise ModelError(f"{path} is not an ONNX file, or a damaged one: {error}") from None
     return found
 
 
 def _check(found: Graph) -> None:
     for node in found.nodes:
+        if node.domain in _OPTIMIZED:
+            raise RefusedError(
+                "it was optimized by ONNX Runtime for one kind of CPU: give the file that it was "
+                "made from"
+            )
         if node.domain not in _DOMAINS:
             raise RefusedError(
                 f"it needs operators of '{_shown(node.domain)}', which ONNX Runtime lacks"
