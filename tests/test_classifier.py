@@ -292,7 +292,7 @@ def test_a_file_that_is_not_onnx_is_refused_in_one_line(tmp_path: Path, content:
     path.write_bytes(content)
     with pytest.raises(ModelError) as raised:
         Classifier(path)
-    assert str(raised.value).startswith(f"{path} is not an ONNX file, or a damaged one: ")
+    assert str(raised.value).startswith(f"{path} is not an ONNX file")
     assert "\n" not in str(raised.value)
 
 
