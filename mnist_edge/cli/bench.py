@@ -11,7 +11,7 @@ import typer
 from mnist_edge.cli import given
 from mnist_edge.cli.driving import drive
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
-from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, show
+from mnist_edge.cli.shell import INTERRUPTED, columns, hint, progress_bar, say, show
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark import Benchmark
@@ -193,11 +193,12 @@ def bench(
 def _show(result: "Benchmark") -> None:
     from mnist_edge.report import advice, fitting, summary, table
 
+    width = columns(table.WIDTH)
     for whole in (table.quality(result), table.speed(result), table.computed(result)):
-        for part in fitting.parts(whole):
+        for part in fitting.parts(whole, width):
             show(part)
             say("")
-    for line in [*table.units(result), "", *summary.lines(result)]:
+    for line in [*table.units(result, width), "", *summary.lines(result)]:
         say(line)
     for line in summary.warnings(result):
         hint(line)

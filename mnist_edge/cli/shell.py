@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -94,6 +95,11 @@ def show(table: Any) -> None:
     with console.capture() as captured:  # rich would end a broken pipe in its own way
         console.print(table)
     print(captured.get(), end="", flush=True)
+
+
+def columns(most: int) -> int:
+    """How wide a table on stdout may be: `most` columns, or as many as a terminal has."""
+    return min(most, shutil.get_terminal_size().columns) if sys.stdout.isatty() else most
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tables that are wider than a terminal of 100 columns -> tables that are not; nothing is cut."""
+"""Tables that are wider than a terminal -> tables that are not; nothing is cut."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ _NEW_PART = ("size", "CPU µs", "nodes")
 """Columns of a benchmark's tables that rather begin another part than end in the one before."""
 
 
-def parts(whole: Table) -> list[Table]:
-    """A table that `plain` made, as 100 columns take it; nothing for one without rows.
+def parts(whole: Table, width: int = WIDTH) -> list[Table]:
+    """A table that `plain` made, as so many columns of text take it; nothing for one without rows.
 
     Where it is too wide, its headers fold; where that is not enough, it comes in parts, and each
     begins with the first column. Only where a single column is too wide, a part is too.
@@ -25,17 +25,19 @@ def parts(whole: Table) -> list[Table]:
     folded = [_folded(name, own) for name, own in zip(headers, cells, strict=True)]
     everything = list(range(len(headers)))
     for shown in (headers, folded):
-        if _fits(widths := _widths(whole, shown, cells), everything, whole):
+        if _fits(widths := _widths(whole, shown, cells), everything, whole, width):
             return [_part(whole, shown, cells, everything)]
     widths = _widths(whole, headers, cells)
-    return [_part(whole, headers, cells, part) for part in _cut(whole, headers, widths)]
+    return [_part(whole, headers, cells, part) for part in _cut(whole, headers, widths, width)]
 
 
-def _cut(whole: Table, headers: Sequence[str], widths: Sequence[int]) -> list[list[int]]:
+def _cut(
+    whole: Table, headers: Sequence[str], widths: Sequence[int], width: int
+) -> list[list[int]]:
     """The places of the columns that stand together, the first column in each part."""
     found = [[0]]
     for at in range(1, len(widths)):
-        full = not _fits(widths, [*found[-1], at], whole)
+        full = not _fits(widths, [*found[-1], at], whole, width)
         if found[-1] != [0] and (full or headers[at] in _NEW_PART):
             found.append([0])
         found[-1].append(at)
@@ -60,8 +62,8 @@ def _widths(whole: Table, headers: Sequence[str], cells: Sequence[Sequence[str]]
     ]
 
 
-def _fits(widths: Sequence[int], places: Sequence[int], whole: Table) -> bool:
-    return sum(widths[at] for at in places) - whole.padding[1] <= WIDTH
+def _fits(widths: Sequence[int], places: Sequence[int], whole: Table, width: int) -> bool:
+    return sum(widths[at] for at in places) - whole.padding[1] <= width
 
 
 def _folded(name: str, cells: Sequence[str]) -> str:

@@ -32,8 +32,8 @@ def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) 
 
 def quality(record: Benchmark) -> Table:
     """A line for each contender: what it answers, and what it takes to start."""
-    columns = ["model", "acc. %", "95 %", "ECE %", "changed", "p", "size", "load", "first"]
-    columns += ["cold"] * record.plan.cold + ["memory"]
+    columns = ["model", "acc. %", "95 %", "ECE %", "changed", "p", "size"]
+    columns += ["load ms", "first ms", *["cold ms"] * record.plan.cold, "memory"]
     rows = [
         [
             name,
@@ -56,10 +56,10 @@ def speed(record: Benchmark) -> Table:
     """A line for each contender: how fast it answers, and what that uses."""
     single, rate = min(record.plan.batches), record.plan.rate_hz
     many = [size for size in record.plan.batches if size != single][-2:]  # the others: in JSON
-    columns = ["model", "p50", "p90", "p99", "times as fast"]
+    columns = ["model", "p50 µs", "p90 µs", "p99 µs", "times as fast"]
     columns += [f"img/s at {size}" for size in many] + ["CPU µs"]
     columns += ["mJ"] * (record.energy_why_not is None)
-    columns += [f"{rate:g} Hz p50", "p90"] if rate else []
+    columns += [f"{rate:g} Hz p50 µs", "p90 µs"] if rate else []
     rows = []
     for name, entry in zip(names.labels(record), record.entries, strict=True):
         row = [name, *(_percentile(entry.batches.get(single), rank) for rank in (50, 90, 99))]
@@ -98,24 +98,24 @@ def _tight(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1)
     return table
 
 
-def units(record: Benchmark) -> list[str]:
+def units(record: Benchmark, width: int = WIDTH) -> list[str]:
     """What the columns of a benchmark are, as far as a reader cannot know, in lines that fit."""
     single, rate = min(record.plan.batches), record.plan.rate_hz
     one = "one image" if single == 1 else f"{single} images"
-    cold = ", cold (process start to first answer)" if record.plan.cold else ""
+    cold = "cold: from process start to the first answer; " if record.plan.cold else ""
     paced = f" ({rate:g} Hz: one at a time, as a camera's frames come)" if rate else ""
     energy = "" if record.energy_why_not else "mJ: energy of the whole CPU for one image; "
     told = (
         "ECE: expected calibration error; changed: answers unlike the original's (or fp32's, where "
         "that is not here), + now right, - now wrong; p: McNemar's, exact; "
-        f"load, first answer{cold}: ms; memory: peak of a fresh process; "
-        f"p50, p90, p99 of {one} a call{paced}, and CPU time for one image: µs; {energy}"
+        f"load: opening the file; first: the first answer; {cold}memory: peak of a fresh process; "
+        f"p50, p90, p99: of {one} a call{paced}; CPU: time of all threads for one image; {energy}"
         "times as fast: as its model's row marked 1, "
         "paired round by round, with its 95 % interval; "
         "float ref.: answers that differ from the same graph in float, unoptimized; "
         "golden: answers as where the file was made"
     )
-    return textwrap.wrap(told, WIDTH)
+    return textwrap.wrap(told, width)
 
 
 def _accuracy(entry: Entry) -> str:

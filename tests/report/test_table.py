@@ -1,3 +1,5 @@
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -147,7 +149,13 @@ def test_the_columns_of_a_matter_stay_together() -> None:
     record = large_record("old/exported/", plan=EVERYTHING)
     answers, start = fitting.parts(table.quality(record))
     assert [name for name, _ in columns(answers)][-2:] == ["changed", "p"]
-    assert [name for name, _ in columns(start)][1:] == ["size", "load", "first", "cold", "memory"]
+    assert [name for name, _ in columns(start)][1:] == [
+        "size",
+        "load ms",
+        "first ms",
+        "cold ms",
+        "memory",
+    ]
 
 
 def test_a_name_that_is_wider_than_a_terminal_still_has_its_figures() -> None:
@@ -177,9 +185,9 @@ def test_each_figure_stands_under_its_name() -> None:
         "changed": "9 +2 -6",
         "p": f"{change_p:.2g}",
         "size": "318 kB",
-        "load": "12.3",
-        "first": "1.0",
-        "cold": "412",
+        "load ms": "12.3",
+        "first ms": "1.0",
+        "cold ms": "412",
         "memory": "61 MB",
     }
     one, many = (made.batches[size].samples_us for size in (1, 64))
@@ -269,7 +277,7 @@ def test_of_many_batch_sizes_the_smallest_and_the_two_largest_are_shown() -> Non
     record = benchmark(entry(file("edge.onnx"), batches=sizes))
     shown = row(table.speed(record))
     assert [name for name in shown if name.startswith("img/s")] == ["img/s at 8", "img/s at 16"]
-    assert shown["p50"] == "60"
+    assert shown["p50 µs"] == "60"
     assert "2 images a call" in " ".join(table.units(record))
 
 
@@ -279,7 +287,7 @@ def test_what_ctrl_c_left_unmeasured_is_a_dash() -> None:
         for one in (file("edge.onnx"), original("runs/edge/checkpoint.pt"))
     ]
     shown = row(table.speed(benchmark(*made, plan=EVERYTHING, stopped=True)))
-    assert [shown["img/s at 8"], shown["img/s at 64"], shown["20 Hz p50"]] == ["-", "-", "-"]
+    assert [shown["img/s at 8"], shown["img/s at 64"], shown["20 Hz p50 µs"]] == ["-", "-", "-"]
     assert shown["times as fast"].startswith("tie")
 
 
@@ -318,14 +326,33 @@ def test_deviations_and_golden_answers_are_told_for_each_file() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [70, 80, 100])
+@pytest.mark.parametrize("shown", TABLES)
+def test_tables_fit_the_terminal_and_lose_no_column(
+    shown: Callable[[Benchmark], Table], width: int
+) -> None:
+    whole = shown(large_record(plan=EVERYTHING))
+    parts = fitting.parts(whole, width)
+    assert max(len(line) for part in parts for line in render(part)) <= width
+    assert columns(*parts) == columns(whole)
+
+
+def test_times_have_their_unit_in_the_head() -> None:
+    heads = [name for shown in TABLES for name in row(shown(large_record(plan=EVERYTHING)))]
+    times = ("p50", "p90", "p99", "load", "first", "cold", "CPU")
+    assert all(re.search(" (ms|µs)$", name) for name in heads if name.startswith(times))
+    assert sum(name.startswith(times) for name in heads) == 7
+
+
 @pytest.mark.parametrize("plan", [PLAN, EVERYTHING])
 def test_the_units_explain_the_columns_within_100_columns(plan: Plan) -> None:
     record = large_record(plan=plan)
     told = table.units(record)
     assert max(map(len, told)) <= 100
-    names = {name.split(" %")[0] for shown in TABLES for name in row(shown(record))}
+    heads = [name for shown in TABLES for name in row(shown(record))]
+    names = {re.sub(" (%|ms|µs)$", "", name) for name in heads}
     known = {"model", "file", "acc.", "95", "size", "computed here by", "nodes", "max |Δlogit|"}
-    known |= {"img/s at 8", "img/s at 64", "CPU µs", "20 Hz p50"}
+    known |= {"img/s at 8", "img/s at 64", "20 Hz p50"}
     text = " ".join(told)
     assert all(name in text for name in names - known)
     assert ("20 Hz" in text) is bool(plan.rate_hz)
