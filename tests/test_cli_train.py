@@ -19,10 +19,12 @@ import pytest
 import torch
 from PIL import Image
 
+from mnist_edge.cli import watching
+from mnist_edge.cli.watching import Watch
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab import threads, world
 from mnist_edge.lab import train as lab
-from mnist_edge.lab import world
 from mnist_edge.lab.checkpoint import CHECKPOINT, CURVE, HISTORY, RESULT
 from mnist_edge.lab.progress import EpochResult, Watcher
 from mnist_edge.lab.world import World
@@ -93,7 +95,8 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
 def test_says_what_it_does_and_what_is_next() -> None:
     done = invoke(*XS, "--epochs", 2)
     assert done.exit_code == 0
-    intro, *told = done.stderr.splitlines()
+    intro, drawing, *told = done.stderr.splitlines()
+    assert drawing == "drawing 191 digits and 127 images of no digit to train on as well"
     assert re.fullmatch(
         r"edge-xs on digits: 1,\d{3} training and 1\d\d validation images; 18\.2 k parameters, "
         r"386\.4 k MACs; 2 epochs on cpu, 1 thread",
@@ -131,8 +134,10 @@ def test_a_small_set_gets_more_epochs_unless_told(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(lab._Trainer, "epoch", epoch)
     done = invoke("train", "--dataset", "digits", "--model", "edge-xs")
-    epochs = int(re.findall(r"(\d+) epochs on", done.stderr)[0])
-    assert epochs * (1273 // 128) >= 600
+    found = re.findall(r"(\d+) epochs, as each has only (\d+) steps, on", done.stderr)
+    epochs, steps = map(int, found[0])
+    assert steps == 1274 // 128
+    assert epochs * steps >= 600
     assert "; 24 epochs on" in invoke(*XS, "--epochs", 24).stderr
 
 
@@ -145,9 +150,6 @@ def test_a_small_set_gets_more_epochs_unless_told(monkeypatch: pytest.MonkeyPatc
         (["--model", "resnet20", "--shortcut", "b"], "no shortcut 'b': choose one of zero, proj"),
         (["--shortcut", "zero"], "'edge' has no shortcut 'zero': leave --shortcut away"),
         (["--device", "tpu"], "there is no device 'tpu': choose one of auto"),
-        (["--lr", "0"], "recipe: lr cannot be 0"),
-        (["--lr", "nan"], "recipe: lr cannot be nan"),
-        (["--seed", "2147483648"], "recipe: seed cannot be 2147483648"),
         (["--resume"], "runs/edge holds no checkpoint: train one first"),
         (["--resume", "--out", "x"], "x holds no checkpoint"),
     ],
@@ -158,12 +160,90 @@ def test_a_mistake_is_one_line(args: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [["--epochs", "0"], ["--batch-size", "1"], ["--seed", "-1"], ["--lr", "x"], ["extra"]]
+    "args",
+    [
+        ["--epochs", "0"],
+        ["--epochs", "10001"],
+        ["--batch-size", "1"],
+        ["--seed", "-1"],
+        ["--seed", "2147483648"],
+        ["--lr", "x"],
+        ["--lr", "-1"],
+        ["--lr", "0"],
+        ["--lr", "nan"],
+        ["--threads", "two"],
+        ["--threads", "-1"],
+        ["--threads", ""],
+        ["extra"],
+    ],
 )
 def test_wrong_usage_exits_2(args: list[str]) -> None:
     done = invoke("train", *args)
     assert done.exit_code == 2
     assert args[0] in done.stderr
+    assert not Path("runs").exists()
+
+
+def test_a_batch_larger_than_the_set_is_said() -> None:
+    done = invoke(*XS, "--epochs", 1, "--batch-size", 100_000)
+    assert "; 1 epoch on cpu" in done.stderr
+    assert "--batch-size 100000 is more than there is: a batch has 1,592 images" in done.stderr
+    assert done.exit_code == 0
+
+
+def test_a_long_run_has_a_line_for_every_tenth_epoch(capfd: pytest.CaptureFixture[str]) -> None:
+    with Watch(True) as watch:
+        for number in range(1, 301):
+            watch.epoch(EpochResult(number, 300, 1.0, 0.5, 1, 2, 1000.0, 1.0))
+    told = re.findall(r"^epoch +(\d+)/300 ", capfd.readouterr().err, re.MULTILINE)
+    assert told == ["1", *map(str, range(10, 301, 10))]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "every"), [(1, 1), (60, 1), (61, 2), (149, 5), (400, 10), (601, 20), (9999, 500)]
+)
+def test_how_many_epochs_have_a_line(epochs: int, every: int) -> None:
+    assert watching._every(epochs) == every
+
+
+def test_threads_are_timed_said_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "candidates", lambda: (1, 2))
+    monkeypatch.setattr(threads, "timed", lambda step, counts: {1: 40 + step(), 2: 8100.0})
+    monkeypatch.setattr(threads, "usable_threads", lambda: 2)
+    epoch = lab._Trainer.epoch
+
+    def one_epoch(self: lab._Trainer, number: int, watch: Watcher) -> EpochResult:
+        if number == 1:
+            raise KeyboardInterrupt
+        return replace(epoch(self, number, watch), images_per_s=100.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab._Trainer, "epoch", one_epoch)
+        done = invoke(*XS, "--epochs", 2)
+    first, *others = done.stderr.splitlines()
+    assert first.endswith("2 epochs on cpu, 2 threads (8,100 images/s; with 1: 168)")
+    assert f"'mnist-edge train --resume --threads 1 --out {RUN}' goes on with one" in others[-2]
+    assert disk.load(RUN).trained["threads"] == 2
+    monkeypatch.setattr(threads, "timed", None)  # not again
+    same = invoke("train", "--resume", "--device", "cpu", "--out", RUN)
+    assert same.stderr.splitlines()[0].endswith("2 epochs on cpu, 2 threads")
+    assert disk.load(RUN).trained["threads"] == 2
+    assert torch.get_num_threads() == 1  # as it was
+
+
+def test_a_run_goes_on_with_other_threads_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def epoch(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    assert invoke(*XS, "--epochs", 2, "--threads", 1).exit_code == 0
+    saved = disk.load(RUN)
+    half = replace(saved, epochs_done=1, history=saved.history[:1], result=None)
+    disk.save(RUN, replace(half, trained=saved.trained | {"threads": 2}))
+    monkeypatch.setattr(lab._Trainer, "epoch", epoch)
+    done = invoke("train", "--resume", "--device", "cpu", "--threads", 1, "--out", RUN)
+    assert "it was begun with 2 threads: the weights will not be as they would be" in done.stderr
 
 
 def ends_with_error(result: Any, message: str) -> None:
@@ -340,7 +420,9 @@ def test_a_full_disk_is_one_line_and_the_old_checkpoint_stays(
         check=False,
     )
     assert done.returncode == 1
-    errors = [line for line in done.stderr.splitlines() if not line.startswith("edge-xs on")]
+    errors = [
+        line for line in done.stderr.splitlines() if not line.startswith(("edge-xs on", "drawing "))
+    ]
     assert errors == [
         f"error: cannot write {RUN / CHECKPOINT}: File too large. "
         "Free some space or choose another place"

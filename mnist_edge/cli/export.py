@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.cli import gates, site
-from mnist_edge.cli.options import AsJson, DataDir
+from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.shell import progress_bar, say, say_json
 from mnist_edge.errors import EdgeError, GateError, ModelError, UsageError
 
@@ -76,6 +76,7 @@ def export(
             show_default=False,
         ),
     ] = None,
+    threads: TrainingThreads = "auto",
     keep_float: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,6 +131,8 @@ def export(
     _check_names(out, name)
     run = _meant(run)
     _check_options(run, int8, wants_int8, report, web)
+    if threads != "auto" and not finetune_epochs:
+        raise EdgeError("--threads is about fine-tuning: add --finetune-epochs")
     runtime = site.runtime(web, web_runtime)
     if web and runtime and not int8 and not (run and run.is_dir()):
         site.write([run] if run else None, web, runtime, as_json)
@@ -159,7 +162,7 @@ def export(
             drafts = [job.fp32] if job.fp32 else []
             tuning = Finetuning(epochs=finetune_epochs) if finetune_epochs else None
             if int8:
-                drafts.append(job.int8(plan, tuning, tell))
+                drafts.append(job.int8(plan, tuning, tell, asked_threads(threads)))
     if diagnosis:
         gates.show_diagnosis(diagnosis, as_json)
         return

@@ -76,8 +76,11 @@ def show(run: Path, exported: "Exported") -> None:
 def _calibrated(calibration: dict[str, Any]) -> str:
     told = [f"{calibration['method']} on {calibration['images']:,} training images"]
     if "finetune" in calibration:
-        epochs = calibration["finetune"]["epochs"]
-        told.append(f"{epochs} epoch{'s' * (epochs > 1)} of fine-tuning")
+        epochs, threads = (calibration["finetune"][name] for name in ("epochs", "threads"))
+        told.append(
+            f"{epochs} epoch{'s' * (epochs > 1)} of fine-tuning on {threads} "
+            f"thread{'s' * (threads > 1)}"
+        )
     if "keep_float" in calibration:
         told.append(f"{', '.join(calibration['keep_float'])} in float")
     return "; ".join(told)

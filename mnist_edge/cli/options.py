@@ -17,6 +17,22 @@ MODELS_HELP = (
     "Exported files, names such as edge-int8, or folders [default: all of exported/, else all "
     "that came with the package]."
 )
+
+
+def _number_or_auto(text: str) -> str:
+    asked_threads(text)
+    return text
+
+
+def asked_threads(text: str) -> int | None:
+    """The number of threads that --threads names; None for "auto"."""
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise typer.BadParameter(f"'{text}' is neither a number nor auto", param_hint="--threads")
+    return _usable(int(text))
+
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -31,6 +47,16 @@ Threads = Annotated[
         min=0,
         callback=_usable,
         help="Cores that one answer may use; 0 for all that affinity and CPU quota allow.",
+    ),
+]
+TrainingThreads = Annotated[
+    str,
+    typer.Option(
+        "--threads",
+        metavar="N|auto",
+        callback=_number_or_auto,
+        help="Threads that train on a CPU: auto times 1 and all cores, and takes the faster; 0 "
+        "for all.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.cli.listing import about, show_list, show_times
-from mnist_edge.cli.options import AsJson, DataDir
+from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
+from mnist_edge.cli.speed import counted, slowdown_told, threads_told
 from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import EdgeError
 
@@ -67,6 +68,7 @@ def reproduce(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    threads: TrainingThreads = "auto",
     out: Annotated[Path, typer.Option(help="Where the runs and results go.")] = _OUT,
     as_json: AsJson = False,
 ) -> None:
@@ -103,13 +105,15 @@ def reproduce(
         "--only": only,
         "--against": against,
         "--device": None if device == "auto" else device,
+        "--threads": None if threads == "auto" else threads,
         "--data-dir": data_dir,
         "--out": None if out == _OUT else out,
     }
     with join(device) as world:
         if world.size > 1:
             raise EdgeError("reproduce trains in one process: start it without torchrun")
-        _reproduce(asked, options, data_dir, against, out, world, words, as_json)
+        count = asked_threads(threads)
+        _reproduce(asked, options, data_dir, against, out, world, words, as_json, count)
     return None
 
 
@@ -132,6 +136,7 @@ def _reproduce(
     world: "World",
     words: dict[str, Any],
     as_json: bool,
+    threads: int | None,
 ) -> None:
     from mnist_edge.datasets import load
     from mnist_edge.lab.reproduce import Request, Work, conclude, outcome
@@ -142,9 +147,9 @@ def _reproduce(
     missing = work.missing()
     hint(f"{asked.name} on {data.name}: {asked.trains}")
     try:
-        _announce(work, missing)
+        _announce(work, missing, threads)
         for run in missing:
-            _train(work, run)
+            _train(work, run, threads, _command(asked.name, words | {"--threads": 1}))
         with progress_bar() as tell:
             found = conclude(work, Request(against, tell))
     except KeyboardInterrupt:
@@ -160,30 +165,33 @@ def _reproduce(
     say(f"\nwrote {work.house}: {', '.join([*found.files, outcome.RESULT, outcome.PAGE])}")
 
 
-def _announce(work: "Work", missing: "list[Run]") -> None:
+def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
     """How long it will take here, before it begins."""
     total = len(work.wanted)
     if not missing:
         hint(f"all {total} runs are finished" if total > 1 else "its run is finished")
         return
     with progress_bar() as tell:
-        parts = _estimate(work, missing, tell)
+        parts, counts = _estimate(work, missing, threads, tell)
     told = f"{total} run{'s' * (total > 1)}"
     if len(missing) < total:
         told += f", {total - len(missing)} of them finished"
     if len(parts) > 1:
         told += f"; {', '.join(f'{part} {about(spent)}' for part, spent in parts.items())}"
-    hint(f"about {about(sum(parts.values()))} on this machine ({_where(work)}; {told})")
+    hint(f"about {about(sum(parts.values()))} on this machine ({_where(work, counts)}; {told})")
 
 
-def _estimate(work: "Work", missing: "list[Run]", tell: Any) -> dict[str, float]:
+def _estimate(
+    work: "Work", missing: "list[Run]", threads: int | None, tell: Any
+) -> tuple[dict[str, float], list[int]]:
+    """How long each part takes, and on which numbers of threads."""
     from mnist_edge.lab.reproduce import estimate
     from mnist_edge.lab.reproduce.pace import Sizes, paces
 
     taught = any(run.teacher for run in missing)
     teacher = next((run.recipe for run in work.runs if not run.teacher), None) if taught else None
     recipes = [run.recipe for run in missing] + ([teacher] if teacher else [])
-    found = paces(recipes, len(work.data.classes), work.world, tell)
+    found = paces(recipes, len(work.data.classes), work.world, tell, threads)
     saved = {run.name: work.saved(run) for run in missing}
     spent = estimate.seconds(
         missing,
@@ -192,20 +200,34 @@ def _estimate(work: "Work", missing: "list[Run]", tell: Any) -> dict[str, float]
         found,
         teacher,
     )
-    return estimate.by_part(missing, spent)
+    return estimate.by_part(missing, spent), [pace.threads for pace in found.values()]
 
 
-def _train(work: "Work", run: "Run") -> None:
+def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
+    from mnist_edge.lab.slowdown import SpeedWatch
+    from mnist_edge.lab.threads import for_training, used
+
     number = 1 + [one.name for one in work.wanted].index(run.name)
     which = f"run {number} of {len(work.wanted)}, {run.name}"
     saved = work.saved(run)
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
-    hint(f"{which}: {run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}{goes_on}")
     with progress_bar() as tell:
-        lesson = work.ask(run, tell)
-    with Watch(True, which) as watch:
-        for result in work.train(run, lesson, watch.step):
-            watch.epoch(result)
+        tell("timing threads", 0, 0)
+        before = saved.trained.get("threads") if saved else None
+        classes, training = work.data.classes, work.training
+        choice = for_training(run.recipe, classes, training, work.world, asked, before)
+    epochs = f"{run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}"
+    hint(f"{which}: {epochs} on {threads_told(choice)}{goes_on}")
+    speed = SpeedWatch(choice.images_per_s)
+    with used(choice.count):
+        with progress_bar() as tell:
+            lesson = work.ask(run, tell)
+        with Watch(True, which) as watch:
+            for result in work.train(run, lesson, watch.step):
+                watch.epoch(result)
+                slow = speed.epoch(result)
+                if slow and work.world.device.type == "cpu":
+                    watch.tell(slowdown_told(slow, choice.count, on_one_thread))
 
 
 def _stopped(work: "Work", command: str) -> None:
@@ -237,8 +259,5 @@ def _show(section: "Section") -> None:
         say(f"- {line}")
 
 
-def _where(work: "Work") -> str:
-    import torch
-
-    threads = torch.get_num_threads()
-    return f"{work.world.device}, {threads} thread{'s' * (threads > 1)}"
+def _where(work: "Work", threads: list[int]) -> str:
+    return f"{work.world.device}, {counted(*threads)}"

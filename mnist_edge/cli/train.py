@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mnist_edge.cli.options import AsJson, DataDir
-from mnist_edge.cli.shell import hint, progress_bar, say, say_json
+from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
+from mnist_edge.cli.run_summary import close, introduce, stopped
+from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar
+from mnist_edge.cli.speed import slowdown_told
 from mnist_edge.cli.watching import Watch
-from mnist_edge.errors import CheckpointError, DataError
+from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Dataset
+    from mnist_edge.datasets import Split
     from mnist_edge.lab.checkpoint import Checkpoint
-    from mnist_edge.lab.progress import Progress
+    from mnist_edge.lab.progress import Progress, StepResult
     from mnist_edge.lab.recipe import Recipe
+    from mnist_edge.lab.teacher import Teacher
+    from mnist_edge.lab.threads import Choice
     from mnist_edge.lab.world import World
 
 Made = TypeVar("Made")
@@ -53,6 +57,7 @@ def train(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    threads: TrainingThreads = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="The run's folder [default: runs/<model>].", show_default=False),
@@ -81,7 +86,8 @@ def train(
     given = {name: value for name, value in given.items() if value is not None}
     with join(device) as world:
         run = out or _RUNS / (model or "edge")
-        _train(given, teacher or [], data_dir, run, resume, as_json, world)
+        asked = asked_threads(threads)
+        _train(given, teacher or [], data_dir, run, resume, as_json, world, asked)
 
 
 def _train(
@@ -92,15 +98,16 @@ def _train(
     resume: bool,
     as_json: bool,
     world: "World",
+    asked: int | None,
 ) -> None:
     from mnist_edge import datasets
     from mnist_edge.datasets.classes import in_order_of
     from mnist_edge.lab import checkpoint as disk
     from mnist_edge.lab import teacher
-    from mnist_edge.lab.train import train as train_epochs
+    from mnist_edge.lab.threads import for_training, used
 
     before = disk.load(run) if resume else None
-    recipe = replace(before.recipe, **given) if before else _recipe(given)
+    recipe = _recipe(given, before)
     opened = [teacher.open_teacher(_teacher(path), run.parent) for path in teachers]
     if opened:
         recipe = teacher.taught_by(recipe, opened)
@@ -110,7 +117,7 @@ def _train(
             return None
         if before.result:
             hint(f"{run} is finished already: train again without --resume, or choose --out")
-            return _close(run, before, as_json)
+            return close(run, before, as_json)
     data = _first_on_rank_0(world, lambda tell: datasets.load(recipe.dataset, data_dir, tell))
     if before:
         data = in_order_of(data, before.classes, str(run), "train again without --resume")
@@ -120,30 +127,69 @@ def _train(
     if recipe.distillation and not opened:
         opened = teacher.find_teachers(recipe.distillation.teachers, run.parent)
     opened = teacher.check(opened, data.classes, data.name)
+    saved = before.trained.get("threads") if before else None
+    with progress_bar() as tell:
+        tell("timing threads", 0, 0)
+        choice = for_training(recipe, data.classes, training, world, asked, saved)
     world.wait()  # until all have looked at what lies in the run's folder
     if world.leads:
         if not before and (kept := disk.set_aside(run)):
             hint(f"kept the run that was in {run} as {kept}")
-        _introduce(recipe, data, len(training), len(validation), world)
-    try:
-        taught = None
-        if opened:
-            taught = _first_on_rank_0(
-                world, lambda tell: teacher.views(opened, training, recipe, world.device, tell)
-            )
-        with Watch(world.leads) as watch:
-            for result in train_epochs(
-                recipe, data.classes, training, validation, run, world, before, watch.step, taught
-            ):
-                watch.epoch(result)
-    except KeyboardInterrupt:
+        introduce(recipe, data, len(training), len(validation), world, choice)
+        if saved not in (None, choice.count):
+            hint(f"it was begun with {saved} threads: the weights will not be as they would be")
+    with used(choice.count):
+        try:
+            _epochs(recipe, data.classes, training, validation, run, world, before, opened, choice)
+        except KeyboardInterrupt:
+            if world.leads:
+                stopped(run)
+            raise typer.Exit(INTERRUPTED) from None
         if world.leads:
-            _stopped(run)
-        raise typer.Exit(130) from None
-    if world.leads:
-        _close(run, disk.finish(run, disk.load(run), data.test), as_json)
+            close(run, disk.finish(run, disk.load(run), data.test), as_json)
     world.wait()
     return None
+
+
+def _epochs(
+    recipe: "Recipe",
+    classes: tuple[str, ...],
+    training: "Split",
+    validation: "Split",
+    run: Path,
+    world: "World",
+    before: "Checkpoint | None",
+    teachers: "list[Teacher]",
+    choice: "Choice",
+) -> None:
+    """Train to the end, a line for each epoch, and one where it has become slow."""
+    from mnist_edge.lab import teacher
+    from mnist_edge.lab.drawn import added
+    from mnist_edge.lab.slowdown import SpeedWatch
+    from mnist_edge.lab.train import train as train_epochs
+
+    taught, starting = None, "starting"
+    if teachers:
+        taught = _first_on_rank_0(
+            world, lambda tell: teacher.views(teachers, training, recipe, world.device, tell)
+        )
+    elif any(added(len(training), recipe)):
+        starting = "drawing digits"
+    speed = SpeedWatch(choice.images_per_s)
+    with Watch(world.leads, starting=starting) as watch:
+
+        def step(now: "StepResult") -> None:
+            speed.step(now)
+            watch.step(now)
+
+        for result in train_epochs(
+            recipe, classes, training, validation, run, world, before, step, taught
+        ):
+            watch.epoch(result)
+            slow = speed.epoch(result)
+            if slow and world.device.type == "cpu" and world.size == 1:
+                go_on = f"mnist-edge train --resume --threads 1 --out {run}"
+                watch.tell(slowdown_told(slow, choice.count, go_on))
 
 
 def _teacher(path: Path) -> Path:
@@ -168,12 +214,19 @@ def _absolute(dataset: str | None) -> str | None:
         raise DataError(f"there is no folder {path}: {error}") from error
 
 
-def _recipe(given: dict[str, Any]) -> "Recipe":
+def _recipe(given: dict[str, Any], before: "Checkpoint | None") -> "Recipe":
+    """What is asked for, or what a run was begun with and is asked for again."""
     from mnist_edge.lab.models import build
-    from mnist_edge.lab.recipe import recipe_for
+    from mnist_edge.lab.recipe import RecipeError, recipe_for
 
-    named = recipe_for(given.get("model", "edge"), given.get("dataset", "mnist"))
-    recipe = replace(named, **given)
+    try:
+        if before:
+            return replace(before.recipe, **given)
+        named = recipe_for(given.get("model", "edge"), given.get("dataset", "mnist"))
+        recipe = replace(named, **given)
+    except RecipeError as error:
+        option = f"--{error.field.replace('_', '-')}"
+        raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
     build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
     return recipe
 
@@ -187,73 +240,3 @@ def _first_on_rank_0(world: "World", make: "Callable[[Progress], Made]") -> Made
         made = make(tell)
     world.wait()
     return made
-
-
-def _introduce(
-    recipe: "Recipe", data: "Dataset", training: int, validation: int, world: "World"
-) -> None:
-    import torch
-
-    from mnist_edge.lab.models import build, cost
-    from mnist_edge.report.text import amount
-
-    spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
-    threads = torch.get_num_threads()
-    where = f"{world.device}, {threads} thread{'s' * (threads > 1)}"
-    if world.size > 1:
-        where = f"{world.size} processes on {where} each"
-    hint(
-        f"{recipe.model} on {data.name}: {training:,} training and {validation:,} validation "
-        f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
-        f"{recipe.epochs} epochs on {where}"
-    )
-
-
-def _stopped(run: Path) -> None:
-    from mnist_edge.lab import checkpoint as disk
-
-    try:
-        saved = disk.load(run)
-    except CheckpointError:
-        hint("stopped before the first epoch was done: nothing was saved")
-        return
-    _draw_curve(run, saved)
-    hint(
-        f"stopped; epoch {saved.epochs_done} of {saved.recipe.epochs} is saved in {run}: "
-        f"go on with 'mnist-edge train --resume --out {run}'"
-    )
-
-
-def _close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
-    from mnist_edge.lab.checkpoint import CHECKPOINT, CURVE, HISTORY
-    from mnist_edge.metrics import Accuracy
-    from mnist_edge.report import record, text
-
-    assert finished.result is not None
-    _draw_curve(run, finished)
-    accuracy = Accuracy(finished.result["correct"], finished.result["total"])
-    if as_json:
-        say_json(
-            {
-                "run": str(run),
-                "recipe": finished.recipe.as_dict(),
-                "history": finished.history,
-                "test": record.accuracy(accuracy),
-                "trained": finished.trained,
-            }
-        )
-        return
-    say(
-        f"test accuracy {text.percent(accuracy.value)} (95 % interval {text.interval(accuracy)}; "
-        f"{accuracy.correct:,} of {accuracy.total:,})"
-    )
-    say(f"wrote {run / CHECKPOINT}, {HISTORY} and {CURVE}")
-    say(f"next: mnist-edge export {run}")
-
-
-def _draw_curve(run: Path, saved: "Checkpoint") -> None:
-    from mnist_edge.lab import curve
-    from mnist_edge.lab.checkpoint import CURVE
-
-    dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
-    curve.draw(run / CURVE, saved.history, f"{saved.recipe.model} on {dataset}")

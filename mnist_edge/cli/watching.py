@@ -8,13 +8,17 @@ if TYPE_CHECKING:
     from mnist_edge.lab.progress import EpochResult, StepResult
 
 
+_EACH, _LINES = 60, 40
+
+
 class Watch:
     """The live bar of one process's training; silent in all but the first.
 
-    `which` stands in front where there are several runs: "run 2 of 4, plain56".
+    `which` stands in front where there are several runs: "run 2 of 4, plain56"; `starting` says
+    what is done before the first step.
     """
 
-    def __init__(self, leads: bool, which: str = "") -> None:
+    def __init__(self, leads: bool, which: str = "", starting: str = "starting") -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self.bar: Progress = Progress(
@@ -27,7 +31,7 @@ class Watch:
             transient=True,
             disable=not (leads and error_console().is_terminal),
         )
-        self.task = self.bar.add_task("", epoch="1", figures="starting", total=None)
+        self.task = self.bar.add_task("", epoch="1", figures=starting, total=None)
         self.leads = leads
         self.validation = ""
 
@@ -51,11 +55,28 @@ class Watch:
         )
 
     def epoch(self, result: "EpochResult") -> None:
-        """A line that stays, for an epoch that is done."""
+        """A line that stays, for an epoch that is done; in long runs for every n-th."""
         if not self.leads:
             return
         self.validation = f"  validation {result.validation_accuracy:.2%}"
-        self.bar.console.print(
+        if result.epoch % _every(result.epochs) and result.epoch not in (1, result.epochs):
+            return
+        self.tell(
             f"epoch {result.epoch:>3}/{result.epochs}  loss {result.loss:.4f}{self.validation}  "
             f"{result.images_per_s:,.0f} images/s"
         )
+
+    def tell(self, line: str) -> None:
+        """Another line that stays."""
+        if self.leads:
+            self.bar.console.print(line, soft_wrap=True)
+
+
+def _every(epochs: int) -> int:
+    """Of how many epochs one has a line: of all in a run of 60, of every 10th in one of 300."""
+    if epochs <= _EACH:
+        return 1
+    step = 1
+    while epochs > step * _LINES:  # 1, 2, 5, 10, 20, 50, …
+        step = step * 5 // 2 if str(step)[0] == "2" else step * 2
+    return step

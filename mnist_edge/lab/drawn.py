@@ -36,10 +36,7 @@ def extended(training: Split, recipe: Recipe) -> Split:
         training = Split(training.images[chosen], training.labels[chosen])
     if not recipe.of_digits:
         return training
-    own = 1 - recipe.drawn_share - recipe.nondigit_share
-    drawn, strange = (
-        round(len(training) * share / own) for share in (recipe.drawn_share, recipe.nondigit_share)
-    )
+    drawn, strange = added(len(training), recipe)
     pens = drawn_digits(drawn, recipe.seed)
     random = np.random.default_rng([recipe.seed, 1])
     images: NDArray[np.uint8] = nondigits(strange, training, random)
@@ -48,6 +45,14 @@ def extended(training: Split, recipe: Recipe) -> Split:
         np.concatenate([training.images, pens.images, images]),
         np.concatenate([training.labels, pens.labels, nothing]),
     )
+
+
+def added(images: int, recipe: Recipe) -> tuple[int, int]:
+    """How many digits of a pen, and how many non-digits, a recipe adds to so many images."""
+    if not recipe.of_digits:
+        return 0, 0
+    own = 1 - recipe.drawn_share - recipe.nondigit_share
+    return round(images * recipe.drawn_share / own), round(images * recipe.nondigit_share / own)
 
 
 def shown(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -63,39 +63,66 @@ def finetune(
 
     It sees what `recipe`, which trained the original, made of the training images.
     """
-    teacher = _fused(original)
-    student = copy.deepcopy(teacher)
-    simulated = _simulate(student.body)
-    generator = torch.Generator().manual_seed(plan.seed)
     images = torch.from_numpy(extended(training, recipe).images)
+    tuner = _Tuner(original, recipe, plan)
     batch = min(plan.batch_size, len(images))
     steps = len(images) // batch
-    optimizer = torch.optim.AdamW(student.parameters(), lr=plan.lr, weight_decay=0.0)
     for epoch in range(plan.epochs):
-        order = torch.randperm(len(images), generator=generator)
+        order = torch.randperm(len(images), generator=tuner.generator)
         for step in range(steps):
             done = epoch * steps + step
-            for group in optimizer.param_groups:
-                group["lr"] = plan.lr * 0.5 * (1 + math.cos(math.pi * done / (plan.epochs * steps)))
-            index = order[step * batch : (step + 1) * batch]
-            # Whole greys, as the file will see: its first scale is exact for nothing else.
-            seen = shown(images[index], recipe, generator).round().clamp(0, 255)
-            seen = seen.unsqueeze(1) / 255
-            with torch.no_grad():
-                wanted = teacher.body(seen) / original.temperature
-            found = simulated(seen) / original.temperature
-            loss = F.kl_div(
-                F.log_softmax(found, dim=1),
-                F.log_softmax(wanted, dim=1),
-                log_target=True,
-                reduction="batchmean",
-            )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            rate = plan.lr * 0.5 * (1 + math.cos(math.pi * done / (plan.epochs * steps)))
+            tuner.step(images[order[step * batch : (step + 1) * batch]], rate)
             watch(done + 1, plan.epochs * steps)
-    student.temperature.copy_(original.temperature)
-    return student.eval()
+    tuner.student.temperature.copy_(original.temperature)
+    return tuner.student.eval()
+
+
+def trial_step(
+    original: Network, training: Split, recipe: Recipe, plan: Finetuning
+) -> Callable[[], int]:
+    """A step of fine-tuning, to be timed, on networks of its own and a few of the images; called,
+    it returns how many."""
+    tuner = _Tuner(original, recipe, plan)
+    images = torch.from_numpy(training.images[: plan.batch_size])
+
+    def step() -> int:
+        tuner.step(images, 0.0)
+        return len(images)
+
+    return step
+
+
+class _Tuner:
+    """The original, the student with its roundings simulated, and how the student learns."""
+
+    def __init__(self, original: Network, recipe: Recipe, plan: Finetuning) -> None:
+        self.recipe, self.temperature = recipe, original.temperature
+        self.teacher = _fused(original)
+        self.student = copy.deepcopy(self.teacher)
+        self.simulated = _simulate(self.student.body)
+        self.generator = torch.Generator().manual_seed(plan.seed)
+        self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=plan.lr, weight_decay=0.0)
+
+    def step(self, images: Tensor, rate: float) -> None:
+        """One step on a batch, uint8 (N, 28, 28), at a learning rate."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        # Whole greys, as the file will see: its first scale is exact for nothing else.
+        seen = shown(images, self.recipe, self.generator).round().clamp(0, 255)
+        seen = seen.unsqueeze(1) / 255
+        with torch.no_grad():
+            wanted = self.teacher.body(seen) / self.temperature
+        found = self.simulated(seen) / self.temperature
+        loss = F.kl_div(
+            F.log_softmax(found, dim=1),
+            F.log_softmax(wanted, dim=1),
+            log_target=True,
+            reduction="batchmean",
+        )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
 
 
 def _fused(network: Network) -> Network:

@@ -5,6 +5,9 @@ Export, fine-tuning and quantization know nothing of each other; here they meet.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
 
 from mnist_edge import datasets
 from mnist_edge.contenders import original_of
@@ -12,11 +15,11 @@ from mnist_edge.datasets import FOLDER, Dataset, split_validation
 from mnist_edge.datasets.classes import in_order_of
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import export, quantize
+from mnist_edge.lab import export, quantize, threads
 from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.diagnose import Diagnosis, diagnose
 from mnist_edge.lab.export import Original
-from mnist_edge.lab.finetune import Finetuning, finetune
+from mnist_edge.lab.finetune import Finetuning, finetune, trial_step
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.qdq import Quantizer
@@ -76,8 +79,15 @@ class Job:
         original = export.open_original(found.path.parent, checkpoint, data)
         return cls(data, source, original, None)
 
-    def int8(self, plan: Plan, tuning: Finetuning | None, progress: Progress) -> Draft:
-        """The int8 draft, fine-tuned before it is quantized where that is asked for."""
+    def int8(
+        self,
+        plan: Plan,
+        tuning: Finetuning | None,
+        progress: Progress,
+        asked: int | None = None,
+    ) -> Draft:
+        """The int8 draft, fine-tuned before it is quantized where that is asked for, on the
+        number of threads that is `asked` for or faster."""
         quantize.check_plan(self.source, self.data, plan)
         tuned = None
         if tuning:
@@ -86,18 +96,30 @@ class Job:
                     "fine-tuning starts from the PyTorch network, whose run is not in runs/: "
                     "train it again, or leave --finetune-epochs away"
                 )
-            training, _ = split_validation(self.data.train)
-            network = finetune(
-                self.original.network,
-                training,
-                self.original.checkpoint.recipe,
-                tuning,
-                lambda done, total: progress("fine-tuning", done, total),
-            )
-            tuned = to_onnx(network), tuning.as_dict()
+            tuned = self._finetuned(self.original, tuning, progress, asked)
         progress("quantizing", 0, 0)
         logits = None if self.original is None else self.original.logits
         return quantize.draft(self.source, self.data, plan, logits, tuned)
+
+    def _finetuned(
+        self, original: Original, tuning: Finetuning, progress: Progress, asked: int | None
+    ) -> tuple[ModelProto, dict[str, Any]]:
+        """The fine-tuned network, and how that was done: its bits depend on the threads too."""
+        training, _ = split_validation(self.data.train)
+        recipe = original.checkpoint.recipe
+        progress("timing threads", 0, 0)
+        choice = threads.choose(
+            asked, None, lambda: trial_step(original.network, training, recipe, tuning)
+        )
+        with threads.used(choice.count):
+            network = finetune(
+                original.network,
+                training,
+                recipe,
+                tuning,
+                lambda done, total: progress("fine-tuning", done, total),
+            )
+        return to_onnx(network), tuning.as_dict() | {"threads": choice.count}
 
     def diagnose(self, plan: Plan, progress: Progress) -> Diagnosis:
         """What each layer loses, on validation images."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.augment import Augmentation
+from mnist_edge.lab.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.models import entry
 from mnist_edge.lab.schema import SchemaError, build
 from mnist_edge.lab.wear import Wear
@@ -16,6 +16,14 @@ SCHEDULES = ("one-cycle", "steps", "constant")
 MOST_EPOCHS = 10_000
 _MOST_TEACHERS, _MOST_VIEWS = 100, 1000
 _LEAST_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
+
+
+class RecipeError(EdgeError):
+    """A field's value is out of its range."""
+
+    def __init__(self, field: str, value: object) -> None:
+        super().__init__(f"recipe: {field} cannot be {value}")
+        self.field, self.value = field, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class Recipe:
         }
         for name, right in rules.items():
             if not right:
-                raise EdgeError(f"recipe: {name} cannot be {getattr(self, name)}")
+                raise RecipeError(name, getattr(self, name))
 
     @property
     def of_digits(self) -> bool:
@@ -139,6 +147,14 @@ class Recipe:
         """The same recipe with epochs enough for a small training set, whose epochs are short."""
         steps = max(1, training_images // self.batch_size)
         return replace(self, epochs=max(self.epochs, math.ceil(_LEAST_STEPS / steps)))
+
+    def for_timing(self) -> "Recipe":
+        """The same steps, for a trial: without what is prepared before the first of them (digits
+        that are drawn, images that teachers have seen), and at a rate that lets nothing diverge."""
+        plan = replace(self, lr=1e-6, drawn_share=0.0, nondigit_share=0.0)
+        if self.distillation is None:
+            return plan
+        return replace(plan, distillation=None, augmentation=NOT_AT_ALL, rough=None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for checkpoints and metadata."""

@@ -8,9 +8,8 @@ bit-identically.
 
 import copy
 import math
-import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +33,7 @@ from mnist_edge.lab.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.progress import EpochResult, StepResult, Watcher
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.teacher import Views
-from mnist_edge.lab.world import World
+from mnist_edge.lab.world import World, circumstances
 
 _PROGRESS_EVERY_S = 0.1
 
@@ -75,6 +74,23 @@ def train(
             f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
             "use a smaller --batch-size, or --device cpu"
         ) from error
+
+
+def trial_step(
+    recipe: Recipe, classes: tuple[str, ...], training: Split, world: World
+) -> Callable[[], int]:
+    """A step of this training, to be timed, on a network of its own and a few of the images;
+    called, it returns how many."""
+    few = training[slice(0, recipe.batch_size)]
+    trainer = _Trainer(recipe.for_timing(), classes, few, few, world)
+    index = torch.arange(trainer.batch, device=world.device)
+
+    def step() -> int:
+        trainer.network.train()
+        trainer._step(index, 0)[0].item()
+        return trainer.batch
+
+    return step
 
 
 class _Trainer:
@@ -119,7 +135,7 @@ class _Trainer:
             self.network, recipe, capturable=graphed and world.device.type == "cuda"
         )
         self.generator = torch.Generator(world.device)
-        self.trained: dict[str, Any] = _circumstances(world, self.in_bf16)
+        self.trained: dict[str, Any] = circumstances(world, self.in_bf16)
         if resume:
             self._restore(resume)
         self._pairs = ema.pairs(self.average, self.network)
@@ -146,7 +162,7 @@ class _Trainer:
                 "train again without --resume"
             ) from error
         self.epochs_done, self.history = saved.epochs_done, list(saved.history)
-        self.trained = saved.trained
+        self.trained = saved.trained | {"threads": torch.get_num_threads()}
 
     def epoch(self, epoch: int, watch: Watcher) -> EpochResult:
         """One pass over the training images, and the EMA's accuracy on the validation split."""
@@ -256,15 +272,3 @@ class _Trainer:
             optimizer=state_of(self.optimizer),
             trained=self.trained,
         )
-
-
-def _circumstances(world: World, in_bf16: bool) -> dict[str, Any]:
-    on_gpu = world.device.type == "cuda"
-    name = torch.cuda.get_device_name(world.device) if on_gpu else platform.machine()
-    return {
-        "device": f"{world.device.type} ({name})",
-        "processes": world.size,
-        "threads": torch.get_num_threads(),
-        "precision": "bf16" if in_bf16 else "fp32",
-        "torch": str(torch.__version__),
-    }

@@ -1,9 +1,11 @@
 """The processes that train together: one alone, or several under torchrun."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -65,3 +67,16 @@ def _device(name: str) -> torch.device:
     if not there[name]:
         raise EdgeError(f"PyTorch sees no {name} device here: use --device auto or cpu")
     return torch.device(name)
+
+
+def circumstances(world: World, in_bf16: bool) -> dict[str, Any]:
+    """What weights depend on beside the recipe and the data, for the checkpoint."""
+    on_gpu = world.device.type == "cuda"
+    name = torch.cuda.get_device_name(world.device) if on_gpu else platform.machine()
+    return {
+        "device": f"{world.device.type} ({name})",
+        "processes": world.size,
+        "threads": torch.get_num_threads(),
+        "precision": "bf16" if in_bf16 else "fp32",
+        "torch": str(torch.__version__),
+    }

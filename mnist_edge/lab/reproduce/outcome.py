@@ -82,7 +82,7 @@ def values(work: Work, outcome: Outcome, command: str) -> dict[str, Any]:
         "finished_at": _now(),
         "machine": asdict(this_machine()),
         "device": work.world.device.type,
-        "threads": torch.get_num_threads(),
+        "threads": _threads(work),
         "torch": str(torch.__version__),
         "images": {
             "training": len(work.training),
@@ -189,6 +189,12 @@ def _run(one: Finished) -> dict[str, Any]:
         "duration_s": one.duration_s,
         "history": one.checkpoint.history,
     }
+
+
+def _threads(work: Work) -> int | None:
+    """On how many threads all runs were trained; None where they differ, and say it themselves."""
+    found = {one.checkpoint.trained.get("threads") for one in work.finished()}
+    return found.pop() if len(found) == 1 else None
 
 
 def _now() -> str:

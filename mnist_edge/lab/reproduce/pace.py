@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from mnist_edge.datasets import SIDE, Split
-from mnist_edge.lab import bf16, train
+from mnist_edge.lab import bf16, threads, train
 from mnist_edge.lab.models import build
 from mnist_edge.lab.progress import Progress, StepResult
 from mnist_edge.lab.recipe import Recipe
@@ -41,11 +41,12 @@ FULL_SIZE, DIGITS_SIZE = Sizes(55_000, 5_000, 10_000), Sizes(1274, 141, 382)
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How long this machine takes for a training step, for answering an image when a run is
-    measured, and for answering one as a teacher."""
+    measured, and for answering one as a teacher; on so many threads."""
 
     step_s: float
     answer_s: float
     teach_s: float
+    threads: int = 1
 
     @staticmethod
     def images(recipe: Recipe, sizes: Sizes) -> int:
@@ -75,19 +76,29 @@ def paces(
     classes: int,
     world: World,
     tell: Progress = lambda what, done, total: None,
+    asked: int | None = None,
 ) -> dict[Recipe, Pace]:
-    """The pace of each likeness among recipes, by that likeness."""
+    """The pace of each likeness among recipes, by that likeness; on the threads that are `asked`
+    for, or the faster number for each."""
     kinds = list(dict.fromkeys(map(likeness, recipes)))
     found = {}
     for number, kind in enumerate(kinds):
         tell("timing some steps", number, len(kinds))
-        found[kind] = pace(kind, classes, world)
+        found[kind] = pace(kind, classes, world, asked)
     return found
 
 
-def pace(recipe: Recipe, classes: int, world: World) -> Pace:
+def pace(recipe: Recipe, classes: int, world: World, asked: int | None = None) -> Pace:
     """Train on noise, which takes as long as anything else, for about TRAINING_S."""
     training = _noise(recipe.batch_size * _BATCHES, classes)
+    names = tuple(map(str, range(classes)))
+    count = threads.for_training(recipe, names, training, world, asked).count
+    with threads.used(count):
+        step_s = _step_s(recipe, names, training, world)
+        return Pace(step_s, *_answers_s(recipe, classes, training, world), count)
+
+
+def _step_s(recipe: Recipe, names: tuple[str, ...], training: Split, world: World) -> float:
     marks: list[tuple[float, int]] = []
 
     def watch(now: StepResult) -> None:
@@ -96,8 +107,7 @@ def pace(recipe: Recipe, classes: int, world: World) -> Pace:
             raise _EnoughError
 
     # On a GPU one epoch of these few images is too short; a tiny rate lets nothing diverge.
-    plan = replace(recipe, epochs=20, lr=1e-6, drawn_share=0.0, nondigit_share=0.0)
-    names, few = tuple(map(str, range(classes))), training[:100]
+    plan, few = replace(recipe.for_timing(), epochs=20), training[:100]
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_EnoughError):
         for result in train.train(plan, names, training, few, Path(folder), world, watch=watch):
             marks.append((time.perf_counter(), result.epoch * _BATCHES))
@@ -105,8 +115,7 @@ def pace(recipe: Recipe, classes: int, world: World) -> Pace:
                 break
     first = _first_warm(marks)
     (begin, done), (end, all_done) = marks[first], marks[-1]
-    step_s = (end - begin) / max(1, all_done - done)
-    return Pace(step_s, *_answers_s(recipe, classes, training, world))
+    return (end - begin) / max(1, all_done - done)
 
 
 def _answers_s(recipe: Recipe, classes: int, images: Split, world: World) -> tuple[float, float]:
