@@ -515,7 +515,7 @@ def test_fine_tuning_goes_all_the_way(home: Path) -> None:
     invoke(*QUANTIZE, "--out", "plain")
     done = invoke("export", "--int8", "--max-drop", 5, "--finetune-epochs", 1)
     assert done.exit_code == 0, done.stderr
-    assert "minmax on 512 training images; 1 epoch of fine-tuning\n" in done.stdout
+    assert "minmax on 512 training images; 1 epoch of fine-tuning on 1 thread\n" in done.stdout
     assert calibration_of(INT8)["finetune"]["epochs"] == 1
     assert {"lr", "batch_size", "seed"} <= set(calibration_of(INT8)["finetune"])
     assert card_of(INT8).source_sha256 == sha256(FP32)

@@ -103,7 +103,7 @@ def test_three_block_shows_layers_claim_and_files() -> None:
     intro, about, begins, epoch = done.stderr.splitlines()
     assert intro.startswith("three-block on digits: resnet3: Adam 0.001")
     assert re.fullmatch(r"about \d+ (s|min) on this machine \(cpu, 1 thread; 1 run\)", about)
-    assert begins == "run 1 of 1, resnet3-0: 1 epoch"
+    assert begins == "run 1 of 1, resnet3-0: 1 epoch on 1 thread"
     assert epoch.startswith("epoch   1/1  loss ")
     assert "a try, and not the recipe itself: on digits, not on mnist; 1 epoch" in done.stdout
     assert re.search(r"^all +[\d,]+ +[\d,]+$", done.stdout, re.MULTILINE)  # the layer table
@@ -209,6 +209,6 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     done = invoke(*args)
     assert done.exit_code == 0
     assert "4 runs, 1 of them finished" in done.stderr
-    assert "run 2 of 4, plain56: 2 epochs, going on after epoch 1" in done.stderr
+    assert "run 2 of 4, plain56: 2 epochs on 1 thread, going on after epoch 1" in done.stderr
     assert "run 1 of 4" not in done.stderr
     assert [len(run["history"]) for run in result("depth-digits-2-epochs")["runs"]] == [2] * 4
