@@ -76,7 +76,8 @@ class Classifier:
         self.path = self.model.path
         self.threads = threads
         self.card = read_card(self.model)
-        self.session = open_session(self.model, threads)
+        # An application asks now and then, and has other things to do meanwhile.
+        self.session = open_session(self.model, threads, spinning=False)
         self._run = self.session.run
         self._outputs = [OUTPUT]
         self._threshold = self.card.threshold.value if self.card.threshold else 0.0

@@ -311,3 +311,16 @@ def test_a_missing_file_and_a_folder_are_no_model_file(tmp_path: Path) -> None:
             if path.is_dir()
             else f"there is no model file {path}: name a path, or one of "
         )
+
+
+def test_a_classifiers_threads_sleep_between_two_answers(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny.onnx")
+
+    def spinning(session: Any) -> str:
+        options = session.get_session_options()
+        return str(options.get_session_config_entry("session.intra_op.allow_spinning"))
+
+    assert spinning(Classifier(path, threads=2).session) == "0"
+    assert spinning(open_session(path, threads=2, spinning=False)) == "0"
+    with pytest.raises(RuntimeError, match="allow_spinning"):  # as ONNX Runtime has it
+        spinning(open_session(path, threads=2))

@@ -26,7 +26,8 @@ _ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way
 @dataclass(frozen=True, slots=True)
 class OnnxRuntime:
     """A file in ONNX Runtime, with the session that `Classifier` opens, and its bare `run` timed:
-    other runtimes are timed without a Classifier around them too."""
+    other runtimes are timed without a Classifier around them too. Several threads spin here, as
+    those of the others do; a Classifier's sleep."""
 
     model: ModelFile
     subject: Subject

@@ -8,13 +8,16 @@ from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.report import names
 from mnist_edge.saturation import LARGEST_PAIR
 
+_SPINNING = " that spin while they wait (in a Classifier they sleep)"
+
 
 def lines(record: Benchmark) -> list[str]:
     """What was measured on what, and whether the machine was quiet."""
     machine, plan = record.machine, record.plan
     flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
     told = [
-        f"{machine.cpu}{flags}, {_count(machine.cores, 'core')}, {_count(plan.threads, 'thread')}; "
+        f"{machine.cpu}{flags}, {_count(machine.cores, 'core')}, {_count(plan.threads, 'thread')}"
+        f"{_SPINNING * (plan.threads > 1)}; "
         f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}",
         f"{_calls(record)}{record.images}",
         preparation(record),

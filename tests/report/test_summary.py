@@ -24,7 +24,8 @@ def test_the_machine_and_the_calls_come_first() -> None:
     machine = replace(MACHINE, flags=("avx2", "avx_vnni"), packages={"onnxruntime": "1.31.1"})
     record = made(machine=machine, plan=Plan(threads=2, batches=(1, 64)))
     assert summary.lines(record)[:2] == [
-        "Some CPU (avx2, avx_vnni), 4 cores, 2 threads; onnxruntime 1.31.1",
+        "Some CPU (avx2, avx_vnni), 4 cores, 2 threads that spin while they wait "
+        "(in a Classifier they sleep); onnxruntime 1.31.1",
         "700 calls each in 20 interleaved rounds; test images of digits",
     ]
     unknown = made(machine=replace(MACHINE, flags=(), cores=1))
