@@ -146,7 +146,7 @@ def test_depth_draws_the_errors_of_all_four() -> None:
     done = invoke("reproduce", "depth", *TRY)
     house = HOME / "depth-digits-1-epoch"
     assert done.exit_code == 0
-    begun = re.findall(r"^run (\d) of 4, (\w+): 1 epoch$", done.stderr, re.MULTILINE)
+    begun = re.findall(r"^run (\d) of 4, (\w+): 1 epoch on 1 thread$", done.stderr, re.MULTILINE)
     assert begun == [("1", "plain20"), ("2", "plain56"), ("3", "resnet20"), ("4", "resnet56")]
     assert re.search(r"plain56 (trains|does not train) worse than plain20", done.stdout)
     values = result(house.name)
@@ -198,7 +198,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     args = ("reproduce", "depth", "--dataset", "digits", "--epochs", 2, "--device", "cpu")
     with monkeypatch.context() as patch:
         patch.setattr(lab._Trainer, "epoch", stopping)
-        patch.setattr("mnist_edge.cli.reproduce._announce", lambda work, missing: None)
+        patch.setattr("mnist_edge.cli.reproduce._announce", lambda work, missing, threads: None)
         stopped = invoke(*args)
     assert stopped.exit_code == 130
     assert stopped.stderr.splitlines()[-1] == (
