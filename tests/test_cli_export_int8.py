@@ -257,6 +257,19 @@ def test_all_of_it_may_be_lost_where_that_is_asked_for(fragile: Path) -> None:
 # All files or none.
 
 
+@pytest.mark.usefixtures("home")
+def test_a_better_fp32_file_is_found_before_int8_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which takes minutes where it is fine-tuned."""
+    OUT.mkdir()
+    write_tiny_model(FP32, make_card(accuracy=Accuracy(9999, 10000)))
+
+    def never(*args: object) -> None:
+        raise AssertionError("quantized before the better file was found")
+
+    monkeypatch.setattr(job.Job, "int8", never)
+    assert_fails(invoke(*QUANTIZE), r"edge-xs\.onnx is better \(99\.99%\) than this one .*--for")
+
+
 def test_a_better_int8_file_keeps_the_fp32_file_in_place_too(home: Path) -> None:
     OUT.mkdir()
     write_tiny_model(FP32, make_card(accuracy=Accuracy(1, 10)))

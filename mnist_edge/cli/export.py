@@ -143,7 +143,7 @@ def export(
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
     from mnist_edge.lab.quantize import Plan, check
-    from mnist_edge.lab.shelf import place
+    from mnist_edge.lab.shelf import check_way, place
     from mnist_edge.manifest import MANIFEST, read_manifest
     from mnist_edge.report import card
 
@@ -155,18 +155,19 @@ def export(
     )
     read_manifest(out / MANIFEST)  # an unreadable one stops here, before minutes of work
     run = run or checkpoint.newest(_RUNS)
+    stem = name or (run.stem if run.is_file() else None)
     with progress_bar() as tell:
         job = Job.of(run, _RUNS, data_dir, tell)
         diagnosis = job.diagnose(plan, tell) if diagnose else None
         if not diagnosis:
             drafts = [job.fp32] if job.fp32 else []
+            check_way([replace(one, name=_called(stem, one)) for one in drafts], out, force)
             tuning = Finetuning(epochs=finetune_epochs) if finetune_epochs else None
             if int8:
                 drafts.append(job.int8(plan, tuning, tell, asked_threads(threads)))
     if diagnosis:
         gates.show_diagnosis(diagnosis, as_json)
         return
-    stem = name or (run.stem if run.is_file() else None)
     drafts = [replace(draft, name=_called(stem, draft)) for draft in drafts]
     try:
         if int8:

@@ -73,6 +73,13 @@ def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Expor
         return _place(drafts, out, force)
 
 
+def check_way(drafts: Sequence[Draft], out: Path, force: bool) -> None:
+    """EdgeError where a better or foreign file is in the way of these, without `force`: to be asked
+    before more is made of them, which may take minutes."""
+    for draft in drafts:
+        _check_in_the_way(out / draft.name, draft.card, force)
+
+
 def _place(drafts: Sequence[Draft], out: Path, force: bool) -> list[Exported]:
     manifest = read_manifest(out / MANIFEST)
     replaced = [_check_in_the_way(out / draft.name, draft.card, force) for draft in drafts]
