@@ -309,6 +309,7 @@ def test_a_set_with_other_classes_says_both(tiny_model: Path, tmp_path: Path) ->
     [
         (["--dataset", "x"], "no data set 'x': choose one of"),
         (["--batch", "0"], r"--batch is counts of images such as 1,8,64, not 0$"),
+        (["--batch", "8,1,8"], "--batch names a count of images twice: 8,1,8$"),
         (["--batch", "x"], r"--batch is .* not x$"),
         (["--batch", "1,"], r"--batch is .* not 1,$"),
         (["--batch", "8,-1"], r"--batch is .* not 8,-1$"),

@@ -30,9 +30,11 @@ def limit(fail_slower: str | None, compare: Path | None) -> float | None:
 
 def batches(text: str) -> tuple[int, ...]:
     try:
-        sizes = sorted({int(size) for size in text.split(",")})
+        sizes = sorted(int(size) for size in text.split(","))
     except ValueError:
         sizes = []
+    if len(set(sizes)) < len(sizes):
+        raise EdgeError(f"--batch names a count of images twice: {text}")
     if not sizes or not 1 <= sizes[0] <= sizes[-1] <= _LARGEST_BATCH:
         raise EdgeError(f"--batch is counts of images such as 1,8,64, not {text}")
     return tuple(sizes)

@@ -183,8 +183,10 @@ def choose(tried: Sequence[Tried]) -> Intake:
 
 def _says_little(best: Tried, most: Tried) -> bool:
     """Whether the log-loss, which chose `best`, is not to be believed against the accuracy, which
-    speaks for `most`: answers are saturated, or are scores whose softmax means nothing."""
-    saturated = max(best.saturated, most.saturated) > 0.5
+    speaks for `most`: even the best answers are saturated, or the softmax means nothing. Where
+    only `most` is saturated, its scale is too large: that changes no answer of many networks.
+    """
+    saturated = best.saturated > 0.5
     return most.accuracy > best.accuracy and (saturated or _chance(most, best) < _BY_CHANCE)
 
 

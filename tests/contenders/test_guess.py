@@ -138,8 +138,10 @@ def test_the_log_loss_decides_where_accuracies_tie() -> None:
 def test_accuracy_decides_where_answers_are_saturated_or_mean_no_probabilities() -> None:
     sure, calmer = tried("a", 0.3, 490, saturated=0.9), tried("b", 0.1, 450)
     assert chosen(sure, calmer) == (1.0, Basis.ACCURACY, Verdict.APART)
-    within_chance = tried("b", 0.1, 488)
+    within_chance = tried("b", 0.1, 488, saturated=0.9)
     assert chosen(sure, within_chance) == (1 / 255, Basis.ACCURACY, Verdict.TIED)
+    calm = tried("b", 0.1, 488)
+    assert chosen(sure, calm) == (1 / 255, Basis.LOG_LOSS, Verdict.APART)
     template = tried("a", 2.2, 490)
     assert chosen(template, tried("b", 0.8, 400)) == (1.0, Basis.ACCURACY, Verdict.APART)
 
