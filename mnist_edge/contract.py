@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mnist_edge.errors import ModelError
+from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.golden import Golden
 from mnist_edge.metrics import Accuracy, Threshold
 
@@ -36,6 +37,8 @@ class Card:
     `confusion` counts the file's answers to the test split, a row for each label, a column for
     each answer: None in older files, and where there are very many classes. `licence` is an SPDX
     expression, None where nobody stated one: in older files, and for a folder's own images.
+    `fingerprint` is that of the data set: None in older files, and where the set's name says it
+    all.
     """
 
     model: str
@@ -55,6 +58,7 @@ class Card:
     threshold: Threshold | None = None
     confusion: Counts | None = field(default=None, repr=False)
     licence: str | None = None
+    fingerprint: Fingerprint | None = field(default=None, repr=False)
     version: int = VERSION
 
     @property
@@ -90,6 +94,8 @@ class Card:
             values["confusion"] = json.dumps(self.confusion, separators=(",", ":"))
         if self.licence is not None:
             values["licence"] = self.licence
+        if self.fingerprint is not None:
+            values["fingerprint"] = json.dumps(self.fingerprint.as_dict())
         return {PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -175,5 +181,9 @@ _PARSERS: dict[str, Any] = {
     "threshold": _threshold_from_json,
     "confusion": _confusion_from_json,
     "licence": str,
+    "fingerprint": lambda text: Fingerprint.from_dict(json.loads(text)),
 }
-_OPTIONAL = ("calibration", "original_sha256", "golden", "threshold", "confusion", "licence")
+_OPTIONAL = (
+    *("calibration", "original_sha256", "golden", "threshold", "confusion", "licence"),
+    "fingerprint",
+)

@@ -7,6 +7,7 @@ import pytest
 
 from mnist_edge.contract import LICENCE, PREFIX, VERSION, Card
 from mnist_edge.errors import ModelError
+from mnist_edge.fingerprint import Fingerprint, Part
 from mnist_edge.golden import Golden
 from mnist_edge.metrics import Accuracy, Threshold
 from tests.conftest import make_card
@@ -40,11 +41,14 @@ def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
 THRESHOLD = Threshold(0.1 + 0.2, accepted=90, right=89, total=100)
 CONFUSION = ((89, 10), (0, 1))
 TWO: dict[str, object] = {"classes": ("no", "yes"), "confusion": CONFUSION}
+PART = Part(100, "0" * 64)
+FINGERPRINT = Fingerprint(PART, Part(11, "1" * 64), PART, coloured=3)
 GOLDEN = Golden("a generator", "0" * 64, 0.5, ((1.5, -2.0),))
 
 
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
     carried: dict[str, object] = {"golden": GOLDEN, "threshold": THRESHOLD, "licence": LICENCE}
+    carried["fingerprint"] = FINGERPRINT
     metadata = make_card(**INT8, **TWO, **carried).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
     assert {key.removeprefix(PREFIX) for key in metadata} == {
@@ -57,6 +61,7 @@ def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -
     fields = {field.name for field in dataclasses.fields(Card)}
     said = {key.removeprefix(PREFIX) for key in metadata}
     optional = {"calibration", "original_sha256", "golden", "threshold", "confusion", "licence"}
+    optional.add("fingerprint")
     assert fields - said == optional
     assert Card.from_metadata(metadata).calibration is card.calibration is None
     assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None
@@ -64,6 +69,7 @@ def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -
     assert Card.from_metadata(metadata).threshold is card.threshold is None
     assert Card.from_metadata(metadata).confusion is card.confusion is None
     assert Card.from_metadata(metadata).licence is card.licence is None
+    assert Card.from_metadata(metadata).fingerprint is card.fingerprint is None
 
 
 def test_a_threshold_survives_its_metadata() -> None:
@@ -79,6 +85,18 @@ def test_a_confusion_survives_its_metadata_and_is_small_there() -> None:
     assert Card.from_metadata(metadata) == card
     assert metadata[PREFIX + "confusion"] == "[[89,10],[0,1]]"
     assert metadata[PREFIX + "licence"] == "CC-BY-4.0"
+
+
+def test_a_fingerprint_survives_its_metadata() -> None:
+    card = make_card(fingerprint=FINGERPRINT)
+    assert Card.from_metadata(card.to_metadata()) == card
+
+
+@pytest.mark.parametrize("value", ["", "3", "{}", "[]", "null", '{"training": 3}'])
+def test_a_foreign_fingerprint_is_unreadable(value: str) -> None:
+    metadata = make_card().to_metadata() | {PREFIX + "fingerprint": value}
+    with pytest.raises(ModelError, match=rf"^its metadata {PREFIX}fingerprint cannot be read$"):
+        Card.from_metadata(metadata)
 
 
 @pytest.mark.parametrize(

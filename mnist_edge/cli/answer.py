@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, Threads
-from mnist_edge.cli.shell import progress_bar, say, say_json, show
+from mnist_edge.cli.shell import hint, progress_bar, say, say_json, show
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def evaluate(
     from mnist_edge.classifier import Classifier
     from mnist_edge.datasets import load
     from mnist_edge.datasets.classes import in_order_of
+    from mnist_edge.report import dataset as dataset_words
     from mnist_edge.report import record, table, text
 
     model = Classifier(file, threads)
@@ -53,6 +54,9 @@ def evaluate(
         advice = "name the set that it was trained on with --dataset"
         data = in_order_of(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, tell)
+    card = model.card
+    if line := dataset_words.other_images(str(model.path), card.dataset, card.fingerprint, data):
+        hint(line)
     accuracy = metrics.accuracy(answers.labels, data.test.labels)
     counts = metrics.confusion(answers.labels, data.test.labels, len(model.classes))
     figures = metrics.per_class(counts)

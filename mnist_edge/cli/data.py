@@ -28,7 +28,7 @@ def data(
     import numpy as np
 
     from mnist_edge.datasets import load
-    from mnist_edge.report import table
+    from mnist_edge.report import dataset, table
 
     with progress_bar() as tell:
         found = load(name, data_dir, tell)
@@ -37,12 +37,19 @@ def data(
     if as_json:
         counts = {
             split: np.bincount(labels, minlength=len(found.classes)).tolist()
-            for split, labels in (("train", found.train.labels), ("test", found.test.labels))
+            for split, labels in table.splits(found).items()
         }
-        say_json({"name": found.name, "source": found.source, "classes": found.classes} | counts)
+        own = dataset.values(found.findings)
+        say_json(
+            {"name": found.name, "source": found.source, "classes": found.classes}
+            | counts
+            | ({"findings": own} if own else {})
+        )
         return
     say(f"{found.name}, from {found.source}: checked\n")
     show(table.dataset(found))
+    if told := dataset.lines(found):
+        say("\n" + "\n".join(told))
     if preview:
         say(f"\nwrote {preview}")
 

@@ -27,6 +27,7 @@ def introduce(
     """What is trained, on what and where, before it begins."""
     from mnist_edge.lab.drawn import added
     from mnist_edge.lab.models import build, cost
+    from mnist_edge.report import dataset
     from mnist_edge.report.text import amount
 
     spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
@@ -44,6 +45,8 @@ def introduce(
         hint(
             f"--batch-size {recipe.batch_size} is more than there is: a batch has {total:,} images"
         )
+    for line in dataset.lines(data):
+        hint(line)
     if digits or others:
         hint(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
 

@@ -121,7 +121,8 @@ def _train(
     data = _first_on_rank_0(world, lambda tell: datasets.load(recipe.dataset, data_dir, tell))
     if before:
         data = in_order_of(data, before.classes, str(run), "train again without --resume")
-    training, validation = datasets.split_validation(data.train)
+        disk.check_unchanged(before, data, run, "train again without --resume")
+    training, validation = data.training, data.validation
     if not before and "epochs" not in given:
         recipe = recipe.sized(len(training))
     if recipe.distillation and not opened:
@@ -140,7 +141,7 @@ def _train(
             hint(f"it was begun with {saved} threads: the weights will not be as they would be")
     with used(choice.count):
         try:
-            _epochs(recipe, data.classes, training, validation, run, world, before, opened, choice)
+            _epochs(recipe, data, training, validation, run, world, before, opened, choice)
         except KeyboardInterrupt:
             if world.leads:
                 stopped(run)
@@ -153,7 +154,7 @@ def _train(
 
 def _epochs(
     recipe: "Recipe",
-    classes: tuple[str, ...],
+    data: "Dataset",
     training: "Split",
     validation: "Split",
     run: Path,
@@ -182,8 +183,10 @@ def _epochs(
             speed.step(now)
             watch.step(now)
 
+        known = before.fingerprint if before else data.fingerprint
         for result in train_epochs(
-            recipe, classes, training, validation, run, world, before, step, taught
+            *(recipe, data.classes, training, validation, run, world, before, step, taught),
+            fingerprint=known,
         ):
             watch.epoch(result)
             slow = speed.epoch(result)

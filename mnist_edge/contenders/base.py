@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.metrics import Accuracy
 from mnist_edge.opening.model_file import ModelFile
 
@@ -20,8 +21,8 @@ class Subject:
     `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
     itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
     `recorded` is the accuracy that a file of ours says of itself, and `names` are those of its
-    classes, in the order of its logits; a foreign file says nothing. `batch` is the only number of
-    images that a call takes, None where it takes any.
+    classes, in the order of its logits, `fingerprint` that of its data; a foreign file says
+    nothing. `batch` is the only number of images that a call takes, None where it takes any.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Subject:
     ours: bool = True
     batch: int | None = None
     names: tuple[str, ...] | None = None
+    fingerprint: Fingerprint | None = None
 
 
 class Runner(Protocol):

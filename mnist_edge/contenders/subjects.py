@@ -20,6 +20,7 @@ def of_file(path: Path, card: Card) -> Subject:
         classes=len(card.classes),
         recorded=card.accuracy,
         names=card.classes,
+        fingerprint=card.fingerprint,
     )
 
 
@@ -34,6 +35,7 @@ def of_original(card: Card) -> Subject:
         classes=len(card.classes),
         recorded=card.original_accuracy,
         names=card.classes,
+        fingerprint=card.fingerprint,
     )
 
 

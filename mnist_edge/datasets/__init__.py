@@ -1,13 +1,29 @@
 """Data sets by name: images uint8 (N, 28, 28) and labels int64 (N,), checked as they come in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.datasets.splitting import digests_of, part_of, stratified
 from mnist_edge.errors import DataError, MissingExtraError
+from mnist_edge.fingerprint import Fingerprint, Part
+
+__all__ = [
+    "ENVIRONMENT",
+    "FOLDER",
+    "SIDE",
+    "Dataset",
+    "Findings",
+    "Progress",
+    "Split",
+    "load",
+    "load_if_here",
+    "split_validation",
+    "stratified",
+]
 
 SIDE = 28
 ENVIRONMENT = "MNIST_EDGE_DATA"
@@ -46,14 +62,60 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in a person's folder that they should know of.
+
+    pictures: how many were read; coloured: how many of them lose a colour; smallest, largest:
+    sizes (width, height). suffixes: how many files of each suffix, in small letters, were passed
+    over; loose: pictures in no class; folders: those beside the splits. cut_test: whether the test
+    split was split off by hash; untested: classes without test images. in_two_splits,
+    in_two_classes: pairs of files that show the network the same pixels.
+    """
+
+    pictures: int
+    coloured: int
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    suffixes: dict[str, int]
+    loose: int
+    folders: tuple[str, ...]
+    cut_test: bool
+    untested: tuple[str, ...]
+    in_two_splits: tuple[tuple[str, str], ...]
+    in_two_classes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set: its name, the names of its classes, its two splits, and where it lies."""
+    """A data set: its name, the names of its classes, its splits, and where it lies.
+
+    `train` are all images but the test's; `held_out`, bool (N,), tells which of them are for
+    validation. `fingerprint` is None where the name says it all: of what is published with a
+    SHA-256. `findings` are of a folder.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
     source: str
+    held_out: NDArray[np.bool_] | None = None
+    fingerprint: Fingerprint | None = None
+    findings: Findings | None = field(default=None, repr=False)
+
+    @property
+    def training(self) -> Split:
+        """The images to train on."""
+        if self.held_out is None:
+            return split_validation(self.train)[0]
+        return self.train[~self.held_out]
+
+    @property
+    def validation(self) -> Split:
+        """The images that choose whatever is to be chosen."""
+        if self.held_out is None:
+            return split_validation(self.train)[1]
+        return self.train[self.held_out]
 
 
 def load(name: str, data_dir: Path | None = None, progress: Progress | None = None) -> Dataset:
@@ -71,6 +133,8 @@ def load(name: str, data_dir: Path | None = None, progress: Progress | None = No
     if name in sources.SOURCES:
         place = sources.find(name, data_dir) or sources.download(name, progress)
         return sources.read(name, place)
+    if name and Path(name).is_dir():
+        raise DataError(f"'{name}' is a folder: name it as {FOLDER}{name}")
     known = ", ".join([*sources.SOURCES, "digits", f"{FOLDER}PATH"])
     raise DataError(f"there is no data set '{name}': choose one of {known}")
 
@@ -102,17 +166,10 @@ def split_validation(train: Split) -> tuple[Split, Split]:
     return train[~mask], train[mask]
 
 
-def stratified(labels: NDArray[np.int64], size: int, seed: int) -> NDArray[np.bool_]:
-    """A mask, bool (N,), of `size` seeded random positions, classes in their proportions."""
-    classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    shares = counts * size / max(1, len(labels))
-    quotas = np.floor(shares).astype(int)
-    # What rounding down left over goes to the classes that lost most by it.
-    rest = size - quotas.sum()
-    quotas[np.argsort(quotas - shares, kind="stable")[:rest]] += 1
-    random = np.random.default_rng(seed)
-    mask = np.zeros(len(labels), bool)
-    for position in range(len(classes)):
-        members = np.flatnonzero(inverse == position)
-        mask[random.permutation(members)[: quotas[position]]] = True
-    return mask
+def fingerprint(data: Dataset) -> Fingerprint:
+    """The fingerprint of a set that nobody published a SHA-256 of, by its images."""
+
+    def part(split: Split) -> Part:
+        return part_of(digests_of(split.images), split.labels, data.classes)
+
+    return Fingerprint(part(data.training), part(data.validation), part(data.test))

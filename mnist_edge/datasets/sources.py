@@ -5,6 +5,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets import ENVIRONMENT, SIDE, Dataset, Progress, Split, idx
+from mnist_edge.datasets import ENVIRONMENT, SIDE, Dataset, Progress, Split, fingerprint, idx
 from mnist_edge.datasets.download import fetch
 from mnist_edge.datasets.places import KERAS, cache_dir, holder, other_forms, variants
 from mnist_edge.datasets.published import SOURCES, File
@@ -79,7 +80,9 @@ def read(name: str, place: Path) -> Dataset:
     train, test = (
         _split(arrays[at : at + 2], paths[at : at + 2], len(source.classes)) for at in (0, 2)
     )
-    return Dataset(name, source.classes, train, test, str(place))
+    found = Dataset(name, source.classes, train, test, str(place))
+    proven = all(file.sha256 for file in source.files)
+    return found if proven else replace(found, fingerprint=fingerprint(found))
 
 
 def download(name: str, progress: Progress | None) -> Path:

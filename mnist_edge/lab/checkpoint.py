@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 
-from mnist_edge.datasets import Split
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError
 from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import alone_in, write_together
+from mnist_edge.fingerprint import Fingerprint, changes
 from mnist_edge.lab.checkpoint_fields import checked
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
@@ -33,7 +34,8 @@ class Checkpoint:
 
     `average` is the EMA of the weights, which is the trained model; `network` and `optimizer` are
     there to go on. `trained` says on what it ran. `result` is None until the test split has been
-    measured, which happens once, at the end.
+    measured, which happens once, at the end. `fingerprint` is that of the data set: None in older
+    runs, and where the set's name says it all.
     """
 
     recipe: Recipe
@@ -45,6 +47,7 @@ class Checkpoint:
     optimizer: dict[str, Any] = field(repr=False)
     trained: dict[str, Any]
     result: dict[str, Any] | None = None
+    fingerprint: Fingerprint | None = None
 
     def original(self) -> Network:
         """The trained network (the average), in eval mode, on the CPU."""
@@ -63,6 +66,8 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     """Write a run's checkpoint and history, whole or not at all. EdgeError when it cannot."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     values |= {"format": _FORMAT, "recipe": checkpoint.recipe.as_dict()}
+    known = checkpoint.fingerprint
+    values["fingerprint"] = None if known is None else known.as_dict()
     # Through memory: torch.save to a file reports a full disk as an unreadable RuntimeError.
     buffer = io.BytesIO()
     torch.save(values, buffer)
@@ -145,6 +150,15 @@ def check_resumable(checkpoint: Checkpoint, recipe: Recipe, run: Path) -> None:
                 f"{run} was trained with {name} {before[name]}, not {asked[name]}: "
                 "resume it with what it was started with, or choose another --out"
             )
+
+
+def check_unchanged(checkpoint: Checkpoint, data: Dataset, run: Path, advice: str) -> None:
+    """CheckpointError for a data set with other images than those that a run was started on."""
+    if told := changes(checkpoint.fingerprint, data.fingerprint):
+        raise CheckpointError(
+            f"{data.name} has changed since {run} was trained on it: {told}. Put its pictures back "
+            f"as they were, or {advice}"
+        )
 
 
 def finish(run: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mnist_edge.errors import CheckpointError
+from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.lab.models import build
 from mnist_edge.lab.progress import EpochResult
 from mnist_edge.lab.recipe import Recipe
@@ -53,6 +54,7 @@ def checked(file: TorchFile) -> dict[str, Any]:
         "optimizer": _optimizer(values["optimizer"], file),
         "trained": _circumstances(values["trained"]),
         "result": _result(values["result"]),
+        "fingerprint": _fingerprint(values.get("fingerprint")),
     }
 
 
@@ -95,6 +97,16 @@ def _result(values: Any) -> dict[str, Any] | None:
     result = dataclass_of(_Result, values, "result")
     _check_count(result.correct, result.total, "result.correct")
     return {"split": result.split, "correct": result.correct, "total": result.total}
+
+
+def _fingerprint(values: Any) -> Fingerprint | None:
+    """None in runs from before there were any."""
+    if values is None:
+        return None
+    try:
+        return Fingerprint.from_dict(values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SchemaError("fingerprint is none") from error
 
 
 def _check_count(correct: int, total: int, name: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.contract import LICENCE, Card
-from mnist_edge.datasets import FOLDER, Dataset, split_validation
+from mnist_edge.datasets import FOLDER, Dataset
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
@@ -39,7 +39,7 @@ def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
     """A finished run's network. CheckpointError for an unfinished run, or another's data."""
     _check_run(run, checkpoint, data)
     network = checkpoint.original()
-    _, validation = split_validation(data.train)
+    validation = data.validation
     temperature = fit_temperature(network.answer(validation.images), validation.labels)
     network.temperature.fill_(temperature)
     logits = network.answer(data.test.images)
@@ -51,7 +51,7 @@ def draft(original: Original, data: Dataset) -> Draft:
 
     File and original both answer the whole test split of `data`; GateError on any difference.
     """
-    _, validation = split_validation(data.train)
+    validation = data.validation
     model = to_onnx(original.network)
     card = _card(original)
     name = f"{card.model}.onnx"
@@ -94,6 +94,7 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> None:
             f"{run} was trained on {trained_on}, not on {data.name}: "
             "the gate needs its own test images"
         )
+    disk.check_unchanged(checkpoint, data, run, "train it again")
     if data.classes != checkpoint.classes or len(data.test) != checkpoint.result["total"]:
         raise CheckpointError(
             f"the classes or test images of {data.name} are not those that {run} was trained and "
@@ -126,6 +127,7 @@ def _card(original: Original) -> Card:
         temperature=original.temperature,
         trained={"recipe": recipe.as_dict(), "seed": recipe.seed, **checkpoint.trained},
         source_sha256=original.sha256,
+        fingerprint=checkpoint.fingerprint,
         # What a person may do with their own images, and what comes of them, is theirs to say.
         licence=None if recipe.dataset.startswith(FOLDER) else LICENCE,
     )

@@ -11,9 +11,10 @@ from onnx import ModelProto
 
 from mnist_edge import datasets
 from mnist_edge.contenders import original_of
-from mnist_edge.datasets import FOLDER, Dataset, split_validation
+from mnist_edge.datasets import FOLDER, Dataset
 from mnist_edge.datasets.classes import in_order_of
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import DataError, EdgeError
+from mnist_edge.fingerprint import changes
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export, quantize, threads
 from mnist_edge.lab.checkpoint import Checkpoint
@@ -72,6 +73,11 @@ class Job:
             data = datasets.load(source.card.dataset, data_dir, progress)
             advice = "quantize it where its own set is"
             data = in_order_of(data, source.card.classes, str(target), advice)
+            if told := changes(source.card.fingerprint, data.fingerprint):
+                raise DataError(
+                    f"{data.name} is not what {target} was trained on: {told}. "
+                    "Name the right one with --data-dir"
+                )
             return cls(data, source, None, None)
         checkpoint = disk.load(found.path.parent)
         data = _data_of(found.path.parent, checkpoint, data_dir, progress)
@@ -105,7 +111,7 @@ class Job:
         self, original: Original, tuning: Finetuning, progress: Progress, asked: int | None
     ) -> tuple[ModelProto, dict[str, Any]]:
         """The fine-tuned network, and how that was done: its bits depend on the threads too."""
-        training, _ = split_validation(self.data.train)
+        training = self.data.training
         recipe = original.checkpoint.recipe
         progress("timing threads", 0, 0)
         choice = threads.choose(
@@ -125,7 +131,7 @@ class Job:
         """What each layer loses, on validation images."""
         quantize.check_plan(self.source, self.data, plan)
         images = quantize.calibration_images(self.data, plan.images, plan.seed)
-        _, validation = split_validation(self.data.train)
+        validation = self.data.validation
         return diagnose(
             Quantizer(self.source.model, images, plan.method),
             validation.images[:_DIAGNOSED_IMAGES],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
-from mnist_edge.datasets import Dataset, split_validation
+from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.lab.layout import is_ours
 from mnist_edge.lab.qdq import METHODS, Quantizer, check_layers
@@ -100,7 +100,7 @@ def calibration_images(data: Dataset, count: int | None, seed: int) -> NDArray[n
 
     EdgeError when there are fewer than were asked for.
     """
-    training, _ = split_validation(data.train)
+    training = data.training
     if count is not None and count > len(training):
         raise EdgeError(
             f"the training split of {data.name} has {len(training):,} images, fewer than the "
@@ -174,7 +174,7 @@ def _measure(
         if before is None:
             fp32.write_bytes(described(source.model, source.card))
             before = Answers.of(fp32, data.test).logits
-        _, validation = split_validation(data.train)
+        validation = data.validation
         after = Answers.of(int8, data.test, validation)
         gate = Gate(
             original=None if original is None else compare(original, after, data.test),

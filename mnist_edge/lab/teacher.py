@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import Split
+from mnist_edge.datasets import FOLDER, Split
 from mnist_edge.datasets.classes import positions, unlike
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
@@ -176,7 +176,7 @@ def views(
     plan = recipe.distillation
     assert plan is not None  # what teachers are for
     whole = extended(training, replace(recipe, seed=_SEED))
-    folder = teachers[0].home / f"views-{_key(recipe)}"
+    folder = teachers[0].home / f"views-{_key(recipe, whole)}"
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
     total = float(len(missing) * len(whole))
@@ -211,7 +211,7 @@ def loss(logits: Tensor, targets: Tensor, taught: Tensor, plan: Distillation) ->
     return plan.share * heat**2 * soft + (1 - plan.share) * hard
 
 
-def _key(recipe: Recipe) -> str:
+def _key(recipe: Recipe, whole: Split) -> str:
     """What views and answers depend on, in eight letters."""
     assert recipe.distillation is not None
     parts: dict[str, Any] = {
@@ -220,6 +220,9 @@ def _key(recipe: Recipe) -> str:
         if name in ("dataset", "images", "augmentation", "rough", "drawn_share", "nondigit_share")
     }
     parts["teachers"] = recipe.distillation.teachers
+    if recipe.dataset.startswith(FOLDER):  # whose pictures and classes change under its name
+        parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
+        parts["labels"] = hashlib.sha256(whole.labels.tobytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 

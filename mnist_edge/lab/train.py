@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import alone_in
+from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.lab import bf16, ema, teacher
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.acceleration import chosen, forward_of, is_graphed
@@ -50,13 +51,15 @@ def train(
     taught: Views | None = None,
     watched: Split | None = None,
     acceleration: str = "auto",
+    fingerprint: Fingerprint | None = None,
 ) -> Iterator[EpochResult]:
     """Train, and yield each epoch's result once its checkpoint lies in `run`.
 
     Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
     behind a checkpoint's last epoch. `taught` is what a recipe with teachers learns from. The
     split `watched` is answered after every epoch, for a curve, and chooses nothing.
-    `acceleration` is one of ACCELERATIONS. Raises EdgeError when memory runs out, the loss
+    `acceleration` is one of ACCELERATIONS. `fingerprint` is that of the data set, which the
+    checkpoint carries. Raises EdgeError when memory runs out, the loss
     diverges, or another process trains in `run`.
     """
     try:
@@ -67,7 +70,7 @@ def train(
             for epoch in range(trainer.epochs_done, recipe.epochs):
                 result = trainer.epoch(epoch, watch)
                 if world.leads:
-                    disk.save(run, trainer.checkpoint())
+                    disk.save(run, replace(trainer.checkpoint(), fingerprint=fingerprint))
                 yield result
     except torch.OutOfMemoryError as error:
         raise EdgeError(

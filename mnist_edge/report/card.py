@@ -8,10 +8,11 @@ import numpy as np
 
 from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
+from mnist_edge.datasets import FOLDER
 from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.manifest import MANIFEST, Recorded, latency, read_manifest
-from mnist_edge.report import limits, pieces, table, text, training
+from mnist_edge.report import dataset, limits, pieces, table, text, training
 from mnist_edge.report.pieces import bullets, escaped
 
 _MARK = "<!-- mnist-edge made this card of its file's metadata, and will make it again: do not edit"
@@ -100,8 +101,10 @@ def _summary(card: Card, facts: Facts) -> str:
 
 
 def _use(card: Card, facts: Facts) -> list[str]:
+    of_folder = card.dataset.startswith(FOLDER)
+    meaning = "0 = black, 255 = white" if of_folder else "0 = background, 255 = ink"
     contract = [
-        ("input", "`image`: uint8 (N, 28, 28), raw grey pixels, 0 = background, 255 = ink"),
+        ("input", f"`image`: uint8 (N, 28, 28), raw grey pixels, {meaning}"),
         (
             "output",
             f"`logits`: float32 (N, {len(card.classes)}), whose softmax is a calibrated "
@@ -114,13 +117,27 @@ def _use(card: Card, facts: Facts) -> list[str]:
         "",
         f"session = ort.InferenceSession({json.dumps(facts.name, ensure_ascii=False)})",
         'classes = json.loads(session.get_modelmeta().custom_metadata_map["mnist_edge.classes"])',
-        "image = np.zeros((1, 28, 28), np.uint8)  # put your pixels here: no preprocessing",
+        "image = np.zeros((1, 28, 28), np.uint8)  # put your pixels here: "
+        + ("prepared as below" if of_folder else "no preprocessing"),
         'logits = session.run(["logits"], {"image": image})[0][0]',
         "print(classes[logits.argmax()], np.exp(logits).max() / np.exp(logits).sum())",
         "```",
         "",
     ]
-    return [*pieces.table(("", ""), contract, left=2), *example]
+    used = [*pieces.table(("", ""), contract, left=2), *example]
+    return [*used, *_preparation(card)] if of_folder else used
+
+
+def _preparation(card: Card) -> list[str]:
+    """How a picture has to be brought into the form of those that a folder's network knows."""
+    lost = card.fingerprint.coloured if card.fingerprint else 0
+    told = f" {lost:,} of its pictures were coloured." if lost else ""
+    return [
+        f"Its network learned from pictures of any size, made 28×28 grey.{told} Do the same with "
+        "yours, as `mnist-edge predict` does:",
+        "",
+        *pieces.pairs(list(dataset.PREPARATION)),
+    ]
 
 
 def _data(card: Card) -> list[tuple[str, str]]:

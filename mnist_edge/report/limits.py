@@ -1,6 +1,7 @@
 """What a file cannot do, in honest words, as far as its metadata tells."""
 
 from mnist_edge.contract import Card
+from mnist_edge.datasets import FOLDER
 from mnist_edge.report import text
 
 _FEW = 1000  # test images, below which an accuracy is known to about a point at best
@@ -9,8 +10,7 @@ _FEW = 1000  # test images, below which an accuracy is known to about a point at
 def lines(card: Card, timed: bool) -> list[str]:
     """A sentence or two for each limit; `timed` says whether a latency stands beside them."""
     told = [
-        "It sees 28×28 grey pixels, light ink on a background of 0, and nothing else: any other "
-        "picture has to be brought into that form first, and errors there are not in its accuracy.",
+        _form(card),
         _classes(card),
         f"Its accuracy is that on the test split of {card.dataset}, {card.accuracy.total:,} images "
         "of the same origin as those that it learned from. Other writers, pens, cameras or things "
@@ -29,6 +29,18 @@ def lines(card: Card, timed: bool) -> list[str]:
     if timed:
         told.append("The latency is of one machine in one run: measure it again on yours.")
     return told
+
+
+def _form(card: Card) -> str:
+    if card.dataset.startswith(FOLDER):
+        return (
+            "It sees 28×28 grey pixels and nothing else: colour, and detail finer than a 28th of a "
+            "picture's longer side, are lost before it answers."
+        )
+    return (
+        "It sees 28×28 grey pixels, light ink on a background of 0, and nothing else: any other "
+        "picture has to be brought into that form first, and errors there are not in its accuracy."
+    )
 
 
 def _classes(card: Card) -> str:

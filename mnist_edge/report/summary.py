@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.compare import Change
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.report import names
+from mnist_edge.report import dataset, names
 from mnist_edge.saturation import LARGEST_PAIR
 
 _SPINNING = " that spin while they wait (in a Classifier they sleep)"
@@ -89,7 +89,18 @@ def warnings(record: Benchmark) -> list[str]:
             told.append(f"warning: {name} {_elsewhere(entry, found)}")
         if found and found.kernels.any_int8 and found.kernels.in_float:
             told.append(f"{name}: {names.listed(found.kernels.in_float)} stayed in float")
-    return told
+    return told + _other_images(record)
+
+
+def _other_images(record: Benchmark) -> list[str]:
+    """Once for each file, however many runtimes run it."""
+    subjects = [entry.subject for entry in record.entries if entry.subject.ours]
+    lines = (
+        dataset.other_images(one.name, one.dataset, one.fingerprint, record.data[one.dataset])
+        for one in subjects
+        if one.dataset in record.data
+    )
+    return list(dict.fromkeys(filter(None, lines)))
 
 
 def _elsewhere(entry: Entry, found: Findings) -> str:

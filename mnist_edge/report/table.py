@@ -227,8 +227,19 @@ def _commonest_mistakes(classes: Sequence[str], counts: NDArray[np.int64]) -> Ta
 
 def dataset(data: Dataset) -> Table:
     """How many images of each class each split holds."""
-    splits = {"train": data.train.labels, "test": data.test.labels}
-    counts = [np.bincount(labels, minlength=len(data.classes)) for labels in splits.values()]
+    shown = splits(data)
+    counts = [np.bincount(labels, minlength=len(data.classes)) for labels in shown.values()]
     rows = [[name, *(f"{count[at]:,}" for count in counts)] for at, name in enumerate(data.classes)]
-    rows.append(["all", *(f"{len(labels):,}" for labels in splits.values())])
-    return plain(["class", *splits], rows)
+    rows.append(["all", *(f"{len(labels):,}" for labels in shown.values())])
+    return plain(["class", *shown], rows)
+
+
+def splits(data: Dataset) -> dict[str, NDArray[np.int64]]:
+    """The labels of each split: of a person's folder all three, of a published set its own two."""
+    if data.held_out is None:
+        return {"train": data.train.labels, "test": data.test.labels}
+    return {
+        "train": data.training.labels,
+        "validation": data.validation.labels,
+        "test": data.test.labels,
+    }

@@ -27,9 +27,8 @@ def test_a_file_keeps_what_its_card_says(tiny_model: Path) -> None:
     found = OnnxRuntime.open(tiny_model)
     card = make_card()
     assert (found.runtime, found.path) == ("onnxruntime", tiny_model)
-    assert found.subject == Subject(
-        "tiny.onnx", "tiny", card.source_sha256, "fp32", "digits", 10, card.accuracy, ours=True
-    )
+    own = (card.source_sha256, "fp32", "digits", 10, card.accuracy)
+    assert found.subject == Subject("tiny.onnx", "tiny", *own, ours=True, names=card.classes)
 
 
 def test_an_int8_file_is_of_the_family_of_its_checkpoint(tmp_path: Path) -> None:

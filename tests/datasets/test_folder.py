@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.datasets import Dataset, load
+from mnist_edge.datasets import Dataset, Split, layout, load
 from mnist_edge.errors import DataError
 from mnist_edge.picture import drawn_digits
 
@@ -72,31 +71,176 @@ def test_class_names_are_sorted(tmp_path: Path) -> None:
     assert folder(tmp_path).classes == ("10", "9", "Zebra", "two")
 
 
-def test_without_splits_one_in_five_tests_in_proportion(tmp_path: Path) -> None:
-    make(tmp_path, {"few": 10, "many": 40})
+def contents(split: Split) -> set[tuple[bytes, int]]:
+    pairs = zip(split.images, split.labels.tolist(), strict=True)
+    return {(image.tobytes(), label) for image, label in pairs}
+
+
+def test_without_splits_a_fifth_tests_and_a_tenth_of_the_rest_validates(tmp_path: Path) -> None:
+    found = folder(make(tmp_path, {"few": 10, "many": 290}))
+
+    splits = (found.training, found.validation, found.test)
+    assert sum(map(len, splits)) == 300
+    assert len(set().union(*map(contents, splits))) == 300
+    # Four deviations of a binomial.
+    assert abs(len(found.test) - 60) < 28
+    assert abs(len(found.validation) - 24) < 20
+    assert set(found.test.labels) == set(found.training.labels) == {0, 1}
+
+
+def test_split_is_the_same_twice_and_wherever_the_folder_lies(tmp_path: Path) -> None:
+    first = folder(make(tmp_path / "one", {"a": 13, "b": 17}))
+    (tmp_path / "one").rename(tmp_path / "two")
+    for path in sorted((tmp_path / "two" / "a").iterdir()):
+        path.rename(path.with_name(f"renamed {path.name}"))
+    second = folder(tmp_path / "two")
+
+    assert contents(first.test) == contents(second.test)
+    assert contents(first.validation) == contents(second.validation)
+    assert first.fingerprint == second.fingerprint
+
+
+@pytest.mark.parametrize("start", range(3, 12))
+def test_added_pictures_move_none_that_was_trained_on(tmp_path: Path, start: int) -> None:
+    """The fault of fastai#2336: a new seeded draw put training images into the test."""
+    classes = {"a": start, "b": 2 * start}
+    before = folder(make(tmp_path, classes, offset=start * 7919))
+    for added in range(3):
+        make(tmp_path / "more", dict.fromkeys(classes, 4), offset=10**6 * (added + 1))
+        for path in sorted((tmp_path / "more").glob("*/*")):
+            path.rename(tmp_path / path.parent.name / f"{added}-{path.name}")
+        (tmp_path / "more" / "a").rmdir()
+        (tmp_path / "more" / "b").rmdir()
+        (tmp_path / "more").rmdir()
+        after = folder(tmp_path)
+        assert not contents(before.training) & contents(after.test)
+        assert not contents(before.validation) & contents(after.test)
+        assert before.fingerprint != after.fingerprint
+        before = after
+
+
+def test_copies_are_on_one_side(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 30, "b": 30})
+    for path in sorted(tmp_path.glob("*/*.png")):
+        path.with_name(f"copy of {path.name}").write_bytes(path.read_bytes())
 
     found = folder(tmp_path)
 
-    assert Counter(found.test.labels.tolist()) == {0: 2, 1: 8}
-    assert Counter(found.train.labels.tolist()) == {0: 8, 1: 32}
-    both = np.concatenate([found.train.images, found.test.images])
-    assert len({image.tobytes() for image in both}) == 50
+    assert not contents(found.training) & contents(found.test)
+    assert not contents(found.training) & contents(found.validation)
+    assert found.findings is not None
+    assert found.findings.in_two_splits == ()
 
 
-def test_split_is_the_same_twice(tmp_path: Path) -> None:
-    make(tmp_path, {"a": 13, "b": 17})
+def test_pictures_that_look_alike_on_both_sides_are_noticed(tmp_path: Path) -> None:
+    make(tmp_path / "train", {"a": 2, "b": 2})
+    make(tmp_path / "test", {"a": 2, "b": 2}, offset=500)
+    Image.open(tmp_path / "train" / "a" / "000.png").save(tmp_path / "test" / "a" / "again.bmp")
+    Image.open(tmp_path / "train" / "b" / "001.png").save(tmp_path / "train" / "a" / "other.bmp")
 
-    first, second = folder(tmp_path), folder(tmp_path)
+    found = folder(tmp_path).findings
 
-    np.testing.assert_array_equal(first.test.images, second.test.images)
-    np.testing.assert_array_equal(first.train.labels, second.train.labels)
+    assert found is not None
+    assert ("train/a/000.png", "test/a/again.bmp") in found.in_two_splits
+    (pair,) = found.in_two_classes
+    assert set(pair) == {"train/b/001.png", "train/a/other.bmp"}
 
 
-def test_smallest_set_keeps_one_picture_for_the_test(tmp_path: Path) -> None:
+def test_smallest_set_keeps_a_picture_of_each_class_for_the_test(tmp_path: Path) -> None:
     found = folder(make(tmp_path, {"a": 2, "b": 2}))
 
-    assert (len(found.train), len(found.test)) == (3, 1)
-    assert set(found.train.labels) == {0, 1}
+    assert sorted(found.test.labels.tolist()) == [0, 1]
+    assert sorted(found.train.labels.tolist()) == [0, 1]
+    assert (len(found.training), len(found.validation)) == (1, 1)
+
+
+@pytest.mark.parametrize("train", ["train", "Train", "training", "TRAINING"])
+@pytest.mark.parametrize("test", ["test", "Testing"])
+@pytest.mark.parametrize("validation", ["val", "Valid", "validation"])
+def test_names_of_splits_are_understood(
+    tmp_path: Path, train: str, test: str, validation: str
+) -> None:
+    make(tmp_path / train, {"a": 3, "b": 3})
+    make(tmp_path / test, {"a": 1, "b": 1}, offset=500)
+    make(tmp_path / validation, {"a": 2, "b": 2}, offset=700)
+
+    found = folder(tmp_path)
+
+    assert found.classes == ("a", "b")
+    assert (len(found.training), len(found.validation), len(found.test)) == (6, 4, 2)
+    wanted = np.asarray(Image.open(tmp_path / validation / "b" / "001.png"))
+    np.testing.assert_array_equal(found.validation.images[3], wanted)
+
+
+def test_validation_without_test_is_a_validation_split(tmp_path: Path) -> None:
+    make(tmp_path / "train", {"a": 20, "b": 20})
+    make(tmp_path / "val", {"a": 2, "b": 2}, offset=700)
+
+    found = folder(tmp_path)
+
+    assert len(found.validation) == 4
+    assert len(found.training) + len(found.test) == 40
+    assert found.findings is not None
+    assert found.findings.cut_test
+
+
+def test_train_alone_is_split_as_a_folder_of_classes(tmp_path: Path) -> None:
+    make(tmp_path / "train", {"a": 12, "b": 12})
+
+    found = folder(tmp_path)
+
+    assert len(found.training) + len(found.validation) + len(found.test) == 24
+    assert found.classes == ("a", "b")
+
+
+def test_pictures_below_a_class_belong_to_it(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 2, "b": 2, "a/2024/summer": 3}, offset=0)
+
+    found = folder(tmp_path)
+
+    assert found.classes == ("a", "b")
+    assert sum(found.train.labels == 0) + sum(found.test.labels == 0) == 5
+
+
+def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
+    make(tmp_path / "train", {"a": 2, "b": 2})
+    make(tmp_path / "test", {"a": 1}, offset=500)
+    make(tmp_path, {"sketches": 1, "__MACOSX": 1, ".thumbnails": 1}, offset=900)
+    for name in ("a.svg", "b.SVG", "notes.txt", "README", ".DS_Store", "Thumbs.db", "._x.png"):
+        (tmp_path / "train" / "a" / name).write_bytes(b"no picture")
+    draw(tmp_path / "train" / "loose.png", 800)
+
+    found = folder(tmp_path).findings
+
+    assert found is not None
+    assert found.suffixes == {"": 1, ".svg": 2, ".txt": 1}
+    assert (found.loose, found.folders, found.untested) == (1, ("sketches",), ("b",))
+
+
+def test_heic_without_its_plugin_is_passed_over(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 2, "b": 2})
+    (tmp_path / "a" / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    layout._suffixes.cache_clear()
+
+    found = folder(tmp_path).findings
+
+    assert found is not None
+    assert found.suffixes == {".heic": 1}
+
+
+def test_lost_colour_is_counted(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 3, "b": 3})
+    grey = np.random.default_rng(0).integers(0, 256, (64, 48, 1), np.uint8).repeat(3, axis=2)
+    Image.fromarray(grey).save(tmp_path / "a" / "grey.jpg", quality=30)
+    Image.new("RGB", (300, 20), (200, 40, 40)).save(tmp_path / "a" / "red.jpg")
+
+    found = folder(tmp_path)
+
+    assert found.findings is not None
+    assert (found.findings.pictures, found.findings.coloured) == (8, 1)
+    assert (found.findings.smallest, found.findings.largest) == ((28, 28), (300, 20))
+    assert found.fingerprint is not None
+    assert found.fingerprint.coloured == 1
 
 
 def test_hidden_and_foreign_files_are_no_pictures(tmp_path: Path) -> None:
@@ -253,15 +397,44 @@ def test_class_with_too_few_pictures(tmp_path: Path, count: int) -> None:
 
     message = refusal(tmp_path)
 
-    assert message.startswith(f"{tmp_path / 'b'} holds fewer than two pictures (.bmp, .gif, ")
+    assert message.startswith(f"{tmp_path / 'b'} holds fewer than two pictures (PNG, JPEG, ")
     assert message.endswith("): add some, or remove the folder")
 
 
-def test_train_without_test(tmp_path: Path) -> None:
-    make(tmp_path / "train", {"a": 2, "b": 2})
+@pytest.mark.parametrize("name", ["test", "Valid", "testing"])
+def test_split_beside_the_classes_is_no_class(tmp_path: Path, name: str) -> None:
+    make(tmp_path, {"a": 3, "b": 3, name: 3})
 
     assert refusal(tmp_path) == (
-        f"{tmp_path} has a train folder but no test folder: add it, or drop both"
+        f"{tmp_path} has {name} but no train folder: put the folders of the classes into "
+        f"{tmp_path / 'train'}"
+    )
+
+
+def test_split_without_classes_is_said(tmp_path: Path) -> None:
+    make(tmp_path / "train", {"a": 2, "b": 2})
+    draw(tmp_path / "test" / "1.png")
+
+    assert refusal(tmp_path) == (
+        f"{tmp_path / 'test'} holds pictures, but no subfolder per class, so that nobody knows "
+        "what they show: sort them, or move the folder away"
+    )
+
+
+def test_splits_inside_the_classes_are_said(tmp_path: Path) -> None:
+    make(tmp_path, {"a/train": 2, "a/test": 1, "b/train": 2, "b/test": 1})
+
+    assert refusal(tmp_path) == (
+        f"{tmp_path / 'a'} has splits of its own (test, train): put the classes into the splits, "
+        f"as {Path('test') / 'a'}"
+    )
+
+
+def test_two_names_of_one_split_are_said(tmp_path: Path) -> None:
+    make(tmp_path, {"train/a": 2, "train/b": 2, "Training/a": 2, "Training/b": 2})
+
+    assert refusal(tmp_path) == (
+        f"{tmp_path} has Training and train, which mean the same split: keep one"
     )
 
 
@@ -294,6 +467,19 @@ def test_broken_picture_is_named(tmp_path: Path, content: bytes | None, said: st
     broken.write_bytes(broken.read_bytes()[:100] if content is None else content)
 
     assert refusal(tmp_path).startswith(f"{broken}: {said}")
+
+
+def test_all_broken_pictures_are_named_at_once(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 20, "b": 20})
+    broken = sorted(tmp_path.glob("a/*.png"))[3:15] + sorted(tmp_path.glob("b/*.png"))
+    for path in broken:
+        path.write_bytes(b"")
+
+    message = refusal(tmp_path)
+
+    assert message.startswith(f"32 of 40 pictures cannot be read: {broken[0]}: is empty; ")
+    assert message.count(": is empty; ") == 20
+    assert message.endswith("; and 12 more. Mend or remove them")
 
 
 def test_dangling_link_is_passed_over(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
@@ -72,7 +72,7 @@ class Work:
         cls, experiment: Experiment, options: Options, data: Dataset, out: Path, world: World
     ) -> "Work":
         """EdgeError for a part that the experiment has not."""
-        training, validation = split_validation(data.train)
+        training, validation = data.training, data.validation
         experiment.wanted(options, len(training))  # the parts are there
         runs = experiment.runs(options, len(training))
         house = out / experiment.house(options)

@@ -1,0 +1,69 @@
+"""Which images a network was trained, chosen and measured on: digests that travel with it.
+
+A checkpoint and an exported file carry the fingerprint of their data set, so that whoever gives
+them another one, or the same folder with other pictures in it, is told.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_DIGITS = frozenset("0123456789abcdef")
+_MOST_IMAGES = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The images of a split: how many, and the SHA-256 of them all and of the names of their
+    classes, in whatever order they stand."""
+
+    images: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if type(self.images) is not int or not 0 <= self.images <= _MOST_IMAGES:
+            raise ValueError(f"images is a count, not {self.images!r:.40}")
+        if not isinstance(self.sha256, str) or len(self.sha256) != 64 or set(self.sha256) - _DIGITS:
+            raise ValueError(f"sha256 is 64 hexadecimal digits, not {self.sha256!r:.40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The three splits of a data set; `coloured` is how many of its pictures lost a colour."""
+
+    training: Part
+    validation: Part
+    test: Part
+    coloured: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Fingerprint":
+        """ValueError, KeyError or TypeError for values that are none."""
+        coloured = values["coloured"]
+        if type(coloured) is not int or not 0 <= coloured <= _MOST_IMAGES:
+            raise ValueError(f"coloured is a count, not {coloured!r:.40}")
+        training, validation, test = (
+            Part(**dict(values[name])) for name in ("training", "validation", "test")
+        )
+        return cls(training, validation, test, coloured)
+
+
+def changes(before: Fingerprint | None, now: Fingerprint | None) -> str | None:
+    """Which splits hold other images now, in words; None where none does, or nothing is known."""
+    if before is None or now is None:
+        return None
+    told = [
+        _changed(name, getattr(before, name), getattr(now, name))
+        for name in ("training", "validation", "test")
+    ]
+    return ", ".join(filter(None, told)) or None
+
+
+def _changed(name: str, before: Part, now: Part) -> str:
+    if before == now:
+        return ""
+    if before.images == now.images:
+        return f"{name} {before.images:,} images then as now, but others"
+    return f"{name} {before.images:,} images then, {now.images:,} now"

@@ -1,0 +1,128 @@
+"""What is said of a data set: what a folder holds besides pictures, and what becomes of those."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mnist_edge.datasets import FOLDER, Dataset, Findings
+from mnist_edge.fingerprint import Fingerprint, changes
+
+_MOST_PAIRS = 3
+_HEIF = (".heic", ".heif", ".hif")
+PREPARATION = (
+    ("colour", "is not used: grey is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601)"),
+    (
+        "size",
+        "the longer side becomes 28 pixels and the aspect is kept (bicubic, antialiased, as Pillow "
+        "does it); the picture lies in the middle, and the rest is filled with 0, which is black. "
+        "28×28 stays as it is",
+    ),
+    ("light and dark", "stay as they are in the picture: 0 = black, 255 = white"),
+    (
+        "transparency",
+        "what is transparent gets the median colour of the rest; in a picture that mostly is, "
+        "black under light ink, white under dark",
+    ),
+)
+"""How pictures of a folder become 28×28 grey, in the order in which it is done."""
+
+
+def lines(data: Dataset) -> list[str]:
+    """What a person should know of their folder: a line for each finding; none of other sets."""
+    found = data.findings
+    if found is None:
+        return []
+    told = [_colour(found), _split(data, found), _passed_over(found)]
+    if found.untested:
+        told.append(f"no test images of {', '.join(found.untested)}: nothing will be known of them")
+    if found.in_two_splits:
+        pairs = _pairs(found.in_two_splits)
+        told.append(f"the same picture is in two splits: {pairs}: keep one, or the test knows it")
+    if found.in_two_classes:
+        pairs = _pairs(found.in_two_classes)
+        told.append(f"the same picture is in two classes: {pairs}: one of them is wrong")
+    return [line for line in told if line]
+
+
+def values(found: Findings | None) -> dict[str, Any] | None:
+    """The findings for a script."""
+    if found is None:
+        return None
+    return {
+        "pictures": found.pictures,
+        "coloured": found.coloured,
+        "smallest": list(found.smallest),
+        "largest": list(found.largest),
+        "passed_over": {
+            "files": found.suffixes,
+            "loose_pictures": found.loose,
+            "folders": list(found.folders),
+        },
+        "test_split": "by hash" if found.cut_test else "own",
+        "untested": list(found.untested),
+        "in_two_splits": [list(pair) for pair in found.in_two_splits],
+        "in_two_classes": [list(pair) for pair in found.in_two_classes],
+    }
+
+
+def other_images(whose: str, trained_on: str, before: Fingerprint | None, data: Dataset) -> str:
+    """What is said where a model meets other test images than those that it was measured on; ""
+    where there is nothing to say. `trained_on` is the name of the model's own set."""
+    now = data.fingerprint
+    if before is None:
+        if not (trained_on.startswith(FOLDER) and data.name.startswith(FOLDER)):
+            return ""
+        return (
+            f"note: {whose} does not say which pictures it was trained on, as files of older "
+            "versions: some of these test images may be among them"
+        )
+    if now is None or before.test == now.test:
+        return ""
+    return (
+        f"note: {data.name} is not what {whose} was trained and measured on: {changes(before, now)}"
+    )
+
+
+def _colour(found: Findings) -> str:
+    small, large = (f"{width}×{height}" for width, height in (found.smallest, found.largest))
+    sizes = small if small == large else f"{small} to {large}"
+    if not found.coloured:
+        return f"{found.pictures:,} pictures of {sizes} pixels become 28×28 grey"
+    return (
+        f"colour is not used: {found.coloured:,} of {found.pictures:,} pictures are coloured; all, "
+        f"of {sizes} pixels, become 28×28 grey. Classes that differ in colour or in fine detail "
+        "alone cannot be told apart"
+    )
+
+
+def _split(data: Dataset, found: Findings) -> str:
+    if not found.cut_test:
+        return ""
+    return (
+        f"test split: {len(data.test):,} of {found.pictures:,} pictures, by a hash of each file: "
+        "pictures that are added later move no other into it"
+    )
+
+
+def _passed_over(found: Findings) -> str:
+    told = [
+        f"{count:,} {suffix or 'without a suffix'}{_advice(suffix)}"
+        for suffix, count in found.suffixes.items()
+    ]
+    if found.loose:
+        told.append(f"{found.loose:,} picture{'s' * (found.loose != 1)} in no class's folder")
+    files = sum(found.suffixes.values()) + found.loose
+    line = f"{files:,} file{'s' * (files != 1)} passed over: {', '.join(told)}" if files else ""
+    if found.folders:
+        beside = f"folders beside the splits passed over: {', '.join(found.folders)}"
+        line = f"{line}; {beside}" if line else beside
+    return line
+
+
+def _advice(suffix: str) -> str:
+    return " (save as PNG or JPEG, or pip install pillow-heif)" if suffix in _HEIF else ""
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    more = len(pairs) - _MOST_PAIRS
+    told = ", ".join(f"{one} = {other}" for one, other in pairs[:_MOST_PAIRS])
+    return told + (f" and {more:,} more" if more > 0 else "")

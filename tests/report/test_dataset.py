@@ -1,0 +1,96 @@
+"""What is said of a person's folder: one golden text for each finding."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from mnist_edge.datasets import Dataset, Findings, Split
+from mnist_edge.fingerprint import Fingerprint, Part
+from mnist_edge.report.dataset import lines, other_images, values
+
+PLAIN = Findings(
+    pictures=200,
+    coloured=0,
+    smallest=(28, 28),
+    largest=(28, 28),
+    suffixes={},
+    loose=0,
+    folders=(),
+    cut_test=False,
+    untested=(),
+    in_two_splits=(),
+    in_two_classes=(),
+)
+SPLIT = Split(np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int64))
+
+
+def dataset(findings: Findings | None, known: Fingerprint | None = None) -> Dataset:
+    return Dataset(
+        "folder:shapes", ("a", "b"), SPLIT, SPLIT, "x", fingerprint=known, findings=findings
+    )
+
+
+def test_a_published_set_needs_no_words() -> None:
+    assert lines(dataset(None)) == []
+    assert values(None) is None
+
+
+def test_a_plain_folder_needs_few() -> None:
+    assert lines(dataset(PLAIN)) == ["200 pictures of 28×28 pixels become 28×28 grey"]
+
+
+def test_every_finding_has_its_line() -> None:
+    found = replace(
+        PLAIN,
+        coloured=120,
+        smallest=(8, 30),
+        largest=(4000, 3000),
+        suffixes={"": 1, ".heic": 3, ".txt": 1},
+        loose=2,
+        folders=("sketches", "raw"),
+        cut_test=True,
+        untested=("circle",),
+        in_two_splits=(("a/1.png", "test/a/7.png"),),
+        in_two_classes=tuple((f"a/{n}.png", f"b/{n}.png") for n in range(5)),
+    )
+
+    assert lines(dataset(found)) == [
+        "colour is not used: 120 of 200 pictures are coloured; all, of 8×30 to 4000×3000 pixels, "
+        "become 28×28 grey. Classes that differ in colour or in fine detail alone cannot be told "
+        "apart",
+        "test split: 3 of 200 pictures, by a hash of each file: pictures that are added later move "
+        "no other into it",
+        "7 files passed over: 1 without a suffix, 3 .heic (save as PNG or JPEG, or pip install "
+        "pillow-heif), 1 .txt, 2 pictures in no class's folder; folders beside the splits passed "
+        "over: sketches, raw",
+        "no test images of circle: nothing will be known of them",
+        "the same picture is in two splits: a/1.png = test/a/7.png: keep one, or the test knows it",
+        "the same picture is in two classes: a/0.png = b/0.png, a/1.png = b/1.png, a/2.png = "
+        "b/2.png and 2 more: one of them is wrong",
+    ]
+
+
+def fingerprint(test: int, training: int = 90) -> Fingerprint:
+    return Fingerprint(Part(training, "0" * 64), Part(9, "0" * 64), Part(test, "0" * 64))
+
+
+def test_other_test_images_are_told() -> None:
+    data = dataset(PLAIN, fingerprint(26, 93))
+
+    assert other_images("edge.onnx", "folder:shapes", fingerprint(24), data) == (
+        "note: folder:shapes is not what edge.onnx was trained and measured on: training 90 images "
+        "then, 93 now, test 24 images then, 26 now"
+    )
+    assert other_images("edge.onnx", "folder:shapes", None, data) == (
+        "note: edge.onnx does not say which pictures it was trained on, as files of older "
+        "versions: some of these test images may be among them"
+    )
+
+
+def test_the_same_test_images_need_no_words() -> None:
+    data = dataset(PLAIN, fingerprint(26, 93))
+
+    assert other_images("edge.onnx", "folder:shapes", fingerprint(26), data) == ""
+    assert other_images("edge.onnx", "mnist", None, data) == ""
+    mnist = replace(data, name="mnist", fingerprint=None)
+    assert other_images("edge.onnx", "folder:shapes", fingerprint(26), mnist) == ""
