@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnist_edge import picture
 from mnist_edge.datasets import FOLDER, Dataset, Findings, Progress, Split
 from mnist_edge.datasets.layout import TEST, TRAINING, VALIDATION, Layout, layout
-from mnist_edge.datasets.splitting import part_of, test_by_hash, validation_by_hash
+from mnist_edge.datasets.splitting import mask_of_test, mask_of_validation, part_of
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
@@ -158,10 +158,10 @@ def _split(own: dict[str, _Pictures]) -> tuple[_Pictures, _Pictures, _Pictures]:
     """The training, validation and test pictures: a person's own splits, or by hash."""
     training, validation, test = own[TRAINING], own.get(VALIDATION), own.get(TEST)
     if test is None:
-        mask = test_by_hash(training.digests, training.labels)
+        mask = mask_of_test(training.digests, training.labels)
         training, test = training[~mask], training[mask]
     if validation is None:
-        mask = validation_by_hash(training.digests, training.labels)
+        mask = mask_of_validation(training.digests, training.labels)
         training, validation = training[~mask], training[mask]
     return training, validation, test
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.errors import DataError
+from mnist_edge.errors import DataError, FileError
+from mnist_edge.file_access import open_file
 
 # Type codes of the format's third byte; all numbers are big-endian.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -22,13 +23,15 @@ def read_bytes(path: Path) -> bytes:
     """A file's uncompressed content. DataError when it is unreadable, its gzip is damaged, or it
     is larger than any set that this tool knows."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
             file.seek(0)
             # A few kilobytes of gzip can be gigabytes: no more is unpacked than a set may hold.
             content = (gzip.GzipFile(fileobj=file) if zipped else file).read(LARGEST + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or damaged: delete it and fetch it again") from error
+    except FileError as error:
+        raise DataError(f"cannot read {error}") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     if len(content) > LARGEST:

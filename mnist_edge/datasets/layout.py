@@ -108,12 +108,22 @@ def _classes(root: Path) -> tuple[str, ...]:
     if len(names) < 2:
         raise DataError(f"{root} needs at least two subfolders, one per class: it has {len(names)}")
     for name in names:
+        if not _is_text(name):
+            raise DataError(f"{root} has a subfolder whose name is not UTF-8 ({name!a}): rename it")
         if splits := [one for one in _subfolders(root / name) if one.casefold() in _NAMES]:
             raise DataError(
                 f"{root / name} has splits of its own ({', '.join(splits)}): put the classes into "
                 f"the splits, as {Path(splits[0]) / name}"
             )
     return tuple(names)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that Python could not decode
+        return False
+    return True
 
 
 def _found(root: Path, classes: tuple[str, ...], passed_over: PassedOver) -> Found:

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from mnist_edge.datasets.published import SOURCES
+from mnist_edge.errors import DataError
+from mnist_edge.file_access import is_file, is_folder
 
 KERAS = "mnist.npz"
 """The one file in which Keras keeps MNIST."""
@@ -31,7 +33,7 @@ def variants(place: Path, name: str) -> list[Path]:
         names += [packed, packed.replace("-idx", ".idx")]
     bare = name.removesuffix(".gz")
     paths = [place / one for one in names] + [place / bare / bare]
-    return [path for path in paths if path.is_file()]
+    return [path for path in paths if is_file(path)]
 
 
 def holder(name: str, folder: Path) -> Path | None:
@@ -43,17 +45,23 @@ def holder(name: str, folder: Path) -> Path | None:
         if any(variants(place, file.name) for file in SOURCES[name].files):
             return place
     if name == "mnist":
-        if folder.name.endswith(".npz") and folder.is_file():
+        if folder.name.endswith(".npz") and is_file(folder):
             return folder
-        return next((place / KERAS for place in places if (place / KERAS).is_file()), None)
+        return next((place / KERAS for place in places if is_file(place / KERAS)), None)
     return None
 
 
 def other_forms(folder: Path) -> list[str]:
     """The names of files in a folder that look like a set in a form that is not read."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return [folder.name] if folder.name.lower().endswith(_OTHER_FORMS) else []
-    found = sorted(
-        path.name for path in folder.iterdir() if path.name.lower().endswith(_OTHER_FORMS)
-    )
+    found = [name for name in names_in(folder) if name.lower().endswith(_OTHER_FORMS)]
     return found[:_MOST_NAMED]
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, sorted. DataError where it cannot be listed."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror or error}") from error

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from mnist_edge.datasets import ENVIRONMENT, SIDE, Dataset, Progress, Split, fingerprint, idx
 from mnist_edge.datasets.download import fetch
-from mnist_edge.datasets.places import KERAS, cache_dir, holder, other_forms, variants
+from mnist_edge.datasets.places import KERAS, cache_dir, holder, names_in, other_forms, variants
 from mnist_edge.datasets.published import SOURCES, File
-from mnist_edge.errors import DataError
+from mnist_edge.errors import DataError, FileError
+from mnist_edge.file_access import is_file, is_folder
 
 __all__ = ["SOURCES", "File", "cache_dir", "download", "find", "read"]
 
@@ -27,8 +28,15 @@ def find(name: str, data_dir: Path | None) -> Path | None:
     """The first of the known places that holds a file of the set; None when there is none.
 
     The cache counts only when it holds all four: what an interrupted download left is completed.
-    DataError when a place that was named is wrong.
+    DataError when a place that was named is wrong, or may not be looked at.
     """
+    try:
+        return _find(name, data_dir)
+    except FileError as error:
+        raise DataError(str(error)) from error
+
+
+def _find(name: str, data_dir: Path | None) -> Path | None:
     if data_dir is not None:
         if found := holder(name, data_dir):
             return found
@@ -38,7 +46,7 @@ def find(name: str, data_dir: Path | None) -> Path | None:
         )
     if from_environment := os.environ.get(ENVIRONMENT):
         place = Path(from_environment)
-        if not place.is_dir() and not holder(name, place):
+        if not is_folder(place) and not holder(name, place):
             raise DataError(f"{ENVIRONMENT} names {place}, which is not a folder")
         found = holder(name, place)
         if found and not _holds_mnist_instead(name, found):
@@ -53,7 +61,7 @@ def find(name: str, data_dir: Path | None) -> Path | None:
 
 def _check_empty(place: Path) -> None:
     """DataError for a folder that holds something, but no set: whoever named it meant another."""
-    if any(not path.name.startswith(".") for path in place.iterdir()):
+    if any(not name.startswith(".") for name in names_in(place)):
         raise DataError(
             f"{ENVIRONMENT} names {place}, which holds none of the files of "
             f"{', '.join(SOURCES)}: name the folder that does, or unset it{_how_to_convert(place)}"
@@ -73,7 +81,7 @@ def _how_to_convert(place: Path) -> str:
 def read(name: str, place: Path) -> Dataset:
     """Read and check the four files of an IDX set. DataError says which file, and what to do."""
     source = SOURCES[name]
-    if place.is_file():
+    if is_file(place):
         return _read_keras(name, place)
     paths = [_existing(place, file.name) for file in source.files]
     arrays = [_read(name, file, path) for file, path in zip(source.files, paths, strict=True)]

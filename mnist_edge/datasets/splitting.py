@@ -34,7 +34,7 @@ def stratified(labels: NDArray[np.int64], size: int, seed: int) -> Mask:
     return mask
 
 
-def test_by_hash(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
+def mask_of_test(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
     """Which pictures, bool (N,), are for the test: a fifth, and of each class at least one.
 
     It is the class's lowest hash, and whatever is below 1/5. Both hold no longer, but never anew,
@@ -49,7 +49,7 @@ def test_by_hash(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
     return mask
 
 
-def validation_by_hash(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
+def mask_of_validation(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
     """Which of the pictures that are not for the test, bool (N,), are for validation: a tenth."""
     places = _places(digests, VALIDATION)
     mask = np.zeros(len(labels), bool)

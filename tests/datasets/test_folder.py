@@ -430,6 +430,16 @@ def test_splits_inside_the_classes_are_said(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only here any bytes are a name")
+def test_class_name_that_is_not_utf8_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 2})
+    (tmp_path / "b\udcff").mkdir()
+
+    assert refusal(tmp_path) == (
+        f"{tmp_path} has a subfolder whose name is not UTF-8 ('b\\udcff'): rename it"
+    )
+
+
 def test_two_names_of_one_split_are_said(tmp_path: Path) -> None:
     make(tmp_path, {"train/a": 2, "train/b": 2, "Training/a": 2, "Training/b": 2})
 

@@ -363,6 +363,11 @@ def test_environment_that_holds_something_else_is_named(
     )
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "no\0ne"])
+def test_places_that_cannot_be_looked_up_are_one_line(tmp_path: Path, name: str) -> None:
+    assert str(tmp_path / name) in refusal("kmnist", tmp_path / name)
+
+
 def test_environment_of_another_set_leads_on_to_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
