@@ -110,18 +110,24 @@ def test_digits_for_a_script(cli: Cli) -> None:
 
 def test_folder_for_a_person(said: Say, tmp_path: Path) -> None:
     pictures = make_folder(tmp_path / "pets")
+    data = load(f"folder:{pictures}")
+    splits = [np.bincount(one.labels) for one in (data.training, data.validation, data.test)]
 
     result = said("data", f"folder:{pictures}")
 
     assert (result.code, result.err) == (0, "")
-    first, blank, *table = result.out.splitlines()
+    first, table, words = result.out.split("\n\n")
     assert first == f"folder:pets, from {pictures}: checked"
-    assert blank == ""
-    assert [line.split() for line in table] == [
-        ["class", "train", "test"],
-        ["ant", "4", "1"],
-        ["cat", "12", "3"],
-        ["all", "16", "4"],
+    assert [line.split() for line in table.splitlines()] == [
+        ["class", "train", "validation", "test"],
+        ["ant", *(str(counts[0]) for counts in splits)],
+        ["cat", *(str(counts[1]) for counts in splits)],
+        ["all", *(str(sum(counts)) for counts in splits)],
+    ]
+    assert words.splitlines() == [
+        "20 pictures of 28×28 pixels become 28×28 grey",
+        f"test split: {len(data.test)} of 20 pictures, by a hash of each file: pictures that are "
+        "added later move no other into it",
     ]
 
 
@@ -153,9 +159,11 @@ def test_preview_shows_ten_of_each_class(said: Say, tmp_path: Path) -> None:
     assert result.out.endswith(f"\nwrote {preview}\n")
     with Image.open(preview) as image:
         sheet = np.asarray(image)
-    # 4 ants of 200 and above, then 10 of 12 cats of 100 and above; each is 84 × 84 pixels.
+    # All ants of 200 and above, then 10 cats of 100 and above; each is 84 × 84 pixels.
     shown = np.bincount(sheet.ravel(), minlength=256) // (84 * 84)
-    assert shown[200:205].sum() == 4
+    ants, cats = np.bincount(load(f"folder:{pictures}").train.labels)
+    assert cats > 10
+    assert shown[200:205].sum() == ants
     assert shown[100:115].sum() == 10
 
 
