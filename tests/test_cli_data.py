@@ -19,7 +19,7 @@ from PIL import Image
 from mnist_edge import shipped
 from mnist_edge.catalogue import NETWORKS
 from mnist_edge.cli import main
-from mnist_edge.datasets import ENVIRONMENT, Dataset
+from mnist_edge.datasets import ENVIRONMENT, Dataset, load
 from mnist_edge.datasets.sources import SOURCES, File
 from tests.conftest import Cli, make_card, write_tiny_model
 from tests.datasets.idx_files import idx_bytes, small_arrays, write_set
