@@ -15,7 +15,7 @@ from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Split
+    from mnist_edge.datasets import Dataset, Split
     from mnist_edge.lab.checkpoint import Checkpoint
     from mnist_edge.lab.progress import Progress, StepResult
     from mnist_edge.lab.recipe import Recipe
