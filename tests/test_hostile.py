@@ -171,6 +171,24 @@ def test_opaque_and_transparent_cost_like_plain(tmp_path: Path) -> None:
     assert max(peaks) < 1.5 * peaks[0], peaks
 
 
+def test_pages_that_are_texture_are_refused(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "tiny.onnx")
+    hostile.PAGES["dots12.png"](tmp_path / "dots.png")
+    for mode in ("--line", "--grid"):
+        said = refusal(run(tmp_path, "predict", "dots.png", mode, "--model", "tiny.onnx"))
+        assert "dots.png: 16,384 pieces of ink: this is no page of digits" in said
+
+
+@pytest.mark.parametrize("name", ["strokes20x20.png", "noise0.2.png"])
+def test_what_a_page_costs_is_bounded(name: str, tmp_path: Path) -> None:
+    """Pieces by the hundred, and one that is all of the page."""
+    write_tiny_model(tmp_path / "tiny.onnx")
+    hostile.PAGES[name](tmp_path / name)
+    ended = run(tmp_path, "predict", name, "--grid", "--model", "tiny.onnx")
+    assert ended.code == 0, ended
+    assert ended.peak_mb < MOST_MB, f"{ended.peak_mb:.0f} MB"
+
+
 # Runs
 
 

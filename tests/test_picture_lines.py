@@ -13,11 +13,12 @@ from PIL import Image, ImageDraw
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.errors import DataError
-from mnist_edge.picture import load
+from mnist_edge.picture import lines, load
 from mnist_edge.picture.cuts import Atom, Row
 from mnist_edge.picture.frames import without_frames
 from mnist_edge.picture.lines import Found, grid, line, read_grid, read_line
 from mnist_edge.picture.paths import Run, chosen, runs_of
+from mnist_edge.picture.strokes import Strokes
 from tests import pages
 from tests.pages import Page
 
@@ -310,7 +311,7 @@ def test_a_frame_goes_and_a_stroke_across_it_stays() -> None:
 
 
 def _row(atoms: list[Atom], high: float) -> Row:
-    return Row(atoms, np.full((1, 1), -1, np.int32), high, high / 8)
+    return Row(atoms, np.full((1, 1), -1, np.int32), 0, 0, high, high / 8)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -332,6 +333,44 @@ def test_the_path_is_the_cheapest_of_all(seed: int) -> None:
     found = chosen(_row(atoms, 40), runs, costs)
     assert covers(tuple(found))
     assert sum(costs[at] for at in found) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_not_looked_at_would_change_nothing(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are scored when the path needs it: against scoring every one."""
+    page = page_of("sheet", sheet(seed, (4, 6)))
+    looked: list[int] = []
+
+    def score(images: Grey) -> NDArray[np.floating]:
+        """How a number drawn by the image itself likes it: the same whenever it is asked."""
+        looked.append(len(images))
+        seeds = images.astype(np.int64).sum(axis=(1, 2))
+        return np.array([np.random.default_rng(one).random() for one in seeds])
+
+    lazily = grid(page.loaded, score)
+    few = sum(looked)
+
+    def scoring_all(
+        found: Strokes, row: Row, runs: list[Run], shapes: list[float], score: lines.Score
+    ) -> tuple[list[int], dict[int, Grey]]:
+        images = {at: lines._image(found, row, run) for at, run in enumerate(runs)}
+        scores = lines._scored(list(images.values()), score)
+        costs = [
+            run.cost - float(np.log(value)) + shape
+            for run, value, shape in zip(runs, scores, shapes, strict=True)
+        ]
+        return chosen(row, runs, costs), images
+
+    monkeypatch.setattr(lines, "_scored_path", scoring_all)
+    looked.clear()
+    wholly = grid(page.loaded, score)
+    assert [boxes(row) for row in lazily] == [boxes(row) for row in wholly]
+    for one, other in zip(lazily, wholly, strict=True):
+        for digit, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(digit.image, same.image)
+    assert few < sum(looked)
 
 
 def test_runs_are_no_wider_than_a_digit_may_be() -> None:

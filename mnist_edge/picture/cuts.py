@@ -9,19 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.picture.components import Mask, components, grown
+from mnist_edge.picture.components import Components, Labels, Mask, components
 from mnist_edge.picture.form import stroke_width
 from mnist_edge.picture.ink import Plane
+from mnist_edge.picture.seams import Seams, seams_of
 from mnist_edge.picture.strokes import Strokes
 from mnist_edge.picture.view import Box
 
 _SMALL = 0.45  # of a digit's height: what is lower is a bar, a dot, a comma, a speck
 _INSIDE = 0.7  # of a small part's width lies above or below another: they are one
-_NEAREST_CUTS = 0.12  # of a digit's height
-_LEAST_PART = 0.1
-_MOST_INK = 0.6  # on a cut, of a digit's height
-_BEND = 0.06  # what a step aside costs a cut, in pixels of full ink
-_FREE = 0.02  # and a pixel of paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +36,47 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The atoms of a row, and `labels` int32 (H, W) of the view: their number, -1 elsewhere.
+    """The atoms of a row, and `labels` int32 (h, w): their number, -1 elsewhere.
 
-    Its digits are about `high` pixels high, written with a pen `pen` pixels wide.
+    The labels are those of a part of the view that begins at column `left` and line `top`, and has
+    the row in it. Its digits are about `high` pixels high, written with a pen `pen` pixels wide.
     """
 
     atoms: list[Atom]
-    labels: NDArray[np.int32]
+    labels: Labels
+    left: int
+    top: int
     high: float
     pen: float
+
+    def within(self, box: Box) -> Labels:
+        """The labels of a box of the view that lies in the row's part."""
+        left, top, right, bottom = box
+        return self.labels[top - self.top : bottom - self.top, left - self.left : right - self.left]
 
 
 def atoms_of(found: Strokes, row: NDArray[np.int64], widest: float) -> Row:
     """The atoms of a row of components; those wider than `widest` digit heights are cut."""
-    labels = np.full(found.parts.labels.shape, -1, np.int32)
+    pieces = [_Piece.of(found, members) for members in _pieces(found, row)]
+    wide = [piece for piece in pieces
+            if piece.mask.shape[1] > widest * found.high
+            and piece.mask.shape[0] > _SMALL * found.high]  # fmt: skip
+    seams = seams_of([piece.soft(found) for piece in wide], found.high)
+    cut = dict(zip(map(id, wide), seams, strict=True))
+    left = min(piece.left for piece in pieces)
+    top = min(piece.top for piece in pieces)
+    right = max(piece.left + piece.mask.shape[1] for piece in pieces)
+    bottom = max(piece.top + piece.mask.shape[0] for piece in pieces)
+    labels = np.full((bottom - top, right - left), -1, np.int32)
     atoms: list[Atom] = []
-    for piece, members in enumerate(_pieces(found, row)):
-        window, mask = _window(found, members)
-        strips, costs = [mask], [0.0]
-        if mask.shape[1] > widest * found.high and mask.shape[0] > _SMALL * found.high:
-            soft = np.clip(found.ink.strength[window] / found.full, 0, 1) * mask
-            strips, costs = _cut(np.asarray(soft, np.float32), mask, found.high)
-        for strip, cost in zip(strips, costs, strict=True):
-            labels[window][strip] = len(atoms)
-            box = _box(strip, window[1].start, window[0].start)
-            atoms.append(Atom(box, int(strip.sum()), piece, cost))
+    for number, piece in enumerate(pieces):
+        strips, costs = _strips(piece.mask, cut.get(id(piece)))
+        window = labels[piece.top - top :, piece.left - left :]
+        window = window[: strips.shape[0], : strips.shape[1]]
+        window[piece.mask] = strips[piece.mask] + len(atoms)
+        atoms += _atoms(strips, costs, piece, number)
     pen = stroke_width(np.where(labels >= 0, np.uint8(255), np.uint8(0)))
-    return Row(atoms, labels, found.high, pen)
+    return Row(atoms, labels, left, top, found.high, pen)
 
 
 def _pieces(found: Strokes, row: NDArray[np.int64]) -> list[list[int]]:
@@ -90,103 +100,104 @@ def _pieces(found: Strokes, row: NDArray[np.int64]) -> list[list[int]]:
     return [pieces[at] for at in sorted(pieces, key=lambda at: float(middle[at]))]
 
 
-def _window(found: Strokes, members: list[int]) -> tuple[tuple[slice, slice], Mask]:
-    parts = found.parts
-    rows = slice(int(parts.top[members].min()), int(parts.bottom[members].max()))
-    columns = slice(int(parts.left[members].min()), int(parts.right[members].max()))
-    return (rows, columns), np.isin(parts.labels[rows, columns], members)
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The `mask` (h, w) of components that hang together; its place in the view."""
+
+    mask: Mask
+    left: int
+    top: int
+
+    @classmethod
+    def of(cls, found: Strokes, members: list[int]) -> "_Piece":
+        parts = found.parts
+        left, top = int(parts.left[members].min()), int(parts.top[members].min())
+        right, bottom = int(parts.right[members].max()), int(parts.bottom[members].max())
+        labels = parts.labels[top:bottom, left:right]
+        mask = labels == members[0] if len(members) == 1 else np.isin(labels, members)
+        return cls(mask, left, top)
+
+    def soft(self, found: Strokes) -> Plane:
+        """Its ink, 0..1."""
+        height, width = self.mask.shape
+        ink = found.ink.strength[self.top : self.top + height, self.left : self.left + width]
+        return np.asarray(np.clip(ink / found.full, 0, 1) * self.mask, np.float32)
 
 
-def _box(mask: Mask, left: int, top: int) -> Box:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        left + int(columns[0]),
-        top + int(rows[0]),
-        left + int(columns[-1]) + 1,
-        top + int(rows[-1]) + 1,
+def _atoms(strips: Labels, costs: list[float], piece: _Piece, number: int) -> list[Atom]:
+    """The strips of a piece as atoms, in one pass over it."""
+    ys, xs = np.nonzero(strips >= 0)
+    of = strips[ys, xs]
+    count = len(costs)
+    area = np.bincount(of, minlength=count)
+    lefts, tops = np.full(count, strips.shape[1]), np.full(count, strips.shape[0])
+    rights, bottoms = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    np.minimum.at(lefts, of, xs)
+    np.minimum.at(tops, of, ys)
+    np.maximum.at(rights, of, xs + 1)
+    np.maximum.at(bottoms, of, ys + 1)
+    boxes = zip(
+        (lefts + piece.left).tolist(),
+        (tops + piece.top).tolist(),
+        (rights + piece.left).tolist(),
+        (bottoms + piece.top).tolist(),
+        strict=True,
     )
+    return [
+        Atom(box, size, number, cost)
+        for box, size, cost in zip(boxes, area.tolist(), costs, strict=True)
+    ]
 
 
-def _cut(soft: Plane, mask: Mask, high: float) -> tuple[list[Mask], list[float]]:
-    """The strips of a piece between the cuts on which there is least ink, and that ink."""
-    seams, costs = _seams(soft, high)
-    columns = np.arange(mask.shape[1])
-    index = np.zeros(mask.shape, int)
-    for seam in seams:
-        index += columns >= seam[:, None]
-    strips = [mask & (index == at) for at in range(len(seams) + 1)]
-    strips = _tidied(strips)
-    kept = [at for at, strip in enumerate(strips) if strip.any()]
-    return [strips[at] for at in kept], [0.0] + [costs[at - 1] for at in kept[1:]]
+def _strips(mask: Mask, seams: Seams | None) -> tuple[Labels, list[float]]:
+    """The strips of a piece between its seams: int32 (h, w), -1 outside of the piece, and the ink
+    on the seam before each."""
+    strips = np.where(mask, np.int32(0), np.int32(-1))
+    if seams is None or not len(seams.costs):
+        return strips, [0.0]
+    height, width = mask.shape
+    steps = np.zeros((height, width), np.int32)
+    np.add.at(steps, (np.arange(height)[:, None], seams.columns), 1)
+    strips[mask] = np.cumsum(steps, axis=1)[mask]
+    _tidy(strips, 1 + len(seams.costs))
+    kept = np.unique(strips[mask])
+    strips[mask] = np.searchsorted(kept, strips[mask])
+    return strips, [0.0] + [seams.costs[at - 1] for at in kept[1:]]
 
 
-def _seams(soft: Plane, high: float) -> tuple[list[NDArray[np.int64]], list[float]]:
-    """Paths from top to bottom with little ink on them: a column for each row; and the ink.
-
-    Shortest paths through the grey values, which may bend by 45° (Wang and Jean 1994, "Segmentation
-    of merged characters by neural networks and shortest path"), one through each local minimum.
-    """
-    down, steps_down = _shortest(soft)
-    up, steps_up = _shortest(soft[::-1])
-    middle = len(soft) // 2
-    back = len(soft) - 1 - middle
-    total = down[middle] + up[back] - soft[middle] - _FREE * len(soft)
-    order = np.argsort(total, kind="stable")
-    least = _LEAST_PART * high
-    taken: list[int] = []
-    for x in order:
-        if total[x] > _MOST_INK * high:
-            break
-        near = [abs(x - other) < _NEAREST_CUTS * high for other in taken]
-        if least <= x < soft.shape[1] - least and not any(near):
-            taken.append(int(x))
-    taken.sort()
-    seams = []
-    for x in taken:
-        upper = _followed(steps_down, middle, x)
-        lower = _followed(steps_up, back, x)
-        seams.append(np.concatenate([upper, lower[::-1][1:]]))
-    return seams, [max(0.0, float(total[x])) for x in taken]
-
-
-def _shortest(soft: Plane) -> tuple[Plane, NDArray[np.int8]]:
-    """The least ink on a path from the first row to each pixel, and the step that leads there."""
-    cost = np.empty_like(soft)
-    steps = np.zeros(soft.shape, np.int8)
-    cost[0] = soft[0] + _FREE
-    for row in range(1, len(soft)):
-        before = np.pad(cost[row - 1], 1, constant_values=np.inf)
-        options = np.stack([before[1:-1], before[:-2] + _BEND, before[2:] + _BEND])
-        choice = options.argmin(axis=0)
-        cost[row] = options.min(axis=0) + soft[row] + _FREE
-        steps[row] = np.array([0, -1, 1], np.int8)[choice]
-    return cost, steps
-
-
-def _followed(steps: NDArray[np.int8], row: int, x: int) -> NDArray[np.int64]:
-    """The columns of a path that ends at (row, x), from the first row on."""
-    path = np.empty(row + 1, np.int64)
-    for at in range(row, -1, -1):
-        path[at] = x
-        x += int(steps[at, x])
-    return path
-
-
-def _tidied(strips: list[Mask]) -> list[Mask]:
-    """Strips whose splinters, cut off from the rest of them, go to the neighbour they touch."""
-    strips = [strip.copy() for strip in strips]
-    for at, strip in enumerate(strips):
-        parts = components(strip)
+def _tidy(strips: Labels, count: int) -> None:
+    """Give splinters of strips, cut off from the rest of them, to the neighbour they touch most."""
+    columns = [np.flatnonzero((strips == at).any(axis=0)) for at in range(count)]
+    spans = [(int(inked[0]), int(inked[-1]) + 1) if len(inked) else (0, 0) for inked in columns]
+    for at in range(count):
+        left = max(0, spans[at][0] - 1)
+        view = strips[:, left : spans[at][1] + 1]
+        parts = components(view == at)
         if len(parts) < 2:
             continue
-        for splinter in np.flatnonzero(parts.area < 0.3 * parts.area.max()):
-            mask = parts.labels == splinter
-            around = grown(mask)
-            touched = [
-                int((around & strips[other]).sum()) if 0 <= other < len(strips) else 0
-                for other in (at - 1, at + 1)
-            ]
-            if max(touched):
-                strips[at - 1 if touched[0] >= touched[1] else at + 1] |= mask
-                strip &= ~mask
-    return strips
+        small = parts.area < 0.3 * parts.area.max()
+        before = _touched(parts, view == at - 1) if at else np.zeros(len(parts), np.int64)
+        after = _touched(parts, view == at + 1)
+        for other, goes in ((at - 1, before >= after), (at + 1, before < after)):
+            goes &= small & (np.maximum(before, after) > 0)
+            if goes.any():
+                view[parts.only(goes)] = other
+                first, last = int(parts.left[goes].min()), int(parts.right[goes].max())
+                spans[other] = _joined(spans[other], (left + first, left + last))
+
+
+def _joined(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return (min(one[0], other[0]), max(one[1], other[1])) if one[1] else other
+
+
+def _touched(parts: Components, mask: Mask) -> NDArray[np.int64]:
+    """How many pixels of a mask each component touches, at a corner too."""
+    rows, columns = np.nonzero(mask)
+    around = np.pad(parts.labels, 1, constant_values=-1)
+    near = np.stack(
+        [around[rows + down, columns + across] for down in range(3) for across in range(3)]
+    )
+    near.sort(axis=0)
+    first = np.ones(near.shape, bool)
+    first[1:] = near[1:] != near[:-1]
+    return np.bincount(near[first & (near >= 0)], minlength=len(parts))

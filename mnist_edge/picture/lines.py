@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.errors import DataError
 from mnist_edge.picture.components import grown
 from mnist_edge.picture.cuts import Row, atoms_of
 from mnist_edge.picture.form import SIDE, as_formed, formed
@@ -31,6 +32,7 @@ _CUT_SCORED, _CUT_UNSCORED = 0.42, 0.95  # digit heights: what is wider may be s
 _UNSCORED = 0.13  # the cost of one digit more where there is no score
 _LEAST_SCORE = 1e-3
 _CLEAR = 0.9  # quality enough not to look for a sheet
+_MOST_DIGITS, _MOST_PIECES = 1500, 5000  # on a page: each takes some milliseconds
 _MOST_RUNS = 1200  # that are worth a look; more are texture, not a row of digits
 _AT_ONCE = 256  # images
 
@@ -61,7 +63,8 @@ def line(loaded: Loaded, score: Score | None = None) -> list[Found]:
 
     The line may be skewed by up to 14°. Where there are several lines, the one with most ink is
     read. Dots, commas and dashes are left out. With `score` touching and broken digits are told
-    by how they look; without it, by their shape alone.
+    by how they look; without it, by their shape alone. DataError where there are more than 1,500
+    pieces as high as digits: texture, not writing.
     """
     rows = _rows(loaded, score, _LINE_SKEW, only_one=True)
     return rows[0] if rows else []
@@ -86,6 +89,7 @@ def _rows(
     found = _strokes(plane(pixels))
     if found is None:
         return []
+    _refuse_texture(found)
     rows = rows_of(found, most_skewed)
     if only_one:
         rows = [max(rows, key=lambda row: int(found.parts.area[row].sum()))]
@@ -95,6 +99,14 @@ def _rows(
         parted, [runs_of(row) for row in parted], strict=True)]  # fmt: skip
     return [[Found(image, _in_file(found.view.box_of(box), loaded)) for image, box in row]
             for row in read if row]  # fmt: skip
+
+
+def _refuse_texture(found: Strokes) -> None:
+    if found.count > _MOST_DIGITS or found.digits.sum() > _MOST_PIECES:
+        raise DataError(
+            f"{int(found.digits.sum()):,} pieces of ink: this is no page of digits, or one to be "
+            f"cut into parts of at most {_MOST_DIGITS:,}"
+        )
 
 
 def _strokes(grey: NDArray[np.float32]) -> Strokes | None:
@@ -113,19 +125,37 @@ def _strokes(grey: NDArray[np.float32]) -> Strokes | None:
 
 def _read(found: Strokes, row: Row, runs: list[Run], score: Score | None) -> list[tuple[Grey, Box]]:
     """The digits of a row: their images, and their boxes in the view."""
+    shapes = [shape_cost(row, run) for run in runs]
     if score is None or len(runs) > _MOST_RUNS:
-        costs = [run.cost + shape_cost(row, run) + _UNSCORED for run in runs]
+        costs = [run.cost + shape + _UNSCORED for run, shape in zip(runs, shapes, strict=True)]
         best = chosen(row, runs, costs)
         images = {at: _image(found, row, runs[at]) for at in best}
     else:
-        images = {at: _image(found, row, run) for at, run in enumerate(runs)}
-        scores = _scored(list(images.values()), score)
-        costs = [
-            run.cost - float(np.log(value)) + shape_cost(row, run)
-            for run, value in zip(runs, scores, strict=True)
-        ]
-        best = chosen(row, runs, costs)
+        best, images = _scored_path(found, row, runs, shapes, score)
     return [(images[at], box_of(row.atoms[runs[at].first : runs[at].last + 1])) for at in best]
+
+
+def _scored_path(
+    found: Strokes, row: Row, runs: list[Run], shapes: list[float], score: Score
+) -> tuple[list[int], dict[int, Grey]]:
+    """The path of least cost by shape and score, and the images of its runs.
+
+    A score only adds to a cost. So runs are scored when they are on the path that is best so far,
+    until all on it are: it is the best of all, and few runs had to be looked at (Dellin and
+    Srinivasa 2016, "A unifying formalism for shortest path problems with expensive edge
+    evaluations via lazy best-first search over paths with edge selectors").
+    """
+    costs = [run.cost + shape for run, shape in zip(runs, shapes, strict=True)]
+    images: dict[int, Grey] = {}
+    while True:
+        best = chosen(row, runs, costs)
+        unseen = [at for at in best if at not in images]
+        if not unseen:
+            return best, images
+        images |= {at: _image(found, row, runs[at]) for at in unseen}
+        scores = _scored([images[at] for at in unseen], score)
+        for at, value in zip(unseen, scores, strict=True):
+            costs[at] = runs[at].cost - float(np.log(value)) + shapes[at]
 
 
 def _scored(images: list[Grey], score: Score) -> NDArray[np.floating]:
@@ -139,9 +169,11 @@ def _image(found: Strokes, row: Row, run: Run) -> Grey:
     """The ink of a run of atoms in MNIST's form, without that of its neighbours."""
     left, top, right, bottom = box_of(row.atoms[run.first : run.last + 1])
     window = (slice(max(0, top - 2), bottom + 2), slice(max(0, left - 2), right + 2))
-    labels = row.labels[window]
-    own = (labels >= run.first) & (labels <= run.last)
-    near = own | (grown(grown(own)) & (labels < 0) & (found.parts.labels[window] < 0))
+    inside = row.within((left, top, right, bottom))
+    own = np.zeros(found.parts.labels[window].shape, bool)
+    place = own[top - window[0].start :, left - window[1].start :]
+    place[: inside.shape[0], : inside.shape[1]] = (inside >= run.first) & (inside <= run.last)
+    near = own | (grown(grown(own)) & (found.parts.labels[window] < 0))
     strength = found.ink.strength[window]
     full = max(float(np.percentile(strength[own], 75)), 0.3 * found.full)
     soft = np.where(near, opacity(strength, full, found.ink.noise), 0)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from mnist_edge import picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import FOLDER
+from mnist_edge.errors import DataError
 from mnist_edge.picture import lines
 from mnist_edge.picture.reading import Loaded
 from mnist_edge.reading.answers import ONE_DIGIT, Grey, Page
 
-Seen = tuple[Page, Sequence[Grey]]
-"""A page and the images of its digits, uint8 (28, 28), in turn."""
+Seen = tuple[Page | str, Sequence[Grey]]
+"""A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""
 
 
 class Look(Protocol):
@@ -48,7 +49,13 @@ class Several:
     on_one_line: bool
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
-        return [_several(each, self._rows(each)) for each in pictures]
+        return [self._seen(each) for each in pictures]
+
+    def _seen(self, loaded: Loaded) -> Seen:
+        try:
+            return _several(loaded, self._rows(loaded))
+        except DataError as error:
+            return str(error), []
 
     def _rows(self, loaded: Loaded) -> list[list[lines.Found]]:
         if not self.on_one_line:

@@ -14,7 +14,7 @@ from mnist_edge import picture
 from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
 from mnist_edge.picture import SIDE
-from mnist_edge.reading.answers import Answers, Grey, Reading, readings
+from mnist_edge.reading.answers import Answers, Grey, Page, Reading, readings
 from mnist_edge.reading.chunks import work_off
 from mnist_edge.reading.looks import Look
 from mnist_edge.reading.sources import STDIN, Source
@@ -51,7 +51,10 @@ class Reader:
         opened = [_opened(source) for source in sources]
         seen = self.look([each for each in opened if not isinstance(each, str)])
         found = iter([page for page, _ in seen])
-        pages = [each if isinstance(each, str) else next(found) for each in opened]
+        pages = [
+            each if isinstance(each, str) else _named(source, next(found))
+            for source, each in zip(sources, opened, strict=True)
+        ]
         images = np.array([image for _, each in seen for image in each], np.uint8)
         images = images.reshape(-1, SIDE, SIDE)
         return Answers(pages, images, self._probabilities(images))
@@ -60,6 +63,10 @@ class Reader:
         if not len(images):
             return np.empty((0, len(self.model.classes)), np.float32)
         return Prediction(in_chunks(self.model.logits, images, _BATCH)).probabilities
+
+
+def _named(source: Source, page: Page | str) -> Page | str:
+    return f"{source.name}: {page}" if isinstance(page, str) else page
 
 
 def _opened(source: Source) -> picture.Loaded | str:
