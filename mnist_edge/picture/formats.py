@@ -77,7 +77,7 @@ _BRANDS = {
     "HEIF": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
 }
 _TAKES_ANYTHING = ("GBR",)  # whose plugin asks for two small numbers
-_INSTALL = {"HEIF": "pip install pillow-heif", "AVIF": 'pip install "pillow>=11.3"'}
+_INSTALL = {"HEIF": "pip install pillow-heif"}
 
 
 def format_of(start: bytes) -> Format:
