@@ -257,7 +257,7 @@ def test_weights_move_and_answers_hardly_do(
 
 def test_what_is_tuned_loses_less_in_int8(int8: Int8, digits: Dataset, tmp_path: Path) -> None:
     """What it is for: the int8 file comes closer to the original's answers."""
-    plan = Finetuning(epochs=1, batch_size=32, lr=3e-4)
+    plan = Finetuning(epochs=3, batch_size=32, lr=3e-4)
     tuned = to_onnx(finetune(int8.network, digits.train, STILL, plan))
     after = Quantizer(tuned, int8.seen).quantize()
     images = digits.test.images
