@@ -16,6 +16,10 @@ class DataError(EdgeError):
     """A data set or a picture is missing, damaged, or not what it claims to be."""
 
 
+class DataSetNameError(DataError, UsageError):
+    """A data set was asked for by a name that none has."""
+
+
 class ModelError(EdgeError):
     """An ONNX file is missing, unreadable, or does not honour the contract."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mnist_edge
 from mnist_edge import cpus
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import UsageError
 
 # Flags that decide how fast, and whether exactly, products are computed: x86, then ARM.
 _FLAGS = (
@@ -97,7 +97,7 @@ def threads_for(asked: int) -> int:
         return asked or usable
     quota = cpus.quota()
     limit = "no quota" if quota is None else f"quota {quota:g}"
-    raise EdgeError(
+    raise UsageError(
         f"this process may use {usable} core{'s' * (usable > 1)} (affinity {_allowed_cores()}, "
         f"{limit}): --threads {usable} at most, or 0 for all"
     )

@@ -179,12 +179,12 @@ def test_eval_maps_classes_in_another_order_by_name(tmp_path: Path) -> None:
 
 def test_eval_on_an_unknown_set_lists_the_known(tiny_model: Path) -> None:
     result = invoke("eval", tiny_model, "--dataset", "mnits")
-    assert_fails(result, r"no data set 'mnits': choose one of mnist, .*folder:PATH$")
+    assert_fails(result, r"no data set 'mnits': choose one of mnist, .*folder:PATH$", 2)
 
 
 def test_eval_says_when_the_files_own_set_is_unknown(tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "odd.onnx", make_card(dataset="their own"))
-    assert_fails(invoke("eval", path), "no data set 'their own'")
+    assert_fails(invoke("eval", path), "no data set 'their own'", 2)
 
 
 def test_errors_that_cannot_be_written_are_an_error(tiny_model: Path, tmp_path: Path) -> None:

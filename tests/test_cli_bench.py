@@ -305,39 +305,39 @@ def test_a_set_with_other_classes_says_both(tiny_model: Path, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("nothing_measured")
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("args", "message", "code"),
     [
-        (["--dataset", "x"], "no data set 'x': choose one of"),
-        (["--batch", "0"], r"--batch is counts of images such as 1,8,64, not 0$"),
-        (["--batch", "8,1,8"], "--batch names a count of images twice: 8,1,8$"),
-        (["--batch", "x"], r"--batch is .* not x$"),
-        (["--batch", "1,"], r"--batch is .* not 1,$"),
-        (["--batch", "8,-1"], r"--batch is .* not 8,-1$"),
-        (["--batch", "100000"], r"--batch is .* not 100000$"),
-        (["--threads", "999"], r"this process may use \d+ cores? .*: --threads \d+ at most"),
-        (["--duration", "inf"], "--duration and --rate are finite numbers"),
-        (["--rate", "inf"], "--duration and --rate are finite numbers"),
-        (["--plot", "x.pdf"], r"--plot writes \.png or \.svg, and x\.pdf is neither$"),
-        (["--plot", "png"], r"--plot writes \.png or \.svg, and png is neither$"),
-        (["--contender", "tflite"], "there is no contender 'tflite': choose from onnxruntime, "),
-        (["--contender", "onnxruntime,"], "there is no contender '': choose from onnxruntime, "),
-        (["--contender", "pytorch"], "pytorch runs the PyTorch network .* its run is not here"),
-        (["--fail-slower", "10%"], r"--fail-slower needs .*: --compare OLD\.json$"),
-        (["--compare", "no.json"], r"cannot read no\.json: No such file"),
-        (["--compare", "."], r"cannot read \.: "),
-        (["--compare", "letters.onnx"], r"letters\.onnx is not what 'mnist-edge bench --json'"),
-        (["--loadgen", "offline", "--json", "x"], "--loadgen goes without --json, "),
-        (["--loadgen", "offline", "--plot", "x.svg"], "--loadgen goes without --json, "),
-        (["--loadgen", "offline", "--compare", "x"], "--loadgen goes without --compare"),
-        (["--loadgen", "offline", "--cold"], "--loadgen goes without --cold"),
-        (["--loadgen", "offline", "--strict"], "--loadgen goes without --strict"),
+        (["--dataset", "x"], "no data set 'x': choose one of", 2),
+        (["--batch", "0"], r"--batch is counts of images such as 1,8,64, not 0$", 2),
+        (["--batch", "8,1,8"], "--batch names a count of images twice: 8,1,8$", 2),
+        (["--batch", "x"], r"--batch is .* not x$", 2),
+        (["--batch", "1,"], r"--batch is .* not 1,$", 2),
+        (["--batch", "8,-1"], r"--batch is .* not 8,-1$", 2),
+        (["--batch", "100000"], r"--batch is .* not 100000$", 2),
+        (["--threads", "999"], r"this process may use \d+ cores? .*: --threads \d+ at most", 2),
+        (["--duration", "inf"], "--duration and --rate are finite numbers", 2),
+        (["--rate", "inf"], "--duration and --rate are finite numbers", 2),
+        (["--plot", "x.pdf"], r"--plot writes \.png or \.svg, and x\.pdf is neither$", 2),
+        (["--plot", "png"], r"--plot writes \.png or \.svg, and png is neither$", 2),
+        (["--contender", "tflite"], "there is no contender 'tflite': choose from onnxruntime, ", 2),
+        (["--contender", "onnxruntime,"], "there is no contender '': choose from onnxruntime, ", 2),
+        (["--contender", "pytorch"], "pytorch runs the PyTorch network .* its run is not here", 1),
+        (["--fail-slower", "10%"], r"--fail-slower needs .*: --compare OLD\.json$", 2),
+        (["--compare", "no.json"], r"cannot read no\.json: No such file", 1),
+        (["--compare", "."], r"cannot read \.: ", 1),
+        (["--compare", "letters.onnx"], r"letters\.onnx is not what 'mnist-edge bench --json'", 1),
+        (["--loadgen", "offline", "--json", "x"], "--loadgen goes without --json, ", 2),
+        (["--loadgen", "offline", "--plot", "x.svg"], "--loadgen goes without --json, ", 2),
+        (["--loadgen", "offline", "--compare", "x"], "--loadgen goes without --compare", 2),
+        (["--loadgen", "offline", "--cold"], "--loadgen goes without --cold", 2),
+        (["--loadgen", "offline", "--strict"], "--loadgen goes without --strict", 2),
     ],
 )
 def test_a_mistake_is_one_line_before_anything_is_measured(
-    letters: Path, args: list[str], message: str
+    letters: Path, args: list[str], message: str, code: int
 ) -> None:
     result = invoke("bench", letters, *args)
-    assert_fails(result, message)
+    assert_fails(result, message, code)
     assert result.stdout == ""
 
 
@@ -346,7 +346,7 @@ def test_a_mistake_is_one_line_before_anything_is_measured(
 def test_a_share_that_is_none_is_refused(letters: Path, share: str) -> None:
     """A plain 5 is refused too: who means 5 % would wait for five times as long."""
     result = invoke("bench", letters, "--compare", "old.json", "--fail-slower", share)
-    assert_fails(result, f"--fail-slower is a share such as 10%, not {share}$")
+    assert_fails(result, f"--fail-slower is a share such as 10%, not {share}$", code=2)
 
 
 @pytest.mark.usefixtures("nothing_measured")
@@ -682,7 +682,7 @@ def test_a_scenario_that_cannot_be_driven_is_refused(
     letters: Path, tmp_path: Path, scenario: str, message: str
 ) -> None:
     result = invoke("bench", letters, "--loadgen", scenario)
-    assert_fails(result, message)
+    assert_fails(result, message, code=2)
     assert result.stdout == ""
     assert not (tmp_path / "loadgen").exists()
 

@@ -96,9 +96,11 @@ def test_what_cannot_be_recorded_is_refused_before_anything_is_measured(tmp_path
     ):
         assert_fails(invoke("bench", *files, "--record"), message)
     single = invoke("bench", known, "--record", "--batch", "8,64")
-    assert_fails(single, "--record is of one image a call: leave --batch away, or ask for 1 too$")
+    assert_fails(
+        single, "--record is of one image a call: leave --batch away, or ask for 1 too$", 2
+    )
     loadgen = invoke("bench", known, "--record", "--loadgen", "offline")
-    assert_fails(loadgen, "--loadgen goes without --record")
+    assert_fails(loadgen, "--loadgen goes without --record", 2)
     assert contents(tmp_path) == before
     known.with_suffix(".md").write_text("# mine\n")
     assert_fails(invoke("bench", known, "--record"), r"a\.md is in the way of the model card")

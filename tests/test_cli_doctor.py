@@ -233,4 +233,4 @@ def test_more_threads_than_there_are_cores_is_a_users_mistake(
 ) -> None:
     monkeypatch.setattr(cpus, "allowed", lambda: [0])
     done = invoke(command, "picture.png", "--threads", 2)
-    assert_fails(done, "this process may use 1 core .*: --threads 1 at most, or 0 for all$")
+    assert_fails(done, "this process may use 1 core .*: --threads 1 at most, or 0 for all$", 2)

@@ -209,7 +209,8 @@ def test_an_fp32_export_has_its_report_too(home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["report.txt", "report", "report.JSON"])
 def test_a_report_of_another_kind_is_refused_before_any_work(home: Path, name: str) -> None:
-    assert_fails(invoke("export", "--report", name), f"--report writes .md or .json, and {name} is")
+    message = f"--report writes .md or .json, and {name} is neither"
+    assert_fails(invoke("export", "--report", name), message, code=2)
     assert not OUT.exists()
     assert not Path(name).exists()
 
@@ -340,26 +341,30 @@ def test_a_folder_in_the_way_of_the_second_file_keeps_the_first_away(
     ids=lambda option: option[0],
 )
 def test_an_option_about_int8_needs_it(home: Path, option: tuple[object, ...]) -> None:
-    assert_fails(invoke("export", *option), f"{option[0]} is about int8: add --int8")
+    assert_fails(invoke("export", *option), f"{option[0]} is about int8: add --int8", 2)
     assert not OUT.exists()
 
 
 @pytest.mark.parametrize(
-    ("option", "message"),
+    ("option", "message", "code"),
     [
-        (("--calibration", "kl"), "no calibration 'kl': choose one of minmax, entropy, percentile"),
-        (("--calibration-images", 1275), "digits has 1,274 images, fewer than the 1,275"),
-        (("--max-drop", -1), "--max-drop is in percentage points, 0 to 100, not -1.0"),
-        (("--max-drop", 101), "0 to 100, not 101.0"),
-        (("--max-drop", "nan"), "not nan"),
-        (("--keep-float", "Conv_99"), "no layer 'Conv_99' to keep in float: choose from Conv_"),
-        (("--keep-float", ""), "no layer '' to keep in float: choose from Conv_"),
+        (
+            ("--calibration", "kl"),
+            "no calibration 'kl': choose one of minmax, entropy, percentile",
+            2,
+        ),
+        (("--calibration-images", 1275), "digits has 1,274 images, fewer than the 1,275", 1),
+        (("--max-drop", -1), "--max-drop is in percentage points, 0 to 100, not -1.0", 2),
+        (("--max-drop", 101), "0 to 100, not 101.0", 2),
+        (("--max-drop", "nan"), "not nan", 2),
+        (("--keep-float", "Conv_99"), "no layer 'Conv_99' to keep in float: choose from Conv_", 1),
+        (("--keep-float", ""), "no layer '' to keep in float: choose from Conv_", 1),
     ],
 )
 def test_an_option_that_makes_no_sense_is_told(
-    home: Path, option: tuple[object, ...], message: str
+    home: Path, option: tuple[object, ...], message: str, code: int
 ) -> None:
-    assert_fails(invoke(*QUANTIZE, *option), message)
+    assert_fails(invoke(*QUANTIZE, *option), message, code)
     assert not OUT.exists()
 
 
@@ -490,9 +495,8 @@ def test_a_file_that_is_int8_already_is_refused(home: Path) -> None:
 
 def test_a_file_without_int8_has_nothing_to_become(home: Path) -> None:
     invoke("export")
-    assert_fails(
-        invoke("export", FP32), f"{FP32} is a file already: add --int8 to quantize it, or name a r"
-    )
+    message = f"{FP32} is a file already: add --int8 to quantize it, or name a run"
+    assert_fails(invoke("export", FP32), message, code=2)
 
 
 def test_a_foreign_file_is_refused(home: Path) -> None:

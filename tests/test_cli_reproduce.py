@@ -71,21 +71,25 @@ def test_lists_how_long_each_takes_when_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("args", "message", "code"),
     [
-        (["lenet"], f"no experiment 'lenet': choose one of {', '.join(EXPERIMENTS)}$"),
-        (["three-block", "--size", "full"], "three-block has one size: leave --size away"),
-        (["depth", "--seeds", "2"], "leave --seeds away"),
-        (["depth", "--size", "huge"], "no size 'huge': choose one of small, full"),
-        (["depth", "--dataset", "cifar"], "on 'cifar': choose one of mnist, fashion-mnist"),
-        (["depth", "--against", "x.onnx"], "--against is for 'best'"),
-        (["best", "--against", "x.onnx"], "there is no model file x.onnx"),
-        (["depth", "--dataset", "digits", "--only", "a"], "no part 'a': choose of plain20, "),
-        (["best", "--dataset", "digits", "--only", "edge-taught"], "edge-taught learns from resn"),
+        (["lenet"], f"no experiment 'lenet': choose one of {', '.join(EXPERIMENTS)}$", 2),
+        (["three-block", "--size", "full"], "three-block has one size: leave --size away", 2),
+        (["depth", "--seeds", "2"], "leave --seeds away", 2),
+        (["depth", "--size", "huge"], "no size 'huge': choose one of small, full", 2),
+        (["depth", "--dataset", "cifar"], "on 'cifar': choose one of mnist, fashion-mnist", 2),
+        (["depth", "--against", "x.onnx"], "--against is for 'best'", 2),
+        (["best", "--against", "x.onnx"], "there is no model file x.onnx", 1),
+        (["depth", "--dataset", "digits", "--only", "a"], "no part 'a': choose of plain20, ", 2),
+        (
+            ["best", "--dataset", "digits", "--only", "edge-taught"],
+            "edge-taught learns from resn",
+            1,
+        ),
     ],
 )
-def test_mistakes_are_one_line(args: list[str], message: str) -> None:
-    assert_fails(invoke("reproduce", *args), message)
+def test_mistakes_are_one_line(args: list[str], message: str, code: int) -> None:
+    assert_fails(invoke("reproduce", *args), message, code)
     assert not HOME.exists()
 
 

@@ -217,6 +217,6 @@ def test_the_error_console_speaks_on_stderr(capsys: pytest.CaptureFixture[str]) 
 
 def test_errors_stay_one_line_for_real(cli: Cli) -> None:
     done = cli("data", "nonsense")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("error: there is no data set 'nonsense'")
     assert done.stderr.count("\n") == 1

@@ -142,20 +142,24 @@ def test_a_small_set_gets_more_epochs_unless_told(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("args", "message", "code"),
     [
-        (["--model", "lenet"], "there is no model 'lenet': choose one of edge, edge-xs"),
-        (["--dataset", "cifar"], "there is no data set 'cifar': choose one of mnist"),
-        (["--dataset", "folder:nowhere"], "there is no folder .*nowhere"),
-        (["--model", "resnet20", "--shortcut", "b"], "no shortcut 'b': choose one of zero, proj"),
-        (["--shortcut", "zero"], "'edge' has no shortcut 'zero': leave --shortcut away"),
-        (["--device", "tpu"], "there is no device 'tpu': choose one of auto"),
-        (["--resume"], "runs/edge holds no checkpoint: train one first"),
-        (["--resume", "--out", "x"], "x holds no checkpoint"),
+        (["--model", "lenet"], "there is no model 'lenet': choose one of edge, edge-xs", 2),
+        (["--dataset", "cifar"], "there is no data set 'cifar': choose one of mnist", 2),
+        (["--dataset", "folder:nowhere"], "there is no folder .*nowhere", 1),
+        (
+            ["--model", "resnet20", "--shortcut", "b"],
+            "no shortcut 'b': choose one of zero, proj",
+            2,
+        ),
+        (["--shortcut", "zero"], "'edge' has no shortcut 'zero': leave --shortcut away", 2),
+        (["--device", "tpu"], "there is no device 'tpu': choose one of auto", 2),
+        (["--resume"], "runs/edge holds no checkpoint: train one first", 1),
+        (["--resume", "--out", "x"], "x holds no checkpoint", 1),
     ],
 )
-def test_a_mistake_is_one_line(args: list[str], message: str) -> None:
-    assert_fails(invoke("train", *args), message)
+def test_a_mistake_is_one_line(args: list[str], message: str, code: int) -> None:
+    assert_fails(invoke("train", *args), message, code)
     assert not Path("runs").exists()
 
 

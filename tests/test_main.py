@@ -1,3 +1,4 @@
+import re
 import runpy
 import sys
 
@@ -5,6 +6,8 @@ import pytest
 
 import mnist_edge
 from tests.conftest import Cli
+
+COMMANDS = ("train", "export", "bench", "eval", "predict", "draw", "data", "models", "reproduce")
 
 
 def test_python_m_is_the_cli(cli: Cli) -> None:
@@ -14,6 +17,32 @@ def test_python_m_is_the_cli(cli: Cli) -> None:
         f"mnist-edge {mnist_edge.__version__}\n",
         "",
     )
+
+
+def test_the_version_has_a_short_option(cli: Cli) -> None:
+    assert cli("-V").stdout == cli("--version").stdout
+
+
+def test_shells_complete_commands_and_options(cli: Cli) -> None:
+    def completed(words: str, at: int) -> list[str]:
+        environment = {"_MNIST_EDGE_COMPLETE": "complete_bash", "COMP_WORDS": words}
+        return cli(**environment, COMP_CWORD=str(at)).stdout.split()
+
+    assert completed("mnist-edge pre", 1) == ["predict"]
+    assert "--int8" in completed("mnist-edge export --", 2)
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_help_fits_and_cuts_nothing_off(cli: Cli, columns: int) -> None:
+    shown = cli("--help", COLUMNS=str(columns), TERMINAL_WIDTH=str(columns)).stdout
+    assert "..." not in shown.partition("Commands:")[2]
+    assert max(map(len, shown.splitlines())) <= columns
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_values_in_words_and_not_in_types(cli: Cli, command: str) -> None:
+    shown = cli(command, "--help").stdout
+    assert not re.search(r"<(str|int|float|path|list|bool|text)", shown, re.IGNORECASE)
 
 
 def test_python_m_in_this_process(
@@ -44,7 +73,7 @@ def test_every_command_has_help(cli: Cli, command: str) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["nonsense"], "No such command 'nonsense'"),
+        (["nonsense"], "error: no such command 'nonsense'"),
         (["predict"], "name a picture"),
         (["bench", "--threads", "-1"], "'--threads'"),
         (["bench", "--duration", "-1"], "'--duration'"),
@@ -58,4 +87,4 @@ def test_wrong_usage_exits_2_and_says_what_is_wrong(
     done = cli(*args)
     assert done.returncode == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert not args or re.fullmatch(r"error: [^\n]+\n", done.stderr)

@@ -1,8 +1,10 @@
 """The README's commands, run in its order in an empty folder: on small data, but for the rest as
 they stand."""
 
+import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +13,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mnist_edge.picture import drawn_digits
+from mnist_edge.classifier import Classifier
+from mnist_edge.picture import read_picture
+from tests.clitools import invoke
 from tests.conftest import Cli
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 README = (Path(__file__).parent.parent / "README.md").read_text()
-INSTALLS = ("make", "pip")  # CI's own run has done these
+INSTALLS = ("make", "pip", "python3")  # CI's own run has done these
 SHORTER = {
     "train": ["--epochs", "1"],
     "bench": ["--duration", "0.05"],
@@ -41,18 +46,6 @@ def on_small_data(words: list[str]) -> list[str]:
     if "--int8" in words:  # one of the few test digits is more than the usual 0.10 points
         extra = [*extra, "--max-drop", "100"]
     return words[1:] + extra
-
-
-def write_pictures(folder: Path) -> None:
-    """What the README's reader has lying about: a digit, a folder of them, a number, a sheet."""
-    digits = list(drawn_digits(10))
-    Image.fromarray(digits[3]).save(folder / "three.png")
-    (folder / "scans" / "page 1").mkdir(parents=True)
-    Image.fromarray(digits[7]).save(folder / "scans" / "page 1" / "seven.png")
-    Image.fromarray(255 - np.hstack(digits[:4])).save(folder / "house.png")
-    Image.fromarray(255 - np.vstack([np.hstack(digits[:5]), np.hstack(digits[5:])])).save(
-        folder / "sheet.png"
-    )
 
 
 def write_shapes(folder: Path) -> None:
@@ -88,7 +81,7 @@ def draw(folder: Path) -> None:
 
 
 def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
-    write_pictures(tmp_path)
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
     write_shapes(tmp_path / "shapes")
     ran = set()
     for words in commands():
@@ -122,10 +115,23 @@ def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_readme_shows_the_numbers_of_the_shipped_files() -> None:
-    import json
-
     manifest = json.loads((Path(__file__).parent.parent / "exported/manifest.json").read_text())
     table = README.split("<!-- bench -->")[1].split("<!-- /bench -->")[0]
     for name, entry in manifest["files"].items():
         row = next(line for line in table.splitlines() if f"`{name}`" in line)
         assert f"{entry['accuracy']['value'] * 100:.2f}" in row
+
+
+def test_the_examples_are_read_as_they_are_meant() -> None:
+    scans = {"two.png": "2", "seven.png": "7"}
+    found = invoke("predict", EXAMPLES / "scans", "--recursive", "--json").stdout.splitlines()
+    assert {Path(one["file"]).name: one["guess"] for one in map(json.loads, found)} == scans
+    for name, option, text in (
+        ("house.png", "--line", "719"),
+        ("sheet.png", "--grid", "31415\n92653\n58979"),
+    ):
+        shown = invoke("predict", EXAMPLES / name, option, "--threshold", 0, "--json").stdout
+        assert json.loads(shown)["text"] == text
+    image = np.asarray(Image.open(EXAMPLES / "28x28.png"))
+    assert Classifier().predict(image).names == ("3",)
+    assert Classifier().predict(read_picture(EXAMPLES / "three.png")).names == ("3",)

@@ -126,7 +126,7 @@ def bench(
         ),
     ] = None,
 ) -> None:
-    """Measure accuracy and speed on this CPU, against the original where it is here.
+    """Measure accuracy and speed on this CPU, beside the original.
 
     All contenders are timed in one run, interleaved in random order, on test images. Any ONNX
     classifier of 28×28 images can be measured too.

@@ -35,7 +35,7 @@ def draw(
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Draw, drop or photograph a digit on a page, and watch the answers.
+    """Open a page to draw digits on, and watch the predictions.
 
     The page is served by this machine, to this machine alone, until Ctrl-C. All exported files
     are there to switch between.

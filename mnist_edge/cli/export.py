@@ -114,7 +114,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace better files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a trained model as one ONNX file, and check it against the original.
+    """Write a trained model as ONNX, checked against the original.
 
     The file and the PyTorch network answer the whole test split; unless all answers are the same,
     nothing is written. --int8 writes a second file, calibrated on training images, which must
@@ -256,17 +256,19 @@ def _check_options(
 ) -> None:
     for name, value in wants_int8.items():
         if value is not None and not int8:
-            raise EdgeError(f"{name} is about int8: add --int8")
+            raise UsageError(f"{name} is about int8: add --int8")
     if run and run.is_file() and not int8 and not web:
-        raise EdgeError(f"{run} is a file already: add --int8 to quantize it, or name a run")
+        raise UsageError(f"{run} is a file already: add --int8 to quantize it, or name a run")
     if report and report.suffix not in (".md", ".json"):
-        raise EdgeError(f"--report writes .md or .json, and {report} is neither")
+        raise UsageError(f"--report writes .md or .json, and {report} is neither")
 
 
 def _check_diagnosis(given: dict[str, Any]) -> None:
     for name in ("--finetune-epochs", "--keep-float", "--max-drop", "--report"):
         if given[name] is not None:
-            raise EdgeError(f"--diagnose shows the network as it is, and writes nothing: no {name}")
+            raise UsageError(
+                f"--diagnose shows the network as it is, and writes nothing: no {name}"
+            )
 
 
 def _names(texts: Sequence[str]) -> tuple[str, ...]:

@@ -4,27 +4,27 @@ is measured."""
 import math
 from pathlib import Path
 
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import UsageError
 
 _LARGEST_BATCH = 4096
 
 
 def limit(fail_slower: str | None, compare: Path | None) -> float | None:
-    """10% or 0.1 as 0.1. EdgeError for what is no share, or without anything to compare with.
+    """10% or 0.1 as 0.1. UsageError for what is no share, or without anything to compare with.
 
     A plain 5 is no share: whoever means 5 % would wait for five times as long.
     """
     if fail_slower is None:
         return None
     if compare is None:
-        raise EdgeError("--fail-slower needs an earlier benchmark: --compare OLD.json")
+        raise UsageError("--fail-slower needs an earlier benchmark: --compare OLD.json")
     number, percent, rest = fail_slower.strip().partition("%")
     try:
         limit = float(number) / (100 if percent else 1)
     except ValueError:
         limit = -1.0
     if rest or not 0 <= limit < (10 if percent else 1):
-        raise EdgeError(f"--fail-slower is a share such as 10%, not {fail_slower}")
+        raise UsageError(f"--fail-slower is a share such as 10%, not {fail_slower}")
     return limit
 
 
@@ -34,19 +34,19 @@ def batches(text: str) -> tuple[int, ...]:
     except ValueError:
         sizes = []
     if len(set(sizes)) < len(sizes):
-        raise EdgeError(f"--batch names a count of images twice: {text}")
+        raise UsageError(f"--batch names a count of images twice: {text}")
     if not sizes or not 1 <= sizes[0] <= sizes[-1] <= _LARGEST_BATCH:
-        raise EdgeError(f"--batch is counts of images such as 1,8,64, not {text}")
+        raise UsageError(f"--batch is counts of images such as 1,8,64, not {text}")
     return tuple(sizes)
 
 
 def check_finite(duration: float, rate: float | None) -> None:
     if not math.isfinite(duration) or not math.isfinite(rate or 0):
-        raise EdgeError("--duration and --rate are finite numbers of seconds and of Hz")
+        raise UsageError("--duration and --rate are finite numbers of seconds and of Hz")
 
 
 def check_alone(files: bool, compare: bool, cold: bool, strict: bool, record: bool) -> None:
-    """EdgeError for options that --loadgen would ignore."""
+    """UsageError for options that --loadgen would ignore."""
     options = {
         "--json, --markdown, --html or --plot": files,
         "--compare": compare,
@@ -56,7 +56,7 @@ def check_alone(files: bool, compare: bool, cold: bool, strict: bool, record: bo
     }
     for name, given in options.items():
         if given:
-            raise EdgeError(
+            raise UsageError(
                 f"--loadgen goes without {name}: LoadGen keeps its own clock and its own logs"
             )
 
@@ -68,10 +68,10 @@ def names(texts: list[str] | None) -> tuple[str, ...] | None:
 
 
 def check_places(html_file: Path | None, plot_file: Path | None) -> None:
-    """EdgeError for what would fail after minutes of measuring."""
+    """UsageError for what would fail after minutes of measuring."""
     from mnist_edge.report import plots
 
     if plot_file and plot_file.suffix.lower() not in plots.SUFFIXES:
-        raise EdgeError(f"--plot writes .png or .svg, and {plot_file} is neither")
+        raise UsageError(f"--plot writes .png or .svg, and {plot_file} is neither")
     if plot_file or html_file:
         plots.check()

@@ -15,7 +15,7 @@ import typer
 
 from mnist_edge.cli.options import MODEL_HELP
 from mnist_edge.cli.shell import hint
-from mnist_edge.errors import GoldenError
+from mnist_edge.errors import GoldenError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier
@@ -40,7 +40,7 @@ def predict(
         typer.Option(metavar="FILE", help=MODEL_HELP, show_default=False),
     ] = None,
     recursive: Annotated[
-        bool, typer.Option("--recursive", help="Of folders, also all that lies below.")
+        bool, typer.Option("--recursive", help="Descend into subfolders.")
     ] = False,
     line: Annotated[
         bool, typer.Option("--line", help="Each picture shows a number, written on one line.")
@@ -84,8 +84,7 @@ def predict(
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
 ) -> None:
-    """Tell what pictures show: a row for each, with the label, its probability and what else it
-    might be.
+    """Classify pictures: a row each, with label and probability.
 
     Any size, PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF and a few more, dark on light or light on dark.
     What cannot be read is said, the rest goes on, and the exit code is 1.
@@ -156,7 +155,7 @@ def predict(
 def _refuse(mistakes: dict[str, bool]) -> None:
     for message, made in mistakes.items():
         if made:
-            raise typer.BadParameter(message)
+            raise UsageError(message)
 
 
 def _own_threshold(classifier: "Classifier") -> float:

@@ -11,7 +11,7 @@ from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threa
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
 from mnist_edge.cli.speed import counted, slowdown_told, threads_told
 from mnist_edge.cli.watching import Watch
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
@@ -72,13 +72,13 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="Where the runs and results go.")] = _OUT,
     as_json: AsJson = False,
 ) -> None:
-    """Train a classic experiment again, and show what was claimed beside what comes out.
+    """Train a classic experiment again, beside what was claimed.
 
     Ctrl-C loses at most the epoch under way: the same command goes on. Every training has a folder
     of its own, and result.md and result.json lie beside them.
     """
     if list_all == (name is not None) or (time and not list_all):
-        raise typer.BadParameter("name one experiment, or ask for --list (with or without --time)")
+        raise UsageError("name one experiment, or ask for --list (with or without --time)")
     if name is None and not time:
         return show_list(as_json)
     from mnist_edge import shipped
@@ -111,7 +111,7 @@ def reproduce(
     }
     with join(device) as world:
         if world.size > 1:
-            raise EdgeError("reproduce trains in one process: start it without torchrun")
+            raise UsageError("reproduce trains in one process: start it without torchrun")
         count = asked_threads(threads)
         _reproduce(asked, options, data_dir, against, out, world, words, as_json, count)
     return None
@@ -120,11 +120,11 @@ def reproduce(
 def _check(asked: "Experiment", size: str | None, seeds: int | None, against: Path | None) -> None:
     """EdgeError for an option that means nothing here."""
     if size is not None and not asked.sized:
-        raise EdgeError(f"{asked.name} has one size: leave --size away")
+        raise UsageError(f"{asked.name} has one size: leave --size away")
     if seeds is not None and asked.seeds is None:
-        raise EdgeError(f"{asked.name} is one run of each kind: leave --seeds away")
+        raise UsageError(f"{asked.name} is one run of each kind: leave --seeds away")
     if against is not None and asked.name != "best":
-        raise EdgeError(f"--against is for 'best', and means nothing to {asked.name}")
+        raise UsageError(f"--against is for 'best', and means nothing to {asked.name}")
 
 
 def _reproduce(

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -22,15 +23,32 @@ _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matpl
 USAGE = 2  # what was asked for cannot be; 1 is what failed
 INTERRUPTED = 130  # as shells report a program that SIGINT ended
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_UNPARSED: Any = typer.BadParameter.__base__  # the parser's own UsageError, wherever typer has it
+_WORDS = ((int, "N"), (float, "X"), (Path, "PATH"), (str, "NAME"))
 _UNCUT = 10_000  # columns, more than any table has
 
 
 class Commands(TyperGroup):
-    """The one exit point: a user's mistake is one line on stderr and exit code 1."""
+    """The one exit point: a user's mistake is one line on stderr. The exit code is 2 where what was
+    asked for cannot be, which nothing had to be tried for, and 1 where it failed."""
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        command = super().get_command(ctx, name)
+        if command is not None:
+            _name_values(command)
+        return command
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().make_context(*args, **extra)
+        except _UNPARSED as error:
+            _refuse(error, "mnist-edge")
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except _UNPARSED as error:
+            _refuse(error, f"mnist-edge {ctx.invoked_subcommand}")
         except UsageError as error:
             _fail(str(error), USAGE)
         except EdgeError as error:
@@ -60,6 +78,28 @@ class Commands(TyperGroup):
                 f"cannot write {error.filename or place}: {error.strerror}. "
                 "Free some space there, or name another place in TMPDIR"
             )
+
+
+def _name_values(command: Any) -> None:
+    """In help, values are called N, PATH or NAME, and not by Python's types."""
+    hints = get_type_hints(command.callback)
+    for parameter in command.params:
+        kinds = {*get_args(hints.get(parameter.name)), hints.get(parameter.name)}
+        if parameter.param_type_name == "argument":
+            parameter.metavar = parameter.metavar or parameter.name.upper()
+            parameter.display_type_rich = lambda ctx: ""  # typer's own word, behind the metavar
+        elif parameter.metavar is None and bool not in kinds:
+            parameter.metavar = next((word for kind, word in _WORDS if kind in kinds), None)
+
+
+def _refuse(error: Any, command: str) -> None:
+    """A command line that the parser does not understand. The help of one that is empty is shown
+    as it is."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        raise error
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    message = message.replace(": Input should", ": it should")  # as pydantic says it
+    _fail(f"{message[:1].lower()}{message[1:]} (see '{command} --help')", USAGE)
 
 
 def _stop() -> NoReturn:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_edge.cli.shell import say, say_json
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import EdgeError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.web.runtime import Runtime
@@ -16,7 +16,7 @@ def runtime(web: Path | None, package: Path | None) -> "Runtime | None":
     """Where the site's runtime comes from: said before minutes of work, if it is not there."""
     if web is None:
         if package is not None:
-            raise EdgeError("--web-runtime is about the site: add --web DIR")
+            raise UsageError("--web-runtime is about the site: add --web DIR")
         return None
     from mnist_edge.web import runtime as found
 

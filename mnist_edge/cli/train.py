@@ -40,10 +40,16 @@ def train(
         ),
     ] = None,
     data_dir: DataDir = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Images in a step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the images [default: the recipe's].")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, help="Images in a step [default: the recipe's].")
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate [default: the recipe's].")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed [default: 0].")] = None,
     shortcut: Annotated[
         str | None, typer.Option(help="zero or projection: where resnet20/56 change shape.")
     ] = None,
@@ -69,7 +75,7 @@ def train(
 ) -> None:
     """Train a model with PyTorch, on a GPU when there is one.
 
-    What is not given comes from the model's own recipe. Ctrl-C loses at most the epoch under way:
+    Each model has its own recipe; options change it. Ctrl-C loses at most the epoch under way:
     --resume goes on. Under torchrun, every process trains its share of each batch.
     """
     from mnist_edge.lab.world import join

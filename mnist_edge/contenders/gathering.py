@@ -14,7 +14,7 @@ from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contenders.pytorch import PyTorch, TorchCompile, original_of
 from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.contract import PREFIX, Card
-from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
+from mnist_edge.errors import EdgeError, MissingExtraError, ModelError, UsageError
 from mnist_edge.opening.model_file import ModelFile
 
 ALL = "all"
@@ -141,7 +141,7 @@ def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
     for name in runtimes or ():
         if name not in (*RUNTIMES, ALL):
             known = ", ".join([*RUNTIMES, ALL])
-            raise EdgeError(f"there is no contender '{name}': choose from {known}")
+            raise UsageError(f"there is no contender '{name}': choose from {known}")
     return runtimes
 
 

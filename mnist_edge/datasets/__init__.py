@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets.splitting import digests_of, part_of, stratified
-from mnist_edge.errors import DataError, MissingExtraError
+from mnist_edge.errors import DataError, DataSetNameError, MissingExtraError
 from mnist_edge.fingerprint import Fingerprint, Part
 
 __all__ = [
@@ -134,9 +134,9 @@ def load(name: str, data_dir: Path | None = None, progress: Progress | None = No
         place = sources.find(name, data_dir) or sources.download(name, progress)
         return sources.read(name, place)
     if name and Path(name).is_dir():
-        raise DataError(f"'{name}' is a folder: name it as {FOLDER}{name}")
+        raise DataSetNameError(f"'{name}' is a folder: name it as {FOLDER}{name}")
     known = ", ".join([*sources.SOURCES, "digits", f"{FOLDER}PATH"])
-    raise DataError(f"there is no data set '{name}': choose one of {known}")
+    raise DataSetNameError(f"there is no data set '{name}': choose one of {known}")
 
 
 def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:

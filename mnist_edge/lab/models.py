@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mnist_edge.catalogue import NETWORKS
 from mnist_edge.contract import SIDE
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.lab.blocks import ConvNorm, FoldingBlock, ResidualBlock, fold_blocks
 
 EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
@@ -97,15 +97,15 @@ def chain(spec: str) -> Build:
     stem, found = _STEM.fullmatch(first), [_BLOCK.fullmatch(other) for other in others]
     blocks = [(int(block[1]), int(block[2] or 1)) for block in found if block]
     if stem is None or not blocks or len(blocks) < len(found):
-        raise EdgeError(f"'{spec}' is no chain such as {EXAMPLE}: channels, k kernel, s stride")
+        raise UsageError(f"'{spec}' is no chain such as {EXAMPLE}: channels, k kernel, s stride")
     channels, kernel, stride = (int(stem[1]), int(stem[2] or 3), int(stem[3] or 1))
     padding = 0 if stem["valid"] else kernel // 2
     widths = [channels, *(outputs for outputs, _ in blocks)]
     if len(blocks) > _MOST_BLOCKS:
-        raise EdgeError(f"a chain of {len(blocks):,} blocks is too long: at most {_MOST_BLOCKS}")
+        raise UsageError(f"a chain of {len(blocks):,} blocks is too long: at most {_MOST_BLOCKS}")
     # A 3×3 and a 1×1 convolution in each block; its dense layer is small beside them.
     if sum(10 * before * after for before, after in pairwise(widths)) > _MOST_PARAMETERS:
-        raise EdgeError(f"'{spec}' has more than {_MOST_PARAMETERS:,} parameters: too many here")
+        raise UsageError(f"'{spec}' has more than {_MOST_PARAMETERS:,} parameters: too many here")
 
     def build(classes: int, shortcut: str) -> nn.Module:
         layers = [ConvNorm(1, channels, kernel, stride, padding), nn.ReLU()]
@@ -195,7 +195,7 @@ def entry(name: str) -> Entry:
         return ZOO[name]
     if not name[:1].isdigit():
         known = ", ".join(ZOO)
-        raise EdgeError(
+        raise UsageError(
             f"there is no model '{name}': choose one of {known}, or a chain such as {EXAMPLE}"
         )
     return Entry("a chain of folding blocks", chain(name), widest=_widest(name))
@@ -213,7 +213,7 @@ def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
     if shortcut is not None and shortcut not in found.shortcuts:
         known = ", ".join(found.shortcuts)
         advice = f"choose one of {known}" if known else "leave --shortcut away"
-        raise EdgeError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
+        raise UsageError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
     body = found.build(classes, shortcut or "".join(found.shortcuts[:1]))
     return Network(body, found.widest)
 

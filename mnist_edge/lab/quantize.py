@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.datasets import Dataset
-from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.errors import EdgeError, ModelError, UsageError
 from mnist_edge.lab.layout import is_ours
 from mnist_edge.lab.qdq import METHODS, Quantizer, check_layers
 from mnist_edge.lab.shelf import Draft, described
@@ -45,13 +45,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise EdgeError(
+            raise UsageError(
                 f"there is no calibration '{self.method}': choose one of {', '.join(METHODS)}"
             )
         if self.images is not None and self.images < 1:
-            raise EdgeError(f"{self.images} images cannot calibrate: 512 are usual")
+            raise UsageError(f"{self.images} images cannot calibrate: 512 are usual")
         if not 0 <= self.max_drop <= 100:
-            raise EdgeError(f"--max-drop is in percentage points, 0 to 100, not {self.max_drop}")
+            raise UsageError(f"--max-drop is in percentage points, 0 to 100, not {self.max_drop}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind, available in there.items() if available))
     if name not in there:
-        raise EdgeError(f"there is no device '{name}': choose one of auto, {', '.join(there)}")
+        raise UsageError(f"there is no device '{name}': choose one of auto, {', '.join(there)}")
     if not there[name]:
-        raise EdgeError(f"PyTorch sees no {name} device here: use --device auto or cpu")
+        raise UsageError(f"PyTorch sees no {name} device here: use --device auto or cpu")
     return torch.device(name)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge.contenders.base import Contender, Images
-from mnist_edge.errors import EdgeError, MissingExtraError
+from mnist_edge.errors import EdgeError, MissingExtraError, UsageError
 from mnist_edge.loadgen.result import LoadResult, ServerLoad, read
 from mnist_edge.loadgen.scenarios import SCENARIOS, SERVER_BOUND_US, Scenario
 from mnist_edge.loadgen.system import System, drive
@@ -66,9 +66,9 @@ def names(contenders: Sequence[Contender]) -> list[str]:
 def _scenario(scenario: str, target_qps: float | None) -> Scenario:
     if scenario not in SCENARIOS:
         *some, last = SCENARIOS
-        raise EdgeError(f"--loadgen is {', '.join(some)} or {last}, not {scenario}")
+        raise UsageError(f"--loadgen is {', '.join(some)} or {last}, not {scenario}")
     if scenario == "server" and not target_qps:
-        raise EdgeError("--loadgen server needs --rate: how many queries a second, on average")
+        raise UsageError("--loadgen server needs --rate: how many queries a second, on average")
     return SCENARIOS[scenario]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.classifier import read_card
 from mnist_edge.contenders import Contender
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.files import alone_in, sha256, write_together
 from mnist_edge.manifest import MANIFEST, Recorded, knows, read_manifest, with_latency, written
 from mnist_edge.report import card
@@ -20,10 +20,10 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
     """EdgeError for what could not be recorded afterwards: a file that no manifest beside it
     knows, a card that is not ours, nothing timed in ONNX Runtime, or not one image a call."""
     if _BATCH not in plan.batches:
-        raise EdgeError("--record is of one image a call: leave --batch away, or ask for 1 too")
+        raise UsageError("--record is of one image a call: leave --batch away, or ask for 1 too")
     timed = [one for one in contenders if one.runtime == _RUNTIME]
     if not timed:
-        raise EdgeError("--record is of files in ONNX Runtime: add --contender onnxruntime")
+        raise UsageError("--record is of files in ONNX Runtime: add --contender onnxruntime")
     for contender in timed:
         _known(contender.path, sha256(contender.path))
         card.check_in_the_way(card.beside(contender.path))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from mnist_edge import catalogue
 from mnist_edge.catalogue import SHORTCUTS
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import UsageError
 from mnist_edge.lab.augment import NOT_AT_ALL
 from mnist_edge.lab.recipe import Recipe, recipe_for
 
@@ -27,9 +27,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
-            raise EdgeError(f"there is no size '{self.size}': choose one of {', '.join(SIZES)}")
+            raise UsageError(f"there is no size '{self.size}': choose one of {', '.join(SIZES)}")
         if self.dataset not in DATASETS:
-            raise EdgeError(
+            raise UsageError(
                 f"nothing is reproduced on '{self.dataset}': choose one of {', '.join(DATASETS)}"
             )
 
@@ -79,7 +79,7 @@ class Experiment(catalogue.Experiment):
         parts = tuple(dict.fromkeys(run.part for run in runs))
         for name in options.only:
             if name not in parts:
-                raise EdgeError(
+                raise UsageError(
                     f"{self.name} has no part '{name}': choose of {', '.join(parts)}, with commas"
                 )
         return tuple(run for run in runs if not options.only or run.part in options.only)
@@ -202,5 +202,5 @@ EXPERIMENTS: dict[str, Experiment] = {
 def experiment(name: str) -> Experiment:
     """The experiment of a name. EdgeError for an unknown one."""
     if name not in EXPERIMENTS:
-        raise EdgeError(f"there is no experiment '{name}': choose one of {', '.join(EXPERIMENTS)}")
+        raise UsageError(f"there is no experiment '{name}': choose one of {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]

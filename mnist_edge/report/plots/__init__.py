@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.errors import EdgeError, MissingExtraError
+from mnist_edge.errors import MissingExtraError, UsageError
 from mnist_edge.files import write_atomically
 from mnist_edge.report import names
 from mnist_edge.report.plots import accuracy, drawing, latencies, svg
@@ -48,7 +48,7 @@ def benchmark(record: Benchmark, path: Path) -> None:
     matplotlib.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise EdgeError(f"cannot draw {path.name}: its name has to end in {' or '.join(SUFFIXES)}")
+        raise UsageError(f"cannot draw {path.name}: its name has to end in {' or '.join(SUFFIXES)}")
     kind = path.suffix.lower().removeprefix(".")
     with _matplotlib():
         resolution = drawing.UNITS_PER_INCH * (2 if kind == "png" else 1)
