@@ -46,7 +46,7 @@ class Change:
 def read(path: Path, schema: int) -> Record:
     """An earlier benchmark. EdgeError when it is missing, damaged, or of another schema."""
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text("utf-8-sig"))  # Windows' editors begin with a BOM
         if not isinstance(record["schema"], int):
             raise TypeError("a schema is a number")
         if record["schema"] != schema:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from mnist_edge.errors import UsageError
+from mnist_edge.errors import EdgeError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,20 @@ def join(device: str) -> Iterator[World]:
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    rank = dist.get_rank()
     try:
-        yield World(dist.get_rank(), size, chosen)
+        yield World(rank, size, chosen)
+    except RuntimeError as error:
+        if rank == 0 or not _lost(error):
+            raise
+        raise EdgeError(f"process {rank} ends, because another one did") from error
     finally:
         dist.destroy_process_group()
+
+
+def _lost(error: RuntimeError) -> bool:
+    """Whether a process could not be reached: gloo has no exception of its own for it."""
+    return isinstance(error, dist.DistError) or "gloo" in str(error).lower()
 
 
 def _device(name: str) -> torch.device:

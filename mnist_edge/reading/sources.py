@@ -11,6 +11,13 @@ from pathlib import Path
 from mnist_edge.picture.formats import SUFFIXES
 
 STDIN = "-"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ARRAY = "is an array: from Python, Classifier().predict(numpy.load(…)) takes uint8 (N, 28, 28)"
+_MADE_OTHERWISE = {
+    ".pdf": "is a PDF: make pictures of its pages first, as 'pdftoppm -png' does",
+    ".npy": _ARRAY,
+    ".npz": _ARRAY,
+}
 # Pillow knows these by name; few of them are pictures, and it decodes none by itself.
 _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
 
@@ -42,12 +49,22 @@ def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
             yield from _inside(path, recursive)
         else:
             streams = path == STDIN or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-            yield Source(path, streams)
+            yield Source(path, streams, None if streams else _advice(path, stat.S_ISREG(mode)))
 
 
 def count(paths: Sequence[str]) -> int:
     """How many sources `find` will give without `recursive`."""
     return sum(1 for _ in find(paths))
+
+
+def _advice(path: str, is_file: bool) -> str | None:
+    """Of what is often given in a picture's place, how to make a picture of it."""
+    if not is_file and _ADDRESS.match(path):
+        return f"{path}: is an address: download the picture, and name the file"
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    if is_file and suffix in _MADE_OTHERWISE:
+        return f"{path}: {_MADE_OTHERWISE[suffix]}"
+    return None
 
 
 def _mode(path: str) -> int:

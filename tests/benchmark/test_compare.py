@@ -204,3 +204,10 @@ def test_another_schema_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match=r"cannot read .*gone\.json: No such file"):
         read(tmp_path / "gone.json", SCHEMA)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path, record({"a": 50}))
+    plain = read(path, SCHEMA)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read(path, SCHEMA) == plain

@@ -1,5 +1,8 @@
+import re
+
 import pytest
 import torch
+import torch.distributed as dist
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.world import World, join
@@ -40,3 +43,19 @@ def test_a_device_that_is_not_there_says_what_to_use(device: str) -> None:
         join(device),
     ):
         pass
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("message", ["[gloo/transport/tcp/pair.cc:534] Connection closed", "a bug"])
+def test_a_process_that_another_left_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, rank: int, message: str
+) -> None:
+    """The error itself is rank 0's to say; a bug keeps its traceback."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(dist, name, lambda *args: None)
+    monkeypatch.setattr(dist, "get_rank", lambda: rank)
+    lost = rank == 1 and "gloo" in message
+    kind, told = (EdgeError, "process 1 ends") if lost else (RuntimeError, re.escape(message))
+    with pytest.raises(kind, match=told), join("cpu"):
+        raise RuntimeError(message)

@@ -146,3 +146,28 @@ def test_counting_counts_what_is_found(tmp_path: Path) -> None:
 
 def test_a_name_that_no_system_takes_is_left_to_the_reader() -> None:
     assert list(find(["nul\0.png"])) == [Source("nul\0.png")]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("https://example.org/3.png", "is an address: download the picture"),
+        ("s3://bucket/3.png", "is an address: download the picture"),
+        ("scan.pdf", "is a PDF: make pictures of its pages first"),
+        ("SCAN.PDF", "is a PDF: make pictures of its pages first"),
+        ("digits.npy", "is an array: from Python"),
+    ],
+)
+def test_what_is_given_in_a_pictures_place_gets_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "://" not in name:
+        write(tmp_path, name)
+    (source,) = find([name])
+    assert source.error
+    assert source.error.startswith(f"{name}: {said}")
+
+
+def test_a_file_that_is_not_there_is_left_to_its_reader() -> None:
+    assert list(find(["gone.pdf", "gone.png"])) == [Source("gone.pdf"), Source("gone.png")]
