@@ -12,7 +12,7 @@ from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
-from mnist_edge.opening import open_session, trial
+from mnist_edge.opening import first_answer, open_session
 from mnist_edge.opening.graph import FLOAT, UINT8, Value, show
 from mnist_edge.opening.model_file import AnyModel, ModelFile
 
@@ -75,9 +75,11 @@ class Classifier:
         self.model = ModelFile.of(known)
         self.path = self.model.path
         self.threads = threads
-        self.card = read_card(self.model)
+        self.card = _card(self.model)
+        self._most = self.model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
         # An application asks now and then, and has other things to do meanwhile.
         self.session = open_session(self.model, threads, spinning=False)
+        first_answer(self.model, self.session, {INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
         self._run = self.session.run
         self._outputs = [OUTPUT]
         self._threshold = self.card.threshold.value if self.card.threshold else 0.0
@@ -93,7 +95,10 @@ class Classifier:
         return self.card.classes
 
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """The logits, float32 (N, classes), of images uint8 (N, 28, 28). TypeError for others."""
+        """The logits, float32 (N, classes), of images uint8 (N, 28, 28). TypeError for others.
+
+        Many images are several calls of ONNX Runtime, none of which takes more than 256 MB.
+        """
         if (
             not isinstance(images, np.ndarray)
             or images.dtype != np.uint8
@@ -101,6 +106,8 @@ class Classifier:
             or images.shape[1:] != (SIDE, SIDE)
         ):
             raise TypeError(_about_images(images))
+        if len(images) > self._most:
+            return in_chunks(self.logits, images, self._most)
         answer: NDArray[np.float32] = self._run(self._outputs, {INPUT: images})[0]
         return answer
 
@@ -162,15 +169,11 @@ def in_chunks(
 
 
 def read_card(model: AnyModel) -> Card:
-    """What a file says of itself, once it has answered a blank image within bounds.
+    """What a file says of itself, once it has been opened and has answered a blank image.
 
-    ModelError as for a Classifier, without opening one.
+    ModelError as for a Classifier.
     """
-    model = ModelFile.of(model)
-    card = _card(model)
-    with trial(model) as tried:
-        tried.answer({INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
-    return card
+    return Classifier(model).card
 
 
 def _card(model: ModelFile) -> Card:

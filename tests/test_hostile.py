@@ -92,7 +92,7 @@ def test_models(name: str, tmp_path: Path) -> None:
     """Foreign ones; tests/opening has those that claim to be ours."""
     bombs.write(tmp_path / "bomb.onnx", bombs.TOO_LARGE[name]())
     said = refusal(run(tmp_path, "bench", "bomb.onnx", "--dataset", "digits"))
-    assert "bomb.onnx cannot be run: it asks for more than 256 MB" in said
+    assert "bomb.onnx is refused: " in said
 
 
 def test_a_card_of_a_million_brackets(tmp_path: Path) -> None:

@@ -1,20 +1,21 @@
 """How an ONNX classifier takes its images: found out from the file itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import prod
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mnist_edge.contenders.base import Images
 from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import ModelError
-from mnist_edge.opening import Trial, trial
-from mnist_edge.opening.model_file import AnyModel
+from mnist_edge.opening import first_answer, open_session
+from mnist_edge.opening.bounds import MANY
+from mnist_edge.opening.graph import DOUBLE, FLOAT, FLOAT16, UINT8, Shape, show
+from mnist_edge.opening.model_file import AnyModel, ModelFile
 
 Values = NDArray[Any]
 Call = Callable[[Values], Values]
@@ -33,12 +34,7 @@ USUAL = {
 }
 """Scale and mean of what trainers usually do to pixels, the plainest first, and its name."""
 
-_TYPES = {
-    "tensor(uint8)": "uint8",
-    "tensor(float16)": "float16",
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-}
+_TYPES = {UINT8: "uint8", FLOAT16: "float16", FLOAT: "float32", DOUBLE: "float64"}
 _PIXELS = SIDE * SIDE
 _IMAGE = ((SIDE, SIDE), (_PIXELS,))
 
@@ -82,7 +78,8 @@ class Intake:
     Its input is (pixel - mean) × scale, of grey levels 0..255 that become 255 - pixel first where
     `invert`. `dtype` is numpy's name of its type; `shape` begins with FREE where a call takes as
     many images as there are. `plain` is a file whose output is the answer as it is, float32
-    (N, classes), as that of ours. `guess` is None where nothing was guessed.
+    (N, classes), as that of ours. `guess` is None where nothing was guessed. `most` images in a
+    call take no more memory than is given (see `opening.bounds`).
     """
 
     name: str
@@ -95,11 +92,12 @@ class Intake:
     mean: float = 0.0
     invert: bool = False
     guess: Guess | None = None
+    most: int = MANY
 
     @classmethod
-    def ours(cls, classes: int) -> "Intake":
+    def ours(cls, classes: int, most: int = MANY) -> "Intake":
         """That of every file that honours the contract."""
-        return cls(INPUT, "uint8", (FREE, SIDE, SIDE), OUTPUT, classes, plain=True)
+        return cls(INPUT, "uint8", (FREE, SIDE, SIDE), OUTPUT, classes, plain=True, most=most)
 
     @property
     def guessed(self) -> bool:
@@ -184,59 +182,61 @@ def read(model: AnyModel, classes: Callable[[], int] | None = None) -> Intake:
     It takes a single input of 28×28 or 784 values, for one image or for several. The answer is
     the first output of two or more floats for each image; where there are several such, the first
     of as many as there are `classes`, which is asked for only then: others are features.
-    ModelError says what the file has instead.
+    ModelError says what the file has instead, and of a file that takes too much memory or time.
     """
-    with trial(model) as bounded:
-        found = _read(bounded)
+    found = _read(ModelFile.of(model))
     if len(found) > 1 and classes:
         wanted = classes()
         found = [one for one in found if one.classes == wanted] or found
     return found[0]
 
 
-def _read(trial: Trial) -> list[Intake]:
+def _read(model: ModelFile) -> list[Intake]:
     """An intake for each output that may be the answer."""
-    path = trial.model.path
-    inputs, outputs = trial.session.get_inputs(), trial.session.get_outputs()
-    shape = _shape(inputs[0].shape) if len(inputs) == 1 else None
-    if shape is None or inputs[0].type not in _TYPES:
+    path, inputs, outputs = model.path, model.graph.inputs, model.graph.outputs
+    shape = _shape(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else None
+    if shape is None or inputs[0].dtype not in _TYPES:
         raise ModelError(
-            f"{path} takes {_show(inputs)}: what can be measured takes one input of 28×28 or 784 "
+            f"{path} takes {show(inputs)}: what can be measured takes one input of 28×28 or 784 "
             "values for each image, float or uint8"
         )
-    intake = Intake(inputs[0].name, _TYPES[inputs[0].type], shape, "", 0, plain=False)
+    intake = Intake(inputs[0].name, _TYPES[inputs[0].dtype], shape, "", 0, plain=False)
     tries = [intake]
     if intake.batch is None:  # some files say that any number of images will do, and only one does
         tries.append(replace(intake, shape=(1, *shape[1:])))
     failed = ModelError(
-        f"{path} gives {_show(outputs)}, and nothing of two or more floats for each image"
+        f"{path} gives {show(outputs)}, and nothing of two or more floats for each image"
     )
     for tried in tries:
         try:
-            if found := _probe(trial, tried):
+            if found := _probe(model, tried):
                 return found
         except ModelError as error:
             failed = error
     raise failed
 
 
-def _probe(trial: Trial, intake: Intake) -> list[Intake]:
+def _probe(model: ModelFile, intake: Intake) -> list[Intake]:
     """The intake with each output that may answer, found by asking."""
     found = []
+    free = intake.batch is None
+    sizes = (1, *intake.shape[1:]) if free else intake.shape
+    most = model.bounds({intake.name: sizes}, free).most_images
     images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
-    outputs = trial.answer({intake.name: intake.prepare(images)})
-    for item, values in zip(trial.session.get_outputs(), outputs, strict=True):
+    answers = first_answer(model, open_session(model), {intake.name: intake.prepare(images)})
+    for item, values in zip(model.graph.outputs, answers, strict=True):
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             continue
         classes, rest = divmod(values.size, len(images))
         if classes >= 2 and not rest and values.shape[0] in (len(images), values.size):
             plain = values.dtype == np.float32 and values.shape == (len(images), classes)
-            plain = plain and intake.batch is None
-            found.append(replace(intake, output=item.name, classes=classes, plain=plain))
+            plain = plain and free
+            one = replace(intake, output=item.name, classes=classes, plain=plain, most=most)
+            found.append(one)
     return found
 
 
-def _shape(shape: list[int | str | None]) -> tuple[int, ...] | None:
+def _shape(shape: Shape) -> tuple[int, ...] | None:
     """The shape of a call, FREE first where it is; None when it holds no images of ours.
 
     Sizes that are free further back are those that an image needs.
@@ -247,11 +247,3 @@ def _shape(shape: list[int | str | None]) -> tuple[int, ...] | None:
     alone = tuple(size for size in sizes if size != 1) in _IMAGE
     in_batch = tuple(size for size in sizes[1:] if size != 1) in _IMAGE and sizes[0]
     return tuple(sizes) if alone or in_batch else None
-
-
-def _show(items: Sequence[ort.NodeArg]) -> str:
-    def one(item: ort.NodeArg) -> str:
-        sizes = ", ".join(str(size or "N") for size in item.shape)
-        return f"{item.name} {item.type.removeprefix('tensor(').removesuffix(')')} ({sizes})"
-
-    return " and ".join(one(item) for item in items) or "nothing"

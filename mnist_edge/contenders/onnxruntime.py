@@ -12,7 +12,7 @@ from mnist_edge.classifier import read_card
 from mnist_edge.contenders.base import Contender, Images, Subject, answer
 from mnist_edge.contenders.intake import Intake, Values
 from mnist_edge.contenders.subjects import of_file
-from mnist_edge.contract import SIDE, Card
+from mnist_edge.contract import INPUT, SIDE, Card
 from mnist_edge.errors import ModelError
 from mnist_edge.opening import open_session
 from mnist_edge.opening.model_file import ModelFile
@@ -43,7 +43,8 @@ class OnnxRuntime:
     @classmethod
     def of(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
         """A file of ours whose card has been read."""
-        return cls(model, of_file(model.path, card), Intake.ours(len(card.classes)))
+        most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
+        return cls(model, of_file(model.path, card), Intake.ours(len(card.classes), most))
 
     @property
     def path(self) -> Path:

@@ -1,20 +1,26 @@
 """A model file, read once: what is looked at, hashed and run is the same bytes."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mnist_edge.errors import ModelError
 from mnist_edge.opening import screening
+from mnist_edge.opening.bounds import Bounds, bounds
 from mnist_edge.opening.graph import Graph
+from mnist_edge.opening.operators.base import Sizes
+from mnist_edge.opening.schema import RefusedError
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """The bytes that lay at `path` when it was read, and what they say.
 
-    `graph` is looked through when it is first asked for. A pickled one brings its bytes along.
+    Nothing may run that has not had its `bounds`. `graph` is looked through when it is first asked
+    for. A pickled one brings its bytes along.
     """
 
     path: Path
@@ -36,6 +42,15 @@ class ModelFile:
     def graph(self) -> Graph:
         """ModelError for what is no ONNX file, or one that is refused."""
         return screening.screen(self.content, self.path)
+
+    def bounds(self, sizes: Mapping[str, Sizes], free: bool) -> Bounds:
+        """What an answer costs, to inputs of these sizes by name; where `free`, the first is the
+        number of images, which is 1 there. ModelError where that passes what is given, or does not
+        follow from the file."""
+        try:
+            return bounds(self.graph, sizes, free)
+        except RefusedError as error:
+            raise ModelError(f"{self.path} is refused: {error}") from None
 
     @cached_property
     def sha256(self) -> str:

@@ -103,9 +103,140 @@ def averaging() -> bytes:
     return bytes(model.SerializeToString())
 
 
+def kernel_of_millions() -> onnx.ModelProto:
+    """The largest of 250,000 pixels, for each of 250,000 places: one operator, which nothing
+    interrupts."""
+    return _pooled(helper.make_node("MaxPool", ["wide"], ["pooled"], kernel_shape=[500, 500]))
+
+
+def norm_of_millions() -> onnx.ModelProto:
+    return _pooled(helper.make_node("LpPool", ["wide"], ["pooled"], kernel_shape=[500, 500]))
+
+
+def _pooled(pool: NodeProto) -> onnx.ModelProto:
+    return _model(
+        [
+            helper.make_node("Reshape", ["grey", "planes"], ["plane"]),
+            helper.make_node("Expand", ["plane", "size"], ["wide"]),
+            pool,
+            helper.make_node("GlobalMaxPool", ["pooled"], ["top"]),
+            helper.make_node("Reshape", ["top", "column"], ["one"]),
+        ],
+        planes=[-1, 1, 1, 1],
+        size=[1, 1, 1000, 1000],
+        column=[-1, 1],
+    )
+
+
+def many_products() -> onnx.ModelProto:
+    """A chain of products of matrices, 8 MB each, that would take hours."""
+    nodes = [helper.make_node("Expand", ["grey", "size"], ["m0"])]
+    nodes += [helper.make_node("MatMul", [f"m{at}"] * 2, [f"m{at + 1}"]) for at in range(40)]
+    nodes.append(helper.make_node("ReduceMax", ["m40"], ["one"], axes=[1], keepdims=1))
+    return _model(nodes, size=[1400, 1400])
+
+
+def sizes_of_the_picture() -> onnx.ModelProto:
+    """As many numbers as the image is grey: none for a blank one."""
+    return _model(
+        [
+            helper.make_node("Mul", ["grey", "much"], ["more"]),
+            helper.make_node("Cast", ["more"], ["size0"], to=TensorProto.INT64),
+            helper.make_node("Reshape", ["size0", "flat"], ["size"]),
+            helper.make_node("ConstantOfShape", ["size"], ["huge"]),
+            helper.make_node("ReduceSum", ["huge"], ["sum"], keepdims=0),
+            helper.make_node("Add", ["grey", "sum"], ["one"]),
+        ],
+        much=np.array([[1e4]], np.float32),
+        flat=[-1],
+    )
+
+
+def places_of_ink() -> onnx.ModelProto:
+    """Where 200 million numbers are not 0."""
+    return _model(
+        [
+            helper.make_node("Expand", ["grey", "size"], ["wide"]),
+            helper.make_node("NonZero", ["wide"], ["places"]),
+            helper.make_node("Shape", ["places"], ["count0"]),
+            helper.make_node("Cast", ["count0"], ["count"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceSum", ["count"], ["sum"], keepdims=0),
+            helper.make_node("Add", ["grey", "sum"], ["one"]),
+        ],
+        size=[1, 50_000_000],
+    )
+
+
+def doubled_texts() -> onnx.ModelProto:
+    """A text beside itself, thirty times over."""
+    nodes = [helper.make_node("StringConcat", [f"t{at}"] * 2, [f"t{at + 1}"]) for at in range(30)]
+    nodes.append(helper.make_node("Identity", ["grey"], ["one"]))
+    model = _model(nodes)
+    model.graph.initializer.append(numpy_helper.from_array(np.array(["text"], object), "t0"))
+    model.opset_import[0].version = 20
+    return model
+
+
+def many_texts() -> onnx.ModelProto:
+    """A text of 900 bytes, millions of times."""
+    model = _model(
+        [
+            helper.make_node("Expand", ["text", "size"], ["texts"]),
+            helper.make_node("Identity", ["grey"], ["one"]),
+        ],
+        size=[10_000_000],
+    )
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.array(["text" * 225], object), "text")
+    )
+    return model
+
+
+def all_pairs() -> onnx.ModelProto:
+    """Every image of a call with every other: little for one, 270 GB for many."""
+    return _model(
+        [
+            helper.make_node("Reshape", ["grey", "row"], ["across"]),
+            helper.make_node("Add", ["grey", "across"], ["pairs"]),
+            helper.make_node("Expand", ["pairs", "size"], ["wide"]),
+            helper.make_node("ReduceMax", ["wide"], ["top"], axes=[0, 2], keepdims=0),
+            helper.make_node("Reshape", ["top", "column"], ["one"]),
+        ],
+        row=[1, -1],
+        size=[1000, 1, 1],
+        column=[-1, 1],
+    )
+
+
+def thrown_dice() -> onnx.ModelProto:
+    return _model(
+        [
+            helper.make_node("RandomNormalLike", ["grey"], ["dice"]),
+            helper.make_node("Add", ["grey", "dice"], ["one"]),
+        ]
+    )
+
+
 TOO_LARGE: dict[str, Callable[[], onnx.ModelProto]] = {
     make.__name__: make for make in (one_huge_constant, wide_padding, doubling, many_constants)
 }
+REFUSALS: dict[Callable[[], onnx.ModelProto], str] = {
+    one_huge_constant: "an answer takes more than 256 MB",
+    wide_padding: "an answer takes more than 256 MB",
+    doubling: "an answer takes more than 256 MB",
+    many_constants: "an answer takes more than 256 MB",
+    endless_loop: "it has graphs within its graph",
+    kernel_of_millions: "an answer takes 251 billion steps, more than 20",
+    norm_of_millions: "an answer takes 1,004 billion steps, more than 20",
+    many_products: "an answer takes 110 billion steps, more than 20",
+    sizes_of_the_picture: "the sizes that ConstantOfShape makes depend on the picture",
+    places_of_ink: "it has the operator NonZero",
+    doubled_texts: "it has the operator StringConcat",
+    many_texts: "Expand works on texts",
+    all_pairs: "its work grows faster than the number of images of a call",
+    thrown_dice: "it has the operator RandomNormalLike",
+}
+"""Each, and why it is refused before it is opened."""
 
 
 def write(path: Path, model: onnx.ModelProto, card: Card | None = None) -> Path:
