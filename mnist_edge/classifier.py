@@ -160,8 +160,12 @@ def _about_images(images: object) -> str:
     return f"{told}: images.astype(np.uint8), where its values are pixels 0..255"
 
 
+CHUNK = 500
+"""Images that are scored in a call."""
+
+
 def in_chunks(
-    call: Callable[[Images], NDArray[np.float32]], images: Images, size: int = 500
+    call: Callable[[Images], NDArray[np.float32]], images: Images, size: int = CHUNK
 ) -> NDArray[np.float32]:
     """The logits (N, classes) of any number of images, asked for `size` at a time: memory stays
     small, and the values in the caches."""

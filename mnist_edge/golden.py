@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ Run = Callable[[Images], NDArray[np.float32]]
 class GoldenCheck:
     """Answers given here against the golden ones.
 
-    `changed` of the `images` have a logit that differs by more than `tolerance`, or is not finite.
+    `changed` of the `images` have a logit that differs by more than `tolerance`, or is not finite,
+    whether they are answered one by one or all at once.
     `duration_ms` is that of the whole check: drawing the inputs, answering, comparing.
     """
 
@@ -79,8 +81,12 @@ class Golden:
 
     def __post_init__(self) -> None:
         values = np.array(self.logits, np.float64)  # ValueError for rows of unequal lengths
-        if values.ndim != 2 or not np.isfinite([*values.flat, self.tolerance]).all():
+        largest = np.finfo(np.float32).max
+        if values.ndim != 2 or values.size == 0 or not (np.abs(values) <= largest).all():
             raise ValueError("golden answers are finite logits (N, classes)")
+        # `made` writes three digits.
+        if not 0 <= self.tolerance <= 1.01 * max(_exact(values), _rounded(values)):
+            raise ValueError("golden answers allow what rounding does not explain")
 
     def to_json(self) -> str:
         """Compact, as it stands in the metadata."""
@@ -141,16 +147,22 @@ def made(run: Run, int8: bool) -> Golden:
     """
     images = inputs()
     logits = run(images)
-    if int8:
-        tolerance = QUANTA * float(np.ptp(logits)) / 255
-    else:
-        tolerance = ROUNDING * max(1.0, float(np.abs(logits).max()))
+    tolerance = _rounded(logits) if int8 else _exact(logits)
     rows = tuple(tuple(float(str(value)) for value in row) for row in logits)
     return Golden(GENERATOR, _sha256(images), float(f"{tolerance:.3g}"), rows)
 
 
+def _rounded(logits: NDArray[Any]) -> float:
+    return QUANTA * float(np.ptp(logits)) / 255
+
+
+def _exact(logits: NDArray[Any]) -> float:
+    return ROUNDING * max(1.0, float(np.abs(logits).max()))
+
+
 def check(golden: Golden, run: Run) -> GoldenCheck:
-    """Answer the inputs again, with `run`, and compare. GoldenError where they cannot be drawn."""
+    """Answer the inputs again, with `run`, all at once and one by one, and compare. GoldenError
+    where they cannot be drawn."""
     start = time.perf_counter()
     images = inputs()
     if golden.generator != GENERATOR:
@@ -165,7 +177,9 @@ def check(golden: Golden, run: Run) -> GoldenCheck:
     expected, found = np.array(golden.logits, np.float32), run(images)
     if found.shape != expected.shape:
         raise GoldenError(f"its golden answers are {expected.shape}, it answers {found.shape}")
-    off = np.abs(found - expected).max(axis=1)
+    alone = np.concatenate([run(images[at : at + 1]) for at in range(len(images))])
+    with np.errstate(invalid="ignore"):
+        off = np.maximum(np.abs(found - expected), np.abs(alone - expected)).max(axis=1)
     return GoldenCheck(
         images=len(images),
         changed=int((~(off <= golden.tolerance)).sum()),  # so that a NaN counts

@@ -13,6 +13,9 @@ Floats = NDArray[np.floating[Any]]
 _Z95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
+_MOST_ANSWERS = 10**9  # more than any test split has; beyond all floats, intervals overflow
+
+
 @dataclass(frozen=True, slots=True)
 class Accuracy:
     """`correct` of `total` answers."""
@@ -21,7 +24,7 @@ class Accuracy:
     total: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.correct <= self.total or self.total == 0:
+        if not 0 <= self.correct <= self.total <= _MOST_ANSWERS or self.total == 0:
             raise ValueError(f"{self.correct} of {self.total} is no accuracy")
 
     @property
@@ -149,8 +152,9 @@ def per_class(counts: NDArray[np.int64]) -> PerClass:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities (N, C) of logits (N, C), without overflow."""
-    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
-    powers /= powers.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # of what is no number, neither are the probabilities
+        powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
+        powers /= powers.sum(axis=1, keepdims=True)
     return powers
 
 

@@ -267,3 +267,10 @@ def test_certain_and_right_is_calibrated_and_certain_and_wrong_is_not() -> None:
 def test_three_in_four_at_75_percent_is_calibrated() -> None:
     probabilities = np.tile([0.75, 0.25], (4, 1))
     assert metrics.expected_calibration_error(probabilities, np.array([0, 0, 0, 1])) == 0
+
+
+@pytest.mark.parametrize("count", [10**9 + 1, 10**308, 10**400])
+def test_more_answers_than_any_test_split_has_are_no_accuracy(count: int) -> None:
+    with pytest.raises(ValueError, match="is no accuracy"):
+        Accuracy(count, count)
+    assert Accuracy(10**9, 10**9).interval[1] == 1.0

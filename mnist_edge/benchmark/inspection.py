@@ -1,15 +1,22 @@
 """What is known of a file before it is timed: whether it computes here what it should, and how."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import kernels
 from mnist_edge.classifier import Classifier, in_chunks
+from mnist_edge.consistency import inconsistency
 from mnist_edge.contenders import Contender, OnnxRuntime, Runner, answer
+from mnist_edge.contenders.base import OfModelFile, chunk
+from mnist_edge.errors import ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Deviation, Kernels
+from mnist_edge.opening.bounds import MOST_MEMORY
+from mnist_edge.opening.graph import FLOAT16
 from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 
 _REFERENCE_IMAGES = 500
@@ -51,8 +58,36 @@ def inspect(
         golden=Classifier(contender.model, threads).check() if contender.subject.ours else None,
         kernels=kernels.running(contender.model, contender.feed(images[:1])),
         deviation=kernels.deviation(
-            in_chunks(lambda some: answer(reference, some), images),
-            in_chunks(lambda some: answer(runner, some), images),
+            in_chunks(lambda some: answer(reference, some), images, chunk(contender)),
+            in_chunks(lambda some: answer(runner, some), images, chunk(contender)),
         ),
         widest_pair=widest_pair(contender.model.graph),
     )
+
+
+def check_batches(
+    contender: Contender, runner: Runner, images: NDArray[np.uint8], batches: Sequence[int]
+) -> None:
+    """ModelError for a contender that takes too much memory for so many images a call, or whose
+    answer to one depends on the others, on their number, or on chance."""
+    name = f"{contender.subject.name} in {contender.runtime}"
+    if isinstance(contender, OfModelFile) and max(batches) > contender.most_images:
+        raise ModelError(
+            f"{name} takes more than {MOST_MEMORY >> 20} MB for {max(batches)} images a call: it "
+            f"can be measured with --batch {contender.most_images}"
+        )
+    call = partial(answer, runner)
+    found = inconsistency(call, images[: chunk(contender)], (1, *batches), _exact(contender))
+    if found:
+        raise ModelError(f"{name} cannot be measured: {found}")
+
+
+def _exact(contender: Contender) -> bool:
+    """Whether it computes in float32 throughout."""
+    if contender.subject.precision != "fp32":
+        return False
+    if not isinstance(contender, OfModelFile):
+        return True
+    graph = contender.model.graph
+    halves = [one for one in graph.constants.values() if one.dtype == FLOAT16]
+    return not halves and all(value.dtype != FLOAT16 for value in graph.inputs)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import energy, fresh, noise, refusals, stopwatch
 from mnist_edge.benchmark.data import images_to_time
-from mnist_edge.benchmark.inspection import Findings, inspect
+from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import answers, scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
@@ -134,6 +134,7 @@ class _Open:
 def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> _Open:
     load, first = _load(contender, plan.threads, images[:1])
     runner = contender.load(plan.threads)
+    check_batches(contender, runner, images, plan.batches)
     return _Open(contender, load, first, runner, inspect(contender, runner, images, plan.threads))
 
 

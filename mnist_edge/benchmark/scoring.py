@@ -9,6 +9,7 @@ from mnist_edge import metrics
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
 from mnist_edge.contenders import Contender, Runner, Subject, answer, outputs
+from mnist_edge.contenders.base import chunk
 from mnist_edge.contenders.outputs import Kind
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.classes import positions
@@ -41,7 +42,7 @@ def scores(
 def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
     """The answers to the test split, their columns in the order of the set's classes."""
     images = data.test.images
-    logits = in_chunks(lambda some: answer(runner, some), images)
+    logits = in_chunks(lambda some: answer(runner, some), images, chunk(contender))
     largest = logits.max(axis=1)  # beside which the logarithm of 0 may stand
     bad = largest[~np.isfinite(largest)]
     if len(bad):

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.classifier import CHUNK
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.metrics import Accuracy
 from mnist_edge.opening.model_file import ModelFile
@@ -68,10 +69,19 @@ class Contender(Protocol):
 
 @runtime_checkable
 class OfModelFile(Protocol):
-    """A contender that runs an ONNX file."""
+    """A contender that runs an ONNX file, of which `most_images` in a call take no more memory
+    than is given."""
 
     @property
     def model(self) -> ModelFile: ...
+
+    @property
+    def most_images(self) -> int: ...
+
+
+def chunk(contender: Contender) -> int:
+    """How many images are scored in a call."""
+    return min(CHUNK, contender.most_images) if isinstance(contender, OfModelFile) else CHUNK
 
 
 def answer(runner: Runner, images: Images) -> NDArray[np.float32]:

@@ -221,7 +221,8 @@ def _probe(model: ModelFile, intake: Intake) -> list[Intake]:
     found = []
     free = intake.batch is None
     sizes = (1, *intake.shape[1:]) if free else intake.shape
-    most = model.bounds({intake.name: sizes}, free).most_images
+    found = model.bounds({intake.name: sizes}, free)
+    most = found.most_images if free else MANY  # cut into calls of its own
     images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
     answers = first_answer(model, open_session(model), {intake.name: intake.prepare(images)})
     for item, values in zip(model.graph.outputs, answers, strict=True):

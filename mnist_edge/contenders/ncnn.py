@@ -15,6 +15,7 @@ from mnist_edge.contenders.base import Images, Subject
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import ModelError
+from mnist_edge.opening.bounds import MANY
 from mnist_edge.opening.model_file import ModelFile
 
 _MISSING = "ncnn and pnnx are not installed: pip install 'mnist-edge[ncnn]'"
@@ -43,6 +44,10 @@ class Ncnn:
     @property
     def path(self) -> Path:
         return self.model.path
+
+    @property
+    def most_images(self) -> int:
+        return MANY  # it takes them one by one
 
     def load(self, threads: int) -> "Net":
         """ModelError when ncnn does not know all layers."""

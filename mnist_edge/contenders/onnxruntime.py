@@ -50,6 +50,10 @@ class OnnxRuntime:
     def path(self) -> Path:
         return self.model.path
 
+    @property
+    def most_images(self) -> int:
+        return self.intake.most
+
     def load(self, threads: int, optimize: bool = True) -> "Session":
         """`optimize=False` runs the graph as written: the float reference of an int8 file."""
         return Session(open_session(self.model, threads, optimize), self.intake)

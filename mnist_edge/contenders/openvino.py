@@ -42,6 +42,10 @@ class OpenVino:
     def path(self) -> Path:
         return self.model.path
 
+    @property
+    def most_images(self) -> int:
+        return self.intake.most
+
     def load(self, threads: int) -> "Requests":
         """Ready to answer one image; other batch sizes are compiled when they first come.
         ModelError for a graph that it cannot run."""

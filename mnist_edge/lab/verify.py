@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import golden, kernels, metrics
-from mnist_edge.classifier import Classifier, in_chunks
+from mnist_edge.classifier import CHUNK, Classifier, in_chunks
+from mnist_edge.consistency import inconsistency
 from mnist_edge.contract import INPUT, OUTPUT, Counts
 from mnist_edge.datasets import Split
 from mnist_edge.errors import GateError
@@ -22,6 +23,7 @@ from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 # let through, relative to the largest logit: networks with large logits round more coarsely.
 _TOLERANCE = 1e-4
 _REFERENCE_IMAGES = 1000
+_SIZES = (1, 8, 64)  # images a call, as bench times them
 _MOST_CLASSES = 100  # whose confusion a file carries: a thousand would make it 2 MB larger
 
 
@@ -82,10 +84,12 @@ class Answers:
 
     @classmethod
     def of(cls, file: Path, test: Split, validation: Split | None = None) -> "Answers":
-        """ModelError when the file will not open."""
+        """ModelError when the file will not open, GateError when its answer to an image depends on
+        other things than the image."""
         model = Classifier(file)
         few = [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
         logits = in_chunks(model.logits, test.images)
+        _check_consistent(model, test.images)
         answered, threshold = None, None  # such a file passes no gate
         if np.isfinite(logits).all():
             answered = golden.made(model.logits, model.card.precision == "int8")
@@ -94,6 +98,13 @@ class Answers:
                 threshold = metrics.fit_threshold(chosen, validation.labels)
         confusion = _confusion(logits, test)
         return cls(logits, np.concatenate(few), answered, threshold, confusion)
+
+
+def _check_consistent(model: Classifier, images: NDArray[np.uint8]) -> None:
+    exact = model.card.precision == "fp32"
+    found = inconsistency(model.logits, images[:CHUNK], _SIZES, exact)
+    if found:
+        raise GateError(f"{model.path.name} is not fit to ship: {found}. Nothing was written")
 
 
 def _confusion(logits: NDArray[np.float32], test: Split) -> Counts | None:

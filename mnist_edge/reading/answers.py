@@ -1,5 +1,6 @@
 """What a network read in pictures: the answers, digit by digit."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -106,6 +107,8 @@ def readings(
         if isinstance(page, str):
             return Reading(name, error=page)
         rows = [[digit(box, page.blank) for box in row] for row in page.rows]
+        if any(math.isnan(digit.first.probability) for row in rows for digit in row):
+            return Reading(name, error="the model answers with what is no number")
         return Reading(name, rows, page.note)
 
     return [reading(name, page) for name, page in zip(names, answers.pages, strict=True)]
