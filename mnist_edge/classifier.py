@@ -13,8 +13,9 @@ from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
 from mnist_edge.opening import first_answer, open_session
-from mnist_edge.opening.graph import FLOAT, UINT8, Value, show
+from mnist_edge.opening.graph import Value, show
 from mnist_edge.opening.model_file import AnyModel, ModelFile
+from mnist_edge.opening.tensors import FLOAT, UINT8
 
 Images = NDArray[np.uint8]
 

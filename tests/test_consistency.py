@@ -1,5 +1,6 @@
 """Files whose answers depend on other things than the image."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from mnist_edge.consistency import Dependence, inconsistency
 from mnist_edge.contenders import OnnxRuntime
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.opening.model_file import ModelFile
-from tests.conftest import make_card, write_tiny_model
+from tests.clitools import assert_fails, write_digit
+from tests.conftest import Cli, make_card, write_tiny_model
 from tests.opening import bombs
 
 Logits = NDArray[np.float32]
@@ -185,3 +187,32 @@ def test_a_model_file_that_is_honest_is_measured(tmp_path: Path) -> None:
     contender = OnnxRuntime.open(write_tiny_model(tmp_path / "tiny.onnx"))
     check_batches(contender, contender.load(1), IMAGES, (1, 8, 64))
     assert ModelFile.read(contender.path).graph.inputs[0].dtype == TensorProto.UINT8
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("eval", "nan.onnx", "--dataset", "digits"), "nan.onnx answers with what is no number"),
+        (("predict", "1.png", "--model", "nan.onnx"), "the model answers with what is no number"),
+    ],
+)
+def test_what_is_no_number_is_one_line(
+    args: tuple[str, ...], said: str, cli: Cli, tmp_path: Path
+) -> None:
+    bombs.write(tmp_path / "nan.onnx", no_number(), make_card())
+    write_digit(tmp_path / "1.png", 1)
+    assert_fails(cli(*args), said)
+
+
+def test_json_of_what_is_no_number_is_json(cli: Cli, tmp_path: Path) -> None:
+    bombs.write(tmp_path / "nan.onnx", no_number(), make_card())
+    write_digit(tmp_path / "1.png", 1)
+    done = cli("predict", "1.png", "--model", "nan.onnx", "--json")
+    assert done.returncode == 1
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(done.stdout, parse_constant=refuse)
+    assert found["error"] == "the model answers with what is no number"
+    assert found["probabilities"] is None

@@ -8,7 +8,7 @@ import typer
 
 from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, Threads
 from mnist_edge.cli.shell import hint, progress_bar, say, say_json, show
-from mnist_edge.errors import DataError
+from mnist_edge.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
@@ -117,7 +117,10 @@ def _answer(model: "Classifier", test: "Split", tell: "Progress") -> "Prediction
     for at in range(0, len(test), 500):
         parts.append(model.logits(test.images[at : at + 500]))
         tell("answering", at, len(test))
-    return Prediction(np.concatenate(parts))
+    logits = np.concatenate(parts)
+    if not np.isfinite(logits.max(axis=1)).all():  # beside which the logarithm of 0 may stand
+        raise ModelError(f"{model.path} answers with what is no number")
+    return Prediction(logits)
 
 
 def _draw_errors(

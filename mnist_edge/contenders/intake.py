@@ -14,8 +14,9 @@ from mnist_edge.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.errors import ModelError
 from mnist_edge.opening import first_answer, open_session
 from mnist_edge.opening.bounds import MANY
-from mnist_edge.opening.graph import DOUBLE, FLOAT, FLOAT16, UINT8, Shape, show
+from mnist_edge.opening.graph import Shape, show
 from mnist_edge.opening.model_file import AnyModel, ModelFile
+from mnist_edge.opening.tensors import DOUBLE, FLOAT, FLOAT16, UINT8
 
 Values = NDArray[Any]
 Call = Callable[[Values], Values]
@@ -218,11 +219,11 @@ def _read(model: ModelFile) -> list[Intake]:
 
 def _probe(model: ModelFile, intake: Intake) -> list[Intake]:
     """The intake with each output that may answer, found by asking."""
-    found = []
+    found: list[Intake] = []
     free = intake.batch is None
     sizes = (1, *intake.shape[1:]) if free else intake.shape
-    found = model.bounds({intake.name: sizes}, free)
-    most = found.most_images if free else MANY  # cut into calls of its own
+    bounds = model.bounds({intake.name: sizes}, free)
+    most = bounds.most_images if free else MANY  # cut into calls of its own
     images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
     answers = first_answer(model, open_session(model), {intake.name: intake.prepare(images)})
     for item, values in zip(model.graph.outputs, answers, strict=True):

@@ -12,11 +12,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mnist_edge.opening.graph import BOOL, DOUBLE, FLOAT, INT32, INT64, STRING, Graph, Node, Tensor
+from mnist_edge.opening.graph import Graph, Node
 from mnist_edge.opening.operators import RULES
 from mnist_edge.opening.operators.base import LONGEST_TEXT, Call, Known, Outcome, Sizes
 from mnist_edge.opening.operators.values import MOST, worked_out
 from mnist_edge.opening.schema import RefusedError
+from mnist_edge.opening.tensors import BOOL, DOUBLE, FLOAT, INT32, INT64, STRING, Tensor
 
 MOST_MEMORY = 256 << 20
 """Bytes that a file may take for an answer, beside its weights."""

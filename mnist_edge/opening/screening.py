@@ -10,8 +10,9 @@ from pathlib import Path
 from mnist_edge.errors import FileError, ModelError
 from mnist_edge.file_access import Kind, kind, open_file
 from mnist_edge.opening import formats, graph
-from mnist_edge.opening.graph import Graph, Tensor
+from mnist_edge.opening.graph import Graph
 from mnist_edge.opening.schema import RefusedError
+from mnist_edge.opening.tensors import Tensor
 
 LARGEST_FILE = 128 << 20
 _OPTIMIZED = ("com.microsoft.nchwc", "com.ms.internal.nhwc")

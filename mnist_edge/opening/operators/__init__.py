@@ -11,6 +11,7 @@ from mnist_edge.opening.operators import (
     pointwise,
     products,
     quantized,
+    resizing,
     windows,
 )
 from mnist_edge.opening.operators.base import RULES, Call, Known, Outcome
@@ -25,5 +26,6 @@ __all__ = [
     "pointwise",
     "products",
     "quantized",
+    "resizing",
     "windows",
 ]

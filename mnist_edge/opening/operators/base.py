@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.opening.graph import BITS, FLOAT, FLOAT16, STRING, Node
+from mnist_edge.opening.graph import Node
 from mnist_edge.opening.schema import RefusedError
+from mnist_edge.opening.tensors import BITS, FLOAT, FLOAT16, STRING
 
 Sizes = tuple[int, ...]
 ONNX, ML, MICROSOFT = "", "ai.onnx.ml", "com.microsoft"
@@ -159,3 +160,9 @@ def broadcast(*shapes: Sizes) -> Sizes:
 def product_work(count: float, dtype: int) -> float:
     """The work of so many products."""
     return count * (PRODUCT if dtype in (FLOAT, FLOAT16, 2, 3) else _SLOW_PRODUCT)
+
+
+def sizes_of(call: Call, sizes: Sequence[int]) -> Sizes:
+    """Sizes, none of which is below zero."""
+    fits(min(sizes, default=0) >= 0, call)
+    return tuple(sizes)

@@ -2,7 +2,6 @@
 
 from math import prod
 
-from mnist_edge.opening.graph import DOUBLE, FLOAT, INT64, STRING
 from mnist_edge.opening.operators.base import (
     CURVED,
     ML,
@@ -15,6 +14,7 @@ from mnist_edge.opening.operators.base import (
     rule,
 )
 from mnist_edge.opening.schema import RefusedError
+from mnist_edge.opening.tensors import DOUBLE, FLOAT, INT64, STRING
 
 _MAP_ENTRY = 32  # doubles that an entry of a map is counted as
 

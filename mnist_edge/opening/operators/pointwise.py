@@ -3,7 +3,6 @@ axis, or over a whole image."""
 
 from math import prod
 
-from mnist_edge.opening.graph import BOOL, FLOAT, INT64
 from mnist_edge.opening.operators.base import (
     CURVED,
     MICROSOFT,
@@ -17,6 +16,7 @@ from mnist_edge.opening.operators.base import (
     rule,
 )
 from mnist_edge.opening.schema import RefusedError
+from mnist_edge.opening.tensors import BOOL, FLOAT, INT64
 
 
 @rule("Abs", "BitwiseNot", "Ceil", "Clip", "Floor", "LeakyRelu", "Neg", "Not", "Relu", "Round")

@@ -2,7 +2,6 @@
 
 from math import prod
 
-from mnist_edge.opening.graph import FLOAT, INT32
 from mnist_edge.opening.operators.base import (
     CURVED,
     MICROSOFT,
@@ -16,6 +15,7 @@ from mnist_edge.opening.operators.base import (
     rule,
 )
 from mnist_edge.opening.schema import RefusedError
+from mnist_edge.opening.tensors import FLOAT, INT32
 
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4, "DynamicQuantizeLSTM": 4}
 

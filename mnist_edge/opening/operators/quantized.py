@@ -2,7 +2,6 @@
 
 from math import prod
 
-from mnist_edge.opening.graph import FLOAT, UINT8
 from mnist_edge.opening.operators.base import (
     CURVED,
     MICROSOFT,
@@ -15,6 +14,7 @@ from mnist_edge.opening.operators.base import (
 )
 from mnist_edge.opening.operators.moving import joined
 from mnist_edge.opening.operators.pointwise import without_axes
+from mnist_edge.opening.tensors import FLOAT, UINT8
 
 
 @rule("QuantizeLinear")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.opening.graph import NUMPY, Tensor
 from mnist_edge.opening.operators.base import Call
+from mnist_edge.opening.tensors import NUMPY, Tensor
 
 Values = NDArray[Any]
 MOST = 256

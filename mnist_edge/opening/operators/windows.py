@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from math import prod
 
-from mnist_edge.opening.graph import FLOAT, INT32, INT64
 from mnist_edge.opening.operators.base import (
     CURVED,
     MICROSOFT,
@@ -16,6 +15,7 @@ from mnist_edge.opening.operators.base import (
     product_work,
     rule,
 )
+from mnist_edge.opening.tensors import FLOAT, INT32, INT64
 
 
 @rule("Conv")
