@@ -75,5 +75,5 @@ def test_data_that_are_cut_off_or_too_large_are_refused(pair: Path) -> None:
         for tensor in model.graph.initializer:
             for entry in tensor.external_data:
                 entry.value = value if entry.key == key else entry.value
-        with pytest.raises(RefusedError, match="where its weights lie|are not all in"):
+        with pytest.raises(RefusedError, match=r"where its weights lie|are not all in"):
             external_data.inlined(model.SerializeToString(), lambda name: data, MOST)
