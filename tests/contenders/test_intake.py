@@ -118,10 +118,10 @@ def test_of_several_outputs_that_of_the_sets_size_is_the_answer(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("shape", "dtype", "said"),
     [
-        (("N", 3, 28, 28), "float32", r"takes in float \(N, 3, 28, 28\): .* 28×28 or 784 values"),
-        (("N", 1, 32, 32), "float32", r"takes in float \(N, 1, 32, 32\)"),
-        (("N",), "float32", r"takes in float \(N\)"),
-        (None, "float32", r"takes in float \(\)"),
+        (("N", 3, 28, 28), "float32", r"takes in float32 \(N, 3, 28, 28\): .* 28×28 or 784 values"),
+        (("N", 1, 32, 32), "float32", r"takes in float32 \(N, 1, 32, 32\)"),
+        (("N",), "float32", r"takes in float32 \(N\)"),
+        (None, "float32", r"takes in float32 \(\?\)"),
         (("N", 784), "int64", r"takes in int64 \(N, 784\)"),
     ],
 )
@@ -141,7 +141,7 @@ def test_a_file_that_gives_no_floats_is_told(tmp_path: Path) -> None:
 
 def test_a_file_that_fails_on_images_says_why(tmp_path: Path) -> None:
     path = write(tmp_path / "foreign.onnx", inner=(3, 784))
-    with pytest.raises(ModelError, match=r"cannot be run by ONNX Runtime: .*[Rr]eshape"):
+    with pytest.raises(ModelError, match=r"is refused: Reshape cannot take inputs"):
         read(path)
 
 
@@ -157,7 +157,7 @@ def test_two_inputs_are_too_many(tmp_path: Path) -> None:
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7), path
     )
-    with pytest.raises(ModelError, match=r"takes a float \(N, 784\) and b float \(N, 784\)"):
+    with pytest.raises(ModelError, match=r"takes a float32 \(N, 784\) and b float32 \(N, 784\)"):
         read(path)
 
 

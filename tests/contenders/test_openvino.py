@@ -66,12 +66,13 @@ def test_int8_files_run_too() -> None:
 
 def test_what_it_cannot_run_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path / "foreign.onnx")
-    model = onnx.load(path)  # ONNX Runtime has this operator, and nobody else
-    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    (node,) = [node for node in model.graph.node if node.op_type == "MatMul"]
-    node.op_type, node.domain, node.input[1] = "CDist", "com.microsoft", "rows"
-    rows = np.eye(10, 784, dtype=np.float32)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(rows, "rows"))
+    model = onnx.load(path)  # ONNX Runtime has this operator, and OpenVINO lacks it
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    (node,) = [node for node in model.graph.node if node.op_type == "Add"]
+    scaler = helper.make_node(
+        "Scaler", ["product"], ["sum"], domain="ai.onnx.ml", offset=[0.0], scale=[1.0]
+    )
+    node.CopyFrom(scaler)
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"foreign\.onnx cannot be run by OpenVINO: .") as caught:
         OpenVino.of(foreign(path))
