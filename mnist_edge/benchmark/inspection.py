@@ -16,7 +16,6 @@ from mnist_edge.errors import ModelError
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Deviation, Kernels
 from mnist_edge.opening.bounds import MOST_MEMORY
-from mnist_edge.opening.bounds import MOST_MEMORY
 from mnist_edge.opening.tensors import FLOAT16
 from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 
