@@ -18,7 +18,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
-from mnist_edge.classifier import in_chunks
+from mnist_edge.classifier import CHUNK, in_chunks
 from mnist_edge.contenders import outputs
 from mnist_edge.contenders.intake import AS_THEY_ARE, USUAL, Basis, Guess, Intake, Verdict
 from mnist_edge.contenders.outputs import Kind, Outputs
@@ -165,7 +165,7 @@ def _answers(session: ort.InferenceSession, form: Intake, images: Split) -> Outp
             lambda values: session.run([form.output], {form.name: values})[0], form.prepare(some)
         )
 
-    return in_chunks(answer, images.images)
+    return in_chunks(answer, images.images, min(CHUNK, form.most))
 
 
 def choose(tried: Sequence[Tried]) -> Intake:
