@@ -81,14 +81,15 @@ def cost(graph: Graph, sizes: Mapping[str, Sizes]) -> Cost:
     follow from them, or where an operator is not among those that may be."""
     known = _given(graph, sizes)
     order = _order(graph, known)
-    scratch, work = [0] * len(order), 0.0
+    scratch, work, kept = [0] * len(order), 0.0, 0
     for at, node in enumerate(order):
         outcome = made_known(node, graph, known)
         scratch[at] = outcome.scratch
         work += outcome.work or 0
+        kept += outcome.kept
     if any(value.name not in known for value in graph.outputs):
         raise RefusedError("it has an output that nothing makes")
-    return Cost(_peak(graph, order, known, scratch), work)
+    return Cost(kept + _peak(graph, order, known, scratch), work)
 
 
 def _given(graph: Graph, sizes: Mapping[str, Sizes]) -> dict[str, Known]:

@@ -208,6 +208,26 @@ def all_pairs() -> onnx.ModelProto:
     )
 
 
+def blocks_of_one_output() -> onnx.ModelProto:
+    """Weights of 8 bits for a single output, 6 MB, which ONNX Runtime unpacks to floats and lays
+    out in blocks of 16 outputs: 384 MB."""
+    wide = 6_000_000
+    return _model(
+        [
+            helper.make_node("DequantizeLinear", ["w8", "scale"], ["w"]),
+            helper.make_node("Reshape", ["grey", "planes"], ["plane"]),
+            helper.make_node("Expand", ["plane", "size"], ["wide"]),
+            helper.make_node("Conv", ["wide", "w"], ["pixel"]),
+            helper.make_node("Reshape", ["pixel", "column"], ["one"]),
+        ],
+        w8=np.ones((1, wide, 1, 1), np.int8),
+        scale=np.array(1, np.float32),
+        planes=[-1, 1, 1, 1],
+        size=[1, wide, 1, 1],
+        column=[-1, 1],
+    )
+
+
 def thrown_dice() -> onnx.ModelProto:
     return _model(
         [
@@ -234,6 +254,7 @@ REFUSALS: dict[Callable[[], onnx.ModelProto], str] = {
     doubled_texts: "it has the operator StringConcat",
     many_texts: "Expand works on texts",
     all_pairs: "its work grows faster than the number of images of a call",
+    blocks_of_one_output: "an answer takes more than 256 MB",
     thrown_dice: "it has the operator RandomNormalLike",
 }
 """Each, and why it is refused before it is opened."""

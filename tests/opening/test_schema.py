@@ -34,7 +34,8 @@ def descriptors() -> dict[str, Any]:
 def test_every_field_is_known_as_onnx_defines_it(name: str) -> None:
     for field in descriptors()[name].fields:
         found = MESSAGES[name][field.number]
-        assert (found.name, found.repeated) == (field.name, field.is_repeated)
+        repeated = field.is_repeated if hasattr(field, "is_repeated") else field.label == 3
+        assert (found.name, found.repeated) == (field.name, repeated)
         if field.message_type:
             kind = field.message_type.name
             kind = "Tensors" if field.name == "tensors" else _RENAMED.get((name, kind), kind)

@@ -56,11 +56,13 @@ class Known:
 @dataclass(slots=True)
 class Outcome:
     """Sizes and type of each output; `work` as POINTWISE counts it, None for POINTWISE of all
-    elements; `scratch` bytes that are needed meanwhile."""
+    elements; `scratch` bytes that are needed meanwhile, `kept` bytes that stay: weights in a layout
+    of ONNX Runtime's own, beyond their size."""
 
     outputs: Sequence[tuple[Sizes, int]]
     work: float | None = None
     scratch: int = 0
+    kept: int = 0
 
 
 @dataclass(slots=True)
@@ -155,6 +157,11 @@ def broadcast(*shapes: Sizes) -> Sizes:
     except ValueError:
         shown = " and ".join(str(list(one)) for one in shapes)
         raise RefusedError(f"sizes {shown} do not go together") from None
+
+
+def padding(rows: int, each: int) -> int:
+    """Bytes that weights for so many outputs, `each` floats, take more in blocks of outputs."""
+    return 4 * each * (-rows % _BLOCK)
 
 
 def product_work(count: float, dtype: int) -> float:

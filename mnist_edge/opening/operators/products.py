@@ -11,6 +11,7 @@ from mnist_edge.opening.operators.base import (
     broadcast,
     fits,
     one,
+    padding,
     product_work,
     rule,
 )
@@ -67,7 +68,9 @@ def _product(call: Call, left: Sizes, right: Sizes, dtype: int) -> Outcome:
     if len(right) == 1:
         found = found[:-1]
     packed = call.given(0).memory + call.given(1).memory
-    return one(found, dtype, work, packed)
+    outcome = one(found, dtype, work, packed)
+    outcome.kept = padding(tall[-1], prod(tall[:-1]))
+    return outcome
 
 
 @rule("Gemm")

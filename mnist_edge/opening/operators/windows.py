@@ -12,6 +12,7 @@ from mnist_edge.opening.operators.base import (
     Sizes,
     fits,
     one,
+    padding,
     product_work,
     rule,
 )
@@ -46,7 +47,9 @@ def _convolved(call: Call, kernel: Sizes, dtype: int) -> Outcome:
     # The pixels under each window side by side, for one image, with a pointer to each.
     scratch = 8 * prod(image) * prod(kernel[1:]) if prod(kernel[2:]) > 1 else 0
     work = product_work(products, call.dtype(0)) + POINTWISE * prod(found)
-    return one(_back(call, found), dtype, work, scratch)
+    outcome = one(_back(call, found), dtype, work, scratch)
+    outcome.kept = padding(kernel[0], prod(kernel[1:]))
+    return outcome
 
 
 @rule("ConvTranspose")
