@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -38,6 +39,7 @@ USUAL = {
 _TYPES = {UINT8: "uint8", FLOAT16: "float16", FLOAT: "float32", DOUBLE: "float64"}
 _PIXELS = SIDE * SIDE
 _IMAGE = ((SIDE, SIDE), (_PIXELS,))
+_MOST_DIMENSIONS = 6
 
 
 class Basis(StrEnum):
@@ -195,16 +197,16 @@ def read(model: AnyModel, classes: Callable[[], int] | None = None) -> Intake:
 def _read(model: ModelFile) -> list[Intake]:
     """An intake for each output that may be the answer."""
     path, inputs, outputs = model.path, model.graph.inputs, model.graph.outputs
-    shape = _shape(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else None
-    if shape is None or inputs[0].dtype not in _TYPES:
+    shapes = _shapes(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else []
+    if not shapes or inputs[0].dtype not in _TYPES:
         raise ModelError(
             f"{path} takes {show(inputs)}: what can be measured takes one input of 28×28 or 784 "
             "values for each image, float or uint8"
         )
-    intake = Intake(inputs[0].name, _TYPES[inputs[0].dtype], shape, "", 0, plain=False)
-    tries = [intake]
-    if intake.batch is None:  # some files say that any number of images will do, and only one does
-        tries.append(replace(intake, shape=(1, *shape[1:])))
+    intake = Intake(inputs[0].name, _TYPES[inputs[0].dtype], (), "", 0, plain=False)
+    tries = [replace(intake, shape=shape) for shape in shapes]
+    # Some files say that any number of images will do, and only one does.
+    tries += [replace(one, shape=(1, *one.shape[1:])) for one in tries if one.batch is None]
     failed = ModelError(
         f"{path} gives {show(outputs)}, and nothing of two or more floats for each image"
     )
@@ -238,14 +240,25 @@ def _probe(model: ModelFile, intake: Intake) -> list[Intake]:
     return found
 
 
-def _shape(shape: Shape) -> tuple[int, ...] | None:
-    """The shape of a call, FREE first where it is; None when it holds no images of ours.
+def _shapes(shape: Shape) -> list[tuple[int, ...]]:
+    """The shapes that a call may have, FREE first where it is; none when it holds no images of
+    ours. Sizes that are free further back are filled in as an image needs them, the channel first
+    and then last."""
+    first = [shape[0] if isinstance(shape[0], int) else FREE]
+    choices = [[size] if isinstance(size, int) else [1, SIDE, _PIXELS] for size in shape[1:]]
+    if len(shape) > _MOST_DIMENSIONS:
+        return []
+    found = [(*first, *rest) for rest in product(*choices)]
+    fitting = [one for one in found if _holds_images(one) and not _split(one)]
+    return sorted(fitting, key=lambda one: one.count(_PIXELS))  # a picture rather than a row
 
-    Sizes that are free further back are those that an image needs.
-    """
-    rest = _PIXELS if len(shape) == 2 else SIDE
-    sizes = [size if isinstance(size, int) else FREE for size in shape[:1]]
-    sizes += [size if isinstance(size, int) else rest for size in shape[1:]]
+
+def _split(sizes: tuple[int, ...]) -> bool:
+    """Whether something stands between an image's rows and columns."""
+    sides = [at for at, size in enumerate(sizes) if size == SIDE]
+    return len(sides) > 1 and sides[-1] - sides[-2] > 1
+
+
+def _holds_images(sizes: tuple[int, ...]) -> bool:
     alone = tuple(size for size in sizes if size != 1) in _IMAGE
-    in_batch = tuple(size for size in sizes[1:] if size != 1) in _IMAGE and sizes[0]
-    return tuple(sizes) if alone or in_batch else None
+    return alone or (tuple(size for size in sizes[1:] if size != 1) in _IMAGE and bool(sizes[0]))

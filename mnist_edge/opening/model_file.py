@@ -17,7 +17,8 @@ from mnist_edge.opening.schema import RefusedError
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The bytes that lay at `path` when it was read, and what they say.
+    """The bytes that lay at `path` when it was read, with the weights of a file beside it in them,
+    and what they say.
 
     Nothing may run that has not had its `bounds`. `graph` is looked through when it is first asked
     for. A pickled one brings its bytes along.
@@ -29,7 +30,7 @@ class ModelFile:
     @classmethod
     def read(cls, path: Path) -> "ModelFile":
         """ModelError when it is missing, no ONNX file, or refused (see `screening`)."""
-        found = cls(path, screening.read(path))
+        found = cls(path, screening.whole(screening.read(path), path))
         _ = found.graph
         return found
 

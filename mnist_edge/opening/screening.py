@@ -5,11 +5,12 @@ for operators of strangers, or be written so that two parsers see two things in 
 a small image classifier, and none of it gets past here.
 """
 
+from functools import partial
 from pathlib import Path
 
 from mnist_edge.errors import FileError, ModelError
 from mnist_edge.file_access import Kind, kind, open_file
-from mnist_edge.opening import formats, graph
+from mnist_edge.opening import external_data, formats, graph
 from mnist_edge.opening.graph import Graph
 from mnist_edge.opening.schema import RefusedError
 from mnist_edge.opening.tensors import Tensor
@@ -35,6 +36,37 @@ def read(path: Path) -> bytes:
             f"{path} is larger than {LARGEST_FILE >> 20} MB: this tool is for small classifiers"
         )
     return content
+
+
+def whole(content: bytes, path: Path) -> bytes:
+    """A model's bytes with the weights in them that lie in a file beside it, under the name that it
+    gives and no path. ModelError where that file is not there, is a link, which may lead anywhere,
+    or is too large."""
+    if b"location" not in content:  # the key under which every such name stands
+        return content
+    try:
+        if not external_data.named(graph.read(content)):
+            return content
+        return external_data.inlined(content, partial(_beside, path), LARGEST_FILE)
+    except RefusedError as error:
+        raise ModelError(f"{path} is refused: {error}") from None
+    except ValueError:
+        return content  # `screen` says what is wrong with it
+
+
+def _beside(path: Path, name: str) -> bytes:
+    data = path.with_name(name)
+    if data.is_symlink():
+        raise RefusedError(f"its weights' file {_shown(name)} is a link: put the file itself there")
+    try:
+        return read(data)
+    except ModelError as error:
+        if kind(data) is Kind.MISSING:
+            raise RefusedError(
+                f"its weights lie in {_shown(name)}, which is not beside it: put it there, or save "
+                "the model as one file"
+            ) from None
+        raise RefusedError(f"its weights cannot be read: {error}") from None
 
 
 def screen(content: bytes, path: Path) -> Graph:

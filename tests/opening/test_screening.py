@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import AttributeProto, TensorProto, helper
@@ -14,6 +15,9 @@ from mnist_edge.opening import screening
 from tests.conftest import write_tiny_model
 
 EXPORTED = Path(__file__).parent.parent.parent / "exported"
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
 
 
 @pytest.fixture
@@ -34,13 +38,31 @@ def test_what_ships_passes(path: Path) -> None:
     screening.screen(screening.read(path), path)
 
 
+def test_weights_in_a_file_beside_it_are_read(model: onnx.ModelProto, tmp_path: Path) -> None:
+    """As PyTorch's exporter writes them, from any current folder."""
+    expected = Classifier(tmp_path / "tiny.onnx").logits(IMAGES)
+    path = tmp_path / "pair" / "net.onnx"
+    path.parent.mkdir()
+    onnx.save(model, path, save_as_external_data=True, location="net.onnx.data", size_threshold=0)
+    assert path.with_name("net.onnx.data").stat().st_size > 30_000
+    np.testing.assert_array_equal(Classifier(path).logits(IMAGES), expected)
+
+
 def test_weights_in_other_files_are_refused(model: onnx.ModelProto, tmp_path: Path) -> None:
     path = tmp_path / "outside.onnx"
     onnx.save(model, path, save_as_external_data=True, location="weights", size_threshold=0)
     assert (tmp_path / "weights").stat().st_size > 30_000
+    (tmp_path / "weights").rename(tmp_path / "elsewhere")
     for opened in (Classifier, intake.read):
-        with pytest.raises(ModelError, match=r"outside\.onnx is refused: its weights lie in other"):
+        with pytest.raises(ModelError, match=r"refused: its weights lie in weights, which is not"):
             opened(path)
+    (tmp_path / "weights").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match=r"refused: its weights' file weights is a link"):
+        Classifier(path)
+    (tmp_path / "weights").unlink()
+    (tmp_path / "weights").mkdir()
+    with pytest.raises(ModelError, match=r"refused: its weights cannot be read"):
+        Classifier(path)
 
 
 @pytest.mark.parametrize("location", ["/etc/passwd", "../../../../etc/passwd", "a/../../b"])
