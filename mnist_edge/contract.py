@@ -17,6 +17,10 @@ INPUT, OUTPUT = "image", "logits"
 SIDE = 28
 PREFIX = "mnist_edge."
 VERSION = 1
+MOST_CLASSES, LONGEST_CLASS = 10_000, 200
+"""How many classes a file may have, and how many letters the name of one."""
+
+_LONGEST_TEXT = 4096  # letters: the longest path of a data set's folder
 LICENCE = "MIT"
 """Of this package, and of the files that it exports from public data sets (SPDX)."""
 
@@ -96,7 +100,11 @@ class Card:
             values["licence"] = self.licence
         if self.fingerprint is not None:
             values["fingerprint"] = json.dumps(self.fingerprint.as_dict())
-        return {PREFIX + key: value for key, value in values.items()}
+        # A folder's name need not be text. In JSON, such an escape is read as what it stands for.
+        return {
+            PREFIX + key: value.encode(errors="backslashreplace").decode()
+            for key, value in values.items()
+        }
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> "Card":
@@ -163,24 +171,37 @@ def _confusion_from_json(text: str) -> Counts:
     return rows
 
 
+def _classes_from_json(text: str) -> tuple[str, ...]:
+    names = tuple(str(name) for name in json.loads(text))
+    if len(names) > MOST_CLASSES or any(len(name) > LONGEST_CLASS for name in names):
+        raise ValueError("too many classes, or names that nobody reads")
+    return names
+
+
+def _text(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError("a text that nobody reads")
+    return text
+
+
 _PARSERS: dict[str, Any] = {
-    "model": str,
-    "classes": lambda text: tuple(str(name) for name in json.loads(text)),
-    "dataset": str,
-    "precision": str,
+    "model": _text,
+    "classes": _classes_from_json,
+    "dataset": _text,
+    "precision": _text,
     "params": int,
     "macs": int,
     "accuracy": _accuracy_from_json,
     "original_accuracy": _accuracy_from_json,
     "temperature": float,
     "trained": lambda text: dict(json.loads(text)),
-    "source_sha256": str,
+    "source_sha256": _text,
     "calibration": lambda text: dict(json.loads(text)),
-    "original_sha256": str,
+    "original_sha256": _text,
     "golden": Golden.from_json,
     "threshold": _threshold_from_json,
     "confusion": _confusion_from_json,
-    "licence": str,
+    "licence": _text,
     "fingerprint": lambda text: Fingerprint.from_dict(json.loads(text)),
 }
 _OPTIONAL = (

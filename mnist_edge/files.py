@@ -4,9 +4,13 @@ import contextlib
 import hashlib
 import os
 import secrets
+import stat
+import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from mnist_edge.errors import EdgeError
 
@@ -14,61 +18,134 @@ _PART, _OLD_S = ".mnist-edge-*.part", 24 * 3600.0
 
 
 def write_atomically(path: Path, content: bytes | str, durable: bool = True) -> None:
-    """Write `content` beside `path` and rename it into place.
+    """Write `content` beside `path`, which a person named, and rename it into place.
 
     A reader sees the old file or the whole new one; an interrupted or failed write leaves the
-    old one untouched, and so does a power cut, unless `durable` is given up for speed. A pipe or a
-    device, such as /dev/stdout, is written to as it is. Raises EdgeError when the folder cannot be
-    written or the disk is full.
+    old one untouched, and so does a power cut, unless `durable` is given up for speed. The file
+    keeps its mode and, where the system lets it, its owner. A pipe, a device or a link to one,
+    such as /dev/stdout, is written to as it is; a link to a file is followed. Raises EdgeError
+    when the place cannot be written, or its folder is missing.
     """
-    write_together({path: content}, durable)
+    _write({path: content}, durable, follow=True)
 
 
 def write_together(contents: Mapping[Path, bytes | str], durable: bool = True) -> None:
-    """Write several files, all or none, each as `write_atomically` does.
+    """Write files of this tool's own names, all or none, each as `write_atomically` does, but
+    for links: they are replaced, for in a stranger's folder they may lead anywhere.
 
     All are written beside their places before the first is renamed; where one cannot be renamed,
-    those before it are put back. Raises EdgeError.
+    those before it are put back. Missing folders are made. Raises EdgeError.
     """
-    beside = {path: _beside(path) for path in contents}
-    former: dict[Path, bytes | None] = {}
+    for folder in {path.parent for path in contents}:
+        make_folder(folder)
+    _write(contents, durable, follow=False)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing. EdgeError when that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file's content goes: into `part`, which is then renamed to `target`; without a part
+    into what is there. `former` is what was there."""
+
+    target: Path
+    part: Path | None
+    former: os.stat_result | None
+
+
+def _write(contents: Mapping[Path, bytes | str], durable: bool, follow: bool) -> None:
+    places: dict[Path, _Place] = {}
+    before: dict[Path, bytes | None] = {}
     path = Path()
     try:
         for path, content in contents.items():
+            places[path] = place = _place(path, follow)
             data = content.encode() if isinstance(content, str) else content
-            if path.is_fifo() or path.is_char_device():  # renaming over it would remove it
-                path.write_bytes(data)
+            if place.part is None:
+                _write_into(path, data)
             else:
-                _write_through(beside[path], data, durable)
-        for path in [path for path in contents if beside[path].exists()]:
-            before = path.read_bytes() if path.is_file() and len(contents) > 1 else None
-            beside[path].replace(path)
-            former[path] = before
+                _write_through(place.part, data, durable, place.former)
+        for path in contents:
+            place = places[path]
+            if place.part is None:
+                continue
+            keeps = place.former is not None and len(contents) > 1
+            content_before = place.target.read_bytes() if keeps else None
+            place.part.replace(place.target)
+            before[place.target] = content_before
     except OSError as error:
-        _put_back(former)
-        raise EdgeError(
-            f"cannot write {path}: {error.strerror or error}. "
-            "Free some space or choose another place"
-        ) from error
+        _put_back(before)
+        raise _cannot_write(path, error) from error
     finally:
-        for part in beside.values():
+        for place in places.values():
             with contextlib.suppress(OSError):
-                part.unlink()
-    for folder in {path.parent for path in former}:
+                if place.part is not None:
+                    place.part.unlink()
+    for folder in {path.parent for path in before}:
         if durable:
             _sync(folder)
         sweep(folder)
 
 
-def _beside(path: Path) -> Path:
-    """A name of its own for each write: of two at once, neither writes into the other's file."""
-    return path.parent / _PART.replace("*", secrets.token_hex(6))
+def _cannot_write(path: Path, error: OSError) -> EdgeError:
+    if isinstance(error, FileNotFoundError) and not os.path.lexists(path.parent):
+        return EdgeError(f"cannot write {path}: there is no folder {path.parent}: make it first")
+    return EdgeError(
+        f"cannot write {path}: {error.strerror or error}. Free some space or choose another place"
+    )
 
 
-def _write_through(path: Path, data: bytes, durable: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
+def _place(path: Path, follow: bool) -> _Place:
+    """OSError where the system does not tell what is there: links in a circle, no permission."""
+    try:
+        former = path.stat()
+    except FileNotFoundError:
+        former = None
+    target = Path(os.path.realpath(path)) if follow else path
+    if former and (not stat.S_ISREG(former.st_mode) or own_stream(former)):
+        return _Place(target, None, former)
+    if former and not os.path.lexists(target):  # removed, and open: /proc/self/fd/7
+        return _Place(target, None, former)
+    # A name of its own for each write: of two at once, neither writes into the other's file.
+    part = target.parent / _PART.replace("*", secrets.token_hex(6))
+    return _Place(target, part, former)
+
+
+def own_stream(found: os.stat_result) -> TextIO | None:
+    """This process's stdout or stderr, where it is what was found: a redirect's file that was
+    opened again would be written over by what follows on the stream."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # a stream without a file
+            if os.path.samestat(os.fstat(stream.fileno()), found):
+                return stream
+    return None
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    stream = own_stream(path.stat())
+    if stream is None:
+        path.write_bytes(data)
+        return
+    stream.flush()
+    stream.buffer.write(data)
+    stream.buffer.flush()
+
+
+def _write_through(path: Path, data: bytes, durable: bool, former: os.stat_result | None) -> None:
+    """A new file, whose mode and owner are those of a `former` one: nobody may read it before."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600 if former else 0o666), "wb") as file:
         file.write(data)
+        if former and hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):
+                os.fchown(file.fileno(), former.st_uid, former.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(former.st_mode))
         if durable:
             file.flush()
             os.fsync(file.fileno())

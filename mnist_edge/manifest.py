@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.escaping import json_text
+from mnist_edge.file_access import Kind, kind, read_bytes
 
 MANIFEST = "manifest.json"
 _LATENCY = "latency"
+_LARGEST = 10_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,10 @@ class Recorded:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """What the folder's manifest says of its files, by name; nothing where there is none."""
-    if not path.is_file():
+    if kind(path) is Kind.MISSING:
         return {}
     try:
-        return dict(json.loads(path.read_text("utf-8"))["files"])
-    except OSError as error:
-        raise EdgeError(f"cannot read {path}: {error.strerror or error}") from error
+        return dict(json.loads(read_bytes(path, _LARGEST))["files"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EdgeError(f"{path} cannot be read: repair or delete it") from error
 
@@ -56,7 +57,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def written(files: Mapping[str, Any]) -> str:
     """A manifest's text; the files in the order of their names."""
     entries = {name: files[name] for name in sorted(files)}
-    return json.dumps({"files": entries}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({"files": entries}, indent=2) + "\n"
 
 
 def knows(files: Mapping[str, Any], name: str, sha256: str) -> bool:

@@ -50,6 +50,12 @@ def default() -> Path:
     return max(found, key=lambda path: path.stat().st_mtime_ns)
 
 
+def came_with_package(path: Path) -> bool:
+    """Whether a file is one that the installed package brought, and not a person's own."""
+    package, _ = _inside()
+    return path.resolve().parent == package.resolve()
+
+
 def find(name: str | Path | None = None) -> Path:
     """The file that a person means by a path or a bare name; the default one by None.
 

@@ -100,7 +100,7 @@ def test_eval_says_the_same_to_a_person(
 def test_errors_are_drawn_into_a_png(
     tiny_model: Path, tmp_path: Path, test_split: Split, answers: NDArray[np.int64], as_json: bool
 ) -> None:
-    path = tmp_path / "new folder" / "errors.png"
+    path = tmp_path / "errors.png"
     result = invoke("eval", tiny_model, "--errors", path, *["--json"] * as_json)
     assert result.exit_code == 0
     if as_json:
@@ -190,7 +190,11 @@ def test_eval_says_when_the_files_own_set_is_unknown(tmp_path: Path) -> None:
 def test_errors_that_cannot_be_written_are_an_error(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "errors.png"
-    assert_fails(invoke("eval", tiny_model, "--errors", path), f"cannot write {path}: ")
+    assert_fails(invoke("eval", tiny_model, "--errors", path), f"cannot write {path}, --errors: ")
+    before = tiny_model.read_bytes()
+    result = invoke("eval", tiny_model, "--errors", tiny_model)
+    assert_fails(result, "--errors would be written over .*, which is read", 2)
+    assert tiny_model.read_bytes() == before
 
 
 def test_a_data_folder_without_the_set_is_named(tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge import benchmark, contenders, machine, noise, stopwatch
-from mnist_edge.benchmark import data
+from mnist_edge import benchmark, contenders, files, machine, noise, stopwatch
+from mnist_edge.benchmark import compare, data
 from mnist_edge.contenders import Contender, Gathered
 from mnist_edge.datasets import digits
+from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.noise import Noise
 from mnist_edge.report import record
@@ -323,8 +324,8 @@ def test_a_set_with_other_classes_says_both(tiny_model: Path, tmp_path: Path) ->
         (["--contender", "onnxruntime,"], "there is no contender '': choose from onnxruntime, ", 2),
         (["--contender", "pytorch"], "pytorch runs the PyTorch network .* its run is not here", 1),
         (["--fail-slower", "10%"], r"--fail-slower needs .*: --compare OLD\.json$", 2),
-        (["--compare", "no.json"], r"cannot read no\.json: No such file", 1),
-        (["--compare", "."], r"cannot read \.: ", 1),
+        (["--compare", "no.json"], r"no\.json: there is no such file", 1),
+        (["--compare", "."], r"\.: is a folder, not a file", 1),
         (["--compare", "letters.onnx"], r"letters\.onnx is not what 'mnist-edge bench --json'", 1),
         (["--loadgen", "offline", "--json", "x"], "--loadgen goes without --json, ", 2),
         (["--loadgen", "offline", "--plot", "x.svg"], "--loadgen goes without --json, ", 2),
@@ -362,7 +363,8 @@ def test_a_number_out_of_range_is_a_usage_error(letters: Path, args: list[str]) 
 def test_everything_is_written_where_it_was_asked_for(letters: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     names = {"--json": "b.json", "--markdown": "b.md", "--html": "b.html", "--plot": "b.SVG"}
-    folder = tmp_path / "new" / "folder"
+    folder = tmp_path / "folder"
+    folder.mkdir()
     places = [item for option, name in names.items() for item in (option, folder / name)]
     result = invoke("bench", letters, *SINGLE, *places)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -376,11 +378,48 @@ def test_everything_is_written_where_it_was_asked_for(letters: Path, tmp_path: P
 
 
 def test_a_file_that_cannot_be_written_is_an_error_behind_the_tables(
-    letters: Path, tmp_path: Path
+    letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = invoke("bench", letters, *SINGLE, "--json", letters / "x.json")
-    assert_fails(result, rf"cannot write {letters / 'x.json'}: ")
+    """The disk is full by now; and one file that fails keeps no other away."""
+
+    def write(path: Path, content: str) -> None:
+        if path.suffix == ".json":
+            raise EdgeError("cannot write x.json: No space left on device")
+        path.write_text(content)
+
+    monkeypatch.setattr(files, "write_atomically", write)
+    places = ("--json", tmp_path / "x.json", "--markdown", tmp_path / "x.md")
+    result = invoke("bench", letters, *SINGLE, *places)
+    assert_fails(result, r"cannot write x\.json: No space left")
     assert len(rows(result.stdout, "letters.onnx")) == HEADINGS  # what was measured is not lost
+    assert f"wrote {tmp_path / 'x.md'}\n" in result.stdout
+
+
+@pytest.mark.parametrize("option", ["--json", "--markdown", "--html", "--plot"])
+def test_outputs_are_looked_at_before_measuring(
+    letters: Path, tmp_path: Path, nothing_measured: None, option: str
+) -> None:
+    suffix = ".svg" if option == "--plot" else ".x"
+    typo = tmp_path / "typo" / f"a{suffix}"
+    result = invoke("bench", letters, option, typo)
+    assert_fails(result, rf"cannot write {typo}, {option}: there is no folder .*: make it first$")
+    assert not typo.parent.exists()
+    (link := tmp_path / f"link{suffix}").symlink_to(letters)
+    before = letters.read_bytes()
+    assert_fails(
+        invoke("bench", letters, option, link), rf"{option} would be written over {link}", 2
+    )
+    assert letters.read_bytes() == before
+
+
+def test_the_earlier_benchmark_is_an_input_too(
+    letters: Path, tmp_path: Path, nothing_measured: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old := tmp_path / "old.json").write_text("{}")
+    monkeypatch.setattr(compare, "read", lambda *args: {})
+    result = invoke("bench", letters, "--compare", old, "--json", old)
+    assert_fails(result, f"--json would be written over {old}, which is read", 2)
+    assert old.read_text() == "{}"
 
 
 def test_a_chart_without_matplotlib_is_refused_before_measuring(
@@ -727,10 +766,10 @@ def test_the_machine_is_told_in_plain_words(
 
 
 def test_a_real_process_measures_and_fails_alike(cli: Cli, letters: Path, tmp_path: Path) -> None:
-    done = cli("bench", "letters.onnx", *QUICK, "--json", "out/b.json")
+    done = cli("bench", "letters.onnx", *QUICK, "--json", "b.json")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(rows(done.stdout, "letters.onnx")) == HEADINGS
-    found = json.loads((tmp_path / "out" / "b.json").read_text())
+    found = json.loads((tmp_path / "b.json").read_text())
     assert found["schema"] == record.SCHEMA
     peak = found["contenders"][0]["peak_bytes"]
     assert peak is None or peak > 10_000_000  # of a process that was really started

@@ -151,7 +151,7 @@ def test_json_counts_every_class_even_without_images(said: Say, tmp_path: Path) 
 
 
 def test_preview_shows_ten_of_each_class(said: Say, tmp_path: Path) -> None:
-    pictures, preview = make_folder(tmp_path / "pets"), tmp_path / "new" / "preview.png"
+    pictures, preview = make_folder(tmp_path / "pets"), tmp_path / "preview.png"
 
     result = said("data", f"folder:{pictures}", "--preview", preview)
 
@@ -531,8 +531,7 @@ def test_preview_that_cannot_be_written_is_named(
 
     message = failed(said("data", "folder:pets", "--preview", preview))
 
-    assert message.startswith(f"cannot write {preview}: ")
-    assert message.endswith("Free some space or choose another place")
+    assert message.startswith(f"cannot write {preview}, --preview: ")
 
 
 def test_digits_without_scikit_learn_say_what_to_install(

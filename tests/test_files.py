@@ -1,23 +1,25 @@
 """Files that are whole or not there, and their digests."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.files import alone_in, sha256, write_atomically
+from mnist_edge.files import alone_in, sha256, write_atomically, write_together
 
 
 @pytest.mark.parametrize("content", [b"\0\xff bytes", "Grüße\n", b"", ""])
 def test_content_arrives_and_nothing_else(tmp_path: Path, content: bytes | str) -> None:
     path = tmp_path / "new" / "folders" / "file"
 
-    write_atomically(path, content)
+    write_together({path: content})
 
     wanted = content.encode() if isinstance(content, str) else content
     assert path.read_bytes() == wanted
@@ -152,17 +154,115 @@ def test_device_is_written_to_and_stays(tmp_path: Path) -> None:
     assert device.is_char_device()
 
 
-def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+def test_a_link_in_a_folder_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    """A run may be a stranger's: its links must not lead out of it."""
     (tmp_path / "run").mkdir()
     outside, link = tmp_path / "outside", tmp_path / "run" / "checkpoint.pt"
     outside.write_bytes(b"precious")
     link.symlink_to(outside)
 
-    write_atomically(link, b"new")
+    write_together({link: b"new"})
 
     assert outside.read_bytes() == b"precious"
     assert not link.is_symlink()
     assert link.read_bytes() == b"new"
+
+
+def test_a_link_that_a_person_names_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real, link = tmp_path / "elsewhere" / "real.json", tmp_path / "link.json"
+    link.symlink_to(tmp_path / "way.json")
+    (tmp_path / "way.json").symlink_to(real)
+
+    for content in (b"new", b"newer"):  # the first time it leads nowhere
+        write_atomically(link, content)
+
+        assert (link.is_symlink(), (tmp_path / "way.json").is_symlink()) == (True, True)
+        assert real.read_bytes() == content
+        assert list(real.parent.iterdir()) == [real]
+
+
+def test_links_in_a_circle_and_names_that_are_too_long_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert "symbolic link" in refusal(tmp_path / "loop")
+    assert "name too long" in refusal(tmp_path / ("n" * 300))
+    assert "name too long" in refusal(tmp_path / ("n/" * 3000))
+
+
+@pytest.mark.parametrize("write", [write_atomically, lambda *file: write_together(dict([file]))])
+def test_mode_is_kept_and_nobody_can_read_meanwhile(
+    tmp_path: Path, write: Callable[[Path, bytes], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "private"
+    seen: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        seen.extend(part.stat().st_mode & 0o777 for part in tmp_path.glob(".mnist-edge-*"))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for mode in (0o600, 0o640, 0o755):
+        path.write_bytes(b"old")
+        path.chmod(mode)
+        write(path, b"new")
+        assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", mode)
+    assert seen == [0o600, 0o640, 0o755]
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_socket_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the names of sockets are short
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind("socket")
+        refusal(Path("socket"))
+        assert Path("socket").is_socket()
+
+
+STDOUT = (
+    "import sys\nfrom pathlib import Path\nfrom mnist_edge.files import write_atomically\n"
+    "print('before')\nwrite_atomically(Path(sys.argv[1]), 'whole\\n')\nprint('after')\n"
+)
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+@pytest.mark.parametrize("mode", ["w", "a"])
+def test_dev_stdout_is_the_stream_where_it_is_redirected(tmp_path: Path, mode: str) -> None:
+    out, link = tmp_path / "out", tmp_path / "stdout"
+    out.write_text("")
+    link.symlink_to("/proc/self/fd/1" if sys.platform == "linux" else "/dev/fd/1")
+
+    with out.open(mode) as file:
+        subprocess.run([sys.executable, "-c", STDOUT, link], stdout=file, check=True)
+
+    assert out.read_text() == "before\nwhole\nafter\n"
+    assert link.is_symlink()
+    piped = subprocess.run(
+        [sys.executable, "-c", STDOUT, "/dev/stdout"], capture_output=True, text=True, check=True
+    )
+    assert piped.stdout == "before\nwhole\nafter\n"
+
+
+def test_a_file_that_was_removed_while_open_is_written_into(tmp_path: Path) -> None:
+    path = tmp_path / "gone"
+    with path.open("w+b") as file:
+        path.unlink()
+        write_atomically(Path(f"/dev/fd/{file.fileno()}"), b"content")
+        assert os.pread(file.fileno(), 100, 0) == b"content"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_no_folder_to_make(tmp_path: Path) -> None:
+    with pytest.raises(EdgeError, match=r"there is no folder .*/typo: make it first$"):
+        write_atomically(tmp_path / "typo" / "file.json", b"content")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

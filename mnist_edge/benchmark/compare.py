@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.contenders import Contender
 from mnist_edge.errors import EdgeError
+from mnist_edge.file_access import read_bytes
 from mnist_edge.intervals import Ratio, resampled_medians
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,7 @@ Record = Mapping[str, Any]
 
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _NOTHING_IN_COMMON = "the earlier benchmark has no contender in common with this one"
+_LARGEST = 1_000_000_000  # bytes: a run keeps all its samples
 _SAME = ("cpu", "flags", "cores", "quota", "system")
 
 
@@ -46,7 +48,8 @@ class Change:
 def read(path: Path, schema: int) -> Record:
     """An earlier benchmark. EdgeError when it is missing, damaged, or of another schema."""
     try:
-        record = json.loads(path.read_text("utf-8-sig"))  # Windows' editors begin with a BOM
+        # Windows' editors begin with a byte order mark.
+        record = json.loads(read_bytes(path, _LARGEST).decode("utf-8-sig"))
         if not isinstance(record["schema"], int):
             raise TypeError("a schema is a number")
         if record["schema"] != schema:
@@ -55,8 +58,6 @@ def read(path: Path, schema: int) -> Record:
                 "with this version"
             )
         _check_form(record)
-    except OSError as error:
-        raise EdgeError(f"cannot read {path}: {error.strerror or error}") from error
     except _UNREADABLE as error:
         raise EdgeError(f"{path} is not what 'mnist-edge bench --json' writes") from error
     return dict(record)

@@ -22,7 +22,7 @@ from mnist_edge.cli import (
     reproduce,
     train,
 )
-from mnist_edge.cli.shell import Commands, say
+from mnist_edge.cli.shell import Commands, run, say
 
 app = typer.Typer(
     cls=Commands,
@@ -66,4 +66,4 @@ def options(
 def main() -> None:
     """The console script."""
     child_python.keep_safe()
-    app(prog_name="mnist-edge")
+    run(app, "mnist-edge")

@@ -39,14 +39,16 @@ def evaluate(
     Before that, its golden answers are checked: whether it computes here what it computed where it
     was made.
     """
-    from mnist_edge import metrics
+    from mnist_edge import metrics, output_places, shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.datasets import load
     from mnist_edge.datasets.classes import in_order_of
     from mnist_edge.report import dataset as dataset_words
     from mnist_edge.report import record, table, text
 
-    model = Classifier(file, threads)
+    path = shipped.find(file)
+    output_places.check_files({"--errors": errors}, [path])
+    model = Classifier(path, threads)
     golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as tell:
@@ -92,12 +94,14 @@ def evaluate(
         f"(95 % interval {text.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
     )
     say(f"macro F1 {figures.macro.f1:.4f}, expected calibration error {calibration:.4f}")
-    say(f"golden answers: {golden or _NO_GOLDEN}\n")
+    say(f"golden answers: {golden or _NO_GOLDEN}")
+    say("")
     show(table.per_class(model.classes, counts))
     say("")
     show(table.confusion(model.classes, counts))
     if errors:
-        say(f"\nwrote {errors}")
+        say("")
+        say(f"wrote {errors}")
 
 
 def _own_dataset(name: str) -> str:

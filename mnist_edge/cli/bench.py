@@ -1,14 +1,13 @@
 """mnist-edge bench"""
 
-import json
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli import given
+from mnist_edge.cli import bench_files, given
 from mnist_edge.cli.driving import drive
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
 from mnist_edge.cli.shell import INTERRUPTED, columns, hint, progress_bar, say, show
@@ -131,7 +130,7 @@ def bench(
     All contenders are timed in one run, interleaved in random order, on test images. Any ONNX
     classifier of 28×28 images can be measured too.
     """
-    from mnist_edge import benchmark, contenders, shipped
+    from mnist_edge import benchmark, contenders, output_places, shipped
     from mnist_edge.benchmark import compare as comparison
     from mnist_edge.machine import this_machine
     from mnist_edge.report import record, recording, summary
@@ -156,6 +155,16 @@ def bench(
     found = contenders.gather(
         shipped.find_all(files), Path("runs"), given.names(contender), foreign
     )
+    outputs = {
+        "--json": json_file,
+        "--markdown": markdown_file,
+        "--html": html_file,
+        "--plot": plot_file,
+    }
+    read = [one.path for one in found.contenders] + ([compare] if compare else [])
+    output_places.check_files(outputs, read)
+    if loadgen:
+        output_places.check_folder("--loadgen-logs", loadgen_logs)
     if record_it:
         recording.check(found.contenders, plan)
     running, data, unfit = benchmark.with_data(found.contenders, dataset, data_dir)
@@ -179,11 +188,17 @@ def bench(
     for line in result.refused:
         hint(f"error: {line}")
     result = replace(result, refused=(*map(str, (*found.refused, *unfit)), *result.refused))
-    _show(result)
     values = record.benchmark(result)
-    _write(result, values, json_file, markdown_file, html_file, plot_file)
-    if record_it:
-        _record(result)
+    # Files first: whatever becomes of stdout, they are there. And what cannot be written after
+    # all, such as on a disk that is full by now, must not cost the tables.
+    wrote, failed = bench_files.write(result, values, outputs, record_it)
+    _show(result)
+    for path in wrote:
+        say(f"wrote {path}")
+    if record_it and result.stopped:
+        hint("nothing was recorded: the run was stopped")
+    if failed:
+        raise failed
     changes = comparison.changes(old, values) if old else []
     for line in summary.changes(changes, limit):
         say(line)
@@ -204,40 +219,6 @@ def _show(result: "Benchmark") -> None:
         hint(line)
     for line in advice.lines(result):
         say(line)
-
-
-def _write(
-    result: "Benchmark",
-    values: dict[str, Any],
-    json_file: Path | None,
-    markdown_file: Path | None,
-    html_file: Path | None,
-    plot_file: Path | None,
-) -> None:
-    from mnist_edge.files import write_atomically
-    from mnist_edge.report import markdown, page, plots
-
-    if json_file:
-        write_atomically(json_file, json.dumps(values) + "\n")
-    if markdown_file:
-        write_atomically(markdown_file, markdown.benchmark(result))
-    if html_file:
-        write_atomically(html_file, page.benchmark(result))
-    if plot_file:
-        plots.benchmark(result, plot_file)
-    for path in (json_file, markdown_file, html_file, plot_file):
-        if path:
-            say(f"wrote {path}")
-
-
-def _record(result: "Benchmark") -> None:
-    from mnist_edge.report import recording
-
-    if result.stopped:
-        hint("nothing was recorded: the run was stopped")
-        return
-    for path in recording.write(result):
-        say(f"wrote {path}")
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

@@ -27,9 +27,12 @@ def data(
     """Fetch a data set, check it, and say what it holds."""
     import numpy as np
 
-    from mnist_edge.datasets import load
+    from mnist_edge import output_places
+    from mnist_edge.datasets import FOLDER, load
     from mnist_edge.report import dataset, table
 
+    read = [Path(name.removeprefix(FOLDER))] if name.startswith(FOLDER) else []
+    output_places.check_files({"--preview": preview}, read)
     with progress_bar() as tell:
         found = load(name, data_dir, tell)
     if preview:
@@ -46,12 +49,15 @@ def data(
             | ({"findings": own} if own else {})
         )
         return
-    say(f"{found.name}, from {found.source}: checked\n")
+    say(f"{found.name}, from {found.source}: checked")
+    say("")
     show(table.dataset(found))
-    if told := dataset.lines(found):
-        say("\n" + "\n".join(told))
+    told = dataset.lines(found)
+    for line in ["", *told] if told else []:
+        say(line)
     if preview:
-        say(f"\nwrote {preview}")
+        say("")
+        say(f"wrote {preview}")
 
 
 def _draw_preview(path: Path, found: "Dataset") -> None:

@@ -139,6 +139,7 @@ def export(
         return
     if diagnose:
         _check_diagnosis(wants_int8 | {"--report": report})
+    from mnist_edge import output_places
     from mnist_edge.lab import checkpoint
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
@@ -156,6 +157,10 @@ def export(
     read_manifest(out / MANIFEST)  # an unreadable one stops here, before minutes of work
     run = run or checkpoint.newest(_RUNS)
     stem = name or (run.stem if run.is_file() else None)
+    read = run / checkpoint.CHECKPOINT if run.is_dir() else run
+    output_places.check_files({"--report": report}, [read, out / MANIFEST])
+    output_places.check_folder("--out", None if diagnose else out)
+    output_places.check_folder("--web", web)
     with progress_bar() as tell:
         job = Job.of(run, _RUNS, data_dir, tell)
         diagnosis = job.diagnose(plan, tell) if diagnose else None

@@ -1,6 +1,5 @@
 """What `mnist-edge export` tells: of its files, of the gate that they passed, of each layer."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_edge.cli.shell import hint, say, say_json
 from mnist_edge.cli.shell import show as show_table
 from mnist_edge.errors import EdgeError
+from mnist_edge.escaping import json_text
 
 if TYPE_CHECKING:
     from mnist_edge.lab.diagnose import Diagnosis
@@ -23,7 +23,7 @@ def write_report(
     if path is None:
         return
     values = {"verdict": verdict, "files": [gate.values(draft) for draft in drafts]}
-    as_json = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    as_json = json_text(values, indent=2) + "\n"
     text = gate.markdown(drafts, verdict) if path.suffix == ".md" else as_json
     try:
         write_atomically(path, text)

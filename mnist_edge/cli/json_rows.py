@@ -10,6 +10,7 @@ from itertools import repeat
 from pathlib import Path
 
 from mnist_edge.cli.readings import GRID, LINE, SINGLE, chance, number
+from mnist_edge.escaping import json_text
 from mnist_edge.reading import UNSURE, Digit, Reading
 
 _DIGIT = ("label", "probability", "guess", "second", "probabilities", "saved")
@@ -89,11 +90,9 @@ class Json:
     def _string(self, value: str | None) -> str:
         if value is None:
             return _NULL
-        try:
-            value.encode(self.encoding)
-        except UnicodeEncodeError:
-            return json.dumps(value)
-        return _quoted(value)
+        if value.isascii() and value.isprintable():
+            return _quoted(value)
+        return json_text(value, encoding=self.encoding)
 
 
 def _members(keys: Iterable[str], values: Iterable[str]) -> str:

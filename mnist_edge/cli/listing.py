@@ -36,7 +36,8 @@ def show_times(options: "Options", device: str, as_json: bool) -> None:
         size = f", {options.size} size" if one.sized else ""
         seeds = one.seeds and (options.seeds or one.seeds)
         over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
-        say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}\n")
+        say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
+        say("")
     say("train one: mnist-edge reproduce NAME")
 
 

@@ -54,7 +54,9 @@ def models(
         say_json({one: _values(found) for one, found in NETWORKS.items()})
     else:
         _show_networks(NETWORKS)
-        say("\nEach takes images uint8 (N, 28, 28), 0 = background, and gives logits.\n")
+        say("")
+        say("Each takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+        say("")
         _show_files(as_json)
 
 
@@ -182,7 +184,8 @@ def _show_layers(network: "Network", exported: "Cost") -> None:
     folds = total(found) != exported
     shown = grid(found, "all, while it learns" if folds else "all")
     show(plain(shown.columns, shown.rows, shown.left))
-    say("\nSums, and what else is no module, hold no parameters and are not listed.")
+    say("")
+    say("Sums, and what else is no module, hold no parameters and are not listed.")
     if folds:
         say(
             "An exported file folds each block into one convolution: "

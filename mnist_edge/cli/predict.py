@@ -105,7 +105,7 @@ def predict(
     )
     from mnist_edge import reading
     from mnist_edge.classifier import Classifier
-    from mnist_edge.cli import readings, telling
+    from mnist_edge.cli import readings, streams, telling
     from mnist_edge.cli.json_rows import Json
     from mnist_edge.machine import threads_for
     from mnist_edge.reading.saved import Folder
@@ -133,7 +133,7 @@ def predict(
         columns = shutil.get_terminal_size().columns
         writer = readings.Text(layout, classifier.classes, threshold, width, colours, columns)
         if paths and classifier.path != model:  # which one it is, nobody has said yet
-            hint(f"model: {readings.plain(answers)}")
+            hint(f"model: {answers}")
     output = telling.Output(sys.stdout)
     if check:
         _check(classifier, output, as_json, as_csv)
@@ -146,7 +146,7 @@ def predict(
     with telling.bar(len(first) > _MANY, count) as step:
         batches = reading.read(classifier, chain(first, found), look, threshold, processes)
         tally = telling.tell(batches, writer, folder, output, step)
-    if tally.pictures > _MANY:
+    if tally.pictures > _MANY and not streams.has_gone(sys.stdout):
         hint(str(tally))
     if tally.unreadable:
         raise typer.Exit(1)

@@ -1,10 +1,8 @@
 """Readings as a person or a spreadsheet takes them: whole lines for each (JSON: `json_rows`).
 
-A file's name need not be text. Bytes that are none come out as they were, in JSON as the escapes
-that Python's reader turns back. Where a row has to stay one row, control characters are escaped.
+Names of files and classes are what their makers called them: see `mnist_edge.escaping`.
 """
 
-import codecs
 import csv
 import io
 import unicodedata
@@ -14,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
+from mnist_edge.escaping import cell, plain
 from mnist_edge.reading import Digit, Reading
 from mnist_edge.report import blocks
 from mnist_edge.report.text import percent
@@ -21,11 +20,6 @@ from mnist_edge.report.text import percent
 SINGLE, LINE, GRID = "single", "line", "grid"
 """What was looked for in each picture."""
 
-ESCAPES = "mnist_edge.names"
-"""The error handler of an output that takes any file's name."""
-
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-_CONTROLS |= {code: f"\\u{code:04x}" for code in (0x2028, 0x2029)}
 _WIDEST_NAME = 60
 
 
@@ -36,11 +30,6 @@ class Writer(Protocol):
     def head(self) -> str: ...
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str: ...
-
-
-def plain(text: str) -> str:
-    """On one line, whatever a file is called."""
-    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def number(rows: Sequence[Sequence[Digit]], separator: str = "\n") -> str:
@@ -60,7 +49,8 @@ def chance(digits: Sequence[Digit]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Csv:
-    """RFC 4180: a header, lines that end in CR LF, quotes where they are needed."""
+    """RFC 4180: a header, lines that end in CR LF, quotes where they are needed. No cell is a
+    formula to a spreadsheet."""
 
     layout: str
     threshold: float
@@ -93,7 +83,8 @@ _CSV_ENDS = ("threshold", "note", "error", "model")
 
 def _csv(values: Sequence[Any]) -> str:
     paper = io.StringIO()
-    csv.writer(paper).writerow(values)
+    shown = [cell(value) if isinstance(value, str) else value for value in values]
+    csv.writer(paper).writerow(shown)
     return paper.getvalue()
 
 
@@ -123,31 +114,33 @@ class Text:
 
     def _single(self, reading: Reading) -> str:
         (digit,) = reading.digits
-        widest = max(map(cells, self.classes))
+        widest = max(cells(plain(name)) for name in self.classes)
         # A guess that is not sure stands behind its question mark.
-        label = digit.label if digit.sure else f"{digit.label} {digit.first.label}"
+        label = plain(digit.label if digit.sure else f"{digit.label} {digit.first.label}")
         row = padded(label, widest + 2 * (self.threshold > 0 or not digit.sure))
         row += f"  {percent(digit.first.probability, 1):>7}"
         if digit.second:
-            second = padded(digit.second.label, widest)
+            second = padded(plain(digit.second.label), widest)
             row += f"   {second}  {percent(digit.second.probability, 1):>6}"
         return row
 
     def _line(self, reading: Reading) -> str:
         share = chance(reading.digits)
-        return "no digit" if share is None else f"{number(reading.rows)}  {percent(share, 1):>7}"
+        if share is None:
+            return "no digit"
+        return f"{plain(number(reading.rows))}  {percent(share, 1):>7}"
 
     def _grid(self, reading: Reading) -> str:
         if not reading.digits:
             return "no digit"
         sizes = f"{len(reading.digits)} digits in {len(reading.rows)} rows"
-        return "\n".join((sizes, *(f"  {number([row])}" for row in reading.rows)))
+        return "\n".join((sizes, *(f"  {plain(number([row]))}" for row in reading.rows)))
 
     def _drawn(self, digit: Digit) -> list[str]:
         if self.colours is None:
             return []
         left = blocks.draw(digit.image, self.colours)
-        shares = dict(zip(self.classes, digit.probabilities, strict=True))
+        shares = dict(zip(map(plain, self.classes), digit.probabilities, strict=True))
         width = min(30, self.columns - digit.image.shape[1] - _BESIDE - max(map(cells, shares)))
         right = blocks.bars(shares, width, self.colours) if width >= 5 else []
         above = (len(left) - len(right)) // 2
@@ -175,16 +168,3 @@ def cells(text: str) -> int:
         return len(text)
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
-
-
-def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
-    """A byte of a name as it was; another character that the output lacks, as an escape."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    code = ord(error.object[error.start])
-    if 0xDC80 <= code <= 0xDCFF:  # as os.fsdecode tells undecodable bytes
-        return bytes([code - 0xDC00]), error.start + 1
-    return f"\\u{code:04x}", error.start + 1
-
-
-codecs.register_error(ESCAPES, _escape)

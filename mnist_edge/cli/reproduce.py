@@ -140,7 +140,9 @@ def _reproduce(
 ) -> None:
     from mnist_edge.datasets import load
     from mnist_edge.lab.reproduce import Request, Work, conclude, outcome
+    from mnist_edge.output_places import check_folder
 
+    check_folder("--out", out)
     with progress_bar() as tell:
         data = load(options.dataset, data_dir, tell)
     work = Work.of(asked, options, data, out, world)
@@ -162,7 +164,8 @@ def _reproduce(
         return
     for section in outcome.told(work, found):
         _show(section)
-    say(f"\nwrote {work.house}: {', '.join([*found.files, outcome.RESULT, outcome.PAGE])}")
+    say("")
+    say(f"wrote {work.house}: {', '.join([*found.files, outcome.RESULT, outcome.PAGE])}")
 
 
 def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
@@ -252,7 +255,8 @@ def _command(name: str, words: dict[str, Any]) -> str:
 def _show(section: "Section") -> None:
     from mnist_edge.report import table
 
-    say(f"\n{section.title}")
+    say("")
+    say(section.title)
     if section.grid:
         show(table.plain(section.grid.columns, section.grid.rows, section.grid.left))
     for line in section.lines:

@@ -1,7 +1,6 @@
 """What the commands share: how they speak, show progress, and end."""
 
 import errno
-import json
 import os
 import shutil
 import sys
@@ -14,10 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_type_hints
 import typer
 from typer.core import TyperGroup
 
+from mnist_edge.cli import streams
 from mnist_edge.errors import EdgeError, UsageError
+from mnist_edge.escaping import json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
 USAGE = 2  # what was asked for cannot be; 1 is what failed
@@ -67,17 +69,44 @@ class Commands(TyperGroup):
             _stop()
         except KeyboardInterrupt:
             _stop()
-        except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
-        except OSError as error:  # what is written for good is an EdgeError of its own
-            if error.errno not in _FULL:
-                raise
-            place = f"a temporary file in {tempfile.gettempdir()}"
-            _fail(
-                f"cannot write {error.filename or place}: {error.strerror}. "
-                "Free some space there, or name another place in TMPDIR"
-            )
+        except EOFError:  # click would call it "Aborted!"
+            _fail("a file ends before what it should hold: it is empty, or was cut off")
+        except OSError as error:  # the last resort: who knows more raises an EdgeError
+            _fail(_told(error))
+
+
+def _told(error: OSError) -> str:
+    """One line for what the system refused; an error that names no file is a bug, and goes on."""
+    if error.errno in _FULL:
+        place = error.filename or f"a temporary file in {tempfile.gettempdir()}"
+        return (
+            f"cannot write {_path(place)}: {error.strerror}. "
+            "Free some space there, or name another place in TMPDIR"
+        )
+    if error.filename is None:
+        raise error
+    return f"cannot use {_path(error.filename)}: {error.strerror}. Choose another place"
+
+
+def _path(name: Any) -> str:
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)
+
+
+def run(app: Callable[..., Any], name: str) -> NoReturn:
+    """The whole process: its streams, its signals, and the exit code in the end."""
+    streams.prepare()
+    ended_by = streams.heed_signals()
+    code: Any = 0
+    try:
+        app(prog_name=name)
+    except SystemExit as ended:
+        code = ended.code
+    if code == INTERRUPTED and (number := ended_by()):
+        code = 128 + number  # as shells report it
+    if why := streams.lost():
+        hint(f"error: {why}")
+        code = code or 1
+    sys.exit(code)
 
 
 def _name_values(command: Any) -> None:
@@ -108,31 +137,31 @@ def _stop() -> NoReturn:
 
 
 def _fail(message: str, code: int = 1) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    hint(f"error: {message}")
     raise typer.Exit(code)
 
 
 def say(line: str) -> None:
-    """A line on stdout."""
-    print(line, flush=True)
+    """A line on stdout, and never two: see `escaping.plain`."""
+    print(plain(line), flush=True)
 
 
 def hint(line: str) -> None:
     """A line on stderr, out of the way of what a script reads."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
 
 
 def say_json(values: Any) -> None:
     """A JSON value on stdout."""
-    print(json.dumps(values, indent=2, ensure_ascii=False))
+    print(json_text(values, indent=2, encoding=sys.stdout.encoding or "utf-8"), flush=True)
 
 
-def show(table: Any) -> None:
-    """A table on stdout, uncut: a terminal that is narrower wraps its lines."""
+def show(table: "Table") -> None:
+    """A table of `report.table` on stdout, uncut: a terminal that is narrower wraps its lines."""
     from rich.console import Console
 
     console = Console(width=_UNCUT, highlight=False, markup=False)
-    with console.capture() as captured:  # rich would end a broken pipe in its own way
+    with console.capture() as captured:  # on Windows, rich would write to the console itself
         console.print(table)
     print(captured.get(), end="", flush=True)
 
@@ -165,6 +194,7 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
         tasks: dict[str, Any] = {}
 
         def tell(what: str, done: float, total: float) -> None:
+            what = plain(what)
             if what not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)

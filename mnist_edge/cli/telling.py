@@ -1,6 +1,5 @@
 """Readings said as they come: rows on stdout, what went wrong on stderr, and a bar meanwhile."""
 
-import io
 import signal
 import sys
 import threading
@@ -10,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from mnist_edge.cli.readings import ESCAPES, Writer, plain
+from mnist_edge.cli import streams
+from mnist_edge.cli.readings import Writer
 from mnist_edge.cli.shell import hint, progress_bar
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def tell(
                 output.remark(f"note: {reading.file} {reading.note}")
         output.flush()
         step(tally.pictures)
+        if tally.unreadable and folder is None and streams.has_gone(output.out):
+            break  # nobody reads on, and nothing to come changes a file or the exit code
     tally.seconds = time.perf_counter() - start
     return tally
 
@@ -68,15 +70,13 @@ class Output:
     def __init__(self, out: TextIO) -> None:
         self.out = out
         self.waiting: list[str] = []
-        if isinstance(out, io.TextIOWrapper):
-            out.reconfigure(errors=ESCAPES)
 
     def rows(self, text: str) -> None:
         self.waiting.append(text)
 
     def remark(self, line: str) -> None:
         self.flush()
-        hint(plain(line))
+        hint(line)
 
     def flush(self) -> None:
         """Whole rows at once: what Ctrl-C cuts off is no half row."""

@@ -111,7 +111,10 @@ def _train(
     from mnist_edge.lab import checkpoint as disk
     from mnist_edge.lab import teacher
     from mnist_edge.lab.threads import for_training, used
+    from mnist_edge.output_places import check_folder
 
+    if world.leads:
+        check_folder("--out", run)
     before = disk.load(run) if resume else None
     recipe = _recipe(given, before)
     opened = [teacher.open_teacher(_teacher(path), run.parent) for path in teachers]

@@ -154,10 +154,18 @@ def original_of(card: Card, runs: Path) -> PyTorch | None:
 
     None where the run is not here.
     """
-    for path in sorted(runs.glob("*/checkpoint.pt")):
+    for path in _checkpoints(runs):
         if sha256(path) == card.checkpoint_sha256:
             return PyTorch(path, of_original(card), card.temperature)
     return None
+
+
+def _checkpoints(runs: Path) -> list[Path]:
+    """Those below a folder; none where it may not be looked into."""
+    try:
+        return sorted(runs.glob("*/checkpoint.pt"))
+    except OSError:
+        return []
 
 
 def _network(original: PyTorch | TorchCompile, threads: int) -> "Network":

@@ -15,14 +15,23 @@ _MOST_NAMED = 3
 
 
 def cache_dir() -> Path:
-    """The user's cache folder for this tool, by the platform's convention."""
+    """The user's cache folder for this tool, by the platform's convention. DataError where there
+    is no home folder: for a user that the system does not know, as in some containers."""
+    try:
+        return _cache() / "mnist-edge"
+    except RuntimeError as error:
+        raise DataError(
+            "there is no home folder to keep data sets in: name one in XDG_CACHE_HOME, or the "
+            "folder that holds them in MNIST_EDGE_DATA or with --data-dir"
+        ) from error
+
+
+def _cache() -> Path:
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "mnist-edge"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def variants(place: Path, name: str) -> list[Path]:

@@ -53,7 +53,10 @@ def _find(name: str, data_dir: Path | None) -> Path | None:
             return found
         if not any(holder(other, place) for other in SOURCES):
             _check_empty(place)
-    cached = holder(name, cache_dir())
+    try:
+        cached = holder(name, cache_dir())
+    except DataError:  # nobody's home
+        return None
     if cached and all(variants(cached, file.name) for file in SOURCES[name].files):
         return cached
     return None

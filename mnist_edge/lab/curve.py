@@ -1,24 +1,13 @@
 """A run's history as a picture: how the loss fell, and the errors that were left."""
 
 import io
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.files import write_atomically
-
-
-@contextmanager
-def literal_texts() -> Iterator[None]:
-    """Texts that are drawn in here are what they are: `$` begins no formula, and a letter that
-    the font lacks is a box, without a word."""
-    import matplotlib
-
-    with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield
+from mnist_edge.escaping import plain
+from mnist_edge.files import write_together
+from mnist_edge.literal_texts import literal_texts
 
 
 @literal_texts()
@@ -36,7 +25,7 @@ def draw(path: Path, history: Sequence[dict[str, Any]], title: str) -> None:
         for entry in history
     ]
     figure = Figure(figsize=(8, 3.4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(plain(title))
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")
     left.set_title("training loss (augmented, smoothed labels)", fontsize=10)
@@ -56,4 +45,4 @@ def draw(path: Path, history: Sequence[dict[str, Any]], title: str) -> None:
         axes.grid(alpha=0.3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    write_atomically(path, buffer.getvalue())
+    write_together({path: buffer.getvalue()})

@@ -8,7 +8,7 @@ import numpy as np
 
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import EdgeError, FileError
-from mnist_edge.files import write_atomically
+from mnist_edge.files import write_together
 from mnist_edge.lab.stored_zip import ArchiveError, read_entries
 
 _MOST_HEADERS = 4096  # bytes around the numbers of a view
@@ -18,7 +18,7 @@ def write(file: Path, images: np.ndarray[Any, Any], logits: np.ndarray[Any, Any]
     """EdgeError when it cannot be written."""
     buffer = io.BytesIO()
     np.savez(buffer, images=images, logits=logits)
-    write_atomically(file, buffer.getvalue())
+    write_together({file: buffer.getvalue()})
 
 
 def read(file: Path, count: int, classes: int) -> tuple[np.ndarray[Any, Any], ...]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from mnist_edge.errors import EdgeError
-from mnist_edge.files import write_atomically
+from mnist_edge.files import make_folder, write_together
+from mnist_edge.output_places import check_folder
 from mnist_edge.reading.answers import Grey, Reading
 from mnist_edge.reading.sources import STDIN
 
@@ -28,10 +28,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.taken: set[str] = set()
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _failed(path, error) from error
+        make_folder(path)
+        check_folder("--save-input", path)
 
     def save(self, reading: Reading) -> list[Path]:
         """Write the image of every digit; where they are now, in order."""
@@ -56,7 +54,7 @@ class Folder:
         power cut, and so thousands are written in seconds."""
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        write_atomically(path, buffer.getvalue(), durable=False)
+        write_together({path: buffer.getvalue()}, durable=False)
         return path
 
 
@@ -68,9 +66,3 @@ def _stem(file: str) -> str:
     while len(os.fsencode(name)) > _LONGEST:
         name = name[1:]
     return name or "picture"
-
-
-def _failed(path: Path, error: OSError) -> EdgeError:
-    return EdgeError(
-        f"cannot write {path}: {error.strerror or error}. Free some space or choose another place"
-    )

@@ -1,6 +1,5 @@
 """A file's model card, in Markdown: made of its metadata, and of how fast `bench` found it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.datasets import FOLDER
 from mnist_edge.errors import EdgeError
+from mnist_edge.escaping import json_text
 from mnist_edge.files import sha256
 from mnist_edge.manifest import MANIFEST, Recorded, latency, read_manifest
 from mnist_edge.report import dataset, limits, pieces, table, text, training
@@ -115,7 +115,7 @@ def _use(card: Card, facts: Facts) -> list[str]:
         "```python",
         "import json, numpy as np, onnxruntime as ort",
         "",
-        f"session = ort.InferenceSession({json.dumps(facts.name, ensure_ascii=False)})",
+        f"session = ort.InferenceSession({json_text(facts.name)})",
         'classes = json.loads(session.get_modelmeta().custom_metadata_map["mnist_edge.classes"])',
         "image = np.zeros((1, 28, 28), np.uint8)  # put your pixels here: "
         + ("prepared as below" if of_folder else "no preprocessing"),

@@ -49,7 +49,9 @@ def _part(
 ) -> Table:
     rows = zip(*(cells[at] for at in places), strict=True)
     left = sum(whole.columns[at].justify == "left" for at in places)
-    table = plain([headers[at] for at in places], rows, left)
+    table = plain([""] * len(places), rows, left)
+    for column, at in zip(table.columns, places, strict=True):
+        column.header = headers[at]  # in lines, where it was folded
     table.padding = whole.padding
     return table
 

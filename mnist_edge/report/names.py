@@ -1,8 +1,10 @@
 """What the contenders of a benchmark are called in its tables."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.escaping import plain
 from mnist_edge.report import text
 
 OWN = {"pytorch": "PyTorch original", "torch-compile": "torch.compile"}
@@ -27,16 +29,20 @@ def full(record: Benchmark) -> list[str]:
 def files(record: Benchmark) -> list[str]:
     """The file's name of each entry, with as much of its folder as tells it apart; for those that
     run no file the model's, or where several runs trained the same model, the run's."""
-    names = text.short_names([entry.contender.path for entry in record.entries])
-    runs = text.short_names([entry.contender.path.parent for entry in record.entries])
+    names = _shown([entry.contender.path for entry in record.entries])
+    runs = _shown([entry.contender.path.parent for entry in record.entries])
     own = [entry.subject for entry in record.entries if entry.contender.runtime in OWN]
     found = []
     for entry, name, run in zip(record.entries, names, runs, strict=True):
         subject = entry.subject
         families = {other.family for other in own if other.model == subject.model}
-        of_own = subject.model if len(families) == 1 else run
+        of_own = plain(subject.model) if len(families) == 1 else run
         found.append(of_own if entry.contender.runtime in OWN else name)
     return found
+
+
+def _shown(paths: Sequence[Path]) -> list[str]:
+    return [plain(name) for name in text.short_names(paths)]
 
 
 def _label(record: Benchmark, entry: Entry, name: str) -> str:

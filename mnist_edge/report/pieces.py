@@ -4,6 +4,8 @@ source too, the bars below each other."""
 import re
 from collections.abc import Sequence
 
+from mnist_edge.escaping import plain
+
 # Underlines mean something at the end of a word only, other signs at the beginning of a line.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+-]")
 _WIDEST = 80  # cell that others are padded to
@@ -11,7 +13,7 @@ _WIDEST = 80  # cell that others are padded to
 
 def escaped(words: str) -> str:
     """Text that Markdown, and HTML within it, takes for nothing but text; on one line."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(words.split()))
+    return _SPECIAL.sub(r"\\\g<0>", plain(" ".join(words.split()), longest=None))
 
 
 def bullets(texts: Sequence[str]) -> list[str]:

@@ -11,7 +11,9 @@ from mnist_edge.contenders import Contender
 from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.files import alone_in, sha256, write_together
 from mnist_edge.manifest import MANIFEST, Recorded, knows, read_manifest, with_latency, written
+from mnist_edge.output_places import check_folder
 from mnist_edge.report import card
+from mnist_edge.shipped import came_with_package
 
 _RUNTIME, _BATCH = "onnxruntime", 1
 
@@ -25,6 +27,12 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
     if not timed:
         raise UsageError("--record is of files in ONNX Runtime: add --contender onnxruntime")
     for contender in timed:
+        if came_with_package(contender.path):
+            raise EdgeError(
+                f"--record writes beside a file, and {contender.path} is the installed package's: "
+                f"copy it and its {MANIFEST} into a folder of your own, and name it there"
+            )
+        check_folder("--record", contender.path.parent)
         _known(contender.path, sha256(contender.path))
         card.check_in_the_way(card.beside(contender.path))
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_edge.escaping import plain
 from mnist_edge.files import write_atomically
 
 _ZOOM, _GAP, _LINE, _COLUMNS = 3, 10, 14, 10
@@ -27,6 +28,7 @@ def write(path: Path, images: NDArray[np.uint8], captions: Sequence[str], column
 def draw(images: NDArray[np.uint8], captions: Sequence[str], columns: int) -> Image.Image:
     """The sheet as a grey picture."""
     font = ImageFont.load_default(size=12)
+    captions = [plain(caption) for caption in captions]
     side = images.shape[1] * _ZOOM
     widest = max((font.getlength(caption) for caption in captions), default=0)
     width = max(side, round(widest)) + _GAP

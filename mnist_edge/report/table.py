@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from mnist_edge import metrics
+from mnist_edge import escaping, metrics
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.datasets import Dataset
 from mnist_edge.golden import GoldenCheck
@@ -21,12 +21,16 @@ _MOST_MISTAKES = 30
 
 
 def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
-    """A table without decoration; all columns but the first `left` are numbers, flush right."""
+    """A table without decoration; all columns but the first `left` are numbers, flush right.
+
+    Cells are text, whatever they hold: see `escaping.plain`.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for at, name in enumerate(columns):
-        table.add_column(name, justify="left" if at < left else "right", no_wrap=True)
+        justify: JustifyMethod = "left" if at < left else "right"
+        table.add_column(escaping.plain(name), justify=justify, no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escaping.plain, row))
     return table
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mnist_edge.contract import Card
 from mnist_edge.datasets import FOLDER
+from mnist_edge.escaping import plain
 
 FILE = "site.json"
 VERSION = 1
@@ -27,12 +28,12 @@ def model(path: Path, card: Card) -> dict[str, Any]:
     """A file's facts. `form` is how a drawing is prepared for it: "drawn", as MNIST's digits are,
     or "letterbox", the whole canvas, for images of a folder."""
     return {
-        "name": path.stem,
+        "name": plain(path.stem),
         "file": path.name,
-        "model": card.model,
-        "precision": card.precision,
-        "classes": list(card.classes),
-        "dataset": FOLDER.rstrip(":") if card.dataset.startswith(FOLDER) else card.dataset,
+        "model": plain(card.model),
+        "precision": plain(card.precision),
+        "classes": [plain(name) for name in card.classes],
+        "dataset": FOLDER.rstrip(":") if card.dataset.startswith(FOLDER) else plain(card.dataset),
         "form": "letterbox" if card.dataset.startswith(FOLDER) else "drawn",
         "threshold": card.threshold.value if card.threshold else None,
         "accuracy": {"correct": card.accuracy.correct, "total": card.accuracy.total},

@@ -12,7 +12,7 @@ from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import is_file, read_bytes
-from mnist_edge.files import alone_in, sweep, write_atomically, write_together
+from mnist_edge.files import alone_in, sweep, write_together
 from mnist_edge.web import facts
 from mnist_edge.web.runtime import Runtime, integrity
 
@@ -111,14 +111,15 @@ def _claimed(folder: Path, names: list[str]) -> Iterator[None]:
     knows what is to be removed. A site that cannot be written stays as it was."""
     place = folder / facts.FILE
     before = read_bytes(place, _MOST_BYTES) if is_file(place) else None
-    write_atomically(place, json.dumps({"mnist_edge": facts.VERSION, "files": names, "models": []}))
+    claim = json.dumps({"mnist_edge": facts.VERSION, "files": names, "models": []})
+    write_together({place: claim})
     try:
         yield
     except BaseException:
         if before is None:
             place.unlink(missing_ok=True)
         else:
-            write_atomically(place, before)
+            write_together({place: before})
         raise
 
 

@@ -195,3 +195,33 @@ def alive(process: Path) -> bool:
         return "Z" not in (process / "stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
+
+
+def no_semaphores(*args: object) -> None:
+    raise FileNotFoundError(2, "No such file or directory")  # as without /dev/shm
+
+
+def test_without_semaphores_one_process_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("_multiprocessing.SemLock", no_semaphores)
+    found = flat(work_off(processes_at_work, range(100), 2))
+    assert [item for item, _ in found] == [*range(100)]
+    assert {process for _, process in found} == {os.getpid()}
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_without_more_processes_this_one_does_it_all(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, fork = [0], os.fork
+
+    def scarce() -> int:
+        if started[0] >= most:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        started[0] += 1
+        return fork()
+
+    monkeypatch.setattr(os, "fork", scarce)
+    monkeypatch.setattr(module, "_FORKS", True)
+    found = flat(work_off(processes_at_work, range(100), 2))
+    assert [item for item, _ in found] == [*range(100)]
+    assert not multiprocessing.active_children()

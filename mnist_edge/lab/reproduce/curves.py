@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.lab.curve import literal_texts
+from mnist_edge.literal_texts import literal_texts
 
 if TYPE_CHECKING:
     from mnist_edge.lab.reproduce.depth import Errors

@@ -1,6 +1,5 @@
 """What an experiment came to: told in sections, as plain values, and in files."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 import mnist_edge
+from mnist_edge.escaping import json_text
 from mnist_edge.files import write_together
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.reproduce.work import Finished, Work
@@ -103,7 +103,7 @@ def write(work: Work, outcome: Outcome, command: str) -> dict[str, Any]:
     contents: dict[Path, bytes | str] = {
         work.house / name: content for name, content in outcome.files.items()
     }
-    contents[work.house / RESULT] = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    contents[work.house / RESULT] = json_text(found, indent=2) + "\n"
     contents[work.house / PAGE] = _page(work, outcome, found)
     write_together(contents)
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from mnist_edge.escaping import plain
 from mnist_edge.report.grid import Grid
 
 _EMPTY = ("meta", "img")
@@ -16,7 +17,7 @@ class Html(str):
 
 def element(name: str, attributes: Mapping[str, str] | None = None, *children: str) -> Html:
     """An element with its attributes, and its children in their order."""
-    told = "".join(f' {key}="{escape(value)}"' for key, value in (attributes or {}).items())
+    told = "".join(f' {key}="{_text(value)}"' for key, value in (attributes or {}).items())
     if name in _EMPTY:
         return Html(f"<{name}{told}>")
     return Html(f"<{name}{told}>{joined(children)}</{name}>")
@@ -24,7 +25,11 @@ def element(name: str, attributes: Mapping[str, str] | None = None, *children: s
 
 def joined(children: Iterable[str]) -> Html:
     """Children one after the other."""
-    return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))
+    return Html("".join(child if isinstance(child, Html) else _text(child) for child in children))
+
+
+def _text(words: str) -> str:
+    return escape(plain(words, longest=None))
 
 
 def paragraph(*children: str) -> Html:

@@ -3,7 +3,7 @@
 matplotlib draws them, for a file or for the page, whose colours they follow.
 """
 
-import warnings
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_edge.benchmark import Benchmark
 from mnist_edge.errors import MissingExtraError, UsageError
+from mnist_edge.escaping import plain
 from mnist_edge.files import write_atomically
+from mnist_edge.literal_texts import literal_texts
 from mnist_edge.report import names
 from mnist_edge.report.plots import accuracy, drawing, latencies, svg
 from mnist_edge.report.plots.theme import DARK, LIGHT, Theme
@@ -38,6 +40,7 @@ NARROW, WIDE = 340, 760
 """The widths in pixels that charts are drawn for: a phone's, and anything wider."""
 
 _TITLE = 60
+_LETTER = 7  # pixels, on average at most
 _LEGEND = 90
 
 
@@ -113,9 +116,9 @@ def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
     heights = [_accuracy_height(width), _latencies_height(record)]
     figure = drawing.blank(width, sum(heights) + _TITLE)
     figure.set_facecolor(theme.paper)
-    figure.suptitle(
-        _title(record), x=0.01, ha="left", fontsize=drawing.TEXT, color=theme.ink, wrap=True
-    )
+    # Its own wrapping would take a `$` for the beginning of a formula, whatever it is told.
+    title = textwrap.fill(plain(_title(record)), width // _LETTER)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=drawing.TEXT, color=theme.ink)
     parts: Any = figure.subfigures(2, 1, height_ratios=heights)
     upper, lower = parts
     if latencies.strips(record):
@@ -147,8 +150,7 @@ def _matplotlib() -> Iterator[None]:
         raise MissingExtraError(
             "charts need matplotlib, which is not installed: pip install 'mnist-edge[report]'"
         ) from error
-    with warnings.catch_warnings(), matplotlib.rc_context():
+    with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        # Letters that matplotlib's font does not have: a browser has another one.
-        warnings.filterwarnings("ignore", message="Glyph")
-        yield
+        with literal_texts():  # a letter that is a box in a PNG is none in a browser
+            yield

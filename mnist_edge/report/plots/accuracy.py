@@ -185,7 +185,6 @@ def _label(axes: "Axes", found: Sequence[Point], words: Sequence[str], theme: Th
             color=theme.ink,
             va="center_baseline",
             bbox=drawing.paper(theme),
-            parse_math=False,
             zorder=4,
         )
 

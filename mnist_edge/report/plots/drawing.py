@@ -93,7 +93,7 @@ def duration(value_us: float) -> str:
 
 def extent(axes: "Axes", words: str) -> tuple[float, float]:
     """The width and height of words, in pixels."""
-    found = axes.text(0, 0, words, fontsize=TEXT, parse_math=False)
+    found = axes.text(0, 0, words, fontsize=TEXT)
     box = found.get_window_extent()
     found.remove()
     return box.width, box.height

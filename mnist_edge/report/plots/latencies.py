@@ -142,7 +142,6 @@ def _draw_word(axes: "Axes", x: int, at: int, words: str, colour: str, theme: Th
             fontsize=drawing.TEXT,
             color=colour,
             bbox=drawing.paper(theme),
-            parse_math=False,
         ).set_in_layout(False)
 
 
