@@ -73,7 +73,8 @@ def _row(path: Path, mode: str, model: Path) -> bool:
             timeout=_KILLED_S,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
-        said = done.stderr.splitlines() or [f"{done.stdout.count('first'):,} digits"]
+        digits = done.stdout.count('"label"')
+        said = done.stderr.splitlines() or [f"{digits:,} digits"]
         peak_mb, cpu_s = json.loads(peak.read_text())
     except subprocess.TimeoutExpired:
         said, peak_mb, cpu_s = ["killed"], float("nan"), float("inf")

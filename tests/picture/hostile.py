@@ -293,7 +293,7 @@ READ: dict[str, Write] = {
         path, compression="tiff_lzw", tiffinfo={278: SIDE}
     ),
     "progressive.jpg": lambda path: Image.new("CMYK", (SIDE, SIDE)).save(path, progressive=True),
-    "scans45.jpg": lambda path: scans(path, 45),
+    "scans35.jpg": lambda path: scans(path, 35),
     "transparent.png": lambda path: Image.new("RGBA", (SIDE, SIDE)).save(path),
     "deep.png": deep_png,
     "turn.png": turned_png,
