@@ -73,7 +73,7 @@ def _row(path: Path, mode: str, model: Path) -> bool:
             timeout=_KILLED_S,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
-        digits = done.stdout.count('"label"')
+        digits = done.stdout.count('"box"')
         said = done.stderr.splitlines() or [f"{digits:,} digits"]
         peak_mb, cpu_s = json.loads(peak.read_text())
     except subprocess.TimeoutExpired:
