@@ -30,6 +30,7 @@ from mnist_edge.picture import drawn_digits, lines, prepare
 from mnist_edge.reading import Reading
 from tests.clitools import assert_fails, invoke, write_digit
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
+from tests.difficult import several
 
 THREE = ("a", "b", "c")
 KEYS = ["file", "label", "probability", "guess", "second", "probabilities", "saved"]
@@ -394,6 +395,17 @@ def test_a_blank_page_is_never_sure(tiny_model: Path, tmp_path: Path) -> None:
     assert (result.exit_code, found["label"]) == (0, "?")
     assert result.stderr == f"note: {path} is blank: there is nothing to read\n"
     assert f"{path}  ? {found['guess']}" in invoke("predict", path, "--model", tiny_model).stdout
+
+
+def test_several_digits_are_never_one(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    made = several.sheet(np.random.default_rng(1), 2, 3)
+    path.write_bytes(made.encoded())
+    result = invoke("predict", path, "--model", tiny_model, "--threshold", 0, "--json")
+    (found,) = objects(result.stdout)
+    assert (result.exit_code, found["label"]) == (0, "?")
+    assert found["note"] == "several digits (6) are here: --line or --grid"
+    assert result.stderr == f"note: {path} several digits (6) are here: --line or --grid\n"
 
 
 def test_a_folder_without_pictures_is_an_error_among_others(

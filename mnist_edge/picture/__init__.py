@@ -6,6 +6,7 @@ a `folder:` set have no such form: they are fitted into the square and left as t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from PIL import Image
 from mnist_edge.picture.canvas import as_drawn, drawn
 from mnist_edge.picture.find import find_digit
 from mnist_edge.picture.form import SIDE, as_formed, centre, formed, letterbox
-from mnist_edge.picture.ink import plane
+from mnist_edge.picture.ink import is_even, plane
 from mnist_edge.picture.lines import Found, grid, line, read_grid, read_line
 from mnist_edge.picture.reading import Loaded, Source, load
 from mnist_edge.picture.samples import drawn_digits
@@ -23,6 +24,7 @@ __all__ = [
     "SIDE",
     "Found",
     "Loaded",
+    "Looked",
     "Source",
     "centre",
     "digit",
@@ -34,6 +36,7 @@ __all__ = [
     "letterbox",
     "line",
     "load",
+    "looked_at",
     "prepare",
     "prepared",
     "read_grid",
@@ -44,6 +47,28 @@ __all__ = [
 Grey = NDArray[np.uint8]
 Pixels = NDArray[np.uint8]
 _FOLDER = "folder:"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found on a picture: the `image` of its digit in MNIST's form, uint8 (28, 28), and
+    how many `digits` there are: of several the image shows the clearest, of none it is all zeros.
+    A `blank` picture has no ink at all."""
+
+    image: Grey
+    digits: int
+    blank: bool = False
+
+    @property
+    def note(self) -> str | None:
+        """What a person should know, of a picture in which one digit was looked for."""
+        if self.digits == 1:
+            return None
+        if self.digits:
+            return f"several digits ({self.digits}) are here: --line or --grid"
+        return (
+            "is blank: there is nothing to read" if self.blank else "shows no digit that is clear"
+        )
 
 
 def read_picture(source: Source) -> Grey:
@@ -66,9 +91,7 @@ def prepare(source: Source, dataset: str) -> Grey:
 
 def prepared(pictures: Sequence[Pixels], dataset: str) -> list[Grey]:
     """Pixels (H, W) or (H, W, 3) in the form, (28, 28), in which `dataset` shows its images."""
-    if dataset.startswith(_FOLDER):
-        return [letterbox(grey(pixels)) for pixels in pictures]
-    return digits(pictures)
+    return [looked.image for looked in looked_at(pictures, dataset)]
 
 
 def grey(pixels: NDArray[np.uint8]) -> Grey:
@@ -86,15 +109,25 @@ def digit(pixels: Pixels) -> Grey:
 
 def digits(pictures: Sequence[Pixels]) -> list[Grey]:
     """As `digit`, of many pictures: those that have the form are told faster together."""
+    return [looked.image for looked in looked_at(pictures)]
+
+
+def looked_at(pictures: Sequence[Pixels], dataset: str = "mnist") -> list[Looked]:
+    """As `prepared`, with how many digits each picture shows; pictures of a folder show one."""
+    if dataset.startswith(_FOLDER):
+        return [Looked(letterbox(grey(pixels)), 1) for pixels in pictures]
     return [
-        _looked_for(pixels) if image is None else image
+        _looked_for(pixels) if image is None else Looked(image, 1)
         for pixels, image in zip(pictures, as_formed(pictures), strict=True)
     ]
 
 
-def _looked_for(pixels: Pixels) -> Grey:
+def _looked_for(pixels: Pixels) -> Looked:
     image = as_drawn(pixels)
     if image is not None:
-        return image
-    found = find_digit(plane(pixels))
-    return np.zeros((SIDE, SIDE), np.uint8) if found is None else formed(found)
+        return Looked(image, 1)
+    grey = plane(pixels)
+    found = find_digit(grey)
+    if found is None:
+        return Looked(np.zeros((SIDE, SIDE), np.uint8), 0, blank=is_even(grey))
+    return Looked(formed(found.ink), found.digits)

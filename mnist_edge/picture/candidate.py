@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, Mask, grouped, grown
+from mnist_edge.picture.counting import count_digits
 from mnist_edge.picture.ink import Ink, Plane, bright_corners, find_ink, opacity
 from mnist_edge.picture.margins import is_corner, margins, runs_through, touches_edge
 from mnist_edge.picture.outline import edged, evenness, outstanding, two_sided
@@ -27,6 +28,7 @@ _NOTHING = 0.2  # quality of what is no ink but a change of the light
 _TWO_SIDED = 0.7  # of what lies beside a stroke is paper; beside digits nine parts in ten are
 _CLEAR_OF_NOISE, _STRONG = 4.0, 60.0  # times the noise ink is, or as many grey values
 _FAINTEST_THROUGH = 80.0  # grey values: folds, which light and shade make, are fainter
+_NO_SHADE = 150.0  # and what a change of light leaves, where it is taken for ink
 _FAR_STRONGER = 1.5  # times what is full ink
 _EVEN = 0.85  # of what is inside a stroke is as strong
 _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
@@ -36,7 +38,8 @@ _AROUND = 5  # pixels on both sides of an outline, in which a blurred edge is
 class Candidate:
     """The ink of a `view`, its components, which of them is the digit or most of it (`main`),
     which belong to it (`chosen`), and how strong it is, in grey values.
-    `trimmed` is whether something along the view's edges was taken away first.
+    `trimmed` is whether something along the view's edges was taken away first, `digits` how many
+    there are in the picture.
 
     Then signs of how likely that is, all 0..1: `sharpness`, its share of all that might be the
     digit, and how much of its outline is an edge; `freedom`, how far it lies from the view's own
@@ -56,7 +59,8 @@ class Candidate:
     corners: float
     contrast: float
     layered: float
-    trimmed: bool
+    trimmed: bool = False
+    digits: int = 1
 
     @property
     def quality(self) -> float:
@@ -72,15 +76,24 @@ class Candidate:
     def is_ink(self) -> bool:
         """Whether it is written: sharp, with paper on both sides, clear of the paper's own noise,
         no corner of something else, no fold from edge to edge."""
-        mask, full, light = self.parts.only(self.chosen), self.full, self.ink.light
-        return (
-            self.quality > _NOTHING
-            and full > min(_CLEAR_OF_NOISE * self.ink.noise, _STRONG)
-            and not is_corner(self.parts, self.main)
-            and (full > _FAINT or not touches_edge(self.parts, self.main))
-            and (full > _FAINTEST_THROUGH or not runs_through(self.parts, self.main))
-            and two_sided(self.view.grey, mask, full, light, self.view.scale) > _TWO_SIDED
-        )
+        full, parts, main = self.full, self.parts, self.main
+        if self.quality * self.digits <= _NOTHING:  # of several each has its share
+            return False
+        if full <= min(_CLEAR_OF_NOISE * self.ink.noise, _STRONG) or is_corner(parts, main):
+            return False
+        if full <= _FAINT and touches_edge(parts, main):
+            return False
+        if full <= _FAINTEST_THROUGH and runs_through(parts, main):
+            return False
+        mask, light, scale = parts.only(self.chosen), self.ink.light, self.view.scale
+        return full > _NO_SHADE or two_sided(self.view.grey, mask, full, light, scale) > _TWO_SIDED
+
+    def counted(self) -> int:
+        """How many digits there are in the view: it is one of them."""
+        inked = self.parts.labels >= 0
+        labels, strength = self.parts.labels[inked], self.ink.strength[inked]
+        mass = np.bincount(labels, strength, len(self.parts))
+        return count_digits(self.parts, self.main, self.chosen, mass)
 
     @property
     def box(self) -> Box:
@@ -193,7 +206,6 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         corners,
         contrast,
         layered,
-        trimmed=False,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, components
+from mnist_edge.picture.counting import count_digits
 from mnist_edge.picture.form import INK, formed
 from mnist_edge.picture.parts import NO_STROKE, cluster, is_block, plausible
 
@@ -65,7 +66,9 @@ def _is_one_digit(parts: Components, ink: Grey) -> bool:
         & (parts.bottom < parts.bottom[main])
         & (parts.right < parts.right[main])
     )
-    return bool(cluster(parts, main, mass)[strokes].all() and not within.any())
+    chosen = cluster(parts, main, mass)
+    one = chosen[strokes].all() and not within.any()
+    return bool(one and count_digits(parts, main, chosen, mass) == 1)
 
 
 def _pieces(ink: Grey) -> Components:

@@ -1,7 +1,7 @@
 """Where on a picture its one digit is: sheets, polarities and lights tried until one is clear."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,17 @@ _BETTER = 0.1  # quality more that it takes to prefer a less likely reading
 _FAR_BETTER = 0.25  # and where the likely one has sharp edges all around
 
 
-def find_digit(grey: Plane) -> Grey | None:
-    """The ink of the one digit on a picture (H, W): light on black, cut out. None when blank.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A digit on a picture: its `ink` uint8 (H, W), light on black, cut out, and how many
+    `digits` there are, of which it is the clearest."""
+
+    ink: Grey
+    digits: int
+
+
+def find_digit(grey: Plane) -> Seen | None:
+    """The one digit on a picture (H, W), or the clearest. None when blank.
 
     It is looked for on the innermost sheet in the picture, and, if it is not clear there, on the
     whole of it: half of a picture that lies in a shadow looks like a sheet too.
@@ -46,7 +55,7 @@ def find_digit(grey: Plane) -> Grey | None:
             best = found
         if best and best.quality > _CLEAR:
             break
-    return None if best is None else best.cut_out()
+    return None if best is None else Seen(best.cut_out(), best.digits)
 
 
 def _on_plain_paper(grey: Plane, whole: View) -> Candidate | None:
@@ -77,7 +86,9 @@ def _closest(grey: Plane, find: Find, view: View) -> Candidate | None:
         nearer = find(view, found.ink.light if found else None)
         if nearer is None:
             break
-        found = replace(nearer, trimmed=nearer.trimmed or (found is not None and found.trimmed))
+        trimmed = nearer.trimmed or (found is not None and found.trimmed)
+        digits = max(nearer.counted(), found.digits if found else 1)
+        found = replace(nearer, trimmed=trimmed, digits=digits)
         part = closer(view, found.box, grey.shape)
         if part is None:
             break

@@ -16,6 +16,7 @@ _BINS = 128
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 FLAT = 1.0
 WIDEST = (0.33, 0.17, 0.1)  # how wide a stroke may be, as a fraction of what is looked at
+_EVEN = 20.0  # grey values
 _CORNER = 0.08  # of a side
 _FLAT, _MOSTLY = 0.06, 0.97  # of the contrast; of the pixels
 _EDGE = 0.05  # of the longer side: as far from an edge between the greys
@@ -168,6 +169,12 @@ def is_flat(grey: Plane, split: Split, bright: bool) -> bool:
         part = ~grown(~part)
     off = np.abs(grey[part] - _middle(grey[part]))
     return off.size > 0 and contrast > 0 and float((off < _FLAT * contrast).mean()) > _MOSTLY
+
+
+def is_even(grey: Plane) -> bool:
+    """Whether a picture, specks aside, is of one grey: there is no ink on it, and no shadow."""
+    low, high = np.percentile(_resized(grey, _COARSE), [0.5, 99.5])
+    return bool(high - low < _EVEN)
 
 
 def _middle(values: NDArray[np.float32]) -> float:

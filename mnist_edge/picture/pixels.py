@@ -100,9 +100,10 @@ def _check_size(size: tuple[int, int], form: Format | None) -> None:
 
 
 def _note(image: Image.Image) -> str | None:
-    if not getattr(image, "is_animated", False):
+    # What a phone keeps beside a photograph (MPO), such as a gain map, is no page of its own.
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
         return None
-    kind = "pages" if image.format in ("TIFF", "MPO") else "frames"
+    kind = "pages" if image.format == "TIFF" else "frames"
     return f"has several {kind}: only the first was read"
 
 

@@ -45,12 +45,13 @@ class Digit(NamedTuple):
 class Page(NamedTuple):
     """What is known of a picture besides its digits: rows of their boxes.
 
-    `blank` is a page without any ink, of which a network may be sure and cannot be right.
+    Where one was looked for, `one_digit` is whether there is one: of a page with none or with
+    several a network may be sure, and cannot be right.
     """
 
     rows: Sequence[Sequence[Box | None]]
     note: str | None = None
-    blank: bool = False
+    one_digit: bool = True
 
 
 ONE_DIGIT = Page(((None,),))
@@ -97,16 +98,16 @@ def readings(
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
     rest = zip(answers.images, probabilities.tolist(), best.tolist(), strict=True)
 
-    def digit(box: Box | None, blank: bool) -> Digit:
+    def digit(box: Box | None, may_be_sure: bool) -> Digit:
         image, row, places = next(rest)
         first, *others = [Guess(classes[at], row[at]) for at in places]
-        label = first.label if first.probability >= threshold and not blank else UNSURE
+        label = first.label if first.probability >= threshold and may_be_sure else UNSURE
         return Digit(image, label, first, others[0] if others else None, row, box)
 
     def reading(name: str, page: Page | str) -> Reading:
         if isinstance(page, str):
             return Reading(name, error=page)
-        rows = [[digit(box, page.blank) for box in row] for row in page.rows]
+        rows = [[digit(box, page.one_digit) for box in row] for row in page.rows]
         if any(math.isnan(digit.first.probability) for row in rows for digit in row):
             return Reading(name, error="the model answers with what is no number")
         return Reading(name, rows, page.note)

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from mnist_edge import picture
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import FOLDER
 from mnist_edge.errors import DataError
-from mnist_edge.picture import lines
+from mnist_edge.picture import Looked, lines
 from mnist_edge.picture.reading import Loaded
 from mnist_edge.reading.answers import ONE_DIGIT, Grey, Page
 
@@ -32,12 +31,8 @@ class Single:
     dataset: str
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
-        images = picture.prepared([each.pixels for each in pictures], self.dataset)
-        may_be_blank = not self.dataset.startswith(FOLDER)
-        return [
-            _one(each, image, may_be_blank and not image.any())
-            for each, image in zip(pictures, images, strict=True)
-        ]
+        looked = picture.looked_at([each.pixels for each in pictures], self.dataset)
+        return [_one(each, found) for each, found in zip(pictures, looked, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +63,12 @@ class Several:
         return best
 
 
-def _one(loaded: Loaded, image: Grey, blank: bool) -> Seen:
-    note = loaded.note or ("is blank: there is nothing to read" if blank else None)
-    return ONE_DIGIT._replace(note=note, blank=blank) if note else ONE_DIGIT, [image]
+def _one(loaded: Loaded, found: Looked) -> Seen:
+    notes = [note for note in (loaded.note, found.note) if note]
+    if found.digits == 1 and not notes:
+        return ONE_DIGIT, [found.image]
+    note = "; ".join(notes) or None
+    return ONE_DIGIT._replace(note=note, one_digit=found.digits == 1), [found.image]
 
 
 def _several(loaded: Loaded, rows: Sequence[Sequence[lines.Found]]) -> Seen:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import DataError, GoldenError, ModelError
-from mnist_edge.picture import prepare
+from mnist_edge.picture import load, looked_at
 from mnist_edge.web import facts
 
 IMAGE_BYTES = SIDE * SIDE
@@ -50,10 +50,12 @@ class Answers:
         return self._answered(name, image)
 
     def of_picture(self, name: str, body: bytes) -> dict[str, Any]:
-        """The answer to a picture in any format that `read_picture` reads."""
+        """The answer to a picture in any format that `read_picture` reads, and how many digits
+        it shows."""
         with self._reading:
-            image = prepare(io.BytesIO(body), self._by_name[name].card.dataset)
-        return self._answered(name, image)
+            loaded = load(io.BytesIO(body))
+            (found,) = looked_at([loaded.pixels], self._by_name[name].card.dataset)
+        return self._answered(name, found.image) | {"digits": found.digits}
 
     def _answered(self, name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
         classifier = self._by_name[name]

@@ -24,38 +24,40 @@ from mnist_edge import shipped
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
-from mnist_edge.picture import read_picture
+from mnist_edge.picture import Looked, load, looked_at
 from tests.difficult import DEFAULT_STROKES, PER_KIND, Case, cases, nondigits
 from tests.difficult.strokes import sources
 
 Grey = NDArray[np.uint8]
-Reader = Callable[[Case], Grey]
-_BLANK = np.zeros((28, 28), np.uint8)
+Reader = Callable[[Case], Looked]
+_BLANK = Looked(np.zeros((28, 28), np.uint8), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered to one picture: the label, its probability, and what the network saw."""
+    """What was answered to one picture: the label, its probability, what the network saw, and how
+    many digits were found."""
 
     case: Case
     label: str
     probability: float
     seen: Grey
+    digits: int
 
     @property
     def right(self) -> bool:
         return self.label == self.case.label
 
 
-def ours(case: Case) -> Grey:
+def ours(case: Case) -> Looked:
     """The picture as this package reads it; one that cannot be read is blank."""
     try:
-        return read_picture(io.BytesIO(case.data))
+        return looked_at([load(io.BytesIO(case.data)).pixels])[0]
     except EdgeError:
         return _BLANK
 
 
-def baseline(case: Case) -> Grey:
+def baseline(case: Case) -> Looked:
     """Half-way between the darkest and the lightest, a 20-pixel box, the centre of mass."""
     image: Image.Image = Image.open(io.BytesIO(case.data))
     if image.has_transparency_data:
@@ -76,17 +78,17 @@ def baseline(case: Case) -> Grey:
     top, left = (int(np.clip(round(14.5 - middle[at]), 0, 28 - weight.shape[at])) for at in (0, 1))
     field = Image.new("L", (28, 28))
     field.paste(small, (left, top))
-    return np.asarray(field)
+    return Looked(np.asarray(field), 1)
 
 
 def answers(pictures: Iterable[Case], read: Reader, model: Classifier) -> list[Answer]:
     """What the model answers to each picture."""
     taken = list(pictures)
-    seen = np.stack([read(case) for case in taken])
-    chances = model.predict(seen).probabilities
+    seen = [read(case) for case in taken]
+    chances = model.predict(np.stack([found.image for found in seen])).probabilities
     return [
-        Answer(case, model.classes[int(row.argmax())], float(row.max()), image)
-        for case, row, image in zip(taken, chances, seen, strict=True)
+        Answer(case, model.classes[int(row.argmax())], float(row.max()), found.image, found.digits)
+        for case, row, found in zip(taken, chances, seen, strict=True)
     ]
 
 
@@ -108,8 +110,8 @@ def table(groups: dict[str, list[Answer]], threshold: float | None) -> str:
 
 
 def unsure(answer: Answer, threshold: float) -> bool:
-    """Whether it is answered with '?': below the threshold, or there is nothing on the page."""
-    return answer.probability < threshold or not answer.seen.any()
+    """Whether it is answered with '?': below the threshold, or there is not one digit."""
+    return answer.probability < threshold or answer.digits != 1
 
 
 def grouped(given: list[Answer], by: Callable[[Answer], str]) -> dict[str, list[Answer]]:

@@ -25,6 +25,7 @@ from mnist_edge.web.answering import Answers
 from mnist_edge.web.limits import State
 from mnist_edge.web.server import Server
 from tests.conftest import make_card, write_golden_model, write_tiny_model
+from tests.difficult import several
 from tests.picture.drawing import drawing
 
 IMAGE = "application/octet-stream"
@@ -133,6 +134,13 @@ def test_a_picture_is_prepared_as_predict_prepares_it(server: Server, kind: str)
     assert status == 200
     wanted = picture.read_picture(io.BytesIO(buffer.getvalue()))
     assert base64.b64decode(found["image"]) == wanted.tobytes()
+    assert found["digits"] == 1
+
+
+def test_of_a_picture_is_said_how_many_digits_it_shows(server: Server) -> None:
+    page = several.sheet(np.random.default_rng(0), 1, 3).encoded()
+    status, found = answer(server, page, "image/png")
+    assert (status, found["digits"]) == (200, 3)
 
 
 def test_names_are_read_from_the_url(server: Server) -> None:

@@ -148,17 +148,19 @@ function imageOf(model) {
   return letterbox(ink);
 }
 
-function show({ image, label, probabilities, latencyUs }) {
+function show({ image, label, probabilities, latencyUs, digits = 1 }) {
   const blank = !image.some((value) => value > 0);
   const highest = Math.max(...probabilities);
   const threshold = state.model.threshold ?? 0;
-  const sure = !blank && highest >= threshold;
+  const several = digits > 1;
+  const sure = !blank && !several && highest >= threshold;
   $("error").textContent = "";
-  $("label").textContent = blank ? "–" : label;
+  $("label").textContent = blank ? "–" : several ? "?" : label;
   $("label").classList.toggle("long", label.length > 2);
   $("label").classList.toggle("unsure", !sure);
   const told = blank
     ? "Nothing is to be seen on it."
+    : several ? `Several digits (${digits}) are here: mnist-edge predict --line or --grid reads them.`
     : sure ? `${percent(highest)}: sure` : `${percent(highest)}: not sure (below ${percent(threshold, 2)})`;
   $("sure").textContent = told;
   [...$("bars").children].forEach((row, at) => {
@@ -172,7 +174,7 @@ function show({ image, label, probabilities, latencyUs }) {
   if (latencies.length > MOST_LATENCIES) latencies.shift();
   $("latency").textContent = duration(latencyUs);
   $("median").textContent = `${duration(median(latencies))}, of ${latencies.length}`;
-  say(blank ? told : `${label}, ${told}`);
+  say(blank || several ? told : `${label}, ${told}`);
 }
 
 function showNothing() {

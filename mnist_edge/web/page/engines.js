@@ -1,8 +1,9 @@
 // What answers: ONNX Runtime in the Python process that serves the page, or here, in WebAssembly.
 //
-// Both give {image: Uint8Array(784), label, logits, probabilities, latencyUs}.
+// Both give {image: Uint8Array(784), label, logits, probabilities, latencyUs}, and of pictures how
+// many digits they show.
 
-import { prepared } from "./picture.js";
+import { looked } from "./picture.js";
 
 /** What site.json says answers. */
 export async function open(site) {
@@ -77,7 +78,8 @@ class Browser {
   }
 
   async picture(model, file) {
-    return this.answer(model, prepared(await createImageBitmap(file), model));
+    const { image, digits } = looked(await createImageBitmap(file), model);
+    return { ...await this.answer(model, image), digits };
   }
 
   async selfTest(model) {

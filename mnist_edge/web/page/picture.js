@@ -9,10 +9,12 @@ const SIDE = 280; // the longer side at which pictures are looked at
 const REACH = 0.2; // of it: as wide a stroke may be
 const LEAST = 20; // grey values: less is the paper's own
 
-/** A picture (ImageBitmap) in the form that a model takes: Uint8Array(784). */
-export function prepared(picture, model) {
+/** A picture (ImageBitmap) in the form that a model takes, Uint8Array(784), and how many digits. */
+export function looked(picture, model) {
   const grey = greyOf(picture);
-  return model.form === "letterbox" ? letterbox(grey) : drawn(inkOf(grey));
+  if (model.form === "letterbox") return { image: letterbox(grey), digits: 1 };
+  const ink = inkOf(grey);
+  return { image: drawn(ink), digits: digitsOf(ink) };
 }
 
 function greyOf(picture) {
@@ -124,4 +126,73 @@ function withoutEdges({ width, height, data }, threshold) {
   }
   const rest = data.some((value, at) => value > threshold && !edge[at]);
   return rest ? edge.map((value) => 1 - value) : edge.fill(1);
+}
+
+/** How many digits of much the same height there are in ink: pieces that lie near each other are
+ * one, unless they stand side by side as high as it, or are piled too high for it. */
+export function digitsOf(ink) {
+  const pieces = piecesOf(ink);
+  const greatest = Math.max(0, ...pieces.map(({ area }) => area));
+  const strokes = pieces.filter(({ area }) => area > 0.15 * greatest);
+  const usual = strokes.map(high).sort((one, other) => one - other)[strokes.length >> 1];
+  const large = strokes.filter((piece) => high(piece) > 0.55 * usual && wide(piece) < 1.7 * usual);
+  const groups = [];
+  for (const piece of large) {
+    const own = groups.filter((group) => group.some((other) => areOne(piece, other)));
+    for (const group of own) groups.splice(groups.indexOf(group), 1);
+    groups.push([piece, ...own.flat()]);
+  }
+  return groups.length;
+}
+
+function high({ top, bottom }) {
+  return bottom - top;
+}
+
+function wide({ left, right }) {
+  return right - left;
+}
+
+function areOne(one, other) {
+  const across = Math.max(one.left, other.left) - Math.min(one.right, other.right);
+  const along = Math.max(one.top, other.top) - Math.min(one.bottom, other.bottom);
+  const side = Math.max(high(one), wide(one), high(other), wide(other));
+  if (Math.max(across, along) > 0.25 * side) return false;
+  const joint = Math.max(one.bottom, other.bottom) - Math.min(one.top, other.top);
+  const width = Math.max(one.right, other.right) - Math.min(one.left, other.left);
+  const beside = -across <= 0.2 * Math.min(wide(one), wide(other));
+  if (beside && Math.min(high(one), high(other)) > 0.8 * joint) return false;
+  const bars = [one, other].every((piece) => high(piece) > 2.4 * wide(piece));
+  return joint <= 2.4 * width || bars;
+}
+
+/** The pieces of ink that hang together: their boxes, half-open, and areas in pixels. */
+function piecesOf({ width, height, data }) {
+  const seen = new Uint8Array(data.length);
+  const pieces = [];
+  for (let start = 0; start < data.length; start++) {
+    if (seen[start] || data[start] < 128) continue;
+    const piece = { left: width, top: height, right: 0, bottom: 0, area: 0 };
+    const stack = [start];
+    seen[start] = 1;
+    while (stack.length) {
+      const at = stack.pop();
+      const y = Math.floor(at / width), x = at - y * width;
+      piece.left = Math.min(piece.left, x);
+      piece.top = Math.min(piece.top, y);
+      piece.right = Math.max(piece.right, x + 1);
+      piece.bottom = Math.max(piece.bottom, y + 1);
+      piece.area++;
+      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
+          const next = v * width + u;
+          if (seen[next] || data[next] < 128) continue;
+          seen[next] = 1;
+          stack.push(next);
+        }
+      }
+    }
+    pieces.push(piece);
+  }
+  return pieces;
 }
