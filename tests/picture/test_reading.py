@@ -248,3 +248,12 @@ def test_of_several_pictures_the_first_is_read(kind: str, word: str) -> None:
 
 def test_one_frame_needs_no_note() -> None:
     assert load(saved(Image.fromarray(drawing()), "GIF", save_all=True)).note is None
+
+
+def test_what_a_phone_keeps_beside_a_photograph_is_no_page() -> None:
+    first, second = (Image.fromarray(drawing(text)) for text in "12")
+    buffer = io.BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[second])
+    loaded = load(io.BytesIO(buffer.getvalue()))
+    assert loaded.note is None
+    assert np.abs(loaded.pixels.astype(int) - np.asarray(first)).mean() < 5
