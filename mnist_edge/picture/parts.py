@@ -11,6 +11,8 @@ _AT_EDGES = np.array([1.0, 0.3, 0.08, 0.03, 0.02])
 _OFF_CENTRE = 0.3  # of it are lost in a corner
 NO_STROKE = 0.01  # plausibility of a frame, or of a sheet
 _BLOCK = 0.75  # of a box is more than strokes fill
+_ROUND, _IN_CIRCLE = 0.8, 0.35  # widths to a height; of a circle's height
+_AT_EDGE, _AT_ITS_EDGE = 0.5, 0.1  # of the digit's area, where it touches no edge, or one itself
 _FAINTER = 0.7  # of the digit's mean strength
 
 
@@ -25,6 +27,9 @@ def plausible(parts: Components) -> NDArray[np.float64]:
     for at in np.flatnonzero(np.maximum(parts.height, parts.width) > 0.3 * max(height, width)):
         if _is_frame(parts, int(at)) or is_sheet(parts, int(at)):
             free[at] = NO_STROKE
+        else:  # a dash in a 0 is no freer than the 0
+            inner = _enclosed(parts, int(at))
+            free[inner] = np.minimum(free[inner], free[at])
     return free
 
 
@@ -41,7 +46,9 @@ def cluster(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[n
     reach = np.where(relative >= 0.1, 0.25, np.where(relative >= 0.02, 0.08, 0.02)) * side
     larger = np.maximum(parts.height, parts.width) > 1.2 * side
     fainter = mass / parts.area < _FAINTER * mass[main] / parts.area[main]
-    reach[np.any(_edges(parts), axis=0) & ((relative < 0.5) | larger | fainter)] = -1
+    at_edge = np.any(_edges(parts), axis=0)
+    least = _AT_ITS_EDGE if at_edge[main] else _AT_EDGE  # a tight crop has all pieces at its edges
+    reach[at_edge & ((relative < least) | larger | fainter)] = -1
     reach[[bool(large) and _is_frame(parts, at) for at, large in enumerate(larger)]] = -1
     reach[relative < 0.002] = -1
     while True:
@@ -81,8 +88,31 @@ def _is_frame(parts: Components, at: int) -> bool:
     )
     if not inside.any():
         return False
-    inner = parts.labels[top + high : bottom - high, left + wide : right - wide] == at
-    return bool(inner.sum() < 0.1 * parts.area[at])
+    part = parts.labels[top:bottom, left:right] == at
+    if part[high:-high, wide:-wide].sum() >= 0.1 * parts.area[at]:
+        return False
+    corners = [part[y, x].any() for y in (slice(high), slice(-high, None))
+               for x in (slice(wide), slice(-wide, None))]  # fmt: skip
+    if sum(corners) >= 3:
+        return True
+    # A circle around a digit; a 0 is narrower, and a dash or a dot in it is small.
+    filled = parts.height[inside].max() > _IN_CIRCLE * (bottom - top)
+    return bool(filled and right - left > _ROUND * (bottom - top))
+
+
+def _enclosed(parts: Components, ring: int) -> Mask:
+    """Which components (count,) have ink of another one above, below, and on both sides."""
+    y, x = (parts.top + parts.bottom) // 2, (parts.left + parts.right) // 2
+    top, left = parts.top[ring], parts.left[ring]
+    found: Mask = (parts.top > top) & (parts.left > left)
+    found &= (parts.bottom < parts.bottom[ring]) & (parts.right < parts.right[ring])
+    part = parts.labels == ring
+    for at in np.flatnonzero(found):
+        row, column = part[y[at]], part[:, x[at]]
+        found[at] = all(
+            side.any() for side in (row[: x[at]], row[x[at] :], column[: y[at]], column[y[at] :])
+        )
+    return found
 
 
 def _edges(parts: Components) -> list[Mask]:
