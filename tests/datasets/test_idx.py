@@ -71,7 +71,7 @@ def test_damaged_gzip_is_named(tmp_path: Path, damage: Callable[[bytes], bytes])
 
 
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"cannot read {tmp_path}: Is a directory"):
+    with pytest.raises(DataError, match=f"cannot read {tmp_path}: is a folder, not a file"):
         idx.read_bytes(tmp_path)
 
 
