@@ -41,18 +41,22 @@ def _zero(random: Random) -> Glyph:
 
 
 def _one(random: Random) -> Glyph:
-    style = random.choice(5, p=[0.15, 0.35, 0.22, 0.18, 0.1])
+    style = random.choice(6, p=[0.15, 0.3, 0.2, 0.22, 0.08, 0.05])
     bend = random.normal(0, 0.02)
     stem = _points((0.5, 0), (0.5 + bend, 0.5), (0.5, 1))
     if style == 0:
         return [stem]
     flag = (0.5 - random.uniform(0.12, 0.34), random.uniform(0.12, 0.32))
-    if style == 3:  # the long upstroke of Germany and France
-        flag = (0.5 - random.uniform(0.32, 0.5), random.uniform(0.35, 0.68))
-    rise = ((flag[0] + 0.5) / 2 + random.normal(0, 0.02), flag[1] / 2 + random.normal(0, 0.02))
+    if style == 3:  # the long upstroke of Germany and France, as long as most of the stem
+        long, steep = random.uniform(0.45, 0.85), np.radians(random.uniform(25, 66))
+        flag = (0.5 - long * np.sin(steep), long * np.cos(steep))
+    bow = random.normal(0, 0.02) if random.random() < 0.7 else random.uniform(-0.09, 0.09)
+    rise = ((flag[0] + 0.5) / 2 + bow, flag[1] / 2 + bow)
     whole = _points(flag, rise, (0.5, 0), (0.5, 0), (0.5 + bend, 0.5), (0.5, 1))
-    if style in (1, 3):
+    if style == 1 or (style == 3 and random.random() < 0.7):
         return [whole]
+    if style == 5:  # a loop at the foot, into the next digit
+        return [np.concatenate([whole, _loop(0.5, 1)])]
     half, level = random.uniform(0.16, 0.36), random.normal(0, 0.02)
     base = _points((0.5 - half, 1 + level), (0.5 + half, 1 - level))
     if style == 4 and flag[1] < 0.3:  # a flag that is a serif
@@ -92,8 +96,10 @@ def _three(random: Random) -> Glyph:
 
 
 def _four(random: Random) -> Glyph:
-    style = random.choice(4, p=[0.35, 0.25, 0.2, 0.2])
+    style = random.choice(7, p=[0.3, 0.22, 0.16, 0.14, 0.07, 0.07, 0.04])
     bar = random.uniform(0.48, 0.78)
+    if style >= 4:
+        return (_turned_four, _four_like_an_n, _looped_four)[style - 4](random)
     foot = (random.uniform(0.6, 0.75), random.uniform(0.98, 1.12))
     if style == 0:  # open, two strokes
         lean = random.uniform(0.1, 0.35)
@@ -114,11 +120,38 @@ def _four(random: Random) -> Glyph:
     return [start]
 
 
+def _turned_four(random: Random) -> Glyph:
+    """A triangle that is turned, on a long stem."""
+    left, right = (random.uniform(0, 0.12), 0.26), (0.5, random.uniform(0.34, 0.48))
+    tip = (random.uniform(0.34, 0.46), 0.0)
+    return [_points(tip, tip, left, left, right), _points(tip, tip, right, (0.5, 1.0))]
+
+
+def _four_like_an_n(random: Random) -> Glyph:
+    """One stroke: down, back up, down."""
+    low = (random.uniform(0.02, 0.1), random.uniform(0.5, 0.66))
+    turn = (random.uniform(0.56, 0.72), random.uniform(0.12, 0.3))
+    start, end = (random.uniform(0.14, 0.3), 0.0), (turn[0] - random.uniform(0, 0.12), 1.02)
+    return [_points(start, low, low, turn, turn, end)]
+
+
+def _looped_four(random: Random) -> Glyph:
+    """Closed, with a loop at the foot."""
+    low = random.uniform(0.56, 0.68)
+    cross = _points((0.66, 0), (0.66, 0), (0.05, low), (0.05, low), (0.98, low))
+    stem = _points((0.66, 0), (0.66, 0.5), (0.64, 1))
+    return [cross, np.concatenate([stem, _loop(0.64, 1)])]
+
+
 def _five(random: Random) -> Glyph:
     neck, corner = random.uniform(0.36, 0.46), random.uniform(0.12, 0.24)
     end = (random.uniform(0, 0.12), random.uniform(0.74, 0.97))
     belly = [(0.5, random.uniform(0.3, 0.38)), (0.86, 0.56), (0.8, 0.86), (0.4, 1), end]
     reach = random.uniform(0.75, 1.15)
+    if random.random() < 0.1:  # straight lines and corners alone
+        turn, low = (random.uniform(0.72, 0.9), neck + 0.06), (random.uniform(0.66, 0.86), 0.98)
+        corners = [(0.24, 0.02), (corner, neck), turn, low, (end[0], 1.0)]
+        return [_points((reach, 0.0), *(point for point in corners for _ in range(2)))]
     if random.random() < 0.4:  # one stroke
         top = [(reach, random.normal(0.02, 0.03)), (0.26, 0.02), (0.26, 0.02)]
         return [_points(*top, (corner, neck), (corner, neck), *belly)]
@@ -130,8 +163,10 @@ def _five(random: Random) -> Glyph:
 def _six(random: Random) -> Glyph:
     high = random.uniform(0.38, 0.6)
     loop = [(0.2, 0.94), (0.52, 1), (0.86, 0.84), (0.8, high + 0.06), (0.48, high), (0.12, 0.74)]
-    style = random.choice(3, p=[0.35, 0.35, 0.3])
-    if style == 0:  # a straight stem
+    style = random.choice(4, p=[0.33, 0.33, 0.27, 0.07])
+    if style == 3:  # a curl at the top
+        stem = [(0.66, 0.2), (0.82, 0.12), (0.6, 0), (0.22, 0.16), (0.05, 0.46), (0.07, 0.72)]
+    elif style == 0:  # a straight stem
         stem = [(random.uniform(0.5, 0.78), 0), (0.3, 0.34), (0.08, 0.7)]
     elif style == 1:  # one that comes round from above, as in print
         start = (random.uniform(0.78, 0.9), random.uniform(0.12, 0.24))
@@ -151,12 +186,13 @@ def _seven(random: Random) -> Glyph:
     if style == 1:  # a serif
         start = [(0.06, random.uniform(0.12, 0.24)), (0.06, 0.02), (0.06, 0.02)]
     elif style == 2:  # a wave
-        start = [(0.04, 0.14), (0.25, 0.0), (0.55, 0.07)]
+        deep = random.uniform(0, 0.08)
+        start = [(0.04, 0.14), (0.25, -deep), (0.55, 0.07 + deep)]
     else:
         start = [(0.0, random.normal(0.04, 0.03))]
     glyph = [_points(*start, tip, tip, middle, foot)]
     if random.random() < 0.5:  # the bar of most of Europe
-        half, level = random.uniform(0.14, 0.32), random.uniform(0.4, 0.56)
+        half, level = random.uniform(0.14, 0.32), random.uniform(0.4, 0.66)
         x = middle[0] + (tip[0] - middle[0]) * (0.5 - level)
         glyph.append(_points((x - half, level + 0.02), (x + half, level - random.normal(0, 0.03))))
     return glyph
@@ -183,7 +219,12 @@ def _nine(random: Random) -> Glyph:
     low, right = random.uniform(0.46, 0.62), 0.82
     top = (right, random.uniform(0.1, 0.2))
     loop = [top, (0.5, 0), (0.16, 0.16), (0.2, low - 0.08), (0.48, low), (right - 0.02, 0.26)]
-    style = random.choice(4, p=[0.35, 0.25, 0.2, 0.2])
+    style = random.choice(5, p=[0.33, 0.24, 0.19, 0.19, 0.05])
+    if style == 4:  # a foot under a straight tail, as a 1 has it
+        tail = [(right, 0.24), (right, 0.24), (0.74, 1)]
+        half = random.uniform(0.16, 0.34)
+        loop.pop()
+        return [_points(*loop, *tail), _points((0.74 - half, 1.0), (0.74 + half, 1.0))]
     if style == 0:  # a straight tail
         tail = [(right, 0.24), (right, 0.24), (random.uniform(0.6, 0.84), 1)]
         loop.pop()
@@ -195,6 +236,12 @@ def _nine(random: Random) -> Glyph:
         end = (random.uniform(0.1, 0.2), random.uniform(0.76, 0.88))
         tail = [(right + 0.02, 0.55), (0.7, 0.88), (random.uniform(0.38, 0.5), 1), end]
     return [_points(*loop, *tail)]
+
+
+def _loop(x: float, y: float) -> Floats:
+    """Where a stroke comes down to (x, y), goes round to the left, and leaves to the right."""
+    round_ = [(x - 0.13, y - 0.06), (x - 0.1, y - 0.16), (x + 0.04, y - 0.1), (x + 0.3, y - 0.04)]
+    return _points(*round_)
 
 
 def _points(*points: tuple[float, float]) -> Floats:
