@@ -182,6 +182,7 @@ def test_another_calibration_says_no_more_than_minmax_does(home: Path) -> None:
 
 
 def test_a_report_for_people(home: Path) -> None:
+    Path("reports").mkdir()
     done = invoke(*QUANTIZE, "--report", "reports/int8.md")
     assert "\nwrote reports/int8.md\n" in done.stdout
     told = Path("reports/int8.md").read_text()

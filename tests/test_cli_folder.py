@@ -182,6 +182,7 @@ def test_folder_without_its_prefix_is_recognised(home: Home) -> None:
     assert_fails(
         invoke("data", home.shapes),
         f"'{home.shapes}' is a folder: name it as folder:{home.shapes}$",
+        code=2,
     )
 
 

@@ -43,7 +43,7 @@ CONFUSION = ((89, 10), (0, 1))
 TWO: dict[str, object] = {"classes": ("no", "yes"), "confusion": CONFUSION}
 PART = Part(100, "0" * 64)
 FINGERPRINT = Fingerprint(PART, Part(11, "1" * 64), PART, coloured=3)
-GOLDEN = Golden("a generator", "0" * 64, 0.5, ((1.5, -2.0),))
+GOLDEN = Golden("a generator", "0" * 64, 0.001, ((1.5, -2.0),))
 
 
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:

@@ -59,7 +59,7 @@ def prepare() -> None:
             os.fstat(descriptor)
         except OSError:  # else the next file that is opened would be what others write to
             os.open(os.devnull, os.O_RDWR)
-        if getattr(sys, name) is None:
+        if getattr(sys, name) is None and name != "stdin":  # who reads it, says that it is closed
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     sys.stdout, sys.stderr = _tolerant(sys.stdout), _tolerant(sys.stderr)
 

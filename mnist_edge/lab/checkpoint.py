@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.errors import CheckpointError
+from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import alone_in, write_together
 from mnist_edge.fingerprint import Fingerprint, changes
@@ -94,6 +94,8 @@ def load(run: Path) -> Checkpoint:
         return Checkpoint(**checked(file))
     except ArchiveError as error:
         raise CheckpointError(f"{path} {error}: train it again") from error
+    except UsageError as error:  # of what the file says, not of what was asked for
+        raise CheckpointError(f"{path} is damaged or not ours: {error}") from error
     except (SchemaError, KeyError) as error:
         raise CheckpointError(
             f"{path} is damaged or not ours ({_missing(error)}): train it again"

@@ -56,5 +56,5 @@ def test_what_is_drawn_depends_on_the_numbers(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EdgeError, match=r"cannot write .*file/curve\.png"):
+    with pytest.raises(EdgeError, match=r"cannot write .*file"):
         curve.draw(tmp_path / "file" / "curve.png", history(1), "x")

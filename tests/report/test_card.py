@@ -35,7 +35,7 @@ FULL = make_card(
     confusion=CONFUSION,
     licence="MIT",
     threshold=Threshold(0.9876, 80, 79, 90),
-    golden=Golden("a generator", "0" * 64, 0.5, ((1.5, -2.0, 0.0),)),
+    golden=Golden("a generator", "0" * 64, 0.001, ((1.5, -2.0, 0.0),)),
     trained={"recipe": {"epochs": 3, "nondigit_share": 0.1}, "seed": 5, "device": "cpu"},
 )
 INT8 = replace(

@@ -318,7 +318,7 @@ def test_names_that_no_text_holds_are_served_too(tmp_path: Path) -> None:
     onnx.save(model, path)
     with Server(Answers([Classifier(path)])) as odd:
         site = json.loads(odd.files["/site.json"][1])
-    assert site["models"][0]["classes"] == ["\ud800", "b"]
+    assert site["models"][0]["classes"] == ["\\ud800", "b"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
