@@ -111,7 +111,8 @@ def test_predict_with_names_that_are_no_text(tmp_path: Path, picture: Path) -> N
     assert_speaks_plainly(result)
     found = json.loads(result.stdout)
     assert (found["file"], tuple(found["probabilities"])) == (str(picture), classes)
-    assert_speaks_plainly(invoke("predict", picture, "--model", model, "--save-input", "saved"))
+    saving = ("--save-input", tmp_path / "saved")
+    assert_speaks_plainly(invoke("predict", picture, "--model", model, *saving))
 
 
 def test_eval(model: Path, images: Path, tmp_path: Path) -> None:
