@@ -8,6 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from mnist_edge.contract import LONGEST_CLASS, MOST_CLASSES
 from mnist_edge.errors import DataError
 from mnist_edge.picture.formats import FORMATS, SUFFIXES
 
@@ -107,7 +108,14 @@ def _classes(root: Path) -> tuple[str, ...]:
     names = _subfolders(root)
     if len(names) < 2:
         raise DataError(f"{root} needs at least two subfolders, one per class: it has {len(names)}")
+    if len(names) > MOST_CLASSES:
+        raise DataError(f"{root} has {len(names):,} classes: {MOST_CLASSES:,} at most")
     for name in names:
+        if len(name) > LONGEST_CLASS:
+            raise DataError(
+                f"{root} has a class whose name has {len(name)} letters ({name[:20]}…): "
+                f"{LONGEST_CLASS} at most, rename it"
+            )
         if not _is_text(name):
             raise DataError(f"{root} has a subfolder whose name is not UTF-8 ({name!a}): rename it")
         if splits := [one for one in _subfolders(root / name) if one.casefold() in _NAMES]:

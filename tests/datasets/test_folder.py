@@ -499,3 +499,12 @@ def test_dangling_link_is_passed_over(tmp_path: Path) -> None:
     found = folder(tmp_path)
 
     assert len(found.train) + len(found.test) == 6
+
+
+def test_class_name_that_no_file_may_hold_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 2})
+    (tmp_path / ("b" * 201)).mkdir()
+
+    assert refusal(tmp_path) == (
+        f"{tmp_path} has a class whose name has 201 letters ({'b' * 20}…): 200 at most, rename it"
+    )
