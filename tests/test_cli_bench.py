@@ -552,7 +552,7 @@ def put(where: str, what: str, value: object) -> Callable[[Values], None]:
     [
         (put("machine", "cpu", "Another"), r"of another machine \(cpu: Another, here .*\): times"),
         (put("machine", "cores", 4096), r"of another machine \(cores: 4096, here \d+\)"),
-        (put("plan", "threads", 64), "ran on 64 threads, this one on 1$"),
+        (put("plan", "threads", 64), "ran with --threads 64, this one with 1$"),
         (lambda old: old.update(schema=1), rf"follows schema 1, this is {record.SCHEMA}: measure"),
         (lambda old: old.pop("yardstick"), "old.json is not what 'mnist-edge bench --json' writes"),
     ],

@@ -134,7 +134,8 @@ def check_same_machine(old: Record, machine: Mapping[str, Any], threads: int) ->
             )
     if old["plan"]["threads"] != threads:
         raise EdgeError(
-            f"the earlier benchmark ran on {old['plan']['threads']} threads, this one on {threads}"
+            f"the earlier benchmark ran with --threads {old['plan']['threads']}, this one with "
+            f"{threads}"
         )
 
 

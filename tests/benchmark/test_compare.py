@@ -149,7 +149,7 @@ def test_different_machines_are_refused_with_the_reason(what: str, value: Any, t
 
 
 def test_different_threads_are_refused() -> None:
-    with pytest.raises(EdgeError, match="ran on 1 threads, this one on 2"):
+    with pytest.raises(EdgeError, match="ran with --threads 1, this one with 2"):
         check_same_machine(record({"a": 50}), MACHINE, 2)
 
 
