@@ -1,4 +1,4 @@
-"""`make gpu` cannot be broken on the day: all its stages, on the CPU and digits, in a minute."""
+"""`make gpu` cannot be broken on the day: all its stages, on the CPU and digits."""
 
 import json
 import subprocess
