@@ -105,6 +105,17 @@ class Call:
             raise RefusedError(f"the sizes that {self.node.op} makes depend on the picture")
         return [int(one) for one in value.reshape(-1)]
 
+    def slice_arguments(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """Starts, ends, axes and steps of a Slice: attributes until opset 9, then inputs."""
+        if "starts" in self.node.attributes:
+            starts, ends = self.whole("starts", ()), self.whole("ends", ())
+            axes, steps = self.whole("axes", range(len(starts))), [1] * len(starts)
+        else:
+            starts, ends = self.numbers(1), self.numbers(2)
+            axes = self.numbers(3) if self.has(3) else list(range(len(starts)))
+            steps = self.numbers(4) if self.has(4) else [1] * len(starts)
+        return starts, ends, axes, steps
+
     def axes(self, at: int, rank: int) -> list[int] | None:
         """Axes from 0, which older files have as an attribute and newer ones as an input."""
         if "axes" in self.node.attributes:

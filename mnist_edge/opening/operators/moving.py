@@ -111,13 +111,7 @@ def split(call: Call) -> Outcome:
 @rule("Slice")
 def slices(call: Call) -> Outcome:
     shape = list(call.shape(0))
-    if "starts" in call.node.attributes:
-        starts, ends = call.whole("starts", ()), call.whole("ends", ())
-        axes, steps = call.whole("axes", range(len(starts))), [1] * len(starts)
-    else:
-        starts, ends = call.numbers(1), call.numbers(2)
-        axes = call.numbers(3) if call.has(3) else list(range(len(starts)))
-        steps = call.numbers(4) if call.has(4) else [1] * len(starts)
+    starts, ends, axes, steps = call.slice_arguments()
     fits(len(starts) == len(ends) == len(axes) == len(steps) and 0 not in steps, call)
     for start, end, given, step in zip(starts, ends, axes, steps, strict=True):
         at = axis(given, len(shape))

@@ -75,13 +75,7 @@ def _cast(call: Call, given: list[Any], shape: tuple[int, ...]) -> Any:
 
 def _sliced(call: Call, given: list[Any], shape: tuple[int, ...]) -> Any:
     found = given[0]
-    if "starts" in call.node.attributes:
-        starts, ends = call.whole("starts", ()), call.whole("ends", ())
-        axes, steps = call.whole("axes", range(len(starts))), [1] * len(starts)
-    else:
-        starts, ends = call.numbers(1), call.numbers(2)
-        axes = call.numbers(3) if call.has(3) else list(range(len(starts)))
-        steps = call.numbers(4) if call.has(4) else [1] * len(starts)
+    starts, ends, axes, steps = call.slice_arguments()
     for start, end, at, step in zip(starts, ends, axes, steps, strict=True):
         stop = None if step < 0 and end < -found.shape[at] else end
         found = found[(slice(None),) * (at % found.ndim) + (slice(start, stop, step),)]
