@@ -1,15 +1,16 @@
-# make demo: install, then train -> export --int8 -> bench.    make test: install, then every check.
-# make test-web: the page, in a real browser.
-# Both need Python 3.11 or newer and a package registry, and nothing else.
+# `make` alone says what there is. All of it needs Python 3.11 or newer, and most a package registry.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EDGE := $(BIN)/mnist-edge
 DEMO := runs/demo
 
-.PHONY: demo test test-web lint format fuzz crash floors gpu clean
+.PHONY: help demo test test-web lint format fuzz crash floors gpu clean
 
-demo: $(VENV)/.train
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.train ## install (5.4 GB with CUDA), then train -> export --int8 -> bench, in runs/demo
 	@echo "looking for MNIST (11 MB are downloaded if it is nowhere here)"
 	@if reason=$$($(EDGE) data mnist 2>&1 >/dev/null); then \
 	  set -- --dataset mnist --epochs 6; \
@@ -23,13 +24,13 @@ demo: $(VENV)/.train
 	$(EDGE) bench $(DEMO)/edge.onnx $(DEMO)/edge-int8.onnx exported/*.onnx --duration 3 --json $(DEMO)/bench.json
 	@echo "the run is in $(DEMO)/: checkpoint.pt, history.jsonl, curve.png; its models: $(DEMO)/edge.onnx, edge-int8.onnx"
 
-test: $(VENV)/.dev lint
+test: $(VENV)/.dev lint ## install, then every check: lint, and all tests with coverage
 # Each worker on one thread: two that share the cores would wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --omit='mnist_edge/lab/*' --fail-under=95
 	$(BIN)/coverage report --include='mnist_edge/lab/*' --fail-under=85
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -37,7 +38,7 @@ lint: $(VENV)/.dev
 # The page in a real browser. What it needs is installed where apt and npm are there; tests that
 # lack something are skipped, and say what. Screenshots of the page lie in .web/screenshots/.
 WEB := .web
-test-web: $(VENV)/.dev
+test-web: $(VENV)/.dev ## the page in a real browser; as root, installs Chromium by apt where it is missing
 	@mkdir -p $(WEB)
 	@for browser in chromium chromium-browser google-chrome; do \
 	  command -v $$browser >/dev/null && exit 0; \
@@ -52,17 +53,17 @@ test-web: $(VENV)/.dev
 	$(BIN)/pytest tests/browser
 
 # A million inputs that were spoilt where they reach new code; a short run of it is in `make test`.
-fuzz: $(VENV)/.dev
+fuzz: $(VENV)/.dev ## a million spoilt inputs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev,fuzz]'
 	$(BIN)/python -m tests.fuzz.run
 
 # Fifty kills of each command; one of each is in `make test`.
-crash: $(VENV)/.dev
+crash: $(VENV)/.dev ## fifty kills of each command
 	OMP_NUM_THREADS=1 MNIST_EDGE_MOMENTS=50 $(BIN)/pytest -n auto --timeout 3600 tests/crash
 
 # The device's own tests, on the lowest versions that it may have.
 FLOORS := $(VENV)-floors
-floors:
+floors: ## the device's tests on the lowest versions of its packages
 	$(PYTHON) -m venv $(FLOORS)
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  $$($(PYTHON) tests/floors.py) -e . onnx scikit-learn scipy pytest pytest-timeout
@@ -73,14 +74,14 @@ floors:
 
 # Everything that wants a GPU, in 8 minutes; the head of tests/benchmarks/gpu says what it needs. In
 # the project's environment where there is one, else in that of $(PYTHON): nothing is installed.
-gpu:
+gpu: ## what wants a GPU, in 8 minutes
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.benchmarks.gpu --out gpu
 
-format: $(VENV)/.dev
+format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
+clean: ## remove environments, builds and caches
 	rm -rf $(VENV) $(VENV)-floors build dist .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/.train: pyproject.toml

@@ -185,3 +185,14 @@ def test_device_is_told_which_extra_the_lab_needs(
     assert done.stderr.startswith("error: ")
     assert "pip install 'mnist-edge[train]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
+def test_make_alone_says_what_each_target_does() -> None:
+    text = (ROOT / "Makefile").read_text()
+    targets = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    told = subprocess.run(["make", "-s"], cwd=ROOT, check=True, capture_output=True, text=True)
+    lines = told.stdout.splitlines()
+    assert targets
+    assert sorted(line.split()[1] for line in lines) == sorted(targets[1].split())
+    assert all(len(line) <= 100 and len(line.split()) > 4 for line in lines)
