@@ -7,11 +7,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.contenders import Images, Subject
+from mnist_edge.contenders import Images, Runs, Subject
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Plain:
 
     path: Path = Path(__file__)
     runtime: str = "numpy"
+    runs: ClassVar[Runs] = Runs.CONVERTED
     notes: Path | None = None
 
     @property

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mnist_edge import fresh, golden, stopwatch
 from mnist_edge.benchmark import timing
 from mnist_edge.classifier import Classifier
-from mnist_edge.contenders import Contender, Images, Runner, Subject
+from mnist_edge.contenders import Contender, Images, Runner, Runs, Subject
 from mnist_edge.contract import Card
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.fresh import Start
@@ -114,6 +114,12 @@ def table_of(labels: NDArray[np.int64], seed: int = 0) -> Table:
     return Table(logits.astype(np.float32))
 
 
+def runs(runtime: str) -> Runs:
+    """What a runtime of that name runs of a model."""
+    others = {"pytorch": Runs.ORIGINAL, "torch-compile": Runs.COMPILED, "onnxruntime": Runs.FILE}
+    return others.get(runtime, Runs.CONVERTED)
+
+
 @dataclass(frozen=True)
 class Known:
     """A contender that always loads the same runner. Contenders of one `family` run one model."""
@@ -128,6 +134,10 @@ class Known:
     ours: bool = True
     path: Path = Path(__file__)
     names: tuple[str, ...] | None = None
+
+    @property
+    def runs(self) -> Runs:
+        return runs(self.runtime)
 
     @property
     def subject(self) -> Subject:

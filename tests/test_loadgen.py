@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_edge import loadgen
-from mnist_edge.contenders.base import Images, Subject
+from mnist_edge.contenders.base import Images, Runs, Subject
 from mnist_edge.errors import EdgeError, MissingExtraError
 from mnist_edge.loadgen import system
 from mnist_edge.loadgen.system import System
@@ -66,6 +66,7 @@ class Tiny:
     at_each: Callable[[int], None] = lambda answers: None
     path: Path = Path("tiny.onnx")
     runtime: str = "numpy"
+    runs: Runs = Runs.CONVERTED
     subject: Subject = SUBJECT
     runners: list[Linear] = field(default_factory=list)
 
@@ -358,7 +359,7 @@ def test_every_contender_has_a_folder_of_its_own() -> None:
         tiny,
         replace(tiny, runtime="openvino"),
         replace(tiny, path=Path("other/tiny.onnx")),
-        replace(tiny, path=Path("runs/tiny/checkpoint.pt"), runtime="pytorch"),
+        replace(tiny, path=Path("runs/tiny/checkpoint.pt"), runtime="pytorch", runs=Runs.ORIGINAL),
     ]
     assert loadgen.names(others) == [
         "tiny.onnx-numpy",

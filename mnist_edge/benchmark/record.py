@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.contenders import Contender, Subject, outputs
+from mnist_edge.contenders import Contender, Runs, Subject, outputs
 from mnist_edge.contenders.outputs import Kind
 from mnist_edge.datasets import Dataset
 from mnist_edge.intervals import Ratio
@@ -92,9 +92,14 @@ class Entry:
         return self.contender.subject
 
     @property
+    def is_file(self) -> bool:
+        """Whether this is the file as it ships, in ONNX Runtime."""
+        return self.contender.runs is Runs.FILE
+
+    @property
     def is_original(self) -> bool:
         """Whether this is the network that was trained, as its own framework runs it."""
-        return self.contender.runtime == "pytorch"
+        return self.contender.runs is Runs.ORIGINAL
 
     @property
     def accuracy(self) -> Accuracy | None:
@@ -151,11 +156,7 @@ class Benchmark:
         else the first entry of its model. None for that entry itself."""
         family = [other for other in self.entries if other.subject.family == entry.subject.family]
         originals = [other for other in family if other.is_original]
-        files = [
-            other
-            for other in family
-            if (other.subject.precision, other.contender.runtime) == ("fp32", "onnxruntime")
-        ]
+        files = [other for other in family if other.is_file and other.subject.precision == "fp32"]
         first = (originals + files + family)[0]
         return None if first is entry else first
 

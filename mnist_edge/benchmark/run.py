@@ -16,7 +16,7 @@ from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import answers, scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
-from mnist_edge.contenders import Contender, Runner, answer
+from mnist_edge.contenders import Contender, Runner, Runs, answer
 from mnist_edge.contenders.base import OfModelFile
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
@@ -218,7 +218,7 @@ def _paused(contenders: Sequence[Contender], timed: Timed, threads: int) -> floa
     Looked at are the yardstick, and files on one thread in ONNX Runtime, which computes in the
     calling thread: other runtimes may wait for a thread of theirs.
     """
-    here = [threads == 1 and one.runtime == "onnxruntime" for one in contenders]
+    here = [threads == 1 and one.runs is Runs.FILE for one in contenders]
     found: list[float] = []
     for latencies in timed.batches.values():
         in_thread = [one for one, counts in zip(latencies, [*here, True], strict=True) if counts]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mnist_edge import metrics
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
-from mnist_edge.contenders import Contender, Runner, Subject, answer, outputs
+from mnist_edge.contenders import Contender, Runner, Runs, answer, outputs
 from mnist_edge.contenders.base import chunk
 from mnist_edge.contenders.outputs import Kind
 from mnist_edge.datasets import Dataset
@@ -87,13 +87,13 @@ def _before(
         for other, some in zip(contenders, logits, strict=True)
         if other.subject.family == contender.subject.family
     ]
-    originals = [pair for pair in family if pair[0].runtime == "pytorch"]
+    originals = [pair for pair in family if pair[0].runs is Runs.ORIGINAL]
     # The fp32 file stands in for an original that is not here: it passed for it when it was made.
-    files = [pair for pair in family if _is_fp32_file(pair[0].runtime, pair[0].subject)]
+    files = [pair for pair in family if _is_fp32_file(pair[0])]
     for other, some in (originals + files)[:1]:
         return None if other is contender else some
     return None
 
 
-def _is_fp32_file(runtime: str, subject: Subject) -> bool:
-    return (runtime, subject.precision) == ("onnxruntime", "fp32")
+def _is_fp32_file(contender: Contender) -> bool:
+    return contender.runs is Runs.FILE and contender.subject.precision == "fp32"

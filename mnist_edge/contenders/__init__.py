@@ -1,6 +1,6 @@
 """What can be timed: one small class per runtime, behind one protocol."""
 
-from mnist_edge.contenders.base import Contender, Images, Runner, Subject, answer
+from mnist_edge.contenders.base import Contender, Images, Runner, Runs, Subject, answer
 from mnist_edge.contenders.gathering import ALL, RUNTIMES, ForeignOptions, Gathered, gather
 from mnist_edge.contenders.guess import Examples
 from mnist_edge.contenders.intake import Guess, Intake, Verdict
@@ -24,6 +24,7 @@ __all__ = [
     "OpenVino",
     "PyTorch",
     "Runner",
+    "Runs",
     "Subject",
     "TorchCompile",
     "Verdict",

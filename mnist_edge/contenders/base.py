@@ -1,6 +1,7 @@
 """What every contender is: a model in a runtime, behind one protocol."""
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,6 +40,20 @@ class Subject:
     fingerprint: Fingerprint | None = None
 
 
+class Runs(Enum):
+    """What of its model a contender runs."""
+
+    FILE = "the file as it ships, in ONNX Runtime"
+    CONVERTED = "the file, as another runtime converts it"
+    ORIGINAL = "the network that was trained, as its own framework runs it"
+    COMPILED = "the network that was trained, compiled"
+
+    @property
+    def file(self) -> bool:
+        """Whether it is the file, in whatever runtime."""
+        return self in (Runs.FILE, Runs.CONVERTED)
+
+
 class Runner(Protocol):
     """A model that is loaded and answers: `run(prepare(images))` is one answer.
 
@@ -60,6 +75,9 @@ class Contender(Protocol):
 
     @property
     def runtime(self) -> str: ...
+
+    @property
+    def runs(self) -> Runs: ...
 
     @property
     def path(self) -> Path: ...

@@ -6,12 +6,12 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.contenders.base import Images, Subject
+from mnist_edge.contenders.base import Images, Runs, Subject
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import ModelError
@@ -32,6 +32,7 @@ class Ncnn:
     graph: str = field(repr=False)
     weights: bytes = field(repr=False)
     runtime: str = "ncnn"
+    runs: ClassVar[Runs] = Runs.CONVERTED
 
     @classmethod
     def of(cls, file: OnnxRuntime) -> "Ncnn":

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mnist_edge.classifier import read_card
-from mnist_edge.contenders.base import Contender, Images, Subject, answer
+from mnist_edge.contenders.base import Contender, Images, Runs, Subject, answer
 from mnist_edge.contenders.intake import Intake, Values
 from mnist_edge.contenders.subjects import of_file
 from mnist_edge.contract import INPUT, SIDE, Card
@@ -33,6 +33,7 @@ class OnnxRuntime:
     subject: Subject
     intake: Intake = field(repr=False)
     runtime: str = "onnxruntime"
+    runs: ClassVar[Runs] = Runs.FILE
 
     @classmethod
     def open(cls, path: Path) -> "OnnxRuntime":

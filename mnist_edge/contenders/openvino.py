@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.contenders.base import Subject
+from mnist_edge.contenders.base import Runs, Subject
 from mnist_edge.contenders.intake import Call, Intake, Values
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.contract import SIDE
@@ -30,6 +30,7 @@ class OpenVino:
     subject: Subject
     intake: Intake = field(repr=False)
     runtime: str = "openvino"
+    runs: ClassVar[Runs] = Runs.CONVERTED
 
     @classmethod
     def of(cls, file: OnnxRuntime) -> "OpenVino":

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.contenders.base import Images, Subject
+from mnist_edge.contenders.base import Images, Runs, Subject
 from mnist_edge.contenders.subjects import of_original
 from mnist_edge.contract import Card
 from mnist_edge.errors import ModelError
@@ -36,6 +36,7 @@ class PyTorch:
     subject: Subject
     temperature: float
     runtime: str = "pytorch"
+    runs: ClassVar[Runs] = Runs.ORIGINAL
 
     def load(self, threads: int) -> "Eager":
         """PyTorch's threads are the whole process's: it has as many as were last asked for."""
@@ -54,6 +55,7 @@ class TorchCompile:
     subject: Subject
     temperature: float
     runtime: str = "torch-compile"
+    runs: ClassVar[Runs] = Runs.COMPILED
     backend: str = "inductor"
 
     @classmethod

@@ -55,8 +55,7 @@ def names(contenders: Sequence[Contender]) -> list[str]:
     seen: Counter[str] = Counter()
     found = []
     for contender in contenders:
-        is_file = contender.path.suffix == ".onnx"
-        label = contender.path.name if is_file else contender.subject.model
+        label = contender.path.name if contender.runs.file else contender.subject.model
         name = f"{label}-{contender.runtime}"
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")

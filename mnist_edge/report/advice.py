@@ -58,7 +58,7 @@ def recommendations(record: Benchmark) -> list[Recommendation]:
     files = [
         _File(name, entry, unfit(record, entry))
         for name, entry in zip(names.files(record), record.entries, strict=True)
-        if entry.contender.runtime == "onnxruntime"
+        if entry.is_file
         and entry.accuracy is not None
         and smallest in entry.batches
         and len(entry.batches[smallest].turns) >= NEEDED_SAMPLES[50]
@@ -238,7 +238,7 @@ def _elsewhere(record: Benchmark, best: _File) -> list[str]:
         (ratio.value, name)
         for name, entry in zip(names.full(record), record.entries, strict=True)
         if entry.subject.family == best.entry.subject.family
-        and entry.contender.runtime != "onnxruntime"
+        and not entry.is_file
         and (ratio := record.speedup(entry, best.entry, smallest))
         and ratio.low > _WORTH_A_RUNTIME
         and _gap(record, best.entry, entry) >= 0

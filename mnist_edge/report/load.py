@@ -70,6 +70,6 @@ def _names(results: Sequence[LoadResult]) -> list[str]:
     """The file's name, or the model's where no file is run."""
     found = text.short_names([result.contender.path for result in results])
     return [
-        name if result.contender.path.suffix == ".onnx" else result.contender.subject.model
+        name if result.contender.runs.file else result.contender.subject.model
         for name, result in zip(found, results, strict=True)
     ]

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.contenders import Runs
 from mnist_edge.escaping import plain
 from mnist_edge.report import text
 
-OWN = {"pytorch": "PyTorch original", "torch-compile": "torch.compile"}
-"""Runtimes that run the network that was trained, and no file."""
+_TITLES = {Runs.ORIGINAL: "PyTorch original", Runs.COMPILED: "torch.compile"}
 
 
 def labels(record: Benchmark) -> list[str]:
@@ -21,7 +21,7 @@ def full(record: Benchmark) -> list[str]:
     """A name for each entry that says by itself which file and which runtime it is."""
     names = files(record)
     return [
-        name if entry.contender.runtime == "onnxruntime" else f"{name} in {entry.contender.runtime}"
+        name if entry.is_file else f"{name} in {entry.contender.runtime}"
         for entry, name in zip(record.entries, names, strict=True)
     ]
 
@@ -31,13 +31,13 @@ def files(record: Benchmark) -> list[str]:
     run no file the model's, or where several runs trained the same model, the run's."""
     names = _shown([entry.contender.path for entry in record.entries])
     runs = _shown([entry.contender.path.parent for entry in record.entries])
-    own = [entry.subject for entry in record.entries if entry.contender.runtime in OWN]
+    own = [entry.subject for entry in record.entries if not entry.contender.runs.file]
     found = []
     for entry, name, run in zip(record.entries, names, runs, strict=True):
         subject = entry.subject
         families = {other.family for other in own if other.model == subject.model}
         of_own = plain(subject.model) if len(families) == 1 else run
-        found.append(of_own if entry.contender.runtime in OWN else name)
+        found.append(name if entry.contender.runs.file else of_own)
     return found
 
 
@@ -47,10 +47,10 @@ def _shown(paths: Sequence[Path]) -> list[str]:
 
 def _label(record: Benchmark, entry: Entry, name: str) -> str:
     runtime, subject = entry.contender.runtime, entry.subject
-    if runtime == "onnxruntime":
+    if entry.is_file:
         return name
-    if runtime in OWN:
-        return f"  {OWN[runtime]}"
+    if title := _TITLES.get(entry.contender.runs):
+        return f"  {title}"
     alike = [
         other
         for other in record.entries

@@ -7,7 +7,7 @@ from typing import Any
 
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.classifier import read_card
-from mnist_edge.contenders import Contender
+from mnist_edge.contenders import Contender, Runs
 from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.files import alone_in, sha256, write_together
 from mnist_edge.manifest import MANIFEST, Recorded, knows, read_manifest, with_latency, written
@@ -15,7 +15,7 @@ from mnist_edge.output_places import check_folder
 from mnist_edge.report import card
 from mnist_edge.shipped import came_with_package
 
-_RUNTIME, _BATCH = "onnxruntime", 1
+_BATCH = 1
 
 
 def check(contenders: Sequence[Contender], plan: Plan) -> None:
@@ -23,7 +23,7 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
     knows, a card that is not ours, nothing timed in ONNX Runtime, or not one image a call."""
     if _BATCH not in plan.batches:
         raise UsageError("--record is of one image a call: leave --batch away, or ask for 1 too")
-    timed = [one for one in contenders if one.runtime == _RUNTIME]
+    timed = [one for one in contenders if one.runs is Runs.FILE]
     if not timed:
         raise UsageError("--record is of files in ONNX Runtime: add --contender onnxruntime")
     for contender in timed:
@@ -40,7 +40,7 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
 def write(record: Benchmark) -> list[Path]:
     """Write the manifests and cards of all files that were timed in ONNX Runtime, all or none;
     where they are. EdgeError as by `check`, should a file have changed meanwhile."""
-    folders = {entry.contender.path.parent for entry in record.entries if _timed(entry)}
+    folders = {entry.contender.path.parent for entry in record.entries if entry.is_file}
     with ExitStack() as stack:
         for folder in sorted(folders):
             stack.enter_context(alone_in(folder))
@@ -55,7 +55,7 @@ def contents(record: Benchmark) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for entry in record.entries:
         path = entry.contender.path
-        if not _timed(entry) or path in found:
+        if not entry.is_file or path in found:
             continue
         place, timed = path.with_name(MANIFEST), _recorded(record, entry)
         before = manifests.get(place) or _known(path, entry.sha256)
@@ -63,10 +63,6 @@ def contents(record: Benchmark) -> dict[Path, str]:
         facts = card.Facts(path.name, entry.size_bytes, entry.sha256, timed)
         found[card.beside(path)] = card.render(read_card(path), facts)
     return {place: written(files) for place, files in manifests.items()} | found
-
-
-def _timed(entry: Entry) -> bool:
-    return entry.contender.runtime == _RUNTIME
 
 
 def _known(path: Path, digest: str) -> dict[str, Any]:

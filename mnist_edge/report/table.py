@@ -45,7 +45,7 @@ def quality(record: Benchmark) -> Table:
             text.interval(entry.accuracy) if entry.accuracy else "",
             _calibration(entry),
             *_changed(entry),
-            "" if entry.contender.runtime in names.OWN else text.size(entry.size_bytes),
+            text.size(entry.size_bytes) if entry.contender.runs.file else "",
             text.milliseconds(entry.load.percentile_us(50)),
             text.milliseconds(entry.first.percentile_us(50)),
             *([_cold(entry)] if record.plan.cold else []),

@@ -2,6 +2,15 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark import Entry, Plan
+from mnist_edge.contenders import (
+    RUNTIMES,
+    Ncnn,
+    OnnxRuntime,
+    OpenVino,
+    PyTorch,
+    Runs,
+    TorchCompile,
+)
 from mnist_edge.metrics import Accuracy
 from mnist_edge.stopwatch import Latency, speedup
 from tests.report import made
@@ -20,10 +29,23 @@ def test_a_plan_names_what_is_wrong_with_it(changes: dict[str, object], message:
         Plan(**changes)  # type: ignore[arg-type]
 
 
-def test_only_pytorch_runs_the_network_as_it_was_trained() -> None:
-    runtimes = ("pytorch", "torch-compile", "onnxruntime", "openvino", "ncnn")
-    originals = [one for one in runtimes if made.entry(made.file("x.onnx", one)).is_original]
-    assert originals == ["pytorch"]
+def test_every_runtime_says_what_of_a_model_it_runs() -> None:
+    """One runs the file as it ships, and one the network as it was trained."""
+    found = {one: one.runs for one in (OnnxRuntime, OpenVino, Ncnn, TorchCompile, PyTorch)}
+    assert found == {
+        OnnxRuntime: Runs.FILE,
+        OpenVino: Runs.CONVERTED,
+        Ncnn: Runs.CONVERTED,
+        TorchCompile: Runs.COMPILED,
+        PyTorch: Runs.ORIGINAL,
+    }
+    assert len(found) == len(RUNTIMES)
+
+
+def test_an_entry_knows_the_file_and_the_original() -> None:
+    found = [made.entry(made.file("x.onnx", one)) for one in RUNTIMES]
+    assert [one.contender.runtime for one in found if one.is_file] == ["onnxruntime"]
+    assert [one.contender.runtime for one in found if one.is_original] == ["pytorch"]
 
 
 def test_the_accuracy_is_the_measured_one_or_else_the_recorded() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from mnist_edge.contenders import (
     Images,
     OnnxRuntime,
     Runner,
+    Runs,
     gather,
 )
 from mnist_edge.contract import Card
@@ -172,6 +173,7 @@ class Loading:
     first_s: float = 0.0
     threads: list[int] = field(default_factory=list)
     runtime: str = "numpy"
+    runs: ClassVar[Runs] = Runs.CONVERTED
     path: Path = Path(__file__)
     subject = Known(Table(np.zeros((0, 10), np.float32))).subject
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import datasets, loadgen, shipped
-from mnist_edge.contenders import Contender, Images, Runner, Subject
+from mnist_edge.contenders import Contender, Images, Runner, Runs, Subject
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
 from mnist_edge.intervals import Ratio, paired_ratio
 from mnist_edge.picture import drawn_digits
@@ -60,6 +60,10 @@ class Inside:
     @property
     def runtime(self) -> str:
         return self.contender.runtime
+
+    @property
+    def runs(self) -> Runs:
+        return self.contender.runs
 
     @property
     def path(self) -> Path:

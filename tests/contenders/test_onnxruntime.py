@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.contenders import Images, OnnxRuntime, Subject, answer
+from mnist_edge.contenders import Images, OnnxRuntime, Runs, Subject, answer
 from mnist_edge.contenders.guess import guess
 from mnist_edge.contenders.intake import read
 from mnist_edge.contenders.subjects import of_foreign
@@ -91,6 +92,7 @@ class Changed:
     subject: Subject
     change: Callable[[Logits], Logits]
     runtime: str = "another runtime"
+    runs: ClassVar[Runs] = Runs.CONVERTED
 
     def load(self, threads: int) -> "Changed":
         return self

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.benchmark import Benchmark, Data, Entry, Plan, Score
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.contenders import Contender, Runner, Subject
+from mnist_edge.contenders import Runner, Runs, Subject
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Deviation, Kernels
@@ -18,6 +18,7 @@ from mnist_edge.machine import Machine
 from mnist_edge.metrics import Accuracy, Agreement, expected_calibration_error, softmax
 from mnist_edge.noise import Noise
 from mnist_edge.stopwatch import Latency
+from tests.spies import runs
 
 MACHINE = Machine("Some CPU", ("avx2",), 4, None, "Linux x86_64", "3.12.1", {"numpy": "2.0"})
 ACCURACY = Accuracy(9965, 10000)
@@ -33,6 +34,10 @@ class Stand:
     path: Path
     subject: Subject
     runtime: str = "onnxruntime"
+
+    @property
+    def runs(self) -> Runs:
+        return runs(self.runtime)
 
     def load(self, threads: int) -> Runner:
         raise AssertionError("a contender made by hand answers nothing")
@@ -135,7 +140,7 @@ def entry(
         "size_bytes": size_bytes,
         "sha256": "ab" * 32,
         "score": None if recorded else score(accuracy, change),
-        "findings": (INT8_FINDINGS if int8 else FINDINGS) if _is_file(contender) else None,
+        "findings": (INT8_FINDINGS if int8 else FINDINGS) if contender.runs is Runs.FILE else None,
         "load": latency(12_345, 11),
         "first": latency(987, 11),
         "prepare": latency(0.5, 700),
@@ -146,10 +151,6 @@ def entry(
         "peak_bytes": 61_000_000,
     }
     return Entry(**(values | others))
-
-
-def _is_file(contender: Contender) -> bool:
-    return contender.runtime == "onnxruntime"
 
 
 def benchmark(*entries: Entry, **changes: Any) -> Benchmark:

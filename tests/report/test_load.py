@@ -8,10 +8,12 @@ from rich.console import Console
 
 from mnist_edge.loadgen import LoadResult, ServerLoad
 from mnist_edge.report import load
+from tests.spies import runs
 
 
 def contender(path: str, runtime: str = "onnxruntime") -> Any:
-    return SimpleNamespace(path=Path(path), runtime=runtime, subject=SimpleNamespace(model="edge"))
+    subject = SimpleNamespace(model="edge")
+    return SimpleNamespace(path=Path(path), runtime=runtime, runs=runs(runtime), subject=subject)
 
 
 STREAM = LoadResult(

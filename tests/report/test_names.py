@@ -7,6 +7,7 @@ import pytest
 from mnist_edge.contenders import RUNTIMES
 from mnist_edge.report import names
 from tests.report.made import Stand, benchmark, entry, file, original
+from tests.spies import runs
 
 
 def compiled(path: str, **changes: object) -> Stand:
@@ -76,8 +77,8 @@ def test_no_two_contenders_have_one_full_name() -> None:
             for folder in "ab"
             for name in ("edge", "edge-int8")
             for runtime in RUNTIMES
-            for ending in [".pt" if runtime in names.OWN else ".onnx"]
-            if name == "edge" or runtime not in names.OWN
+            for ending in [".onnx" if runs(runtime).file else ".pt"]
+            if name == "edge" or runs(runtime).file
         )
     )
     found = names.full(record)
