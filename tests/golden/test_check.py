@@ -30,3 +30,19 @@ def test_texts_are_written_anew_when_asked(folder: Path, monkeypatch: pytest.Mon
     golden.check("new/ä.txt", "größer \n")
     monkeypatch.delenv(golden.REWRITE)
     golden.check("new/ä.txt", "größer")
+
+
+def test_the_keys_of_a_value_are_its_paths_with_the_types_that_stand_there(folder: Path) -> None:
+    value = {
+        "files": [{"size": 1, "why": None}, {"size": 2.5, "why": "new"}],
+        "classes": {"a": {"f1": 0.5}, "b": {"f1": 1, "support": True}},
+        "none": [],
+    }
+    (folder / "a.txt").write_text(
+        ".: object\nfiles: list\nfiles[]: object\nfiles[].size: number\n"
+        "files[].why: null or string\nclasses: object\nclasses.*: object\n"
+        "classes.*.f1: number\nclasses.*.support: boolean\nnone: list\n"
+    )
+    golden.check_keys("a.txt", value, names=["classes"])
+    with pytest.raises(pytest.fail.Exception, match=r"-files\[\]\.why: null or string"):
+        golden.check_keys("a.txt", value | {"files": [{"size": 1}]}, names=["classes"])
