@@ -377,6 +377,36 @@ def test_everything_is_written_where_it_was_asked_for(letters: Path, tmp_path: P
     assert "<svg" in content["b.SVG"]
 
 
+def test_json_on_stdout_is_json_alone(letters: Path, tmp_path: Path) -> None:
+    result = invoke("bench", letters, *SINGLE, "--json", "-", "--markdown", tmp_path / "b.md")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["contenders"][0]["name"] == "letters.onnx"
+    assert result.stderr == f"wrote {tmp_path / 'b.md'}\n"
+    assert not Path("-").exists()
+
+
+def test_markdown_on_stdout_is_what_a_file_would_hold(letters: Path) -> None:
+    result = invoke("bench", letters, *SINGLE, "--markdown", "-")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("# mnist-edge bench\n")
+    assert "p50 p90" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--json", "-", "--markdown", "-"), "takes one of --json and --markdown"),
+        (("--html", "-"), "--html writes a file"),
+        (("--plot", "-"), "--plot writes .png or .svg"),
+    ],
+)
+@pytest.mark.usefixtures("nothing_measured")
+def test_what_stdout_does_not_take_is_refused(
+    letters: Path, args: tuple[str, ...], message: str
+) -> None:
+    assert_fails(invoke("bench", letters, *args), message, 2)
+
+
 def test_a_file_that_cannot_be_written_is_an_error_behind_the_tables(
     letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,10 +69,15 @@ def bench(
     ] = False,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write everything, raw samples too."),
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write everything, raw samples too; - is stdout, and no tables then.",
+        ),
     ] = None,
     markdown_file: Annotated[
-        Path | None, typer.Option("--markdown", metavar="FILE", help="Write the tables.")
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write the tables; - is stdout."),
     ] = None,
     html_file: Annotated[
         Path | None,
@@ -138,10 +143,18 @@ def bench(
     limit = given.limit(fail_slower, compare)
     given.check_finite(duration, rate)
     plan = benchmark.Plan(threads, duration, given.batches(batch), rate, cold, seed)
+    outputs = {
+        "--json": json_file,
+        "--markdown": markdown_file,
+        "--html": html_file,
+        "--plot": plot_file,
+    }
     if loadgen:
-        written = (json_file, markdown_file, html_file, plot_file)
+        written = outputs.values()
         given.check_alone(any(written), compare is not None, cold, strict, record_it)
-    given.check_places(html_file, plot_file)
+    given.check_places(outputs)
+    stdout_taken = bench_files.STDOUT in outputs.values()
+    remark = hint if stdout_taken else say
     old = comparison.read(compare, record.SCHEMA) if compare else None
     if old:  # now, and not after minutes of measuring
         comparison.check_same_machine(old, asdict(this_machine()), plan.threads)
@@ -155,14 +168,9 @@ def bench(
     found = contenders.gather(
         shipped.find_all(files), Path("runs"), given.names(contender), foreign
     )
-    outputs = {
-        "--json": json_file,
-        "--markdown": markdown_file,
-        "--html": html_file,
-        "--plot": plot_file,
-    }
     read = [one.path for one in found.contenders] + ([compare] if compare else [])
-    output_places.check_files(outputs, read)
+    places = {option: path for option, path in outputs.items() if path != bench_files.STDOUT}
+    output_places.check_files(places, read)
     if loadgen:
         output_places.check_folder("--loadgen-logs", loadgen_logs)
     if record_it:
@@ -171,7 +179,7 @@ def bench(
     if old:
         comparison.check_common(old, running, plan.batches)
     for line in found.guesses:
-        say(line)
+        remark(line)
     for error in (*found.refused, *unfit):
         hint(f"error: {error}")
     if loadgen:
@@ -192,16 +200,16 @@ def bench(
     # Files first: whatever becomes of stdout, they are there. And what cannot be written after
     # all, such as on a disk that is full by now, must not cost the tables.
     wrote, failed = bench_files.write(result, values, outputs, record_it)
-    _show(result)
+    _warn(result) if stdout_taken else _show(result)
     for path in wrote:
-        say(f"wrote {path}")
+        remark(f"wrote {path}")
     if record_it and result.stopped:
         hint("nothing was recorded: the run was stopped")
     if failed:
         raise failed
     changes = comparison.changes(old, values) if old else []
     for line in summary.changes(changes, limit):
-        say(line)
+        remark(line)
     _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
 
 
@@ -215,10 +223,16 @@ def _show(result: "Benchmark") -> None:
             say("")
     for line in [*table.units(result, width), "", *summary.lines(result)]:
         say(line)
-    for line in summary.warnings(result):
-        hint(line)
+    _warn(result)
     for line in advice.lines(result):
         say(line)
+
+
+def _warn(result: "Benchmark") -> None:
+    from mnist_edge.report import summary
+
+    for line in summary.warnings(result):
+        hint(line)
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

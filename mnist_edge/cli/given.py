@@ -2,8 +2,10 @@
 is measured."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
+from mnist_edge.cli.bench_files import STDOUT
 from mnist_edge.errors import UsageError
 
 _LARGEST_BATCH = 4096
@@ -67,11 +69,16 @@ def names(texts: list[str] | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
 
 
-def check_places(html_file: Path | None, plot_file: Path | None) -> None:
+def check_places(outputs: Mapping[str, Path | None]) -> None:
     """UsageError for what would fail after minutes of measuring."""
     from mnist_edge.report import plots
 
+    plot_file, html_file = outputs["--plot"], outputs["--html"]
     if plot_file and plot_file.suffix.lower() not in plots.SUFFIXES:
         raise UsageError(f"--plot writes .png or .svg, and {plot_file} is neither")
+    if html_file == STDOUT:
+        raise UsageError("- is stdout, and --html writes a file: name one")
+    if [*outputs.values()].count(STDOUT) > 1:
+        raise UsageError("- is stdout, which takes one of --json and --markdown: name a file")
     if plot_file or html_file:
         plots.check()
