@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mnist_edge.datasets import digits, split_validation
+from mnist_edge.datasets import digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def trained(home: Path) -> Trained:
     data = digits.load()
     recipe = replace(recipe_for("edge-xs", "digits"), epochs=1)
     run = home / "runs" / "edge-xs"
-    training, validation = split_validation(data.train)
+    training, validation = data.training, data.validation
     world = World(0, 1, torch.device("cpu"))
     for _ in train(recipe, data.classes, training, validation, run, world):
         pass

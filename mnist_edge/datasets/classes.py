@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.base import Dataset, Split
 from mnist_edge.errors import DataError
 
 _MOST_LISTED = 12
@@ -40,7 +40,13 @@ def in_order_of(data: Dataset, wanted: tuple[str, ...], whose: str, advice: str)
     def renumbered(split: Split) -> Split:
         return Split(split.images, order[split.labels].astype(np.int64))
 
-    return replace(data, classes=wanted, train=renumbered(data.train), test=renumbered(data.test))
+    return replace(
+        data,
+        classes=wanted,
+        train=renumbered(data.train),
+        test=renumbered(data.test),
+        held_out=data.validation_mask,  # the same images: a draw depends on the numbers
+    )
 
 
 def unlike(name: str, have: Sequence[str], whose: str, wanted: Sequence[str], advice: str) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.base import Dataset, Split
 from mnist_edge.errors import MissingExtraError
 from mnist_edge.picture import centre
 

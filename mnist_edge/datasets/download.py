@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_edge.datasets import ENVIRONMENT, Progress
+from mnist_edge.datasets.base import ENVIRONMENT, Progress
 from mnist_edge.errors import DataError
 from mnist_edge.files import alone_in
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import picture
-from mnist_edge.datasets import FOLDER, Dataset, Findings, Progress, Split
+from mnist_edge.datasets.base import FOLDER, Dataset, Findings, Progress, Split
 from mnist_edge.datasets.layout import TEST, TRAINING, VALIDATION, Layout, layout
 from mnist_edge.datasets.splitting import mask_of_test, mask_of_validation, part_of
 from mnist_edge.errors import DataError

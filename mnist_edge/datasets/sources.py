@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets import ENVIRONMENT, SIDE, Dataset, Progress, Split, fingerprint, idx
+from mnist_edge.datasets import idx
+from mnist_edge.datasets.base import ENVIRONMENT, SIDE, Dataset, Progress, Split, fingerprint
 from mnist_edge.datasets.download import fetch
 from mnist_edge.datasets.places import KERAS, cache_dir, holder, names_in, other_forms, variants
 from mnist_edge.datasets.published import SOURCES, File

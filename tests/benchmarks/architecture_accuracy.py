@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     data = datasets.load("mnist", None)
-    training, validation = datasets.split_validation(data.train)
+    training, validation = data.training, data.validation
     opened = [teacher.open_teacher(given.teacher, given.teacher.parent)]
     recipe = replace(RECIPES[given.recipe], epochs=given.epochs, seed=given.seed)
     recipe = teacher.taught_by(recipe, opened)

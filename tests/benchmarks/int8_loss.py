@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mnist_edge import metrics
 from mnist_edge.classifier import in_chunks
 from mnist_edge.contract import INPUT, OUTPUT
-from mnist_edge.datasets import Dataset, Split, load, split_validation
+from mnist_edge.datasets import Dataset, Split, load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.augment import Augmentation, random_grid, sample
 from mnist_edge.lab.export import open_original
@@ -105,7 +105,7 @@ def measure(
 ) -> None:
     original = open_original(run, disk.load(run), data)
     how = original.checkpoint.recipe.augmentation
-    training, validation = split_validation(data.train)
+    training, validation = data.training, data.validation
     images = np.concatenate([warped(validation.images, how, 1000 + at) for at in range(warps)])
     labels = np.tile(validation.labels, warps)
     graph = to_onnx(original.network)

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from mnist_edge import shipped
 from mnist_edge.classifier import Classifier, in_chunks
-from mnist_edge.datasets import Split, load_if_here, split_validation
+from mnist_edge.datasets import Split, load_if_here
 from mnist_edge.picture.lines import Found, Score, grid, line
 from tests import pages
 from tests.pages import Page, Random
@@ -232,7 +232,7 @@ def main() -> None:
     data = load_if_here("mnist")
     if data is None:
         raise SystemExit("MNIST is not here: name its folder in MNIST_EDGE_DATA")
-    split = split_validation(data.train)[1] if args.validation else data.test
+    split = data.validation if args.validation else data.test
     model = Classifier(args.model or shipped.default())
 
     def score(images: pages.Grey) -> NDArray[np.float32]:

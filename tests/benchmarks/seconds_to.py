@@ -62,7 +62,7 @@ def train_until(
     lr: float | None = None,
 ) -> Iterator[Epoch]:
     """Train by a model's recipe, what is None as it says, and yield each epoch's accuracies."""
-    from mnist_edge.datasets import load, split_validation
+    from mnist_edge.datasets import load
     from mnist_edge.lab.progress import StepResult
     from mnist_edge.lab.recipe import recipe_for
     from mnist_edge.lab.train import train
@@ -71,7 +71,7 @@ def train_until(
     recipe = replace(recipe_for(model, dataset), epochs=epochs, seed=seed)
     recipe = replace(recipe, batch_size=batch_size or recipe.batch_size, lr=lr or recipe.lr)
     data = load(dataset)
-    training, validation = split_validation(data.train)
+    training, validation = data.training, data.validation
     first_step = list[float]()
 
     def note(step: StepResult) -> None:

@@ -30,6 +30,15 @@ def test_other_order_is_mapped_by_name() -> None:
         assert split.labels.dtype == np.int64
 
 
+def test_other_numbers_choose_no_other_images() -> None:
+    data = dataset(*"abcdefghijklmnopqrst")
+
+    found = in_order_of(data, tuple("tsrqponmlkjihgfedcba"), "edge.onnx", "retrain")
+
+    for before, after in ((data.validation, found.validation), (data.training, found.training)):
+        np.testing.assert_array_equal(before.images, after.images)
+
+
 def test_positions_are_those_of_the_names() -> None:
     found = positions(("b", "c", "a"), ("a", "b", "c"))
 

@@ -1,11 +1,12 @@
 """Splits and names: what mnist_edge.datasets itself promises."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mnist_edge.datasets import Dataset, Split, load, split_validation, stratified
+from mnist_edge.datasets import Dataset, Split, load, stratified
 from mnist_edge.errors import DataError
 
 
@@ -18,6 +19,16 @@ def numbered(labels: list[int]) -> Split:
 
 def numbers(split: Split) -> list[int]:
     return [int(image[0, 0]) * 256 + int(image[0, 1]) for image in split.images]
+
+
+def cut(train: Split) -> tuple[Split, Split]:
+    """What a data set without splits of its own trains and validates on."""
+    data = made(train)
+    return data.training, data.validation
+
+
+def made(train: Split) -> Dataset:
+    return Dataset("made", tuple("0123456789"), train, train[:1], "here")
 
 
 # Names
@@ -70,7 +81,7 @@ def test_validation_is_a_tenth_and_5000_at_most(size: int) -> None:
     labels = np.random.default_rng(0).integers(0, 10, size)
     images = np.zeros((size, 28, 28), np.uint8)
 
-    training, validation = split_validation(Split(images, labels))
+    training, validation = cut(Split(images, labels))
 
     assert len(validation) == min(5000, size // 10)
     assert len(training) + len(validation) == size
@@ -78,7 +89,7 @@ def test_validation_is_a_tenth_and_5000_at_most(size: int) -> None:
 
 @pytest.mark.parametrize("size", [2, 9])
 def test_smallest_sets_still_validate_on_one_image(size: int) -> None:
-    training, validation = split_validation(numbered([0] * size))
+    training, validation = cut(numbered([0] * size))
 
     assert (len(training), len(validation)) == (size - 1, 1)
 
@@ -86,7 +97,7 @@ def test_smallest_sets_still_validate_on_one_image(size: int) -> None:
 def test_validation_and_training_share_no_image() -> None:
     split = numbered([at % 7 for at in range(3000)])
 
-    training, validation = split_validation(split)
+    training, validation = cut(split)
 
     assert sorted(numbers(training) + numbers(validation)) == list(range(3000))
     assert [at % 7 for at in numbers(validation)] == validation.labels.tolist()
@@ -95,7 +106,7 @@ def test_validation_and_training_share_no_image() -> None:
 def test_validation_is_the_same_every_time() -> None:
     split = numbered([at % 10 for at in range(2000)])
 
-    first, second = (numbers(split_validation(split)[1]) for _ in range(2))
+    first, second = (numbers(cut(split)[1]) for _ in range(2))
 
     assert first == second
     # Drawn at random over the whole set, not cut off one end.
@@ -104,7 +115,7 @@ def test_validation_is_the_same_every_time() -> None:
 
 
 def test_validation_of_mnist_is_stratified(mnist: Dataset) -> None:
-    training, validation = split_validation(mnist.train)
+    training, validation = mnist.training, mnist.validation
 
     assert (len(training), len(validation)) == (55_000, 5000)
     shares = np.bincount(mnist.train.labels) * 5000 / 60_000
@@ -112,6 +123,19 @@ def test_validation_of_mnist_is_stratified(mnist: Dataset) -> None:
     seen = {image.tobytes() for image in training.images}
     doubles = sum(image.tobytes() in seen for image in validation.images)
     assert doubles == 0  # MNIST holds no image twice
+
+
+def test_splits_are_cut_once(mnist: Dataset) -> None:
+    assert mnist.training is mnist.training
+    assert mnist.validation is mnist.validation
+
+
+def test_held_out_images_are_those_that_a_set_names() -> None:
+    held_out = np.arange(10) % 3 == 0
+    data = replace(made(numbered([0] * 10)), held_out=held_out)
+
+    assert numbers(data.validation) == [0, 3, 6, 9]
+    assert numbers(data.training) == [1, 2, 4, 5, 7, 8]
 
 
 # stratified

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_edge.datasets import Dataset, Split, load, split_validation
+from mnist_edge.datasets import Dataset, Split, load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.checkpoint import Checkpoint
@@ -78,7 +78,7 @@ def residual_body(classes: int, shortcut: str) -> nn.Module:
 def trained_in(home: Path, model: str = "edge-xs") -> Path:
     """The run of `trained`, in `home`/runs, for tests of the commands too."""
     data, run = load("digits"), home / "runs" / model
-    training, validation = split_validation(data.train)
+    training, validation = data.training, data.validation
     recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
     for _ in train(recipe, data.classes, training, validation, run, CPU):
         pass

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.acceleration import ACCELERATIONS, chosen
@@ -115,5 +115,5 @@ def run(
 
 
 def few(digits: Dataset) -> tuple[Split, Split]:
-    training, validation = split_validation(digits.train)
+    training, validation = digits.training, digits.validation
     return training[slice(0, 150)], validation[slice(0, 40)]

@@ -16,7 +16,7 @@ from onnx.reference import ReferenceEvaluator
 
 from mnist_edge import metrics
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError, GateError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
@@ -287,7 +287,7 @@ def test_metadata_is_complete_and_readable_without_us(
 def test_temperature_is_fitted_on_validation_images_alone(
     trained: Path, digits: Dataset, tmp_path: Path
 ) -> None:
-    _, validation = split_validation(digits.train)
+    validation = digits.validation
     logits = disk.load(trained).original().answer(validation.images)
     card = export(trained, tmp_path / "a", digits).card
     assert card.temperature == pytest.approx(metrics.fit_temperature(logits, validation.labels))
@@ -299,7 +299,7 @@ def test_temperature_is_fitted_on_validation_images_alone(
 def test_threshold_is_fitted_on_the_files_answers_to_validation_images_alone(
     trained: Path, digits: Dataset, tmp_path: Path
 ) -> None:
-    _, validation = split_validation(digits.train)
+    validation = digits.validation
     exported = export(trained, tmp_path / "a", digits)
     logits = Classifier(exported.path).logits(validation.images)
     assert exported.card.threshold == metrics.fit_threshold(logits, validation.labels)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError, GateError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
@@ -45,7 +45,7 @@ def rows(images: NDArray[np.uint8]) -> set[bytes]:
 
 
 def test_calibration_sees_nothing_but_the_training_split(noisy: Dataset) -> None:
-    training, validation = split_validation(noisy.train)
+    training, validation = noisy.training, noisy.validation
     seen = rows(calibration_images(noisy, len(training), 0))
     assert seen == rows(training.images)
     assert not seen & rows(validation.images)
@@ -164,7 +164,7 @@ def test_the_card_of_a_draft_tells_the_whole_chain(
 
 
 def test_its_threshold_is_fitted_on_its_own_answers(int8: Draft, digits: Dataset) -> None:
-    _, validation = split_validation(digits.train)
+    validation = digits.validation
     answers = run(int8.content, validation.images)
     assert int8.card.threshold == fit_threshold(answers, validation.labels)
 
@@ -212,8 +212,8 @@ def test_the_same_plan_gives_the_same_bytes(
 def test_neither_test_nor_validation_images_choose_anything(
     int8: Draft, source: Source, original: Original, digits: Dataset
 ) -> None:
-    _, validation = split_validation(digits.train)
-    held_out = rows(validation.images) - rows(split_validation(digits.train)[0].images)
+    validation = digits.validation
+    held_out = rows(validation.images) - rows(digits.training.images)
     train = Split(digits.train.images.copy(), digits.train.labels)
     for image in train.images:
         if image.tobytes() in held_out:

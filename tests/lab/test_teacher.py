@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
@@ -31,7 +31,7 @@ RECIPE = Recipe("edge-xs", "digits", epochs=2, batch_size=32, drawn_share=0.2, n
 
 @pytest.fixture(scope="module")
 def few(digits: Dataset) -> tuple[Split, Split]:
-    training, validation = split_validation(digits.train)
+    training, validation = digits.training, digits.validation
     return training[slice(0, 100)], validation[slice(0, 50)]
 
 

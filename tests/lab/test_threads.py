@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_edge.datasets import Dataset, split_validation
+from mnist_edge.datasets import Dataset
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import threads
 from mnist_edge.lab.finetune import Finetuning
@@ -131,7 +131,7 @@ def test_timing_changes_no_bit_of_what_is_trained(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "_ROUNDS", 1)
-    training, validation = split_validation(digits.train)
+    training, validation = digits.training, digits.validation
     training = training[slice(0, 200)]
 
     def trained(run: Path) -> disk.Checkpoint:
@@ -155,7 +155,7 @@ def test_timing_changes_no_bit_of_what_is_trained(
     "recipe", [RECIPE, replace(RECIPE, distillation=TAUGHT), Recipe("resnet20", "fashion-mnist")]
 )
 def test_a_trial_is_a_step_of_any_recipe(digits: Dataset, recipe: Recipe) -> None:
-    training, _ = split_validation(digits.train)
+    training = digits.training
     step = trial_step(recipe, digits.classes, training, CPU)
     assert [step() for _ in range(3)] == [recipe.batch_size] * 3
     assert trial_step(recipe, digits.classes, training[slice(0, 9)], CPU)() == 9
@@ -170,7 +170,7 @@ def test_a_trial_of_fine_tuning_leaves_the_original_alone(digits: Dataset) -> No
 
 
 def test_a_run_that_goes_on_tells_its_threads(digits: Dataset, tmp_path: Path) -> None:
-    training, validation = (part[slice(0, 100)] for part in split_validation(digits.train))
+    training, validation = (part[slice(0, 100)] for part in (digits.training, digits.validation))
     next(train(RECIPE, digits.classes, training, validation, tmp_path, CPU))
     half = disk.load(tmp_path)
     assert half.trained["threads"] == 1

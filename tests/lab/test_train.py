@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_edge.datasets import Dataset, Split, split_validation
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import train as lab
@@ -38,7 +38,7 @@ WIDE = replace(  # with all that a recipe can add
 
 @pytest.fixture(scope="module")
 def few(digits: Dataset) -> tuple[Split, Split]:
-    training, validation = split_validation(digits.train)
+    training, validation = digits.training, digits.validation
     return training[slice(0, 170)], validation[slice(0, 50)]
 
 
@@ -211,7 +211,7 @@ def test_history_counts_the_averages_right_answers(
     trained: Path, digits: Dataset, few: tuple[Split, Split]
 ) -> None:
     saved = disk.load(trained)
-    _, validation = split_validation(digits.train)
+    validation = digits.validation
     answers = saved.original().answer(validation.images).argmax(axis=1)
     entry = saved.history[-1]
     assert entry["validation_correct"] == (answers == validation.labels).sum()
@@ -287,7 +287,8 @@ def test_a_batch_that_cannot_be_shared_is_refused(
 
 
 def test_the_smallest_set_trains(digits: Dataset, tmp_path: Path) -> None:
-    splits = split_validation(digits.train[slice(0, 4)])
+    four = replace(digits, train=digits.train[slice(0, 4)])
+    splits = (four.training, four.validation)
     saved = complete(replace(SHORT, epochs=2), splits, tmp_path)
     assert saved.history[-1]["validation_total"] == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mnist_edge.datasets import load, split_validation
+from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import teacher
 from mnist_edge.lab.recipe import recipe_for
@@ -67,7 +67,7 @@ def _trained(
     if plan.tiny:
         recipe = replace(recipe, epochs=1)
     data = load(plan.dataset)
-    training, validation = split_validation(data.train)
+    training, validation = data.training, data.validation
     world, run = World(0, 1, torch.device(plan.device)), runs / wanted.name
     views = None
     if wanted.taught:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_edge.datasets import load, split_validation
+from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.recipe import recipe_for
 from mnist_edge.lab.train import _Trainer
@@ -100,7 +100,7 @@ def agreement(plan: Plan, model: str) -> dict[str, Any]:
 def _trainer(plan: Plan, model: str, acceleration: str) -> _Trainer:
     """On the images of the set alone: what is drawn beside them takes a CPU seconds."""
     data = load(plan.dataset)
-    training, validation = split_validation(data.train)
+    training, validation = data.training, data.validation
     recipe = replace(recipe_for(model, plan.dataset), drawn_share=0.0, nondigit_share=0.0)
     world = World(0, 1, torch.device(plan.device))
     return _Trainer(recipe, data.classes, training, validation, world, acceleration=acceleration)

@@ -1,0 +1,122 @@
+"""What a data set is: a split of images and labels, and the three splits that belong together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.datasets.splitting import digests_of, part_of, stratified
+from mnist_edge.errors import DataError
+from mnist_edge.fingerprint import Fingerprint, Part
+
+SIDE = 28
+ENVIRONMENT = "MNIST_EDGE_DATA"
+FOLDER = "folder:"
+_VALIDATION_IMAGES = 5000
+_VALIDATION_SEED = 0
+
+Progress = Callable[[str, int, int], None]
+"""Called while a set is fetched or read: what is under way, units done, units in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """images: uint8 (N, 28, 28), 0 = background; labels: int64 (N,)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.shape[1:] != (SIDE, SIDE):
+            raise DataError(
+                f"images must be uint8 (N, {SIDE}, {SIDE}), "
+                f"not {self.images.dtype} {self.images.shape}"
+            )
+        if self.labels.dtype != np.int64 or self.labels.shape != (len(self.images),):
+            raise DataError(
+                f"labels must be int64 ({len(self.images)},), "
+                f"not {self.labels.dtype} {self.labels.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Split":
+        return Split(self.images[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in a person's folder that they should know of.
+
+    pictures: how many were read; coloured: how many of them lose a colour; smallest, largest:
+    sizes (width, height). suffixes: how many files of each suffix, in small letters, were passed
+    over; loose: pictures in no class; folders: those beside the splits. cut_test: whether the test
+    split was split off by hash; untested: classes without test images. in_two_splits,
+    in_two_classes: pairs of files that show the network the same pixels.
+    """
+
+    pictures: int
+    coloured: int
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    suffixes: dict[str, int]
+    loose: int
+    folders: tuple[str, ...]
+    cut_test: bool
+    untested: tuple[str, ...]
+    in_two_splits: tuple[tuple[str, str], ...]
+    in_two_classes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set: its name, the names of its classes, its three splits, and where it lies.
+
+    `train` are all images but the test's; `held_out`, bool (N,), tells which of them are for
+    validation, None where they are drawn. `fingerprint` is None where the name says it all: of
+    what is published with a SHA-256. `findings` are of a folder.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    source: str
+    held_out: NDArray[np.bool_] | None = None
+    fingerprint: Fingerprint | None = None
+    findings: Findings | None = field(default=None, repr=False)
+
+    # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.
+    @cached_property
+    def training(self) -> Split:
+        """The images to train on."""
+        return self.train[~self.validation_mask]
+
+    @cached_property
+    def validation(self) -> Split:
+        """The images that choose whatever is to be chosen: temperature, calibration, stopping."""
+        return self.train[self.validation_mask]
+
+    @cached_property
+    def validation_mask(self) -> NDArray[np.bool_]:
+        """Which images of `train`, bool (N,), are for validation.
+
+        Without `held_out` they are 5,000, or a tenth of a small set (at least 1): stratified,
+        drawn with a fixed seed.
+        """
+        if self.held_out is not None:
+            return self.held_out
+        size = min(_VALIDATION_IMAGES, max(1, len(self.train) // 10))
+        return stratified(self.train.labels, size, _VALIDATION_SEED)
+
+
+def fingerprint(data: Dataset) -> Fingerprint:
+    """The fingerprint of a set that nobody published a SHA-256 of, by its images."""
+
+    def part(split: Split) -> Part:
+        return part_of(digests_of(split.images), split.labels, data.classes)
+
+    return Fingerprint(part(data.training), part(data.validation), part(data.test))
