@@ -7,6 +7,7 @@ among the files that came with the package. All commands and `Classifier` ask he
 from collections.abc import Sequence
 from pathlib import Path
 
+from mnist_edge import refusals
 from mnist_edge.errors import EdgeError, FileError, ModelError
 from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import write_together
@@ -74,13 +75,23 @@ def find(name: str | Path | None = None) -> Path:
     return found
 
 
-def find_all(names: Sequence[str | Path] | None) -> list[Path]:
+def find_all(
+    names: Sequence[str | Path] | None, refused: list[EdgeError] | None = None
+) -> list[Path]:
     """The files that a person means by paths and names, of which folders stand for all files in
-    them; all that there are by none. ModelError as by `find`, and for a folder without any."""
+    them; all that there are by none. ModelError as by `find`, and for a folder without any: where
+    it is `refused` that keeps it, only if no name is left."""
     if not names:
         return files()
-    found = [path for name in names for path in (_models(Path(name)) or [find(name)])]
-    return list(dict.fromkeys(found))
+    if refused is None:
+        found = [_named(name) for name in names]
+    else:
+        found = [paths for _, paths in refusals.each(names, _named, refused)]
+    return list(dict.fromkeys(path for paths in found for path in paths))
+
+
+def _named(name: str | Path) -> list[Path]:
+    return _models(Path(name)) or [find(name)]
 
 
 def copy(name: str, folder: Path, force: bool = False) -> Path:

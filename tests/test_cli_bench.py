@@ -258,13 +258,15 @@ def test_refused_files_among_good_ones_are_a_line_each_and_the_rest_is_measured(
     (tmp_path / "bad.onnx").write_text("nothing")
     golden = spies.with_golden(tmp_path / "golden.onnx", make_card(dataset="folder:x"), off=0.5)
     foreign.write(tmp_path / "three.onnx", output=("N", 10), inner=(3, 784))
-    files = (tmp_path / "bad.onnx", tiny_model, golden, tmp_path / "three.onnx")
+    gone, unknown = tmp_path / "gone.onnx", "no-such-name"
+    files = (tmp_path / "bad.onnx", gone, tiny_model, unknown, golden, tmp_path / "three.onnx")
     result = invoke("bench", *files, *SINGLE, "--json", tmp_path / "a.json")
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert [line.startswith("error: ") for line in lines] == [True] * 3
-    for line, name in zip(lines, ("bad", "three", "golden"), strict=True):
-        assert f"{name}.onnx" in line
+    assert [line.startswith("error: ") for line in lines] == [True] * 5
+    told = (str(gone), unknown, "bad.onnx", "three.onnx", "golden.onnx")
+    for line, name in zip(lines, told, strict=True):
+        assert name in line
     found = json.loads((tmp_path / "a.json").read_text())
     assert [entry["name"] for entry in found["contenders"]] == ["tiny.onnx"]
     assert [f"error: {line}" for line in found["refused"]] == lines
@@ -276,6 +278,8 @@ def test_where_every_file_is_refused_the_first_is_the_error(tmp_path: Path) -> N
         (tmp_path / f"{name}.onnx").write_text("nothing")
     result = invoke("bench", tmp_path / "a.onnx", tmp_path / "b.onnx")
     assert_fails(result, r"a\.onnx is not an ONNX file, or a damaged one")
+    assert_fails(invoke("bench", tmp_path / "a.onnx", tmp_path / "gone.onnx"), r"gone\.onnx: ")
+    assert_fails(invoke("bench", "gone", tmp_path / "lost.onnx"), "there is no model file gone: ")
     assert result.stdout == ""
 
 
@@ -703,9 +707,9 @@ def test_contenders_are_named_with_commas_or_one_by_one(
     args: list[str],
     expected: tuple[str, ...] | None,
 ) -> None:
-    def gather(files: list[Path], runs: Path, runtimes: object, foreign: object) -> Gathered:
+    def gather(files: list[Path], runs: Path, runtimes: object, *rest: Any) -> Gathered:
         asked.append(runtimes)
-        return real(files, runs, ["onnxruntime"], foreign)  # type: ignore[arg-type]
+        return real(files, runs, ["onnxruntime"], *rest)
 
     asked: list[object] = []
     real = contenders.gather

@@ -11,6 +11,7 @@ from mnist_edge.cli import bench_files, given
 from mnist_edge.cli.driving import drive
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
 from mnist_edge.cli.shell import INTERRUPTED, columns, hint, progress_bar, say, show
+from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark import Benchmark
@@ -165,8 +166,9 @@ def bench(
         invert=invert,
         examples=cache(lambda: benchmark.examples(dataset, data_dir)),
     )
+    absent: list[EdgeError] = []
     found = contenders.gather(
-        shipped.find_all(files), Path("runs"), given.names(contender), foreign
+        shipped.find_all(files, absent), Path("runs"), given.names(contender), foreign, absent
     )
     read = [one.path for one in found.contenders] + ([compare] if compare else [])
     places = {option: path for option, path in outputs.items() if path != bench_files.STDOUT}

@@ -105,20 +105,25 @@ _DEFAULT = ("onnxruntime", "pytorch")
 
 
 def gather(
-    files: Sequence[Path], runs: Path, runtimes: Sequence[str] | None, foreign: ForeignOptions
+    files: Sequence[Path],
+    runs: Path,
+    runtimes: Sequence[str] | None,
+    foreign: ForeignOptions,
+    absent: Sequence[EdgeError] = (),
 ) -> Gathered:
     """The files, those of one original together: in ONNX Runtime, then in the other runtimes.
 
     `runtimes` are names of RUNTIMES, or "all" for all that are installed; None is ONNX Runtime,
     and PyTorch where it and an original are here. A file that one runtime cannot run is among the
     missing; one that breaks the contract, or that nobody could feed, is refused, and its
-    ModelError raised where no other file is left. Raises EdgeError for an unknown name,
+    ModelError raised where no other file is left; what was wrong with `absent` ones comes before.
+    Raises EdgeError for an unknown name,
     MissingExtraError for a named runtime that is not installed, ModelError when it can run nothing.
     """
     named = _check(runtimes)
     everything = named is not None and ALL in named
     wanted = RUNTIMES if everything else (named or _DEFAULT)
-    refused: list[EdgeError] = []
+    refused = [*absent]
     read = refusals.each(files, lambda path: _read(path, foreign), refused)
     families = _families([one for _, one in read], runs)
     guesses = tuple(
