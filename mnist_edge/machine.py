@@ -87,10 +87,11 @@ def usable_threads() -> int:
     return max(1, int(min(_allowed_cores(), cpus.quota() or float("inf"))))
 
 
-def threads_for(asked: int) -> int:
-    """The number of threads that `asked` means, 0 being all that are usable.
+def threads_for(asked: int, option: str = "--threads") -> int:
+    """The number of threads, or of processes, that `asked` means, 0 being all that are usable.
 
-    Raises EdgeError when more are asked for: threads that wait for a core wait for each other.
+    Raises UsageError, which names `option`, when more are asked for: threads that wait for a core
+    wait for each other.
     """
     usable = usable_threads()
     if 0 <= asked <= usable:
@@ -99,7 +100,7 @@ def threads_for(asked: int) -> int:
     limit = "no quota" if quota is None else f"quota {quota:g}"
     raise UsageError(
         f"this process may use {usable} core{'s' * (usable > 1)} (affinity {_allowed_cores()}, "
-        f"{limit}): --threads {usable} at most, or 0 for all"
+        f"{limit}): {option} {usable} at most, or 0 for all"
     )
 
 

@@ -85,7 +85,7 @@ def _absolute(items: Sequence[int]) -> list[int]:
     "args",
     [
         ("bench", "tiny.onnx", "--duration", "0", "--cold"),
-        ("predict", "--threads", "2", "--model", "tiny.onnx", "1.png"),
+        ("predict", "--workers", "2", "--model", "tiny.onnx", "1.png"),
     ],
     ids=["bench", "predict"],
 )

@@ -227,10 +227,12 @@ def test_torch_compile_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None
     assert missing or "; torch-compile needs a C++ compiler\n" in told()
 
 
-@pytest.mark.parametrize("command", ["predict", "eval", "bench"])
+@pytest.mark.parametrize(
+    ("command", "option"), [("predict", "workers"), ("eval", "threads"), ("bench", "threads")]
+)
 def test_more_threads_than_there_are_cores_is_a_users_mistake(
-    monkeypatch: pytest.MonkeyPatch, command: str
+    monkeypatch: pytest.MonkeyPatch, command: str, option: str
 ) -> None:
     monkeypatch.setattr(cpus, "allowed", lambda: [0])
-    done = invoke(command, "picture.png", "--threads", 2)
-    assert_fails(done, "this process may use 1 core .*: --threads 1 at most, or 0 for all$", 2)
+    done = invoke(command, "picture.png", f"--{option}", 2)
+    assert_fails(done, f"this process may use 1 core .*: --{option} 1 at most, or 0 for all$", 2)

@@ -248,16 +248,20 @@ def test_folders_are_read_in_natural_order_and_duplicates_stay(
     ]
 
 
-def test_threads_and_batches_change_nothing(tiny_model: Path, tmp_path: Path) -> None:
+def test_workers_and_batches_change_nothing(tiny_model: Path, tmp_path: Path) -> None:
     paths = [write_bar(tmp_path / f"{at}.png") for at in range(150)]  # more than two batches
     for at in range(0, 150, 10):
         write_digit(paths[at], at % 7)  # takes longer
     paths[77].write_bytes(b"broken")
     together = [
-        invoke("predict", tmp_path, "--model", tiny_model, "--json", "--threads", threads)
-        for threads in (1, 0)
+        invoke("predict", tmp_path, "--model", tiny_model, "--json", option, workers)
+        for option, workers in (
+            ("--workers", 1),
+            ("--workers", 0),
+            ("--threads", 0),
+        )  # its old name
     ]
-    assert together[0].stdout == together[1].stdout
+    assert together[0].stdout == together[1].stdout == together[2].stdout
     found = objects(together[0].stdout)
     assert [item["file"] for item in found] == [str(path) for path in paths]
     (alone,) = objects(invoke("predict", paths[140], "--model", tiny_model, "--json").stdout)
@@ -849,7 +853,7 @@ def test_digits_of_a_number_are_shown_and_saved_one_by_one(
         (["1.png", "--threshold", "1.1"], "'--threshold'"),
         (["1.png", "--threshold", "-0.1"], "'--threshold'"),
         (["1.png", "--threshold", "nan"], "--threshold"),
-        (["1.png", "--threads", "-1"], "'--threads'"),
+        (["1.png", "--workers", "-1"], "'--workers'"),
     ],
 )
 def test_wrong_usage_is_said_before_anything_is_opened(args: list[str], message: str) -> None:

@@ -230,7 +230,7 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
 
 def test_predict_that_is_ended_leaves_whole_rows_and_no_process(folder: Path) -> None:
     process = started(
-        folder, "predict", *["1.png"] * 30_000, "--model", "tiny.onnx", "--json", "--threads", "2"
+        folder, "predict", *["1.png"] * 30_000, "--model", "tiny.onnx", "--json", "--workers", "2"
     )
     assert process.stdout
     first = process.stdout.readline()

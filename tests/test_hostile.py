@@ -139,7 +139,7 @@ def test_pictures_that_are_refused(tmp_path: Path) -> None:
     for name in names:
         hostile.REFUSED[name](tmp_path / name)
     hostile.inner_png_ico(tmp_path / "inner.ico", 4000)
-    ended = run(tmp_path, "predict", *names, "inner.ico", "--model", "tiny.onnx", "--threads", 1)
+    ended = run(tmp_path, "predict", *names, "inner.ico", "--model", "tiny.onnx", "--workers", 1)
     assert (ended.code, ended.stdout) == (1, "")
     said = ended.stderr.splitlines()
     for name, line in zip([*names, "inner.ico"], said, strict=True):

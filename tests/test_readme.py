@@ -1,5 +1,5 @@
-"""The README's commands, run in its order in an empty folder: on small data, but for the rest as
-they stand."""
+"""The commands of the README and of docs/, run in an empty folder: on small data, but for the rest
+as they stand."""
 
 import json
 import re
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mnist_edge.classifier import Classifier
@@ -18,8 +19,10 @@ from mnist_edge.picture import read_picture
 from tests.clitools import invoke
 from tests.conftest import Cli
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 INSTALLS = ("make", "pip", "python3")  # CI's own run has done these
 SHORTER = {
     "train": ["--epochs", "1"],
@@ -27,13 +30,20 @@ SHORTER = {
 }
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, *pages: Path) -> list[str]:
+    """The pieces of code in that language, in the order of the pages."""
+    texts = (page.read_text() for page in pages)
+    found = (
+        re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for text in texts
+    )
+    return [block for page in found for block in page]
 
 
 def commands() -> list[list[str]]:
-    lines = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
-    return [shlex.split(line, comments=True) for line in lines]
+    """Every command once: the README's in its order, then what only docs/ have."""
+    lines = [line for block in blocks("sh", README, *DOCS) for line in block.splitlines()]
+    words = [shlex.split(line, comments=True) for line in lines if line.strip()]
+    return [list(command) for command in dict.fromkeys(map(tuple, words))]
 
 
 def on_small_data(words: list[str]) -> list[str]:
@@ -99,8 +109,9 @@ def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
     assert ran == {
         *("train", "export", "bench", "eval", "predict", "draw", "data", "doctor", "reproduce")
     }
+    snippets = blocks("python", README, *DOCS)
     snippet = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks("python"))],
+        [sys.executable, "-c", "\n".join(snippets)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -108,18 +119,37 @@ def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
     )
     assert snippet.returncode == 0, snippet.stderr
     answers = snippet.stdout.splitlines()
-    assert len(answers) == len(blocks("python"))
+    assert len(answers) == len(snippets)
     for label, probability in map(str.split, answers):
         assert label in "0123456789"
         assert 0 < float(probability) <= 1
 
 
 def test_readme_shows_the_numbers_of_the_shipped_files() -> None:
-    manifest = json.loads((Path(__file__).parent.parent / "exported/manifest.json").read_text())
-    table = README.split("<!-- bench -->")[1].split("<!-- /bench -->")[0]
+    manifest = json.loads((ROOT / "exported/manifest.json").read_text())
+    table = README.read_text().split("<!-- bench -->")[1].split("<!-- /bench -->")[0]
     for name, entry in manifest["files"].items():
         row = next(line for line in table.splitlines() if f"`{name}`" in line)
         assert f"{entry['accuracy']['value'] * 100:.2f}" in row
+
+
+@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if link.startswith("https://"):
+            continue
+        file, _, heading = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in slugs, link
+
+
+def test_the_readme_and_every_page_are_short() -> None:
+    assert len(README.read_bytes()) <= 10_000
+    assert all(len(page.read_bytes()) <= 12_000 for page in DOCS)
 
 
 def test_the_examples_are_read_as_they_are_meant() -> None:

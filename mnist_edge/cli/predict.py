@@ -65,13 +65,15 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Write what the network saw: 28×28 PNGs."),
     ] = None,
-    threads: Annotated[
+    workers: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Pictures that are read at the same time; 0 for as many as there are cores.",
+            metavar="N",
+            help="Processes that read pictures; 0 for as many as there are cores.",
         ),
     ] = 0,
+    threads: Annotated[int | None, typer.Option(min=0, hidden=True)] = None,  # its name until 0.1
     check: Annotated[
         bool,
         typer.Option(
@@ -110,7 +112,10 @@ def predict(
     from mnist_edge.machine import threads_for
     from mnist_edge.reading.saved import Folder
 
-    processes = threads_for(threads)  # reading is mostly Python, which keeps threads waiting
+    if threads is not None:
+        workers = threads
+    # Processes: reading is mostly Python, which keeps threads waiting.
+    processes = threads_for(workers, "--workers")
     _silence_pillow()
     classifier = Classifier(model)
     answers = str(classifier.path)

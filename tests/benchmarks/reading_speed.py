@@ -100,7 +100,7 @@ def _race(model: Classifier, paths: Paths, rounds: int) -> None:
         ratio = paired_ratio(np.array(took[0]), np.array(took[processes]))
         assert ratio
         print(
-            f"  {f'predict --threads {processes}':<34}"
+            f"  {f'predict --workers {processes}':<34}"
             f" {len(paths) / np.median(took[processes]):>9,.0f}"
             f" pictures/s, {ratio.value:.0%} ({ratio.low:.0%}-{ratio.high:.0%}) of decoding"
         )

@@ -1,4 +1,4 @@
-"""The README's JavaScript, as it stands."""
+"""The JavaScript of the README and of docs/web.md, as it stands."""
 
 import base64
 import io
@@ -14,17 +14,20 @@ from mnist_edge.picture import drawn
 from mnist_edge.web.runtime import Runtime
 from tests.browser.conftest import hosting
 from tests.picture.drawing import drawing
-from tests.test_readme import blocks
+from tests.test_readme import README, ROOT, blocks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
 def test_it_runs_the_file_without_us(browser: "Browser", runtime: Runtime, tmp_path: Path) -> None:
-    (snippet,) = blocks("js")
-    (tmp_path / "read.js").write_text(snippet)
+    (short,) = blocks("js", README)
+    (whole,) = blocks("js", ROOT / "docs/web.md")
+    (tmp_path / "short.js").write_text(short)
+    (tmp_path / "read.js").write_text(whole)
     (tmp_path / "index.html").write_text("<!doctype html><title>plain</title>")
-    shutil.copy(shipped.default(), tmp_path / "edge.onnx")
+    for name in ("edge.onnx", "edge-int8.onnx"):
+        shutil.copy(shipped.default().with_name(name), tmp_path / name)
     for name, content in runtime.files.items():
         (tmp_path / Path(name).name).write_bytes(content)
     image = drawn(drawing("4", size=(280, 280)))
@@ -41,6 +44,10 @@ def test_it_runs_the_file_without_us(browser: "Browser", runtime: Runtime, tmp_p
             }""",
             base64.b64encode(buffer.getvalue()).decode(),
         )
+        short_answer = page.evaluate(
+            """async (pixels) => (await import("./short.js")).read(Uint8Array.from(pixels))""",
+            image.ravel().tolist(),
+        )
     wanted = Classifier(shipped.default()).predict(image)
-    assert found["digit"] == wanted.labels[0] == 4
+    assert short_answer == found["digit"] == wanted.labels[0] == 4
     assert abs(found["probability"] - float(wanted.probabilities.max())) < 1e-5
