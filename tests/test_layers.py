@@ -92,12 +92,6 @@ KNOWN_IN_CIRCLES = {
     "picture.decoder_process": "child_python",
     "picture.lines": "picture.reading",
     "picture.reading": "picture.decoder_process",
-    # The table of data sets stands where what all of them need stands.
-    "datasets": "datasets.digits datasets.folder datasets.sources",
-    "datasets.digits": "datasets",
-    "datasets.download": "datasets",
-    "datasets.folder": "datasets",
-    "datasets.sources": "datasets datasets.download",
     # Pairs.
     "lab.reproduce.curves": "lab.reproduce.depth",
     "lab.reproduce.depth": "lab.reproduce.curves",
