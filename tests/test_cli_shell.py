@@ -81,11 +81,24 @@ def test_ctrl_c_while_a_package_is_imported_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (PermissionError(13, "Permission denied", "a/b"), "cannot use a/b: Permission denied"),
+        (
+            PermissionError(13, "Permission denied", "a/b"),
+            "cannot use a/b: Permission denied. Change its permissions, or name another",
+        ),
         (
             OSError(36, "File name too long", b"\xff\n"),
-            r"cannot use \xff\x0a: File name too long. ",
+            r"cannot use \xff\x0a: File name too long. Name a shorter one",
         ),
+        (
+            FileNotFoundError(2, "No such file or directory", "a"),
+            "cannot use a: No such file or directory. It was removed meanwhile, or never there",
+        ),
+        (OSError(5, "Input/output error", "a"), "cannot use a: Input/output error. The disk"),
+        (
+            OSError(30, "Read-only file system", "a"),
+            "cannot use a: Read-only file system. Name a p",
+        ),
+        (OSError(16, "Device or resource busy", "a"), "cannot use a: Device or resource busy. Try"),
         (OSError(28, "No space left on device", "x"), "cannot write x: No space left on device"),
         (EOFError("No data left in file"), "a file ends before what it should hold: "),
     ],

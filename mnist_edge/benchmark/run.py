@@ -17,7 +17,7 @@ from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import answers, scores
 from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
 from mnist_edge.contenders import Contender, Runner, Runs, answer
-from mnist_edge.contenders.base import OfModelFile
+from mnist_edge.contenders.base import CanSleep, OfModelFile
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.fresh import Start
@@ -82,6 +82,7 @@ def run(
         meters | ({"energy_j": energy_j} if energy_j else {}),
         progress,
         [one.subject.batch for one in contenders],
+        _waiting(contenders, runners, plan),
     )
     quiet = noise.between(
         before, noise.read(), _spread(contenders, timed), _paused(contenders, timed, plan.threads)
@@ -118,6 +119,19 @@ def run(
         data=data,
         stopped=timed.stopped,
     )
+
+
+def _waiting(
+    contenders: Sequence[Contender], runners: Sequence[Runner], plan: Plan
+) -> list[Runner]:
+    """What a paced run asks: several threads of a contender sleep until the next image where they
+    can. Spinning would take the CPU from what else a camera's machine does."""
+    if plan.rate_hz is None or plan.threads == 1:
+        return [*runners]
+    return [
+        one.load_asleep(plan.threads) if isinstance(one, CanSleep) else runner
+        for one, runner in zip(contenders, runners, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,8 +49,10 @@ def time_all(
     meters: Mapping[str, Meter],
     progress: Progress,
     fixed: Sequence[int | None] | None = None,
+    waiting: Sequence[Runner] | None = None,
 ) -> Timed:
-    """Time every runner by the plan, all of them and a yardstick interleaved.
+    """Time every runner by the plan, all of them and a yardstick interleaved; in the paced run,
+    those that are `waiting` in their place.
 
     `fixed` is how many images a call of each runner takes where it takes no other number. Such a
     call is filled with images, and a batch is given its share of the time: of ten images a call,
@@ -66,7 +68,7 @@ def time_all(
     for job in jobs:
         try:
             timing = measure(
-                _calls(job, runners, images, fixed),
+                _calls(job, waiting if waiting and _is_paced(job) else runners, images, fixed),
                 job.protocol,
                 partial(progress, job.what),
                 meters,
@@ -80,8 +82,8 @@ def time_all(
         if stopped := timing.stopped:
             break
     return Timed(
-        batches={job.size: found for job, found in done if job.protocol.rate_hz is None},
-        paced=next((found for job, found in done if job.protocol.rate_hz), None),
+        batches={job.size: found for job, found in done if not _is_paced(job)},
+        paced=next((found for job, found in done if _is_paced(job)), None),
         stopped=stopped,
     )
 
@@ -102,6 +104,10 @@ def _paced(plan: Plan) -> _Job:
     return _Job(f"timing, one image at {plan.rate_hz:g} Hz", 1, protocol)
 
 
+def _is_paced(job: _Job) -> bool:
+    return job.protocol.rate_hz is not None
+
+
 def filled(size: int, fixed: int | None) -> int:
     """How many images go through a file for a batch of so many."""
     return size if fixed is None else math.ceil(size / fixed) * fixed
@@ -111,7 +117,7 @@ def _shares(
     job: _Job, latencies: Sequence[Latency], fixed: Sequence[int | None]
 ) -> tuple[Latency, ...]:
     """The time that each batch itself takes of calls that were filled up."""
-    if job.protocol.rate_hz is not None:
+    if _is_paced(job):
         return tuple(latencies)
     shares = [job.size / filled(job.size, one) for one in [*fixed, None]]
     return tuple(_part(one, share) for one, share in zip(latencies, shares, strict=True))
@@ -127,8 +133,8 @@ def _calls(
 ) -> list[Call]:
     sizes = [filled(job.size, one) for one in fixed]
     calls = [_call(one, images, size) for one, size in zip(runners, sizes, strict=True)]
-    paced = job.protocol.rate_hz is not None  # its turns last a second each, whoever takes them
-    return calls if paced else [*calls, _yardstick()]
+    # A paced run's turns last a second each, whoever takes them.
+    return calls if _is_paced(job) else [*calls, _yardstick()]
 
 
 def _call(runner: Runner, images: Images, size: int) -> Call:

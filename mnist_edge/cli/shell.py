@@ -25,6 +25,13 @@ _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matpl
 USAGE = 2  # what was asked for cannot be; 1 is what failed
 INTERRUPTED = 130  # as shells report a program that SIGINT ended
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_REASONS = {
+    errno.ENAMETOOLONG: "Name a shorter one",
+    errno.ELOOP: "Links lead in a circle there: name the file itself",
+    errno.EIO: "The disk, or the network behind it, fails",
+    errno.EMFILE: "Too many files are open: raise 'ulimit -n'",
+    errno.ENFILE: "Too many files are open on this system",
+}
 _UNPARSED: Any = typer.BadParameter.__base__  # the parser's own UsageError, wherever typer has it
 _WORDS = ((int, "N"), (float, "X"), (Path, "PATH"), (str, "NAME"))
 _UNCUT = 10_000  # columns, more than any table has
@@ -85,7 +92,20 @@ def _told(error: OSError) -> str:
         )
     if error.filename is None:
         raise error
-    return f"cannot use {_path(error.filename)}: {error.strerror}. Choose another place"
+    return f"cannot use {_path(error.filename)}: {error.strerror}{_advice(error)}"
+
+
+def _advice(error: OSError) -> str:
+    """What to do, as far as the kind of error alone tells: not whether it was read or written."""
+    if isinstance(error, PermissionError):
+        return ". Change its permissions, or name another"
+    if error.errno == errno.EROFS:
+        return ". Name a place that can be written"
+    if isinstance(error, FileNotFoundError):
+        return ". It was removed meanwhile, or never there: look at its name"
+    if isinstance(error, IsADirectoryError | NotADirectoryError):
+        return ". Look at its name"
+    return f". {_REASONS.get(error.errno or 0, 'Try it again, or name another')}"
 
 
 def _path(name: Any) -> str:

@@ -86,6 +86,14 @@ class Contender(Protocol):
 
 
 @runtime_checkable
+class CanSleep(Protocol):
+    """A contender whose several threads can sleep while they wait, in place of spinning, as suits
+    answers that are asked for now and then."""
+
+    def load_asleep(self, threads: int) -> Runner: ...
+
+
+@runtime_checkable
 class OfModelFile(Protocol):
     """A contender that runs an ONNX file, of which `most_images` in a call take no more memory
     than is given."""

@@ -27,7 +27,7 @@ _ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way
 class OnnxRuntime:
     """A file in ONNX Runtime, with the session that `Classifier` opens, and its bare `run` timed:
     other runtimes are timed without a Classifier around them too. Several threads spin here, as
-    those of the others do; a Classifier's sleep."""
+    those of the others do; a Classifier's sleep, and so do those of a paced run."""
 
     model: ModelFile
     subject: Subject
@@ -58,6 +58,9 @@ class OnnxRuntime:
     def load(self, threads: int, optimize: bool = True) -> "Session":
         """`optimize=False` runs the graph as written: the float reference of an int8 file."""
         return Session(open_session(self.model, threads, optimize), self.intake)
+
+    def load_asleep(self, threads: int) -> "Session":
+        return Session(open_session(self.model, threads, spinning=False), self.intake)
 
     def feed(self, images: Images) -> dict[str, Values]:
         """What one call of `session.run` takes: the images, repeated where it takes a fixed

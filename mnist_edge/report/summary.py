@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.benchmark.compare import Change
 from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.report import dataset, names
 from mnist_edge.saturation import LARGEST_PAIR
 
-_SPINNING = " that spin while they wait (in a Classifier they sleep)"
+_SPINNING = " that spin while they wait (in a Classifier{} they sleep)"
+_PACED = ", and in the paced run,"
 
 
 def lines(record: Benchmark) -> list[str]:
@@ -17,7 +18,7 @@ def lines(record: Benchmark) -> list[str]:
     flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
     told = [
         f"{machine.cpu}{flags}, {_count(machine.cores, 'core')}, {_count(plan.threads, 'thread')}"
-        f"{_SPINNING * (plan.threads > 1)}; "
+        f"{_spinning(plan)}; "
         f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}",
         f"{_calls(record)}{record.images}",
         preparation(record),
@@ -74,6 +75,10 @@ def _fixed(record: Benchmark) -> list[str]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _spinning(plan: Plan) -> str:
+    return _SPINNING.format(_PACED if plan.rate_hz else "") if plan.threads > 1 else ""
 
 
 def warnings(record: Benchmark) -> list[str]:

@@ -273,6 +273,32 @@ def test_a_paced_run_is_beside_the_tight_one(
     assert set(entry.batches) == {1, 64}
 
 
+@pytest.mark.parametrize(
+    ("threads", "rate", "opened"), [(2, 400, [2]), (1, 400, []), (2, None, [])]
+)
+def test_several_threads_sleep_between_the_images_of_a_paced_run(
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int,
+    rate: float | None,
+    opened: list[int],
+) -> None:
+    def load_asleep(self: OnnxRuntime, threads: int) -> object:
+        asleep.append(threads)
+        session = real(self, threads)
+        options = session._run.__self__.get_session_options()
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+        return session
+
+    asleep: list[int] = []
+    real = OnnxRuntime.load_asleep
+    monkeypatch.setattr(OnnxRuntime, "load_asleep", load_asleep)
+    monkeypatch.setattr(stopwatch, "_PACED_TURN_S", 0.02)
+    plan = Plan(threads=threads, duration_s=0.02, batches=(1,), rate_hz=rate)
+    run([tiny_model], {}, plan)
+    assert asleep == opened
+
+
 def test_a_file_whose_golden_answers_fail_is_refused_and_the_rest_measured(
     tmp_path: Path, tiny_model: Path, noise: Dataset, starts: list[Contender]
 ) -> None:

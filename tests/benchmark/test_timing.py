@@ -162,6 +162,15 @@ def test_a_paced_run_comes_beside_the_tight_loop(clock: Clock) -> None:
     assert {len(one) for one in spy.answered[-20:]} == {1}
 
 
+def test_who_waits_is_asked_in_the_paced_run_alone(clock: Clock) -> None:
+    spins, sleeps = Timed(clock), Timed(clock, (3000.0,))
+    plan = Plan(duration_s=1, batches=(1,), rate_hz=20)
+    found = time_all([spins], IMAGES, plan, {}, lambda *one: None, waiting=[sleeps])
+    assert found.paced is not None
+    assert set(found.paced[0].samples_us) == {3000.0}
+    assert 3000.0 not in found.batches[1][0].samples_us
+
+
 def test_meters_are_read_for_each_contender_in_each_round(clock: Clock) -> None:
     spies = [Timed(clock, (cost,)) for cost in (100.0, 300.0)]
     found = time_them(spies, SHORT, {"clock_s": lambda: clock.now_ns / 1e9})

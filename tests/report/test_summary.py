@@ -28,6 +28,8 @@ def test_the_machine_and_the_calls_come_first() -> None:
         "(in a Classifier they sleep); onnxruntime 1.31.1",
         "700 calls each in 20 interleaved rounds; test images of digits",
     ]
+    paced = made(plan=Plan(threads=2, rate_hz=20))
+    assert "(in a Classifier, and in the paced run, they sleep); " in summary.lines(paced)[0]
     unknown = made(machine=replace(MACHINE, flags=(), cores=1))
     assert summary.lines(unknown)[0] == "Some CPU, 1 core, 1 thread; onnxruntime of unknown version"
 
