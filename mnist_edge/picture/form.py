@@ -114,10 +114,24 @@ def _even_strokes(fine: Grey) -> Grey:
         fine = _grown(fine, 2)
         width = stroke_width(fine) / _FINE
     if width < _THINNEST:
-        return _grown(fine, (_THIN - width) / 2 * _FINE)
+        return _widened(fine, width)
     if width > _FATTEST:
         return _shrunk(fine, (width - _FAT) / 2 * _FINE)
     return fine
+
+
+def _widened(fine: Grey, width: float) -> Grey:
+    """Grown until the strokes, of a mean `width` in pixels of the field, are as near to `_THIN` as
+    whole steps bring them: turns and soft edges make a step wider than its two fine pixels."""
+    steps = round((_THIN - width) / 2 * _FINE)
+    field = np.pad(fine, steps + 1)
+    for step in range(steps):
+        wider = _spread(field, square=step % 2 == 1)
+        reached = stroke_width(wider) / _FINE
+        if abs(reached - _THIN) > abs(width - _THIN):
+            break
+        field, width = wider, reached
+    return field
 
 
 def _grown(fine: Grey, radius: float) -> Grey:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_edge import picture
@@ -211,6 +211,22 @@ def test_strokes_stay_in_one_piece(text: str, thickness: int) -> None:
 def test_strokes_within_the_range_are_left() -> None:
     page = ring(80, 22)  # 182 from edge to edge
     assert stroke_width(formed(page)) == pytest.approx(22 * 20 / 182, rel=0.05)
+
+
+@pytest.mark.parametrize("side", [56, 112])
+@pytest.mark.parametrize("thin", [0.4, 0.5, 0.6, 0.7])
+def test_a_thin_pen_leaves_a_narrow_head_open(thin: float, side: int) -> None:
+    unit, pen = 4 * side / 28, round(4 * side / 28 * thin)
+    page = Image.new("L", (4 * side, 4 * side))
+    draw = ImageDraw.Draw(page)
+    head = (12.2 * unit, 4 * unit, 15.8 * unit, 12 * unit)
+    draw.ellipse(head, outline=255, width=pen)
+    draw.line((head[2] - pen / 2, 8 * unit, 13.8 * unit, 24 * unit), 255, pen)
+
+    found = formed(np.asarray(page.reduce(4)))
+
+    assert 1.9 <= stroke_width(found) <= 2.4
+    assert pieces(255 - found) == 2
 
 
 def test_grains_are_joined() -> None:

@@ -93,7 +93,7 @@ function evenStrokes(fine) {
     fine = grown(fine, 2);
     width = strokeWidth(fine) / FINE;
   }
-  if (width < THINNEST) return grown(fine, ((THIN - width) / 2) * FINE);
+  if (width < THINNEST) return widened(fine, width);
   if (width > FATTEST) return shrunk(fine, ((width - FAT) / 2) * FINE);
   return fine;
 }
@@ -112,6 +112,19 @@ function strokeWidth({ width, height, data }) {
   }
   const outline = Math.max(1, Math.fround(edges * Math.fround(Math.PI / 4)));
   return Math.fround((2 * area) / outline);
+}
+
+/** Grown until the strokes are as near to THIN as whole steps bring them. */
+function widened(fine, width) {
+  const steps = roundEven(((THIN - width) / 2) * FINE);
+  let field = padded(fine, steps + 1);
+  for (let step = 0; step < steps; step++) {
+    const wider = spread(field, step % 2 === 1);
+    const reached = strokeWidth(wider) / FINE;
+    if (Math.abs(reached - THIN) > Math.abs(width - THIN)) break;
+    [field, width] = [wider, reached];
+  }
+  return field;
 }
 
 function grown(fine, radius) {
