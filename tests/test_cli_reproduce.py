@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.lab import models
 from mnist_edge.lab import train as lab
-from mnist_edge.lab.reproduce import latency, pace
 from mnist_edge.lab.reproduce.experiments import EXPERIMENTS
-from mnist_edge.stopwatch import Protocol
 from tests.clitools import assert_fails, invoke
 from tests.conftest import write_tiny_model
+from tests.experiments import make_small
 from tests.lab.conftest import one_thread  # noqa: F401
 
 HOME = Path("runs/reproduce")
@@ -25,14 +22,9 @@ TRY = ("--dataset", "digits", "--epochs", 1, "--device", "cpu")
 
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, quick timings, and edge-xs in the place of every network."""
+    """An empty folder, and small experiments."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(latency, "PROTOCOL", Protocol(samples=20, duration_s=0.0, warmup_s=0.0))
-    monkeypatch.setattr(pace, "TRAINING_S", 0.01)
-    monkeypatch.setattr(pace, "ANSWERING_S", 0.0)
-    quick = models.ZOO["edge-xs"].build
-    for name, known in models.ZOO.items():
-        monkeypatch.setitem(models.ZOO, name, replace(known, build=quick))
+    make_small(monkeypatch)
 
 
 def result(house: str) -> dict[str, Any]:

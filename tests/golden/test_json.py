@@ -1,0 +1,98 @@
+"""The keys of every `--json`, with the types that stand there (of export: test_export.py)."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_edge import shipped
+from mnist_edge.lab.reproduce import outcome
+from mnist_edge.report import health, record
+from tests import golden
+from tests.clitools import invoke, write_digit, write_folder
+from tests.conftest import write_golden_model, write_tiny_model
+from tests.experiments import make_small
+from tests.golden.records import HEALTH
+from tests.lab.conftest import one_thread  # noqa: F401
+from tests.report.test_schema import bare, full
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def said(*args: object) -> Any:
+    done = invoke(*args, "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_bench() -> None:
+    names = ("machine.packages", "noise.spread", "contenders[].batches", "yardstick")
+    for kind, made in (("bench", full()), ("bench-least", bare())):
+        values = json.loads(json.dumps(record.benchmark(made)))
+        golden.check_keys(f"json/{kind}.txt", values, names)
+
+
+def test_train() -> None:
+    """A run that is finished already is told as at its end."""
+    shutil.copytree(golden.FOLDER / "run", "runs/edge-xs")
+    args = ("--model", "edge-xs", "--dataset", "digits", "--epochs", 8, "--device", "cpu")
+    golden.check_keys("json/train.txt", said("train", *args, "--resume"))
+
+
+def test_eval() -> None:
+    model = write_golden_model(Path("tiny.onnx"))
+    golden.check_keys("json/eval.txt", said("eval", model), names=["classes"])
+
+
+def test_predict() -> None:
+    model, picture = write_golden_model(Path("tiny.onnx")), write_digit(Path("1.png"))
+    broken = Path("broken.png")
+    broken.write_bytes(b"no picture")
+    kinds = {
+        "predict": ("--save-input", "in", "--threshold", 0.999),
+        "predict-line": ("--line",),
+        "predict-grid": ("--grid",),
+        "predict-check": ("--check",),
+    }
+    for name, options in kinds.items():
+        done = invoke("predict", picture, broken, "--model", model, *options, "--json")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(lines) == 2 + (name == "predict-check")
+        names = ("[].probabilities", "[].digits[].probabilities", "[].rows[][].probabilities")
+        golden.check_keys(f"json/{name}.txt", lines, names)
+
+
+def test_data() -> None:
+    write_folder(Path("set"), "a", "b")
+    shutil.copy("set/a/0.png", "set/b/again.png")
+    golden.check_keys("json/data.txt", said("data", "folder:set"))
+
+
+def test_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    golden.check_keys("json/models.txt", said("models"), names=[""])
+    golden.check_keys("json/models-summary.txt", said("models", "edge-xs", "--summary"), names=[""])
+    monkeypatch.setattr(shipped, "__file__", str(Path.cwd() / "none" / "shipped.py"))
+    Path("exported").mkdir()
+    write_tiny_model(Path("exported/edge.onnx"))
+    golden.check_keys("json/models-files.txt", said("models", "--files"))
+
+
+def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "examine", lambda: HEALTH)
+    golden.check_keys("json/doctor.txt", said("doctor"), names=["machine.packages"])
+
+
+def test_reproduce(monkeypatch: pytest.MonkeyPatch) -> None:
+    golden.check_keys("json/reproduce-list.txt", said("reproduce", "--list"))
+    make_small(monkeypatch)
+    args = ("--dataset", "digits", "--epochs", 1, "--device", "cpu", "--threads", 1)
+    monkeypatch.setattr(outcome, "this_machine", lambda: HEALTH.machine)
+    values = said("reproduce", "three-block", *args)
+    for made in values["exported"]["files"]:
+        made["threshold"] = None  # whether there is one, the training decides, on each CPU its own
+    golden.check_keys("json/reproduce.txt", values, names=["machine.packages"])
