@@ -67,6 +67,11 @@ class Agreement:
         doubled: float = 2 * tail / 2**n
         return min(1.0, doubled)
 
+    @property
+    def is_chance(self) -> bool:
+        """Whether a coin may well have split better and worse so: p of 0.05 or more."""
+        return self.p >= 0.05
+
 
 def agreement(before: Labels, after: Labels, labels: Labels) -> Agreement:
     """How `after` differs from `before`, both int64 (N,), in the light of the labels."""

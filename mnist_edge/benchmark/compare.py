@@ -1,7 +1,7 @@
 """A benchmark against an earlier one of the same machine: has anything become slower?"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,17 +45,18 @@ class Change:
         return self.paired.value > 1 + limit and self.paired.low > 1
 
 
-def read(path: Path, schema: int) -> Record:
-    """An earlier benchmark. EdgeError when it is missing, damaged, or of another schema."""
+def read(path: Path, schemas: Collection[int]) -> Record:
+    """An earlier benchmark. EdgeError when it is missing, damaged, or follows none of the schemas,
+    of which the highest is this version's."""
     try:
         # Windows' editors begin with a byte order mark.
         record = json.loads(read_bytes(path, _LARGEST).decode("utf-8-sig"))
         if not isinstance(record["schema"], int):
             raise TypeError("a schema is a number")
-        if record["schema"] != schema:
+        if record["schema"] not in schemas:
             raise EdgeError(
-                f"{path} follows schema {record['schema']}, this is {schema}: measure it again "
-                "with this version"
+                f"{path} follows schema {record['schema']}, this is {max(schemas)}: "
+                "measure it again with this version"
             )
         _check_form(record)
     except _UNREADABLE as error:

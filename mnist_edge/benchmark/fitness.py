@@ -5,24 +5,48 @@ from enum import StrEnum
 import numpy as np
 
 from mnist_edge.benchmark.record import Benchmark, Entry
+from mnist_edge.stopwatch import NEEDED_SAMPLES
 
 
 class Unfit(StrEnum):
     """Why a file is not recommended."""
 
-    WRONG_HERE = "computes wrongly on this CPU"
-    MAY_SATURATE = "may compute wrongly on CPUs without VNNI"
-    NEAR_CHANCE = "hardly better than chance"
-    NOT_SCORED = "its accuracy is only what the file says of itself"
+    WRONG_HERE = "wrong-here"
+    """It computes wrongly on this CPU."""
+    MAY_SATURATE = "may-saturate"
+    """It may compute wrongly on x86 CPUs without VNNI."""
+    UNKNOWN_ACCURACY = "unknown-accuracy"
+    """It was not scored, and says nothing of itself."""
+    TOO_FEW_ROUNDS = "too-few-rounds"
+    """It was not timed in as many rounds as a median needs."""
+    NOT_SCORED = "not-scored"
+    """Its accuracy is only what the file says of itself."""
+    NEAR_CHANCE = "near-chance"
+    """It is hardly better than chance."""
+
+    @property
+    def computes(self) -> bool:
+        """Whether it is about what the file computes on some CPU."""
+        return self in (Unfit.WRONG_HERE, Unfit.MAY_SATURATE)
+
+    @property
+    def measured(self) -> bool:
+        """Whether enough is known of the file to choose between it and another."""
+        return self not in (Unfit.UNKNOWN_ACCURACY, Unfit.TOO_FEW_ROUNDS)
 
 
 def unfit(record: Benchmark, entry: Entry) -> Unfit | None:
-    """Why an entry of known accuracy is not to be recommended; None where it may be."""
+    """Why an entry is not to be recommended; None where it may be."""
     if entry.findings and entry.findings.saturates:
         return Unfit.WRONG_HERE
     if entry.findings and entry.findings.may_saturate:
         return Unfit.MAY_SATURATE
-    if entry.accuracy is None or entry.recorded:
+    if entry.accuracy is None:
+        return Unfit.UNKNOWN_ACCURACY
+    smallest = min(record.plan.batches)
+    if smallest not in entry.batches or len(entry.batches[smallest].turns) < NEEDED_SAMPLES[50]:
+        return Unfit.TOO_FEW_ROUNDS
+    if entry.score is None:
         return Unfit.NOT_SCORED  # anybody can write any number into a file
     return Unfit.NEAR_CHANCE if _near_chance(record, entry) else None
 

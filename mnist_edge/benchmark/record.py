@@ -97,6 +97,10 @@ class Entry:
         return self.contender.runs is Runs.FILE
 
     @property
+    def is_int8(self) -> bool:
+        return self.subject.precision == "int8"
+
+    @property
     def is_original(self) -> bool:
         """Whether this is the network that was trained, as its own framework runs it."""
         return self.contender.runs is Runs.ORIGINAL

@@ -156,7 +156,7 @@ def bench(
     given.check_places(outputs)
     stdout_taken = bench_files.STDOUT in outputs.values()
     remark = hint if stdout_taken else say
-    old = comparison.read(compare, record.SCHEMA) if compare else None
+    old = comparison.read(compare, record.READABLE) if compare else None
     if old:  # now, and not after minutes of measuring
         comparison.check_same_machine(old, asdict(this_machine()), plan.threads)
     foreign = contenders.ForeignOptions(

@@ -1,6 +1,6 @@
 """What the contenders of a benchmark are called in its tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark, Entry
@@ -24,6 +24,12 @@ def full(record: Benchmark) -> list[str]:
         name if entry.is_file else f"{name} in {entry.contender.runtime}"
         for entry, name in zip(record.entries, names, strict=True)
     ]
+
+
+def of(record: Benchmark) -> Callable[[Entry], str]:
+    """The full name of any of the record's entries."""
+    found = {id(entry): name for entry, name in zip(record.entries, full(record), strict=True)}
+    return lambda entry: found[id(entry)]
 
 
 def files(record: Benchmark) -> list[str]:

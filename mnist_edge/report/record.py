@@ -2,18 +2,24 @@
 bench.schema.json beside this file describes every field."""
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import mnist_edge
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.benchmark.recommend import Choice, Recommendation, recommendations
 from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import advice, names
 from mnist_edge.stopwatch import NEEDED_SAMPLES, Latency
 
-SCHEMA = 2
+SCHEMA = 3
+READABLE = (2, SCHEMA)
+"""Schemas that have all that `--compare` reads."""
+
+Name = Callable[[Entry], str]
 
 
 def accuracy(value: Accuracy) -> dict[str, Any]:
@@ -34,7 +40,7 @@ def agreement(value: Agreement) -> dict[str, Any]:
 def benchmark(record: Benchmark) -> dict[str, Any]:
     """A whole benchmark, raw samples included; durations in microseconds. What is no number, such
     as the deviation of logits that are NaN, is None: JSON has no word for it."""
-    found = zip(names.full(record), record.entries, strict=True)
+    name = names.of(record)
     values = {
         "schema": SCHEMA,
         "version": mnist_edge.__version__,
@@ -45,12 +51,13 @@ def benchmark(record: Benchmark) -> dict[str, Any]:
         | {"trusted": record.noise.trusted, "reasons": list(record.noise.verdict())},
         "energy_why_not": record.energy_why_not,
         "timed_images": record.images,
-        "contenders": [_entry(record, name, entry) for name, entry in found],
+        "contenders": [_entry(record, name, entry) for entry in record.entries],
         "yardstick": {str(size): _latency(one) for size, one in record.yardstick.items()},
         "missing": list(record.missing),
         "refused": list(record.refused),
         "stopped": record.stopped,
         "advice": advice.lines(record),
+        "recommendations": [_recommendation(one, name) for one in recommendations(record)],
     }
     return {key: _finite(value) for key, value in values.items()}
 
@@ -64,10 +71,10 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _entry(record: Benchmark, name: str, entry: Entry) -> dict[str, Any]:
+def _entry(record: Benchmark, name: Name, entry: Entry) -> dict[str, Any]:
     subject, score = entry.subject, entry.score
     return {
-        "name": name,
+        "name": name(entry),
         "runtime": entry.contender.runtime,
         "file": entry.contender.path.name,
         "sha256": entry.sha256,
@@ -87,26 +94,83 @@ def _entry(record: Benchmark, name: str, entry: Entry) -> dict[str, Any]:
         "prepare": _latency(entry.prepare),
         "cold": _latency(entry.cold) if entry.cold else None,
         "peak_bytes": entry.peak_bytes,
-        "batches": {str(size): _batch(record, entry, size) for size in entry.batches},
+        "batches": {str(size): _batch(record, name, entry, size) for size in entry.batches},
         "paced": _latency(entry.paced) if entry.paced else None,
     }
 
 
-def _batch(record: Benchmark, entry: Entry, size: int) -> dict[str, Any]:
+def _batch(record: Benchmark, name: Name, entry: Entry, size: int) -> dict[str, Any]:
     over = record.baseline(entry)
     found = record.speedup(entry, over, size) if over else None
-    all_names = zip(names.full(record), record.entries, strict=True)
-    label = next((name for name, other in all_names if other is over), None)
     return _latency(entry.batches[size]) | {
         "images_per_s": entry.images_per_s(size),
         "cpu_us_per_image": entry.cpu_us_per_image(size),
         "joules_per_image": entry.joules_per_image(size),
-        "speedup": _ratio(found) | {"over": label} if found else None,
+        "speedup": _speedup(found, name(over)) if over else None,
     }
 
 
-def _ratio(value: Ratio) -> dict[str, Any]:
-    return {"value": value.value, "interval95": [value.low, value.high], "tie": value.tie}
+def _speedup(found: Ratio | None, over: str) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "value": found.value,
+        "interval95": [found.low, found.high],
+        "tie": found.tie,
+        "over": over,
+    }
+
+
+def _recommendation(found: Recommendation, name: Name) -> dict[str, Any]:
+    choice, faster = found.choice, found.faster_runtime
+    shipped = name(choice.entry) if choice else ""
+    return {
+        "dataset": found.dataset,
+        "decision": found.decision,
+        "file": shipped if choice else None,
+        "sha256": choice.entry.sha256 if choice else None,
+        "int8": _int8(choice, name) if choice else None,
+        "others": [
+            {
+                "file": name(other.choice.entry),
+                "sha256": other.choice.entry.sha256,
+                "merit": other.merit,
+                "speedup": _speedup(other.speed, shipped),
+                "accuracy_gap": other.gap,
+                "less_accurate_than": name(other.less_accurate_than)
+                if other.less_accurate_than
+                else None,
+                "outdone_by": name(other.outdone_by) if other.outdone_by else None,
+                "int8": _int8(other.choice, name),
+            }
+            for other in found.others
+        ],
+        "faster_runtime": {
+            "name": name(faster.entry),
+            "speedup": _speedup(faster.speed, shipped),
+        }
+        if faster
+        else None,
+        "unfit": [
+            {"file": name(one.entry), "sha256": one.entry.sha256, "why": one.why}
+            for one in found.unfit
+        ],
+    }
+
+
+def _int8(choice: Choice, name: Name) -> dict[str, Any] | None:
+    found = choice.precisions
+    if found is None:
+        return None
+    over = name(found.fp32)
+    return {
+        "file": name(found.int8),
+        "fp32": over,
+        "why": found.why,
+        "speedup": _speedup(found.speed, over),
+        "batch_speedup": _speedup(found.batch_speed, over),
+        "accuracy_gap": found.gap,
+    }
 
 
 def _findings(value: Findings) -> dict[str, Any]:

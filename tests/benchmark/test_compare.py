@@ -165,13 +165,13 @@ def written(tmp_path: Path, value: Any) -> Path:
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     old = record({"a": 50})
-    assert read(written(tmp_path, old), SCHEMA) == old
+    assert read(written(tmp_path, old), [SCHEMA]) == old
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schema": 2}', "{", "\0"])
 def test_what_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(EdgeError, match=r"old\.json is not what 'mnist-edge bench --json' writes"):
-        read(written(tmp_path, text), SCHEMA)
+        read(written(tmp_path, text), [SCHEMA])
 
 
 @pytest.mark.parametrize(
@@ -193,21 +193,23 @@ def test_a_damaged_record_is_refused(tmp_path: Path, damage: Any) -> None:
     old = record({"a": 50})
     damage(old)
     with pytest.raises(EdgeError, match="is not what"):
-        read(written(tmp_path, old), SCHEMA)
+        read(written(tmp_path, old), [SCHEMA])
 
 
 def test_another_schema_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EdgeError, match="follows schema 1, this is 2: measure it again"):
-        read(written(tmp_path, record({"a": 50}) | {"schema": 1}), SCHEMA)
+    old = record({"a": 50}) | {"schema": 1}
+    with pytest.raises(EdgeError, match="follows schema 1, this is 3: measure it again"):
+        read(written(tmp_path, old), [2, 3])
+    assert read(written(tmp_path, record({"a": 50})), [2, 3])["schema"] == SCHEMA
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EdgeError, match=r"gone\.json: there is no such file"):
-        read(tmp_path / "gone.json", SCHEMA)
+        read(tmp_path / "gone.json", [SCHEMA])
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     path = written(tmp_path, record({"a": 50}))
-    plain = read(path, SCHEMA)
+    plain = read(path, [SCHEMA])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert read(path, SCHEMA) == plain
+    assert read(path, [SCHEMA]) == plain

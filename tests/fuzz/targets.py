@@ -101,7 +101,7 @@ def earlier_benchmark(content: bytes) -> None:
     path = _FOLDER / "before.json"
     path.write_bytes(content)
     with contextlib.suppress(EdgeError):
-        record = compare.read(path, benchmark_schema())
+        record = compare.read(path, [benchmark_schema()])
         compare.changes(record, record)
 
 

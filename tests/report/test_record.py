@@ -16,6 +16,7 @@ from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.noise import Noise
 from mnist_edge.report import advice, record
 from tests.report.made import FINDINGS, MACHINE, benchmark, entry, file, latency, original
+from tests.report.models import BEST, WORSE, model
 
 NEEDED = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
 
@@ -191,6 +192,45 @@ def test_the_same_file_twice_is_two_contenders() -> None:
     assert second["batches"]["1"]["speedup"]["over"] == "edge.onnx"
 
 
+def test_a_recommendation_names_the_file_and_why() -> None:
+    (digits,) = written(full())["recommendations"]
+    assert (digits["dataset"], digits["decision"]) == ("digits", "ship")
+    by_name = {one["name"]: one for one in written(full())["contenders"]}
+    assert digits["file"] == "edge-int8.onnx"
+    assert digits["sha256"] == by_name[digits["file"]]["sha256"]
+    why = digits["int8"]
+    assert (why["file"], why["fp32"], why["why"]) == ("edge-int8.onnx", "edge.onnx", "faster")
+    assert why["speedup"]["value"] == pytest.approx(60.1234567 / 48)
+    assert why["speedup"]["over"] == "edge.onnx"
+    assert digits["unfit"] == [
+        {"file": "other.onnx", "sha256": "ab" * 32, "why": "unknown-accuracy"}
+    ]
+    assert (digits["others"], digits["faster_runtime"]) == ([], None)
+
+
+def test_what_speaks_for_the_others_is_in_the_record() -> None:
+    small = {"center_us": 80.0, "size_bytes": 33_000}
+    made = benchmark(
+        model("edge", BEST),
+        model("small", WORSE, **small),
+        entry(file("edge.onnx", "openvino", family="edge"), BEST, center_us=40.0),
+    )
+    (found,) = written(made)["recommendations"]
+    (other,) = found["others"]
+    assert (other["file"], other["merit"]) == ("small.onnx", "size")
+    assert other["accuracy_gap"] == pytest.approx(-0.0025)
+    assert other["speedup"]["value"] == pytest.approx(0.75)
+    assert other["speedup"]["over"] == found["file"] == "edge.onnx"
+    assert found["faster_runtime"]["name"] == "edge.onnx in openvino"
+    assert found["faster_runtime"]["speedup"]["value"] == pytest.approx(1.5)
+
+
+def test_no_file_that_is_fit_is_said_with_the_reason() -> None:
+    (found,) = written(benchmark(entry(file("edge.onnx"), recorded=True)))["recommendations"]
+    assert (found["decision"], found["file"], found["sha256"]) == ("none", None, None)
+    assert [one["why"] for one in found["unfit"]] == ["not-scored"]
+
+
 def test_what_is_no_number_is_null() -> None:
     spoilt = replace(FINDINGS, deviation=Deviation(500, 500, float("nan"), float("inf")))
     made = entry(file("edge.onnx"), findings=spoilt)
@@ -211,7 +251,7 @@ def test_what_is_written_compares_with_itself_as_unchanged(tmp_path: Path) -> No
     made = full()
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(record.benchmark(made)))
-    found = compare.changes(compare.read(path, record.SCHEMA), record.benchmark(made))
+    found = compare.changes(compare.read(path, record.READABLE), record.benchmark(made))
     assert len(found) == 2 * len(made.entries)
     for change in found:
         assert change.minimum == 1

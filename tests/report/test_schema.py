@@ -38,6 +38,9 @@ def full() -> Benchmark:
             paced=latency(90.0, 12),
             batches={1: energetic},
         ),
+        entry(file("x/edge.onnx", "openvino"), center_us=20.0, count=12),
+        entry(file("x/old.onnx", family="f" * 64), center_us=90.0, count=12),
+        entry(file("x/guess.onnx", family="e" * 64), Accuracy(1_000, 10_000), count=12),
         plan=Plan(batches=(1, 64), rate_hz=20.0, cold=True),
         noise=Noise(
             duration_s=1.0,
