@@ -131,6 +131,26 @@ def test_a_better_file_stays_without_force(run: Path) -> None:
     assert done.stdout.startswith(f"replaced {FILE}, which had 99.99 %\n")
 
 
+@pytest.mark.parametrize("name", ["edge-xs.onnx", "edge-xs-int8.onnx", "edge-xs.md"])
+def test_what_is_in_the_way_is_found_before_any_work(
+    run: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def never(*args: object) -> None:
+        raise AssertionError("opened before what is in the way was found")
+
+    monkeypatch.setattr(lab, "open_original", never)
+    FILE.parent.mkdir()
+    if name == FILE.name:
+        write_tiny_model(FILE, make_card(dataset="digits", accuracy=Accuracy(9999, 10000)))
+    else:
+        (FILE.parent / name).write_text("mine")
+    assert_fails(invoke("export", run, "--int8"), rf"^error: exported/{name} is ")
+    with pytest.raises(AssertionError, match="opened before"):  # with --force it goes on
+        invoke("export", run, "--int8", "--force")
+    with pytest.raises(AssertionError, match="opened before"):  # which writes nothing
+        invoke("export", run, "--int8", "--diagnose")
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_foreign_file_stays_without_force(run: Path) -> None:
     FILE.parent.mkdir()

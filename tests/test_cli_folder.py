@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     assert "colour is not used: 48 of 48 pictures are coloured; all, of 40×30" in done.stderr
     assert "test split: " in done.stderr
     done = invoke("export", home.run, "--out", home.file.parent)
-    assert done.exit_code == 0, done.stderr
+    assert (done.exit_code, done.stderr) == (0, "")
     return home
 
 
@@ -138,6 +138,8 @@ def test_files_from_before_there_were_fingerprints_are_told(home: Home) -> None:
     disk.save(home.run, replace(saved, fingerprint=None))
     done = invoke("export", home.run, "--out", home.path / "old")
     assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith(f"note: {home.run} does not say which pictures it was trained on")
+    assert done.stderr.count("\n") == 1
     file = home.path / "old" / home.file.name
 
     done = invoke("eval", file, "--dataset", f"folder:{home.shapes}")

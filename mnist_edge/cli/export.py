@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,6 @@ from mnist_edge.errors import EdgeError, GateError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.lab.job import Job
-    from mnist_edge.lab.shelf import Draft
 
 _RUNS = Path("runs")
 _OUT = Path("exported")
@@ -144,7 +144,7 @@ def export(
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
     from mnist_edge.lab.quantize import Plan, check
-    from mnist_edge.lab.shelf import check_way, place
+    from mnist_edge.lab.shelf import place
     from mnist_edge.manifest import MANIFEST, read_manifest
     from mnist_edge.report import card
 
@@ -161,19 +161,20 @@ def export(
     output_places.check_files({"--report": report}, [read, out / MANIFEST])
     output_places.check_folder("--out", None if diagnose else out)
     output_places.check_folder("--web", web)
+    passes = force or diagnose
     with progress_bar() as tell:
-        job = Job.of(run, _RUNS, data_dir, tell)
+        job = Job.of(run, _RUNS, data_dir, tell, partial(gates.check_way, out, stem, int8, passes))
         diagnosis = job.diagnose(plan, tell) if diagnose else None
         if not diagnosis:
             drafts = [job.fp32] if job.fp32 else []
-            check_way([replace(one, name=_called(stem, one)) for one in drafts], out, force)
             tuning = Finetuning(epochs=finetune_epochs) if finetune_epochs else None
             if int8:
                 drafts.append(job.int8(plan, tuning, tell, asked_threads(threads)))
+    gates.note_old_data(run, job)
     if diagnosis:
         gates.show_diagnosis(diagnosis, as_json)
         return
-    drafts = [replace(draft, name=_called(stem, draft)) for draft in drafts]
+    drafts = [replace(draft, name=gates.called(stem, draft)) for draft in drafts]
     try:
         if int8:
             check(drafts[-1], plan)
@@ -226,12 +227,6 @@ def _check_names(out: Path, name: str | None) -> None:
         )
     if name is not None and name.endswith((".onnx", "-int8")):
         raise UsageError(f"--name goes without .onnx and -int8, which are added: not '{name}'")
-
-
-def _called(stem: str | None, draft: "Draft") -> str:
-    if stem is None:
-        return draft.name
-    return f"{stem}-int8.onnx" if draft.card.precision == "int8" else f"{stem}.onnx"
 
 
 def _next(out: Path, made: Sequence[Path], job: "Job") -> str:

@@ -1,6 +1,7 @@
 """What `mnist-edge export` tells: of its files, of the gate that they passed, of each layer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,36 @@ from mnist_edge.escaping import json_text
 
 if TYPE_CHECKING:
     from mnist_edge.lab.diagnose import Diagnosis
-    from mnist_edge.lab.shelf import Draft, Exported
+    from mnist_edge.lab.job import Job
+    from mnist_edge.lab.shelf import Coming, Draft, Exported
+
+
+def called(stem: str | None, draft: "Draft") -> str:
+    """A file's name: what a person called it by, else what it was drafted as."""
+    if stem is None:
+        return draft.name
+    return f"{stem}-int8.onnx" if draft.card.precision == "int8" else f"{stem}.onnx"
+
+
+def check_way(out: Path, stem: str | None, int8: bool, force: bool, coming: "Coming") -> None:
+    """EdgeError where a better or foreign file is in the way of what will be exported to `out`."""
+    from mnist_edge.lab import shelf
+
+    name = f"{stem}.onnx" if stem else coming.name
+    shelf.check_way(replace(coming, name=name), out, force)
+    if int8:  # how accurate it will be, nobody knows yet
+        name = f"{name.removesuffix('.onnx')}-int8.onnx"
+        shelf.check_way(replace(coming, name=name, accuracy=None), out, force)
+
+
+def note_old_data(run: Path, job: "Job") -> None:
+    """Of a run from before data sets had fingerprints: that nobody can tell whether its splits are
+    those of then."""
+    from mnist_edge.report import dataset
+
+    card = job.source.card
+    if line := dataset.other_images(str(run), card.dataset, card.fingerprint, job.data):
+        hint(line)
 
 
 def write_report(

@@ -15,7 +15,7 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, cost
-from mnist_edge.lab.shelf import Draft, Exported, described, place
+from mnist_edge.lab.shelf import Coming, Draft, Exported, described, place
 from mnist_edge.lab.verify import Answers, Gate, check_equal, compare
 from mnist_edge.metrics import Accuracy, fit_temperature
 
@@ -33,6 +33,17 @@ class Original:
     network: Network
     temperature: float
     logits: NDArray[np.float32]
+
+
+def coming(checkpoint: Checkpoint) -> Coming:
+    """What will be exported of a run, as far as its checkpoint tells: where the gate is passed, the
+    file is as accurate as the original."""
+    result = checkpoint.result
+    return Coming(
+        f"{checkpoint.recipe.model}.onnx",
+        _public_name(checkpoint.recipe.dataset),
+        None if result is None else Accuracy(result["correct"], result["total"]),
+    )
 
 
 def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:

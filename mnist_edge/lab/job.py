@@ -3,6 +3,7 @@
 Export, fine-tuning and quantization know nothing of each other; here they meet.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.qdq import Quantizer
 from mnist_edge.lab.quantize import Plan, Source
-from mnist_edge.lab.shelf import Draft
+from mnist_edge.lab.shelf import Coming, Draft
 
 _DIAGNOSED_IMAGES = 1000
 
@@ -41,14 +42,24 @@ class Job:
     fp32: Draft | None
 
     @classmethod
-    def of(cls, target: Path, runs: Path, data_dir: Path | None, progress: Progress) -> "Job":
+    def of(
+        cls,
+        target: Path,
+        runs: Path,
+        data_dir: Path | None,
+        progress: Progress,
+        allow: Callable[[Coming], None] = lambda coming: None,
+    ) -> "Job":
         """Open a run's folder, or an fp32 file whose run is looked for in `runs`.
 
-        Raises EdgeError for whatever is missing, unfinished, foreign, or quantized already.
+        `allow` is told what will be made of a finished run, before any work. Raises EdgeError for
+        whatever is missing, unfinished, foreign, or quantized already.
         """
         if target.is_file():
             return cls._of_file(target, runs, data_dir, progress)
         checkpoint = disk.load(target)
+        if checkpoint.result is not None:
+            allow(export.coming(checkpoint))
         data = _data_of(target, checkpoint, data_dir, progress)
         return cls.of_run(target, checkpoint, data, progress)
 

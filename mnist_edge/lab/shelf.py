@@ -37,6 +37,19 @@ class Draft:
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
+    @property
+    def coming(self) -> "Coming":
+        return Coming(self.name, self.card.dataset, self.card.accuracy)
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A file that is to be made: its name, its data set, and its accuracy where that is known."""
+
+    name: str
+    dataset: str
+    accuracy: Accuracy | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -73,16 +86,17 @@ def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Expor
         return _place(drafts, out, force)
 
 
-def check_way(drafts: Sequence[Draft], out: Path, force: bool) -> None:
-    """EdgeError where a better or foreign file is in the way of these, without `force`: to be asked
-    before more is made of them, which may take minutes."""
-    for draft in drafts:
-        _check_in_the_way(out / draft.name, draft.card, force)
+def check_way(coming: Coming, out: Path, force: bool) -> None:
+    """EdgeError where a better or foreign file is in the way of one that is to be made, without
+    `force`: to be asked before it is made, which may take minutes."""
+    _check_in_the_way(out / coming.name, coming, force)
+    if not force:
+        cards.check_in_the_way(cards.beside(out / coming.name))
 
 
 def _place(drafts: Sequence[Draft], out: Path, force: bool) -> list[Exported]:
     manifest = read_manifest(out / MANIFEST)
-    replaced = [_check_in_the_way(out / draft.name, draft.card, force) for draft in drafts]
+    replaced = [_check_in_the_way(out / draft.name, draft.coming, force) for draft in drafts]
     contents: dict[Path, bytes | str] = {}
     for draft in drafts:
         path = out / draft.name
@@ -102,7 +116,7 @@ def _place(drafts: Sequence[Draft], out: Path, force: bool) -> list[Exported]:
     ]
 
 
-def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
+def _check_in_the_way(target: Path, coming: Coming, force: bool) -> Accuracy | None:
     """The accuracy of the file that will be replaced, None without one. EdgeError if it stays."""
     if not target.exists():
         return None
@@ -116,15 +130,15 @@ def _check_in_the_way(target: Path, card: Card, force: bool) -> Accuracy | None:
         ) from None
     if force:
         return old.accuracy
-    if old.dataset != card.dataset:
+    if old.dataset != coming.dataset:
         raise EdgeError(
-            f"{target} was made for {old.dataset}, this one is for {card.dataset}: "
+            f"{target} was made for {old.dataset}, this one is for {coming.dataset}: "
             "use --force to replace it, or another --name or --out"
         )
-    if old.accuracy.value > card.accuracy.value:
+    if coming.accuracy is not None and old.accuracy.value > coming.accuracy.value:
         raise EdgeError(
             f"{target} is better ({old.accuracy.value:.2%}) than this one "
-            f"({card.accuracy.value:.2%}): use --force to replace it, or another --out"
+            f"({coming.accuracy.value:.2%}): use --force to replace it, or another --out"
         )
     return old.accuracy
 
