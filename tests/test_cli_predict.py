@@ -27,7 +27,7 @@ from mnist_edge.cli import predict as command
 from mnist_edge.cli.json_rows import Json
 from mnist_edge.errors import DataError
 from mnist_edge.picture import drawn_digits, lines, prepare
-from mnist_edge.reading import Reading
+from mnist_edge.reading import Failure, Reading
 from tests.clitools import assert_fails, invoke, write_digit
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 from tests.difficult import several
@@ -485,7 +485,7 @@ def test_whatever_the_output_can_write_json_tells_every_name() -> None:
     name = "\udcffö\u5b57\x9b\u202e😀.png"  # a byte that is no text, and what outputs may lack
     for encoding in ("utf-8", "latin-1", "cp1252", "ascii"):
         writer = Json(readings.SINGLE, THREE, 0.0, "edge.onnx", encoding)
-        line = writer.text(Reading(name, error="gone"), ())
+        line = writer.text(Reading(name, failure=Failure("gone")), ())
         assert json.loads(line.encode(encoding))["file"] == name
         assert not set(line) & {"\udcff", "\x9b", "\u202e"}
 

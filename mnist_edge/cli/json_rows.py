@@ -47,7 +47,7 @@ class Json:
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
         keys = _KEYS[self.layout]
-        if reading.error is not None:
+        if reading.failure is not None:
             found: Iterable[str] = repeat(_NULL, len(keys))
         elif self.layout == SINGLE:
             ((digit,),) = reading.rows

@@ -63,11 +63,12 @@ class Csv:
         return _csv((*(single if self.layout == SINGLE else several), *_CSV_ENDS))
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        failed = reading.failure is not None
         if self.layout != SINGLE:
             digits = reading.digits
-            text = None if reading.error else number(reading.rows)
-            found: tuple[Any, ...] = (text, chance(digits), None if reading.error else len(digits))
-        elif reading.error is not None:
+            text = None if failed else number(reading.rows)
+            found: tuple[Any, ...] = (text, chance(digits), None if failed else len(digits))
+        elif failed:
             found = (None,) * 5
         else:
             (digit,) = reading.digits
@@ -105,7 +106,7 @@ class Text:
     head: str = ""
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
-        if reading.error is not None:
+        if reading.failure is not None:
             return ""
         name = padded(plain(reading.file), self.name_width)
         rows = {SINGLE: self._single, LINE: self._line, GRID: self._grid}[self.layout](reading)

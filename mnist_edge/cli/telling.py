@@ -49,9 +49,9 @@ def tell(
             tally.pictures += 1
             saved = folder.save(reading) if folder else ()
             output.rows(writer.text(reading, saved))
-            if reading.error is not None:
+            if reading.failure is not None:
                 tally.unreadable += 1
-                output.remark(f"error: {reading.error}")
+                output.remark(f"error: {reading.failure}")
             elif not reading.sure:
                 tally.unsure += 1
             if reading.note is not None:

@@ -52,8 +52,8 @@ def decoded_apart(data: bytes) -> Loaded:
             raise
         finally:
             watchdog.cancel()
-    if isinstance(answer, str):
-        raise DataError(answer)
+    if isinstance(answer, DataError):
+        raise answer
     return answer
 
 
@@ -80,7 +80,7 @@ def _end() -> None:
         _running[1].wait()
 
 
-def _asked(process: "subprocess.Popen[bytes]", data: bytes) -> Loaded | str:
+def _asked(process: "subprocess.Popen[bytes]", data: bytes) -> Loaded | DataError:
     """The picture, or why there is none. EOFError, OSError where the process has ended."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -89,7 +89,7 @@ def _asked(process: "subprocess.Popen[bytes]", data: bytes) -> Loaded | str:
     process.stdin.flush()
     said = json.loads(_received(process.stdout))
     if "error" in said:
-        return str(said["error"])
+        return DataError(said["error"])
     pixels = np.frombuffer(_received(process.stdout), np.uint8).reshape(said["shape"])
     return Loaded(pixels, (said["size"][0], said["size"][1]), said["note"])
 

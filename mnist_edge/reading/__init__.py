@@ -1,6 +1,6 @@
 """Pictures, by the thousand, read by a network: sources -> readings, in order, as they come."""
 
-from mnist_edge.reading.answers import UNSURE, Digit, Guess, Reading
+from mnist_edge.reading.answers import UNSURE, Digit, Failure, Guess, Reading
 from mnist_edge.reading.looks import Look, Several, Single
 from mnist_edge.reading.reader import read
 from mnist_edge.reading.sources import STDIN, Source, count, find
@@ -9,6 +9,7 @@ __all__ = [
     "STDIN",
     "UNSURE",
     "Digit",
+    "Failure",
     "Guess",
     "Look",
     "Reading",

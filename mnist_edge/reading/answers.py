@@ -42,6 +42,19 @@ class Digit(NamedTuple):
         return self.label != UNSURE
 
 
+class Failure(NamedTuple):
+    """Why nothing is read in a picture: the `reason`, which says what to do where no `remedy`
+    does. `file` is its name where the reason has not said it."""
+
+    reason: str
+    remedy: str | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        """One line, as a person is told."""
+        return ": ".join(part for part in (self.file, self.reason, self.remedy) if part)
+
+
 class Page(NamedTuple):
     """What is known of a picture besides its digits: rows of their boxes.
 
@@ -58,17 +71,20 @@ ONE_DIGIT = Page(((None,),))
 """The page of most pictures: there is nothing to tell."""
 
 
+NO_NUMBER = Failure("the model answers with what is no number")
+
+
 class Answers(NamedTuple):
     """Of each picture its page, or why there is none; of all digits on the pages, in turn, the
     `images`, uint8 (N, 28, 28), and the network's `probabilities`, float32 (N, classes)."""
 
-    pages: Sequence[Page | str]
+    pages: Sequence[Page | Failure]
     images: Grey
     probabilities: NDArray[np.float32]
 
 
 class Reading(NamedTuple):
-    """What became of one picture: rows of digits, or the `error` for which there are none.
+    """What became of one picture: rows of digits, or the `failure` for which there are none.
 
     A picture of one digit has one row of one digit. `note` is what a person should know of how
     the picture was read, such as that it is the first of an animation.
@@ -77,7 +93,12 @@ class Reading(NamedTuple):
     file: str
     rows: Sequence[Sequence[Digit]] = ()
     note: str | None = None
-    error: str | None = None
+    failure: Failure | None = None
+
+    @property
+    def error(self) -> str | None:
+        """The failure as one line; None where there is none."""
+        return None if self.failure is None else str(self.failure)
 
     @property
     def digits(self) -> list[Digit]:
@@ -104,12 +125,12 @@ def readings(
         label = first.label if first.probability >= threshold and may_be_sure else UNSURE
         return Digit(image, label, first, others[0] if others else None, row, box)
 
-    def reading(name: str, page: Page | str) -> Reading:
-        if isinstance(page, str):
-            return Reading(name, error=page)
+    def reading(name: str, page: Page | Failure) -> Reading:
+        if isinstance(page, Failure):
+            return Reading(name, failure=page)
         rows = [[digit(box, page.one_digit) for box in row] for row in page.rows]
         if any(math.isnan(digit.first.probability) for row in rows for digit in row):
-            return Reading(name, error="the model answers with what is no number")
+            return Reading(name, failure=NO_NUMBER)
         return Reading(name, rows, page.note)
 
     return [reading(name, page) for name, page in zip(names, answers.pages, strict=True)]

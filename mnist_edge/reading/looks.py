@@ -12,9 +12,9 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
 from mnist_edge.picture import Looked, lines
 from mnist_edge.picture.reading import Loaded
-from mnist_edge.reading.answers import ONE_DIGIT, Grey, Page
+from mnist_edge.reading.answers import ONE_DIGIT, Failure, Grey, Page
 
-Seen = tuple[Page | str, Sequence[Grey]]
+Seen = tuple[Page | Failure, Sequence[Grey]]
 """A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""
 
 
@@ -50,7 +50,7 @@ class Several:
         try:
             return _several(loaded, self._rows(loaded))
         except DataError as error:
-            return str(error), []
+            return Failure(str(error)), []
 
     def _rows(self, loaded: Loaded) -> list[list[lines.Found]]:
         if not self.on_one_line:

@@ -14,7 +14,7 @@ from mnist_edge import picture
 from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
 from mnist_edge.picture import SIDE
-from mnist_edge.reading.answers import Answers, Grey, Page, Reading, readings
+from mnist_edge.reading.answers import Answers, Failure, Grey, Page, Reading, readings
 from mnist_edge.reading.chunks import work_off
 from mnist_edge.reading.looks import Look
 from mnist_edge.reading.sources import STDIN, Source
@@ -32,7 +32,7 @@ def read(
     """What the network reads in each source, in order; in lists, as soon as they are there.
 
     Where it takes longer than a moment, so many `processes` share the work. What cannot be read is
-    a reading with an `error`. A first guess less probable than `threshold`, 0..1, is labelled `?`.
+    a reading with a `failure`. A first guess less probable than `threshold`, 0..1, is labelled `?`.
     """
     reader = Reader(model, look)
     for part, answers in work_off(reader, sources, processes, here=lambda one: one.streams):
@@ -49,10 +49,10 @@ class Reader:
 
     def __call__(self, sources: Sequence[Source]) -> Answers:
         opened = [_opened(source) for source in sources]
-        seen = self.look([each for each in opened if not isinstance(each, str)])
+        seen = self.look([each for each in opened if not isinstance(each, Failure)])
         found = iter([page for page, _ in seen])
         pages = [
-            each if isinstance(each, str) else _named(source, next(found))
+            each if isinstance(each, Failure) else _named(source, next(found))
             for source, each in zip(sources, opened, strict=True)
         ]
         images = np.array([image for _, each in seen for image in each], np.uint8)
@@ -65,15 +65,15 @@ class Reader:
         return Prediction(in_chunks(self.model.logits, images, _BATCH)).probabilities
 
 
-def _named(source: Source, page: Page | str) -> Page | str:
-    return f"{source.name}: {page}" if isinstance(page, str) else page
+def _named(source: Source, page: Page | Failure) -> Page | Failure:
+    return page._replace(file=source.name) if isinstance(page, Failure) else page
 
 
-def _opened(source: Source) -> picture.Loaded | str:
+def _opened(source: Source) -> picture.Loaded | Failure:
     try:
-        return source.error or _loaded(source)
+        return source.failure or _loaded(source)
     except DataError as error:
-        return str(error)
+        return Failure(str(error))  # which names the file
 
 
 def _loaded(source: Source) -> picture.Loaded:

@@ -9,12 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from mnist_edge.picture.formats import SUFFIXES
+from mnist_edge.reading.answers import Failure
 
 STDIN = "-"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_ARRAY = "is an array: from Python, Classifier().predict(numpy.load(…)) takes uint8 (N, 28, 28)"
+_ARRAY = Failure(
+    "is an array", "from Python, Classifier().predict(numpy.load(…)) takes uint8 (N, 28, 28)"
+)
 _MADE_OTHERWISE = {
-    ".pdf": "is a PDF: make pictures of its pages first, as 'pdftoppm -png' does",
+    ".pdf": Failure("is a PDF", "make pictures of its pages first, as 'pdftoppm -png' does"),
     ".npy": _ARRAY,
     ".npz": _ARRAY,
 }
@@ -27,13 +30,13 @@ class Source:
     """A picture to be read: its path, or `-` for standard input.
 
     `streams` is whether it can be read from its beginning to its end and once only, as standard
-    input, a named pipe or a device. `error` is why there is nothing to read, where that is known
+    input, a named pipe or a device. `failure` is why there is nothing to read, where that is known
     from the start.
     """
 
     name: str
     streams: bool = False
-    error: str | None = None
+    failure: Failure | None = None
 
 
 def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
@@ -41,7 +44,7 @@ def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
 
     Of a folder those directly inside, or with `recursive` all below, in natural order: 2.png
     before 10.png. Hidden files, and those with a suffix of no picture, are passed over. A folder
-    that holds none, or that cannot be listed, is one source with an `error`.
+    that holds none, or that cannot be listed, is one source with a `failure`.
     """
     for path in paths:
         mode = 0 if path == STDIN else _mode(path)
@@ -57,13 +60,13 @@ def count(paths: Sequence[str]) -> int:
     return sum(1 for _ in find(paths))
 
 
-def _advice(path: str, is_file: bool) -> str | None:
+def _advice(path: str, is_file: bool) -> Failure | None:
     """Of what is often given in a picture's place, how to make a picture of it."""
     if not is_file and _ADDRESS.match(path):
-        return f"{path}: is an address: download the picture, and name the file"
+        return Failure("is an address", "download the picture, and name the file", path)
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
     if is_file and suffix in _MADE_OTHERWISE:
-        return f"{path}: {_MADE_OTHERWISE[suffix]}"
+        return _MADE_OTHERWISE[suffix]._replace(file=path)
     return None
 
 
@@ -81,8 +84,9 @@ def _inside(folder: str, recursive: bool) -> Iterator[Source]:
         empty = False
         yield source
     if empty:
-        below = "" if recursive else " directly inside: --recursive looks below"
-        yield Source(folder, error=f"{folder}: is a folder without pictures{below}")
+        reason = "is a folder without pictures" + " directly inside" * (not recursive)
+        remedy = None if recursive else "--recursive looks below"
+        yield Source(folder, failure=Failure(reason, remedy, folder))
 
 
 def _below(folder: str, recursive: bool) -> Iterator[Source]:
@@ -92,7 +96,8 @@ def _below(folder: str, recursive: bool) -> Iterator[Source]:
         try:
             pictures, folders = _listed(folder)
         except OSError as error:
-            yield Source(folder, error=f"{folder}: cannot be listed: {error.strerror or error}")
+            failure = Failure(f"cannot be listed: {error.strerror or error}", None, folder)
+            yield Source(folder, failure=failure)
             continue
         for name in pictures:
             yield Source(os.path.join(folder, name))  # noqa: PTH118 - a million Paths

@@ -6,7 +6,7 @@ from PIL import Image
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.picture import drawn_digits
-from mnist_edge.reading import Digit, Guess, Reading
+from mnist_edge.reading import Digit, Failure, Guess, Reading
 from mnist_edge.reading.saved import Folder
 
 IMAGES = drawn_digits(10)
@@ -81,7 +81,7 @@ def test_nothing_is_written_outside(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_picture_leaves_nothing(tmp_path: Path) -> None:
-    assert Folder(tmp_path).save(Reading("a.png", error="is empty")) == []
+    assert Folder(tmp_path).save(Reading("a.png", failure=Failure("is empty"))) == []
     assert list(tmp_path.iterdir()) == []
 
 

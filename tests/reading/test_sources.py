@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mnist_edge.picture.formats import SUFFIXES
+from mnist_edge.reading.answers import Failure
 from mnist_edge.reading.sources import Source, count, find
 
 
@@ -61,9 +62,11 @@ def test_what_is_named_is_taken_as_it_is_named_and_as_often(tmp_path: Path) -> N
 
 def test_a_folder_without_pictures_says_so(tmp_path: Path) -> None:
     write(tmp_path, "below/notes.txt")
-    for recursive, said in [(False, "directly inside: --recursive looks below"), (True, "")]:
-        (source,) = find([str(tmp_path)], recursive)
-        assert source.error == f"{tmp_path}: is a folder without pictures {said}".rstrip()
+    without = "is a folder without pictures"
+    (here,) = find([str(tmp_path)])
+    assert here.failure == (f"{without} directly inside", "--recursive looks below", str(tmp_path))
+    (below,) = find([str(tmp_path)], recursive=True)
+    assert below.failure == (without, None, str(tmp_path))
 
 
 def test_a_folder_that_cannot_be_listed_says_so_and_the_rest_goes_on(
@@ -80,11 +83,8 @@ def test_a_folder_that_cannot_be_listed_says_so_and_the_rest_goes_on(
 
     monkeypatch.setattr(os, "scandir", refusing)
     found = list(find([str(tmp_path)], recursive=True))
-    assert [source.error for source in found] == [
-        None,
-        f"{closed}: cannot be listed: Permission denied",
-        None,
-    ]
+    failure = Failure("cannot be listed: Permission denied", None, closed)
+    assert [source.failure for source in found] == [None, failure, None]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -149,24 +149,26 @@ def test_a_name_that_no_system_takes_is_left_to_the_reader() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason", "remedy"),
     [
-        ("https://example.org/3.png", "is an address: download the picture"),
-        ("s3://bucket/3.png", "is an address: download the picture"),
-        ("scan.pdf", "is a PDF: make pictures of its pages first"),
-        ("SCAN.PDF", "is a PDF: make pictures of its pages first"),
-        ("digits.npy", "is an array: from Python"),
+        ("https://example.org/3.png", "is an address", "download the picture"),
+        ("s3://bucket/3.png", "is an address", "download the picture"),
+        ("scan.pdf", "is a PDF", "make pictures of its pages first"),
+        ("SCAN.PDF", "is a PDF", "make pictures of its pages first"),
+        ("digits.npy", "is an array", "from Python"),
     ],
 )
 def test_what_is_given_in_a_pictures_place_gets_advice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str, remedy: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if "://" not in name:
         write(tmp_path, name)
     (source,) = find([name])
-    assert source.error
-    assert source.error.startswith(f"{name}: {said}")
+    assert source.failure
+    assert (source.failure.file, source.failure.reason) == (name, reason)
+    assert source.failure.remedy
+    assert source.failure.remedy.startswith(remedy)
 
 
 def test_a_file_that_is_not_there_is_left_to_its_reader() -> None:
