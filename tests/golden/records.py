@@ -1,9 +1,21 @@
-"""A machine of which everything is known."""
+"""A machine of which everything is known, a benchmark on it that nobody ran, and a folder of
+pictures with a mistake in it."""
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from mnist_edge.benchmark import Plan
 from mnist_edge.cpus import Clock
+from mnist_edge.kernels import Deviation
 from mnist_edge.machine import Machine
+from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.noise import Noise
 from mnist_edge.report.health import EXTRAS, Health
+from tests.clitools import write_folder
+from tests.report.made import FINDINGS, benchmark, entry, file, latency, original
 
 HEALTH = Health(
     machine=Machine(
@@ -40,3 +52,41 @@ HEALTH = Health(
     missing={extra.name: ("ncnn", "pnnx") * (extra.name == "ncnn") for extra in EXTRAS},
     compiler=None,
 )
+
+BENCH = benchmark(
+    entry(
+        file("exported/edge.onnx"), count=5_000, cold=latency(350e3, 11), paced=latency(110.0, 700)
+    ),
+    entry(original("runs/edge/checkpoint.pt"), center_us=900, cold=latency(2.1e6, 11)),
+    entry(
+        file("exported/edge-int8.onnx", precision="int8"),
+        Accuracy(9960, 10_000),
+        Agreement(8, 1, 6, 10_000),
+        center_us=40,
+        size_bytes=98_000,
+        seed=1,
+        cold=latency(340e3, 11),
+        paced=latency(80.0, 700),
+    ),
+    entry(
+        file("others/mnist-12.onnx", family="1" * 64, model="mnist-12", recorded=None, ours=False),
+        Accuracy(9890, 10_000),
+        center_us=75,
+        findings=replace(FINDINGS, golden=None, deviation=Deviation(500, 7, 2.5, 0.09)),
+        size_bytes=26_000,
+        seed=2,
+    ),
+    plan=Plan(threads=2, batches=(1, 64), rate_hz=20.0, cold=True),
+    machine=HEALTH.machine,
+    noise=replace(HEALTH.noise, spread={"edge.onnx in onnxruntime": 0.05}),
+    missing=("ncnn is not installed: pip install 'mnist-edge[ncnn]'",),
+)
+
+
+def write_pictures(root: Path) -> None:
+    """A `folder:` set, one of whose pictures is in two classes. Its files, whose bytes say which
+    are for tests, are BMPs, which everybody writes alike."""
+    for path in write_folder(root, "a", "b").rglob("*.png"):
+        Image.open(path).save(path.with_suffix(".bmp"))
+        path.unlink()
+    shutil.copy(root / "a" / "0.bmp", root / "b" / "again.bmp")

@@ -11,10 +11,10 @@ from mnist_edge import shipped
 from mnist_edge.lab.reproduce import outcome
 from mnist_edge.report import health, record
 from tests import golden
-from tests.clitools import invoke, write_digit, write_folder
+from tests.clitools import invoke, write_digit
 from tests.conftest import write_golden_model, write_tiny_model
 from tests.experiments import make_small
-from tests.golden.records import HEALTH
+from tests.golden.records import HEALTH, write_pictures
 from tests.lab.conftest import one_thread  # noqa: F401
 from tests.report.test_schema import bare, full
 
@@ -68,8 +68,7 @@ def test_predict() -> None:
 
 
 def test_data() -> None:
-    write_folder(Path("set"), "a", "b")
-    shutil.copy("set/a/0.png", "set/b/again.png")
+    write_pictures(Path("set"))
     golden.check_keys("json/data.txt", said("data", "folder:set"))
 
 
