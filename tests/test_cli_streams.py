@@ -232,12 +232,15 @@ def test_predict_that_is_ended_leaves_whole_rows_and_no_process(folder: Path) ->
     process = started(
         folder, "predict", *["1.png"] * 30_000, "--model", "tiny.onnx", "--json", "--workers", "2"
     )
-    assert process.stdout
-    first = process.stdout.readline()
-    os.killpg(process.pid, signal.SIGTERM)  # as a service manager does
-    rest, said = process.communicate(timeout=30)
+    with process:
+        assert process.stdout
+        assert process.stderr
+        first = process.stdout.readline()
+        os.killpg(process.pid, signal.SIGTERM)  # as a service manager does
+        # communicate() would lose what was buffered behind the first row.
+        told, said = first + process.stdout.read(), process.stderr.read()
     assert process.returncode == 128 + signal.SIGTERM
-    assert all(json.loads(row)["file"] == "1.png" for row in (first + rest).splitlines())
+    assert all(json.loads(row)["file"] == "1.png" for row in told.splitlines())
     assert said == "stopped\n"
 
 

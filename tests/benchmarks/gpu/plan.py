@@ -93,14 +93,13 @@ def edge_interrupted(*arguments: object, after: str, timeout_s: float = 300) -> 
         text=True,
     )
     assert child.stdout is not None
-    said = list[str]()
+    said, pressed = list[str](), False
     for line in _until(child.stdout, time.monotonic() + timeout_s):
         said.append(line)
-        if after in line:
+        if after in line and not pressed:
             child.send_signal(signal.SIGINT)
-            break
-    rest, _ = child.communicate(timeout=timeout_s)
-    return Ended(child.returncode, "", "".join(said) + rest)
+            pressed = True
+    return Ended(child.wait(timeout_s), "", "".join(said))
 
 
 def _until(lines: Any, deadline: float) -> Iterator[str]:
