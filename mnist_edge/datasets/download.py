@@ -194,8 +194,12 @@ def _opener(deadline: _Deadline) -> urllib.request.OpenerDirector:
         def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
             return self.do_open(watched(http.client.HTTPConnection), request)
 
-    class Https(urllib.request.HTTPSHandler):
+    class Https(urllib.request.AbstractHTTPHandler):
+        https_request = urllib.request.AbstractHTTPHandler.do_request_
+
         def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+            if not hasattr(http.client, "HTTPSConnection"):
+                raise urllib.error.URLError("this Python has no ssl module, which https needs")
             return self.do_open(watched(http.client.HTTPSConnection), request)
 
     opener = urllib.request.OpenerDirector()

@@ -253,6 +253,17 @@ def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_python_without_ssl_downloads_by_http_and_says_what_it_lacks(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was built where OpenSSL's headers were missing."""
+    monkeypatch.delattr("http.client.HTTPSConnection")
+    monkeypatch.delattr("urllib.request.HTTPSHandler")
+    message = refusal(["https://127.0.0.1/file"], tmp_path / "file")
+    assert "(URLError: this Python has no ssl module" in message
+    fetch(["https://127.0.0.1/file", server.url + "file"], tmp_path / "file", is_content)
+
+
 def test_missing_file_is_one_clear_line(server: Server, tmp_path: Path) -> None:
     assert "(HTTPError: Not Found)" in refusal([server.url + "missing"], tmp_path / "file")
 
