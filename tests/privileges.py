@@ -4,7 +4,6 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,32 +13,38 @@ _OVERRIDES = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: what lets root int
 
 
 def as_ordinary_user(
-    *args: object, cwd: Path, **environment: str
+    *args: object, cwd: Path, locked: bool = False, **environment: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run Python with these arguments. Root keeps its name and its files, and loses what lifts
-    it above permissions; skips where the system does not let go of that."""
-    drop: Callable[[], None] | None = None
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        if sys.platform != "linux":
-            pytest.skip("root may do anything here")
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
+    it above permissions; skips where the system does not let go of that.
 
-        def laid_down() -> None:
-            for capability in _OVERRIDES:
-                if prctl(_DROP, capability, 0, 0, 0):
-                    os._exit(77)
+    With `locked`, nobody may look into its current folder any more, once it is there.
+    """
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if is_root and sys.platform != "linux":
+        pytest.skip("root may do anything here")
+    libc = ctypes.CDLL(None, use_errno=True)
 
-        drop = laid_down
+    def begin() -> None:
+        for capability in _OVERRIDES if is_root else ():
+            if libc.prctl(_DROP, capability, 0, 0, 0):
+                os._exit(77)
+        if locked:
+            Path().chmod(0)
 
-    done = subprocess.run(
-        [sys.executable, *map(str, args)],
-        cwd=cwd,
-        preexec_fn=drop,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == 77 and drop:
+    try:
+        done = subprocess.run(
+            [sys.executable, *map(str, args)],
+            cwd=cwd,
+            preexec_fn=begin,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        if locked:
+            cwd.chmod(0o700)
+    if is_root and done.returncode == 77:
         pytest.skip("root cannot lay down its privileges here")
     return done

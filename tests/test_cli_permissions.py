@@ -47,8 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(folder: Path, *args: str) -> tuple[int, str, str]:
-    done = as_ordinary_user("-P", "-m", "mnist_edge", *args, cwd=folder)
+def run(folder: Path, *args: str, locked: bool = False) -> tuple[int, str, str]:
+    done = as_ordinary_user("-P", "-m", "mnist_edge", *args, cwd=folder, locked=locked)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -70,15 +70,17 @@ def test_a_name_that_is_too_long_is_one_line(folder: Path, name: str) -> None:
     assert "name too long" in said
 
 
-def test_a_current_folder_without_permission_is_no_hindrance(folder: Path) -> None:
+def test_a_current_folder_without_permission_is_no_hindrance(folder: Path, tmp_path: Path) -> None:
     """`sudo -u www-data` in somebody's home: what is named elsewhere is read."""
     picture, model = str(folder / "1.png"), str(folder / "tiny.onnx")
-    locked = folder / "locked"
-    code, rows, said = run(locked, "predict", picture)
+    here = tmp_path / "here"
+    here.mkdir()
+    code, rows, said = run(here, "predict", picture, locked=True)
     assert (code, rows.startswith(picture)) == (0, True), said
-    code, table, said = run(locked, "bench", model, "--duration", "0", "--batch", "1")
+    bench = ("bench", model, "--duration", "0", "--batch", "1")
+    code, table, said = run(here, *bench, locked=True)
     assert (code, "tiny.onnx" in table) == (0, True), said
-    assert run(locked, "doctor")[0] == 0
+    assert run(here, "doctor", locked=True)[0] == 0
 
 
 def test_without_a_home_there_is_no_cache_and_that_is_said(
