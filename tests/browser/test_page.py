@@ -131,8 +131,22 @@ def test_webassembly_answers_as_python_on_a_thousand_test_images(
 def test_golden_answers_are_checked_here(tab: Open, url: str, name: str) -> None:
     opened = tab(url)
     opened.choose(name)
-    opened.page.wait_for_selector("#self-test.passed")
+    opened.page.wait_for_selector("#self-test.passed", state="attached")
+    assert not opened.page.locator("#self-test").is_visible()  # until somebody asks
+    opened.page.get_by_text("How it was timed and tested").click()
     assert "8 of 8 as where it was made" in opened.text("self-test")
+    assert "the CPU sleeps in between" in opened.page.locator("#checks").inner_text()
+
+
+def test_a_self_test_that_fails_is_in_sight(tab: Open, url: str) -> None:
+    opened = tab(url)
+    failing = "async () => ({ passed: false, text: '3 of 8 differ' })"
+    opened.page.evaluate(
+        f"import('./app.js').then((app) => {{ app.state.engine.selfTest = {failing} }})"
+    )
+    opened.choose("edge-xs")
+    assert opened.page.locator("#self-test.failed").is_visible()
+    assert "3 of 8 differ" in opened.text("self-test")
 
 
 def test_models_are_switched_between_and_each_has_its_own_median(tab: Open, url: str) -> None:
@@ -296,6 +310,33 @@ def test_nothing_moves_and_nothing_sticks_out(tab: Open, url: str, width: int, h
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [320, 360, 390, 720, 1280])
+def test_the_longest_text_of_the_list_fits_in(tab: Open, url: str, width: int) -> None:
+    opened = tab(url, width)
+    needed, room = opened.page.evaluate(_LIST)
+    assert needed + _ARROW <= room
+
+
+_ARROW = 20  # pixels at the right end of a list
+_LIST = """(() => {
+  const list = document.getElementById('model');
+  const style = getComputedStyle(list);
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = style.font;
+  const widths = [...list.options].map((option) => pen.measureText(option.text).width);
+  const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+  return [Math.max(...widths), list.clientWidth - padding];
+})()"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1366, 768), (1440, 900)])
+def test_a_laptop_shows_the_whole_page(tab: Open, url: str, width: int, height: int) -> None:
+    opened = tab(url, width, height)
+    opened.draw(*DIGITS["3"])
+    opened.settled()
+    assert opened.page.evaluate("document.documentElement.scrollHeight") <= height
+
+
 _SHIFT = """new Promise((resolve) => {
   let sum = 0;
   new PerformanceObserver((list) => {
@@ -332,7 +373,7 @@ def test_screenshots_for_a_person_to_look_at(
     opened = tab(url, width, 900, color_scheme=scheme)
     opened.draw(*DIGITS["3"])
     opened.settled()
-    opened.page.wait_for_selector("#self-test.passed")
+    opened.page.wait_for_selector("#self-test.passed", state="attached")
     name = "draw" if "drawn_server" in request.node.name else "web"
     path = screenshots / f"{name}-{width}-{scheme}.png"
     opened.page.screenshot(path=path, full_page=True)

@@ -66,6 +66,7 @@ async function choose(index) {
   const told = found?.text ?? "this file carries none";
   $("self-test").textContent = told.replace("|Δ", "|\u2060Δ"); // no new line within |Δlogit|
   $("self-test").className = found ? (found.passed ? "passed" : "failed") : "";
+  if (found && !found.passed) $("checks").open = true; // what failed is in nobody's way to see
 }
 
 function showModel(model) {
