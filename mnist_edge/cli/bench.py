@@ -233,8 +233,8 @@ def _show(result: "Benchmark") -> None:
 def _warn(result: "Benchmark") -> None:
     from mnist_edge.report import summary
 
-    for line in summary.warnings(result):
-        hint(line)
+    for note in summary.notes(result):
+        hint(note.line)
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

@@ -8,7 +8,7 @@ from mnist_edge.report.pieces import bullets, escaped
 
 def benchmark(record: Benchmark) -> str:
     """The verdict, the recommendation, the tables, and how and where it was measured."""
-    lines = ["# mnist-edge bench", "", f"**{escaped(words.verdict(record))}**", ""]
+    lines = ["# mnist-edge bench", "", f"**{escaped(str(words.verdict(record)))}**", ""]
     lines += bullets([*words.warnings(record), *words.remarks(record)])
     lines += ["## What to ship", "", *bullets(advice.lines(record))]
     lines += ["## Accuracy and start", "", *_table(grid.of(table.quality(record)))]

@@ -1,6 +1,8 @@
 """A benchmark in sentences: on what, how, and how far to believe it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.benchmark.compare import Change
@@ -81,20 +83,47 @@ def _spinning(plan: Plan) -> str:
     return _SPINNING.format(_PACED if plan.rate_hz else "") if plan.threads > 1 else ""
 
 
-def warnings(record: Benchmark) -> list[str]:
+class Kind(Enum):
+    """What a note is about."""
+
+    WRONG_HERE = auto()
+    MAY_SATURATE = auto()
+    IN_FLOAT = auto()
+    OTHER_IMAGES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader may not expect, in words."""
+
+    kind: Kind
+    text: str
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the file must not be shipped."""
+        return self.kind in (Kind.WRONG_HERE, Kind.MAY_SATURATE)
+
+    @property
+    def line(self) -> str:
+        """As the terminal says it."""
+        return f"warning: {self.text}" if self.is_warning else self.text
+
+
+def notes(record: Benchmark) -> list[Note]:
     """What a person must not overlook: files that this CPU computes wrongly, layers in float."""
     told = []
     for name, entry in zip(names.full(record), record.entries, strict=True):
         found = entry.findings
         if found and found.saturates:
-            told.append(
-                f"warning: {name} computes wrongly on this CPU: {_saturation(entry, found)}"
-            )
+            why = f"computes wrongly on this CPU: {_saturation(entry, found)}"
+            told.append(Note(Kind.WRONG_HERE, f"{name} {why}"))
         elif found and found.may_saturate:
-            told.append(f"warning: {name} {_elsewhere(entry, found)}")
+            told.append(Note(Kind.MAY_SATURATE, f"{name} {_elsewhere(entry, found)}"))
         if found and found.kernels.any_int8 and found.kernels.in_float:
-            told.append(f"{name}: {names.listed(found.kernels.in_float)} stayed in float")
-    return told + _other_images(record)
+            layers = names.listed(found.kernels.in_float)
+            told.append(Note(Kind.IN_FLOAT, f"{name}: {layers} stayed in float"))
+    return [*told, *(Note(Kind.OTHER_IMAGES, line) for line in _other_images(record))]
 
 
 def _other_images(record: Benchmark) -> list[str]:

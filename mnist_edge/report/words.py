@@ -1,23 +1,39 @@
 """What a benchmark's figures rest on, in words: how they were measured, where, and how quietly."""
 
+from dataclasses import dataclass
+
 from mnist_edge.benchmark import Benchmark
 from mnist_edge.contenders import OnnxRuntime
 from mnist_edge.report import names, summary, text
 from mnist_edge.stopwatch import NEEDED_SAMPLES
 
-_WARNING = "warning: "
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the timing can be trusted, and why."""
+
+    trusted: bool
+    why: str
+
+    @property
+    def word(self) -> str:
+        return "Trusted" if self.trusted else "Noisy"
+
+    def __str__(self) -> str:
+        """One sentence."""
+        return f"{self.word}: {self.why}."
 
 
-def verdict(record: Benchmark) -> str:
-    """Whether the machine was quiet, as one sentence."""
-    if record.noise.trusted:
-        return "Trusted: nothing that can be read of this machine disturbed the timing."
-    return f"Noisy: {'; '.join(record.noise.verdict())}."
+def verdict(record: Benchmark) -> Verdict:
+    """Whether the machine was quiet."""
+    reasons = record.noise.verdict()
+    quiet = "nothing that can be read of this machine disturbed the timing"
+    return Verdict(not reasons, "; ".join(reasons) or quiet)
 
 
 def warnings(record: Benchmark) -> list[str]:
     """What a reader must know before believing the tables; most often nothing."""
-    found = [line.removeprefix(_WARNING) for line in summary.warnings(record) if _is_warning(line)]
+    found = [note.text for note in summary.notes(record) if note.is_warning]
     if record.stopped:
         found.append("The run was stopped before all was measured: what is missing was not timed.")
     return found
@@ -25,7 +41,7 @@ def warnings(record: Benchmark) -> list[str]:
 
 def remarks(record: Benchmark) -> list[str]:
     """What else is unlike what a reader may expect."""
-    found = [line for line in summary.warnings(record) if not _is_warning(line)]
+    found = [note.text for note in summary.notes(record) if not note.is_warning]
     found += [
         f"{name} is not a file of mnist-edge: {entry.contender.intake.described()}."
         for name, entry in zip(names.files(record), record.entries, strict=True)
@@ -36,10 +52,6 @@ def remarks(record: Benchmark) -> list[str]:
             "Accuracies marked * are what files say of themselves: their data set was not here."
         )
     return [*found, *record.missing]
-
-
-def _is_warning(line: str) -> bool:
-    return line.startswith(_WARNING)
 
 
 def protocol(record: Benchmark) -> list[str]:

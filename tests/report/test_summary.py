@@ -11,6 +11,7 @@ from mnist_edge.intervals import Ratio
 from mnist_edge.kernels import Deviation, Kernels
 from mnist_edge.noise import Noise
 from mnist_edge.report import summary
+from mnist_edge.report.summary import Kind, Note
 from tests.report.made import FINDINGS, INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
 
 SATURATING = Deviation(500, 41, 9.7, 0.09)
@@ -87,32 +88,33 @@ def test_the_verdict_comes_last_with_its_reasons(noise: Noise, last: str) -> Non
 
 def test_files_that_compute_what_they_must_need_no_warning() -> None:
     record = benchmark(entry(file("edge.onnx")), entry(file("edge-int8.onnx", precision="int8")))
-    assert summary.warnings(record) == []
+    assert summary.notes(record) == []
 
 
 def test_a_saturating_file_is_named_with_what_to_do() -> None:
     wrong = replace(INT8_FINDINGS, deviation=SATURATING)
     own = file("x/edge-int8.onnx", precision="int8")
     foreign = file("other.onnx", precision="int8", ours=False)
-    first, second = summary.warnings(
+    first, second = summary.notes(
         benchmark(entry(file("edge.onnx")), *(entry(one, findings=wrong) for one in (own, foreign)))
     )
     told = (
         "computes wrongly on this CPU: 41 of 500 answers differ from its float reference, "
         "max |Δlogit| 9.7 (limit 0.36): its int8 sums saturate. Quantize it again"
     )
-    assert first == (
-        f"warning: edge-int8.onnx {told} with 'mnist-edge export --int8', or ship fp32"
-    )
-    assert second == f"warning: other.onnx {told} to 7-bit weights, or ship fp32"
+    ours = f"edge-int8.onnx {told} with 'mnist-edge export --int8', or ship fp32"
+    assert first == Note(Kind.WRONG_HERE, ours)
+    assert first.line == f"warning: {ours}"
+    assert second == Note(Kind.WRONG_HERE, f"other.onnx {told} to 7-bit weights, or ship fp32")
 
 
 def test_a_float_file_that_deviates_is_not_said_to_saturate() -> None:
     broken = replace(FINDINGS, deviation=Deviation(500, 500, float("nan"), 0.09))
-    (line,) = summary.warnings(benchmark(entry(file("edge.onnx"), findings=broken)))
-    assert line.startswith("warning: edge.onnx computes wrongly on this CPU: 500 of 500 answers")
-    assert line.endswith(": do not ship it")
-    assert "int8" not in line
+    (note,) = summary.notes(benchmark(entry(file("edge.onnx"), findings=broken)))
+    assert note.kind is Kind.WRONG_HERE
+    assert note.text.startswith("edge.onnx computes wrongly on this CPU: 500 of 500 answers")
+    assert note.text.endswith(": do not ship it")
+    assert "int8" not in note.text
 
 
 def test_layers_that_stayed_in_float_are_named_for_int8_files_only() -> None:
@@ -121,7 +123,21 @@ def test_layers_that_stayed_in_float_are_named_for_int8_files_only() -> None:
         entry(file("edge.onnx")),  # all in float, as it should be
         entry(file("edge-int8.onnx", precision="int8"), findings=partly),
     )
-    assert summary.warnings(record) == ["edge-int8.onnx: Conv_0 and Conv_4 stayed in float"]
+    told = "edge-int8.onnx: Conv_0 and Conv_4 stayed in float"
+    assert summary.notes(record) == [Note(Kind.IN_FLOAT, told)]
+    assert summary.notes(record)[0].line == told
+
+
+def test_what_speaks_against_shipping_a_file_is_a_warning_and_nothing_else() -> None:
+    found = {kind: Note(kind, "why") for kind in Kind}
+    assert {kind for kind, note in found.items() if note.is_warning} == {
+        Kind.WRONG_HERE,
+        Kind.MAY_SATURATE,
+    }
+    wide = replace(INT8_FINDINGS, widest_pair=254)
+    (note,) = summary.notes(benchmark(entry(file("a.onnx", precision="int8"), findings=wide)))
+    assert note.kind is Kind.MAY_SATURATE
+    assert note.line.startswith("warning: a.onnx may compute wrongly on x86 CPUs without VNNI")
 
 
 SLOWER = Change("edge.onnx", 1, Ratio(1.124, 1.101, 1.152), minimum=1.13)

@@ -4,10 +4,37 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_edge.contenders import Intake, OnnxRuntime
+from mnist_edge.kernels import Kernels
 from mnist_edge.noise import Noise
 from mnist_edge.opening.model_file import ModelFile
 from mnist_edge.report import summary, words
-from tests.report.made import MACHINE, benchmark, entry, file, latency
+from tests.report.made import INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
+
+
+def test_the_verdict_is_a_value_and_one_sentence() -> None:
+    quiet = words.verdict(benchmark(entry(file("a.onnx"))))
+    assert (quiet.trusted, quiet.word) == (True, "Trusted")
+    assert str(quiet) == ("Trusted: nothing that can be read of this machine disturbed the timing.")
+    noisy = words.verdict(benchmark(entry(file("a.onnx")), noise=Noise(throttled=3, others=0.5)))
+    assert (noisy.trusted, noisy.word) == (False, "Noisy")
+    assert str(noisy) == (
+        "Noisy: 50 % of the CPU was used by other programs: close them; the CPU quota stopped it "
+        "3 times: use fewer threads, or raise the quota."
+    )
+
+
+def test_a_warning_stands_with_what_was_not_timed_and_not_among_the_remarks() -> None:
+    wide = replace(INT8_FINDINGS, widest_pair=254)
+    partly = replace(INT8_FINDINGS, kernels=Kernels(14, 9, 7, 1, 1, ("Conv_0",)))
+    made = [
+        entry(file(name, precision="int8"), findings=findings)
+        for name, findings in (("a.onnx", wide), ("b.onnx", partly))
+    ]
+    record = benchmark(*made, stopped=True)
+    first, second = words.warnings(record)
+    assert first.startswith("a.onnx may compute wrongly on x86 CPUs without VNNI")
+    assert second.startswith("The run was stopped before all was measured")
+    assert words.remarks(record) == ["b.onnx: Conv_0 stayed in float"]
 
 
 def test_the_machine_is_told_with_what_limits_it() -> None:

@@ -92,9 +92,9 @@ def _header(record: Benchmark) -> Html:
 
 
 def _verdict(record: Benchmark) -> Html:
-    kind = "trusted" if record.noise.trusted else "noisy"
-    word, _, why = words.verdict(record).partition(": ")
-    lines = [element("p", {"class": f"verdict {kind}"}, element("strong", None, word), f": {why}")]
+    found = words.verdict(record)
+    kind = {"class": f"verdict {'trusted' if found.trusted else 'noisy'}"}
+    lines = [element("p", kind, element("strong", None, found.word), f": {found.why}.")]
     lines += [element("p", {"class": "verdict noisy"}, one) for one in words.warnings(record)]
     lines += [element("p", {"class": "verdict"}, one) for one in words.remarks(record)]
     return element("div", {"role": "note", "aria-label": "How far to trust it"}, *lines)
