@@ -31,12 +31,13 @@ class Dependence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Inconsistency:
-    """Answers to the same images that differ by up to `max_logit_difference`: those of a call of
-    `size` images, and the same call again or a call of all."""
+    """Answers to the same images that differ by up to `max_logit_difference`, which is more than
+    `allowed`: those of a call of `size` images, and the same call again or a call of all."""
 
     dependence: Dependence
     size: int
     max_logit_difference: float
+    allowed: float
 
     def __str__(self) -> str:
         """For a person."""
@@ -60,14 +61,14 @@ def inconsistency(
     allowed = (_ROUNDING if exact else _STEPS) * float(np.ptp(finite)) if finite.size else 0.0
     off = _difference(expected, run(images)[:_COMPARED])
     if not off <= allowed:
-        return Inconsistency(Dependence.CHANCE, len(images), off)
+        return Inconsistency(Dependence.CHANCE, len(images), off, allowed)
     for size in sorted(set(sizes)):
         if size >= len(images):
             continue
         parts = [run(first[at : at + size]) for at in range(0, len(first), size)]
         off = _difference(expected, np.concatenate(parts))
         if not off <= allowed:
-            return Inconsistency(Dependence.COMPANY, size, off)
+            return Inconsistency(Dependence.COMPANY, size, off, allowed)
     return None
 
 

@@ -1,5 +1,7 @@
 """Every error that a user can cause. Each is one line: what is wrong, and what to do."""
 
+from enum import Enum
+
 
 class EdgeError(Exception):
     """A user's mistake or the world's: shown as one line, exit code 1. Anything else is a bug.
@@ -28,8 +30,38 @@ class CheckpointError(EdgeError):
     """A training run is missing, damaged, unfinished, or of another model."""
 
 
+class GateCheck(Enum):
+    """What an exported file has to pass; the value is what is asked of it."""
+
+    CONSISTENCY = "its answer to an image depends on that image alone"
+    EQUALITY = "fp32: it computes what its original computes, but for rounding"
+    ACCURACY_DROP = "int8: it lost no more accuracy, in percentage points, than it may"
+    SATURATION = "int8: no two of its weights can saturate a sum of 16 bits"
+    FLOAT_REFERENCE = "int8: it computes what the same graph computes in float"
+
+
 class GateError(EdgeError):
-    """An exported file does not compute what its original computes."""
+    """An exported file did not pass a check of the gate.
+
+    `file` is its name and `reason` what was found, as the end of a sentence that it begins.
+    `found` is the value measured and `limit` the most that passes: of a logit's difference, of
+    percentage points, of two weights' sum. `changed` counts the answers that changed.
+    Whether anything was written is for the caller to say.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        check: GateCheck,
+        reason: str,
+        *,
+        found: float,
+        limit: float,
+        changed: int = 0,
+    ) -> None:
+        super().__init__(f"{file} {reason}")
+        self.file, self.check, self.reason = file, check, reason
+        self.found, self.limit, self.changed = found, limit, changed
 
 
 class GoldenError(EdgeError):

@@ -1,7 +1,7 @@
 """Arrays in, numbers out: accuracy and its interval, confusion, agreement, calibration."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,10 @@ class Accuracy:
         # Rounding must not push it past the value, or out of 0..1.
         return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the value in 0..1, its interval, and the counts behind it."""
+        return {"value": self.value, "interval95": list(self.interval), **asdict(self)}
+
 
 def accuracy(answers: Labels, labels: Labels) -> Accuracy:
     """How many of the answers, int64 (N,), are the labels."""
@@ -71,6 +75,10 @@ class Agreement:
     def is_chance(self) -> bool:
         """Whether a coin may well have split better and worse so: p of 0.05 or more."""
         return self.p >= 0.05
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the counts and p."""
+        return asdict(self) | {"mcnemar_p": self.p}
 
 
 def agreement(before: Labels, after: Labels, labels: Labels) -> Agreement:

@@ -71,18 +71,17 @@ KNOWN = {
     "datasets.digits": "picture",
     "datasets.folder": "picture picture.formats",
     "datasets.layout": "contract picture.formats",
-    # The lab makes its tables and cards itself, and a report says what the lab's gate found.
+    # The lab makes its tables and cards itself.
     "lab.reproduce.best": "report.grid report.sections report.text",
     "lab.reproduce.classics": "report.grid report.sections report.table",
     "lab.reproduce.depth": "report.grid report.sections report.text",
     "lab.reproduce.latency": "report.grid report.sections",
     "lab.reproduce.outcome": "report.grid report.record report.sections report.text",
-    "lab.reproduce.shelving": "report.gate report.grid report.sections report.text",
+    "lab.reproduce.shelving": "report.grid report.sections report.text",
     "lab.reproduce.shortcuts": "report.grid report.sections",
     "lab.reproduce.spread": "report.text",
-    "lab.shelf": "report.card report.gate",
+    "lab.shelf": "report.card",
     "lab.summary": "report.grid",
-    "report.gate": "lab.diagnose lab.shelf lab.verify",
 }
 KNOWN_IN_CIRCLES = {
     # child_python asks mnist_edge where it lies, which has read_picture among its public names.
@@ -95,8 +94,6 @@ KNOWN_IN_CIRCLES = {
     # Pairs.
     "lab.reproduce.curves": "lab.reproduce.depth",
     "lab.reproduce.depth": "lab.reproduce.curves",
-    "lab.shelf": "report.gate",
-    "report.gate": "lab.shelf",
     "reading.chunks": "reading.processes",
     "reading.processes": "reading.chunks",
     "web.handler": "web.server",

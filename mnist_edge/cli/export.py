@@ -144,7 +144,7 @@ def export(
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
     from mnist_edge.lab.quantize import Plan, check
-    from mnist_edge.lab.shelf import place
+    from mnist_edge.lab.shelf import Draft, place
     from mnist_edge.manifest import MANIFEST, read_manifest
     from mnist_edge.report import card
 
@@ -162,25 +162,29 @@ def export(
     output_places.check_folder("--out", None if diagnose else out)
     output_places.check_folder("--web", web)
     passes = force or diagnose
-    with progress_bar() as tell:
-        job = Job.of(run, _RUNS, data_dir, tell, partial(gates.check_way, out, stem, int8, passes))
-        diagnosis = job.diagnose(plan, tell) if diagnose else None
-        if not diagnosis:
-            drafts = [job.fp32] if job.fp32 else []
-            tuning = Finetuning(epochs=finetune_epochs) if finetune_epochs else None
-            if int8:
-                drafts.append(job.int8(plan, tuning, tell, asked_threads(threads)))
-    gates.note_old_data(run, job)
-    if diagnosis:
-        gates.show_diagnosis(diagnosis, as_json)
-        return
-    drafts = [replace(draft, name=gates.called(stem, draft)) for draft in drafts]
+    drafts: list[Draft] = []
     try:
+        with progress_bar() as tell:
+            allow = partial(gates.check_way, out, stem, int8, passes)
+            job = Job.of(run, _RUNS, data_dir, tell, allow)
+            diagnosis = job.diagnose(plan, tell) if diagnose else None
+            if not diagnosis:
+                drafts = [job.fp32] if job.fp32 else []
+                tuning = Finetuning(epochs=finetune_epochs) if finetune_epochs else None
+                if int8:
+                    drafts.append(job.int8(plan, tuning, tell, asked_threads(threads)))
+        gates.note_old_data(run, job)
+        if diagnosis:
+            gates.show_diagnosis(diagnosis, as_json)
+            return
+        drafts = [replace(draft, name=gates.called(stem, draft)) for draft in drafts]
         if int8:
             check(drafts[-1], plan)
     except GateError as error:
-        gates.write_report(report, drafts, f"The gate was not passed: {error}.", must=False)
-        raise
+        told = gates.refusal(error)
+        if drafts:
+            gates.write_report(report, drafts, f"The gate was not passed: {told}.", must=False)
+        raise EdgeError(told) from error
     gates.write_report(report, drafts, "The gate was passed.")
     placed = place(drafts, out, force)
     made = [exported.path for exported in placed]

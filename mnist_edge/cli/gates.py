@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_edge.cli.shell import hint, say, say_json
 from mnist_edge.cli.shell import show as show_table
-from mnist_edge.errors import EdgeError
+from mnist_edge.errors import EdgeError, GateCheck, GateError
 from mnist_edge.escaping import json_text
 
 if TYPE_CHECKING:
@@ -47,20 +47,30 @@ def note_old_data(run: Path, job: "Job") -> None:
 def write_report(
     path: Path | None, drafts: Sequence["Draft"], verdict: str, must: bool = True
 ) -> None:
+    from mnist_edge.cli import gate_report
     from mnist_edge.files import write_atomically
-    from mnist_edge.report import gate
 
     if path is None:
         return
-    values = {"verdict": verdict, "files": [gate.values(draft) for draft in drafts]}
+    values = {"verdict": verdict, "files": [draft.as_dict() for draft in drafts]}
     as_json = json_text(values, indent=2) + "\n"
-    text = gate.markdown(drafts, verdict) if path.suffix == ".md" else as_json
+    text = gate_report.markdown(drafts, verdict) if path.suffix == ".md" else as_json
     try:
         write_atomically(path, text)
     except EdgeError as error:
         if must:
             raise
         hint(f"the report was not written: {error}")  # the gate's own error comes after it
+
+
+def refusal(error: GateError) -> str:
+    """What is said of a file that did not pass, and is not written: why, and what may help."""
+    if error.check is not GateCheck.ACCURACY_DROP:
+        return f"{error}. Nothing was written"
+    return (
+        f"{error}, and --max-drop is {error.limit:.2f}. Nothing was written. Try "
+        "--finetune-epochs 3, or see with --diagnose which layers lose"
+    )
 
 
 def show(run: Path, exported: "Exported") -> None:
@@ -119,12 +129,12 @@ def _calibrated(calibration: dict[str, Any]) -> str:
 def as_dict(
     run: Path, drafts: Sequence["Draft"], placed: Sequence["Exported"]
 ) -> dict[str, object]:
-    from mnist_edge.report import card, gate
+    from mnist_edge.report import card
 
     return {
         "run": str(run),
         "files": [
-            gate.values(draft)
+            draft.as_dict()
             | {
                 "file": str(exported.path),
                 "card": str(card.beside(exported.path)),
@@ -136,18 +146,19 @@ def as_dict(
 
 
 def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
-    from mnist_edge.report import gate, table
+    from mnist_edge.cli import gate_report
+    from mnist_edge.report import table
 
     if as_json:
-        say_json(gate.diagnosis_values(diagnosis))
+        say_json(diagnosis.as_dict())
         return
-    rows = gate.diagnosis_rows(diagnosis)
+    rows = gate_report.diagnosis_rows(diagnosis)
     show_table(table.plain(["layer", "what", "weights", "output", "gain"], rows, left=2))
     say(
         "weights, output: signal to quantization noise, dB; all in int8, mean |Δp| against fp32 "
         f"is {diagnosis.mean_shift:.1e} on {diagnosis.images:,} validation images"
     )
     say("gain: the part of it that goes when --keep-float leaves this layer alone in float")
-    if worst := gate.worst_layers(diagnosis):
+    if worst := gate_report.worst_layers(diagnosis):
         say(f"most is lost in {', '.join(worst)}")
     say("nothing was written")

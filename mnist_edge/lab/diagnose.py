@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,14 @@ class Diagnosis:
         if layer.mean_shift is None:
             return None
         return 1 - layer.mean_shift / self.mean_shift if self.mean_shift else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the gain is a fraction of the mean |Δ probability|."""
+        return {
+            "mean_probability_difference": self.mean_shift,
+            "images": self.images,
+            "layers": [asdict(layer) | {"gain": self.gain(layer)} for layer in self.layers],
+        }
 
 
 def diagnose(

@@ -19,7 +19,6 @@ from mnist_edge.machine import this_machine
 from mnist_edge.manifest import MANIFEST, latency, read_manifest, with_latency, written
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import card as cards
-from mnist_edge.report.gate import comparisons
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,26 @@ class Draft:
     @property
     def coming(self) -> "Coming":
         return Coming(self.name, self.card.dataset, self.card.accuracy)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the file's numbers, and what its gate found."""
+        card = self.card
+        found: dict[str, Any] = {
+            "file": self.name,
+            "sha256": self.sha256,
+            "bytes": len(self.content),
+            "precision": card.precision,
+            "dataset": card.dataset,
+            "opset": self.opset,
+            "temperature": card.temperature,
+            "threshold": None if card.threshold is None else asdict(card.threshold),
+            "accuracy": card.accuracy.as_dict(),
+            "original_accuracy": card.original_accuracy.as_dict(),
+            **self.gate.as_dict(),
+        }
+        if card.calibration is not None:
+            found["calibration"] = card.calibration
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +165,6 @@ def _check_in_the_way(target: Path, coming: Coming, force: bool) -> Accuracy | N
 def _entry(draft: Draft) -> dict[str, Any]:
     """A file's numbers for the manifest."""
     card = draft.card
-    low, high = card.accuracy.interval
     values = {
         "sha256": draft.sha256,
         "bytes": len(draft.content),
@@ -155,15 +173,9 @@ def _entry(draft: Draft) -> dict[str, Any]:
         "precision": card.precision,
         "params": card.params,
         "macs": card.macs,
-        "accuracy": {
-            "value": card.accuracy.value,
-            "interval95": [low, high],
-            "correct": card.accuracy.correct,
-            "total": card.accuracy.total,
-            "split": "test",
-        },
+        "accuracy": card.accuracy.as_dict() | {"split": "test"},
         "original_accuracy": card.original_accuracy.value,
-        "gate": comparisons(draft.gate),
+        "gate": draft.gate.as_dict(),
         "temperature": card.temperature,
         "threshold": None if card.threshold is None else asdict(card.threshold),
         "trained": card.trained,

@@ -1,7 +1,8 @@
 """The gate: is the exported file still the original?"""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from mnist_edge.classifier import CHUNK, Classifier, in_chunks
 from mnist_edge.consistency import inconsistency
 from mnist_edge.contract import INPUT, OUTPUT, Counts
 from mnist_edge.datasets import Split
-from mnist_edge.errors import GateError
+from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.golden import Golden
 from mnist_edge.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
@@ -43,6 +44,16 @@ class Verification:
         """The accuracy that was lost, in percentage points; negative when it was won."""
         return (self.original.value - self.exported.value) * 100
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "accuracy_before": self.original.value,
+            "accuracy_after": self.exported.value,
+            **self.agreement.as_dict(),
+            "mean_probability_difference": self.shift.mean,
+            "max_probability_difference": self.shift.most,
+            "max_logit_difference": self.max_logit_difference,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Portability(Deviation):
@@ -66,6 +77,16 @@ class Gate:
         """Against the original, or else against the fp32 file that gave the original's answers."""
         found = self.original or self.fp32
         assert found is not None  # one of them is what a file was made from
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: what was compared with the original, the fp32 file, the float reference."""
+        found: dict[str, Any] = {}
+        for name, checked in (("against_original", self.original), ("against_fp32", self.fp32)):
+            if checked is not None:
+                found[name] = checked.as_dict()
+        if self.portability is not None:
+            found["against_float_reference"] = asdict(self.portability)
         return found
 
 
@@ -104,7 +125,13 @@ def _check_consistent(model: Classifier, images: NDArray[np.uint8]) -> None:
     exact = model.card.precision == "fp32"
     found = inconsistency(model.logits, images[:CHUNK], _SIZES, exact)
     if found:
-        raise GateError(f"{model.path.name} is not fit to ship: {found}. Nothing was written")
+        raise GateError(
+            model.path.name,
+            GateCheck.CONSISTENCY,
+            f"is not fit to ship: {found}",
+            found=found.max_logit_difference,
+            limit=found.allowed,
+        )
 
 
 def _confusion(logits: NDArray[np.float32], test: Split) -> Counts | None:
@@ -142,9 +169,14 @@ def check_equal(verification: Verification, file: str) -> None:
     # Written so that a NaN, which compares as false, does not pass.
     if changed or not verification.max_logit_difference <= limit:
         raise GateError(
-            f"{file} does not compute what its original computes: {changed} of "
+            file,
+            GateCheck.EQUALITY,
+            f"does not compute what its original computes: {changed} of "
             f"{verification.agreement.total:,} answers changed, max |Δlogit| "
-            f"{verification.max_logit_difference:.2g} (limit {limit:.2g}). Nothing was written"
+            f"{verification.max_logit_difference:.2g} (limit {limit:.2g})",
+            found=verification.max_logit_difference,
+            limit=limit,
+            changed=changed,
         )
 
 
@@ -155,10 +187,14 @@ def check_drop(verification: Verification, file: str, max_drop: float) -> None:
     finite = np.isfinite(verification.max_logit_difference)
     if lost > max_drop / 100 * verification.exported.total + 1e-9 or not finite:
         raise GateError(
-            f"{file} has {verification.exported.value:.2%}, its original "
+            file,
+            GateCheck.ACCURACY_DROP,
+            f"has {verification.exported.value:.2%}, its original "
             f"{verification.original.value:.2%}: it lost {verification.drop:.2f} points ({lost} of "
-            f"{verification.exported.total:,} images), and --max-drop is {max_drop:.2f}. Nothing "
-            "was written. Try --finetune-epochs 3, or see with --diagnose which layers lose"
+            f"{verification.exported.total:,} images)",
+            found=verification.drop,
+            limit=max_drop,
+            changed=verification.agreement.changed,
         )
 
 
@@ -182,12 +218,21 @@ def check_portable(found: Portability, file: str) -> None:
     """GateError unless the file computes on every CPU what its float reference computes."""
     if found.widest_pair > LARGEST_PAIR:
         raise GateError(
-            f"{file} would saturate on CPUs without VNNI: two of its weights add up to "
-            f"{found.widest_pair}, more than {LARGEST_PAIR}. Nothing was written"
+            file,
+            GateCheck.SATURATION,
+            "would saturate on CPUs without VNNI: two of its weights add up to "
+            f"{found.widest_pair}, more than {LARGEST_PAIR}",
+            found=found.widest_pair,
+            limit=LARGEST_PAIR,
         )
     if not found.alike:
         raise GateError(
-            f"{file} does not compute here what its float reference computes: {found.changed} of "
+            file,
+            GateCheck.FLOAT_REFERENCE,
+            f"does not compute here what its float reference computes: {found.changed} of "
             f"{found.images:,} answers differ, max |Δlogit| {found.max_logit_difference:.2g} "
-            f"(limit {found.limit:.2g}). Nothing was written"
+            f"(limit {found.limit:.2g})",
+            found=found.max_logit_difference,
+            limit=found.limit,
+            changed=found.changed,
         )

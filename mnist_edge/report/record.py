@@ -24,17 +24,12 @@ Name = Callable[[Entry], str]
 
 def accuracy(value: Accuracy) -> dict[str, Any]:
     """value in 0..1, its Wilson 95 % interval, and the counts behind it."""
-    return {
-        "value": value.value,
-        "interval95": list(value.interval),
-        "correct": value.correct,
-        "total": value.total,
-    }
+    return value.as_dict()
 
 
 def agreement(value: Agreement) -> dict[str, Any]:
     """Answers that changed, and McNemar's exact p."""
-    return asdict(value) | {"mcnemar_p": value.p}
+    return value.as_dict()
 
 
 def benchmark(record: Benchmark) -> dict[str, Any]:

@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 
 from mnist_edge import benchmark, shipped
-from mnist_edge.cli import gates
+from mnist_edge.cli import gate_report, gates
 from mnist_edge.contract import Card
 from mnist_edge.lab.shelf import Exported
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import card as cards
-from mnist_edge.report import gate, health, load, plots
+from mnist_edge.report import health, load, plots
 from tests import golden
 from tests.clitools import invoke, write_digit
 from tests.conftest import make_card, write_golden_model, write_tiny_model
 from tests.drafts import draft, int8_draft
 from tests.golden.records import BENCH, HEALTH, write_pictures
 from tests.report.test_card import FACTS, FULL, INT8
-from tests.report.test_gate import DIAGNOSIS
 from tests.report.test_load import MULTI, OFFLINE, SERVER, STREAM, shown
 from tests.report.test_page import Node, Reader
 from tests.report.test_training import RECIPE
+from tests.test_gate_report import DIAGNOSIS
 from tests.test_manifest import TIMED
 
 INVISIBLE = ("style", "script", "title", "svg")
@@ -93,7 +93,7 @@ def test_model_card(card: Card) -> None:
 
 def test_gate_report() -> None:
     drafts = [draft(), int8_draft()]
-    text = gate.markdown(drafts, "The gate was passed.")
+    text = gate_report.markdown(drafts, "The gate was passed.")
     for made in drafts:
         text = text.replace(made.sha256, "SHA")
     golden.check("texts/gate.txt", text)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge.datasets import Dataset
-from mnist_edge.errors import GateError
+from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.lab import quantize
 from mnist_edge.lab.job import Job
 from mnist_edge.lab.progress import Progress
@@ -14,7 +14,7 @@ from mnist_edge.lab.quantize import Plan
 from mnist_edge.lab.reproduce.outcome import Request
 from mnist_edge.lab.reproduce.work import Finished, Work, best
 from mnist_edge.lab.shelf import Draft, place
-from mnist_edge.report import gate, text
+from mnist_edge.report import text
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
 
@@ -35,7 +35,7 @@ class Shelved:
     def as_dict(self) -> dict[str, Any]:
         return {
             "run": self.finished.run.name,
-            "files": [gate.values(draft) for draft in self.drafts],
+            "files": [draft.as_dict() for draft in self.drafts],
             "refused": self.refused,
         }
 
@@ -53,11 +53,18 @@ def export(finished: Finished, out: Path, data: Dataset, tell: Progress) -> Shel
         quantize.check(int8, plan)
         drafts.append(int8)
     except GateError as error:
-        refused = str(error).partition(". Nothing was written")[0]
+        refused = refusal(error)
     placed = place(drafts, out, force=True)
     return Shelved(
         finished, job, tuple(drafts), tuple(exported.path for exported in placed), refused
     )
+
+
+def refusal(error: GateError) -> str:
+    """Why a file is not written, for a reader who was asked for no limit."""
+    if error.check is GateCheck.ACCURACY_DROP:
+        return f"{error}, more than the {error.limit:.2f} that it may lose"
+    return str(error)
 
 
 def export_best(

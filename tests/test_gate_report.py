@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from mnist_edge.cli import gate_report as gate
 from mnist_edge.lab.diagnose import Diagnosis, LayerNoise
 from mnist_edge.lab.verify import Gate
-from mnist_edge.report import gate
 from tests.drafts import CALIBRATION, INT8_GATE, draft, int8_draft
 
 DIAGNOSIS = Diagnosis(
@@ -67,7 +67,7 @@ def test_a_comparison_that_was_not_made_has_no_row() -> None:
 
 def test_values_are_the_drafts() -> None:
     made = int8_draft()
-    values = json.loads(json.dumps(gate.values(made)))
+    values = json.loads(json.dumps(made.as_dict()))
     assert values["file"] == "tiny-int8.onnx"
     assert values["sha256"] == made.sha256
     assert values["bytes"] == len(made.content)
@@ -103,9 +103,9 @@ def test_values_lack_what_was_not_checked(missing: str) -> None:
         "portability": "against_float_reference",
     }
     checked: Gate = replace(INT8_GATE, **{missing: None})
-    found = gate.comparisons(checked)
+    found = checked.as_dict()
     assert set(found) == set(keys.values()) - {keys[missing]}
-    assert "calibration" not in gate.values(draft())
+    assert "calibration" not in draft().as_dict()
 
 
 def test_a_row_for_each_layer_with_its_gain_in_percent() -> None:
@@ -128,7 +128,7 @@ def test_a_network_that_loses_nothing_has_nothing_to_gain() -> None:
 
 
 def test_a_diagnosis_as_values_keeps_every_number() -> None:
-    values = gate.diagnosis_values(DIAGNOSIS)
+    values = DIAGNOSIS.as_dict()
     assert (values["mean_probability_difference"], values["images"]) == (0.0008, 141)
     assert [layer["name"] for layer in values["layers"]] == ["Conv_2", "Add_8", "Gemm_18"]
     first, second, _ = values["layers"]

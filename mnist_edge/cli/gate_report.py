@@ -1,54 +1,14 @@
-"""What an export found, as Markdown and as plain values."""
+"""What the gate found of exported files, and of each layer, as Markdown and as rows."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mnist_edge.report import record, text
+from mnist_edge.report import text
 
 if TYPE_CHECKING:
     from mnist_edge.lab.diagnose import Diagnosis
     from mnist_edge.lab.shelf import Draft
-    from mnist_edge.lab.verify import Gate, Verification
-
-
-def values(draft: "Draft") -> dict[str, Any]:
-    """A file's numbers and what its gate found, for JSON."""
-    card, gate = draft.card, draft.gate
-    found: dict[str, Any] = {
-        "file": draft.name,
-        "sha256": draft.sha256,
-        "bytes": len(draft.content),
-        "precision": card.precision,
-        "dataset": card.dataset,
-        "opset": draft.opset,
-        "temperature": card.temperature,
-        "threshold": None if card.threshold is None else asdict(card.threshold),
-        "accuracy": record.accuracy(card.accuracy),
-        "original_accuracy": record.accuracy(card.original_accuracy),
-        **comparisons(gate),
-    }
-    if card.calibration is not None:
-        found["calibration"] = card.calibration
-    return found
-
-
-def comparisons(gate: "Gate") -> dict[str, Any]:
-    """The gate's comparisons, for JSON: against the original, fp32, and the float reference."""
-    found: dict[str, Any] = {}
-    for name, checked in (("against_original", gate.original), ("against_fp32", gate.fp32)):
-        if checked is not None:
-            found[name] = {
-                "accuracy_before": checked.original.value,
-                "accuracy_after": checked.exported.value,
-                **record.agreement(checked.agreement),
-                "mean_probability_difference": checked.shift.mean,
-                "max_probability_difference": checked.shift.most,
-                "max_logit_difference": checked.max_logit_difference,
-            }
-    if gate.portability is not None:
-        found["against_float_reference"] = asdict(gate.portability)
-    return found
+    from mnist_edge.lab.verify import Verification
 
 
 def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
@@ -111,12 +71,3 @@ def worst_layers(diagnosis: "Diagnosis", count: int = 3) -> list[str]:
     """The names of the layers that gain most in float, with their gain, the most first."""
     gains = sorted((diagnosis.gain(layer) or 0.0, layer.name) for layer in diagnosis.layers)
     return [f"{name} ({gain * 100:.0f} %)" for gain, name in gains[::-1][:count] if gain > 0]
-
-
-def diagnosis_values(diagnosis: "Diagnosis") -> dict[str, Any]:
-    """A diagnosis for JSON; the gain is a fraction of the mean |Δ probability|."""
-    return {
-        "mean_probability_difference": diagnosis.mean_shift,
-        "images": diagnosis.images,
-        "layers": [asdict(layer) | {"gain": diagnosis.gain(layer)} for layer in diagnosis.layers],
-    }
