@@ -31,7 +31,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Pictures, folders of pictures, or - for one from standard input.",
+            help="Pictures, folders of pictures, arrays (.npy: uint8, N × 28 × 28), or - for one "
+            "picture from standard input.",
             show_default=False,
         ),
     ] = None,

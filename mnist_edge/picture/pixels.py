@@ -35,12 +35,14 @@ class Loaded:
     """A picture: `pixels` uint8, (H, W) grey or (H, W, 3) RGB, upright.
 
     `size` is (width, height) of the upright picture in the file, of which `pixels` may be a
-    reduced copy. `note` is what a person should know of how it was read.
+    reduced copy. `note` is what a person should know of how it was read. One that `is_ready` is
+    28×28 as a network takes it, whatever it shows.
     """
 
     pixels: NDArray[np.uint8]
     size: tuple[int, int]
     note: str | None = None
+    is_ready: bool = False
 
 
 def decoded(stream: Any, form: Format, file_bytes: int) -> Loaded:

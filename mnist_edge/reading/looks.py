@@ -31,8 +31,12 @@ class Single:
     dataset: str
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
-        looked = picture.looked_at([each.pixels for each in pictures], self.dataset)
-        return [_one(each, found) for each, found in zip(pictures, looked, strict=True)]
+        raw = [each.pixels for each in pictures if not each.is_ready]
+        looked = iter(picture.looked_at(raw, self.dataset))
+        return [
+            (ONE_DIGIT, [each.pixels]) if each.is_ready else _one(each, next(looked))
+            for each in pictures
+        ]
 
 
 @dataclass(frozen=True, slots=True)

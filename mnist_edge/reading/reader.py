@@ -77,6 +77,8 @@ def _opened(source: Source) -> picture.Loaded | Failure:
 
 
 def _loaded(source: Source) -> picture.Loaded:
+    if source.image is not None:
+        return picture.Loaded(source.image, (SIDE, SIDE), is_ready=True)
     if not source.streams:
         return picture.load(source.name)
     if source.name == STDIN:

@@ -13,6 +13,7 @@ from mnist_edge.reading.answers import Grey, Reading
 from mnist_edge.reading.sources import STDIN
 
 _SUFFIX = ".28x28.png"
+_OF_AN_ARRAY = re.compile(r"\.npy\[([0-9]+)\]$", re.IGNORECASE)
 _LONGEST = 200  # bytes of a path that a name keeps; those at its end
 
 
@@ -61,6 +62,7 @@ class Folder:
 def _stem(file: str) -> str:
     if file == STDIN:
         return "stdin"
+    file = _OF_AN_ARRAY.sub(r"-\1.npy", file)
     parts = Path(os.path.splitext(file)[0]).parts  # noqa: PTH122 - that of "." is "."
     name = "-".join(re.sub(r"[/\\:]", "", part) for part in parts if part != "..").strip("-.")
     while len(os.fsencode(name)) > _LONGEST:

@@ -4,22 +4,20 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from mnist_edge.picture.formats import SUFFIXES
-from mnist_edge.reading.answers import Failure
+from mnist_edge.reading import arrays
+from mnist_edge.reading.answers import Failure, Grey
 
 STDIN = "-"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_ARRAY = Failure(
-    "is an array", "from Python, Classifier().predict(numpy.load(…)) takes uint8 (N, 28, 28)"
-)
+_ARRAY = ".npy"
 _MADE_OTHERWISE = {
     ".pdf": Failure("is a PDF", "make pictures of its pages first, as 'pdftoppm -png' does"),
-    ".npy": _ARRAY,
-    ".npz": _ARRAY,
+    ".npz": Failure("holds several arrays", "save the one of pictures with numpy.save, as .npy"),
 }
 # Pillow knows these by name; few of them are pictures, and it decodes none by itself.
 _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
@@ -31,12 +29,13 @@ class Source:
 
     `streams` is whether it can be read from its beginning to its end and once only, as standard
     input, a named pipe or a device. `failure` is why there is nothing to read, where that is known
-    from the start.
+    from the start. `image`, uint8 (28, 28), is a picture of an array, as the network takes it.
     """
 
     name: str
     streams: bool = False
     failure: Failure | None = None
+    image: Grey | None = field(default=None, repr=False, compare=False)
 
 
 def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
@@ -44,12 +43,15 @@ def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
 
     Of a folder those directly inside, or with `recursive` all below, in natural order: 2.png
     before 10.png. Hidden files, and those with a suffix of no picture, are passed over. A folder
-    that holds none, or that cannot be listed, is one source with a `failure`.
+    that holds none, or that cannot be listed, is one source with a `failure`. An array, .npy, is
+    as many as it holds: digits.npy[0], digits.npy[1], …
     """
     for path in paths:
         mode = 0 if path == STDIN else _mode(path)
         if stat.S_ISDIR(mode):
             yield from _inside(path, recursive)
+        elif stat.S_ISREG(mode) and path.lower().endswith(_ARRAY):
+            yield from _in_array(path)
         else:
             streams = path == STDIN or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
             yield Source(path, streams, None if streams else _advice(path, stat.S_ISREG(mode)))
@@ -58,6 +60,17 @@ def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
 def count(paths: Sequence[str]) -> int:
     """How many sources `find` will give without `recursive`."""
     return sum(1 for _ in find(paths))
+
+
+def _in_array(path: str) -> Iterator[Source]:
+    found = arrays.read(path)
+    if isinstance(found, Failure):
+        yield Source(path, failure=found)
+    elif found.ndim == 2:
+        yield Source(path, image=found)
+    else:
+        for at, image in enumerate(found):
+            yield Source(f"{path}[{at}]", image=image)
 
 
 def _advice(path: str, is_file: bool) -> Failure | None:

@@ -155,7 +155,7 @@ def test_a_name_that_no_system_takes_is_left_to_the_reader() -> None:
         ("s3://bucket/3.png", "is an address", "download the picture"),
         ("scan.pdf", "is a PDF", "make pictures of its pages first"),
         ("SCAN.PDF", "is a PDF", "make pictures of its pages first"),
-        ("digits.npy", "is an array", "from Python"),
+        ("digits.npz", "holds several arrays", "save the one of pictures"),
     ],
 )
 def test_what_is_given_in_a_pictures_place_gets_advice(
