@@ -1,6 +1,7 @@
 """The keys of every `--json`, with the types that stand there (of export: test_export.py)."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,18 @@ def test_reproduce(monkeypatch: pytest.MonkeyPatch) -> None:
     for made in values["exported"]["files"]:
         made["threshold"] = None  # whether there is one, the training decides, on each CPU its own
     golden.check_keys("json/reproduce.txt", values, names=["machine.packages"])
+    page = Path("runs/reproduce/three-block-digits-1-epoch/result.md").read_text("utf-8")
+    golden.check("texts/reproduce.txt", unmeasured(page))
+
+
+def unmeasured(page: str) -> str:
+    """A page without what each CPU measures otherwise: of tables, the heads and first columns."""
+    lines: list[str] = []
+    for line in page.partition("\n## machine")[0].splitlines():
+        row = [cell.strip() for cell in line.strip("|").split("|")]
+        in_table = bool(lines) and lines[-1].startswith("|")
+        if line.startswith("|"):
+            lines.append(f"| {row[0] if in_table else ' | '.join(row)}")
+        elif not line.startswith("- trained in "):
+            lines.append(line)
+    return re.sub(r"-{2,}", "--", "\n".join(lines))
