@@ -75,13 +75,3 @@ def shown(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     if worn:
         warped[count - worn :] = wear(warped[count - worn :], rough.wear, generator)
     return warped
-
-
-def targets(classes: int, smoothing: float) -> Tensor:
-    """What the network should answer to each label: float32 (classes + 1, classes).
-
-    Row `label` is that label, smoothed; the last, which NOTHING finds, is even.
-    """
-    table = torch.full((classes + 1, classes), 1 / classes)
-    table[:classes] = torch.eye(classes) * (1 - smoothing) + smoothing / classes
-    return table

@@ -23,6 +23,7 @@ from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.blocks import fold_blocks
 from mnist_edge.lab.drawn import extended, shown
+from mnist_edge.lab.losses import divergence
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Recipe
 
@@ -112,14 +113,9 @@ class _Tuner:
         seen = shown(images, self.recipe, self.generator).round().clamp(0, 255)
         seen = seen.unsqueeze(1) / 255
         with torch.no_grad():
-            wanted = self.teacher.body(seen) / self.temperature
-        found = self.simulated(seen) / self.temperature
-        loss = F.kl_div(
-            F.log_softmax(found, dim=1),
-            F.log_softmax(wanted, dim=1),
-            log_target=True,
-            reduction="batchmean",
-        )
+            wanted = self.teacher.body(seen)
+        found = self.simulated(seen)
+        loss = divergence(found, wanted, self.temperature)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

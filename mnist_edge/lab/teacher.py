@@ -193,24 +193,6 @@ def views(
     return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
 
-def loss(logits: Tensor, targets: Tensor, taught: Tensor, plan: Distillation) -> Tensor:
-    """The distillation loss of a batch, a scalar.
-
-    logits and taught: float32 (N, C), the student's and the teachers'; targets: float32 (N, C),
-    of the labels. The teachers' part is multiplied by the square of the temperature, as its
-    gradients shrink by it (Hinton et al. 2015).
-    """
-    heat = plan.temperature
-    soft = F.kl_div(
-        F.log_softmax(logits / heat, dim=1),
-        F.log_softmax(taught / heat, dim=1),
-        log_target=True,
-        reduction="batchmean",
-    )
-    hard = F.cross_entropy(logits, targets)
-    return plan.share * heat**2 * soft + (1 - plan.share) * hard
-
-
 def _key(recipe: Recipe, whole: Split) -> str:
     """What views and answers depend on, in eight letters."""
     assert recipe.distillation is not None

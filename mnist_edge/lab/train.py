@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import alone_in
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.lab import bf16, ema, teacher
+from mnist_edge.lab import bf16, ema
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.acceleration import chosen, forward_of, is_graphed
 from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.cuda_graph import GraphedStep, Launch
-from mnist_edge.lab.drawn import extended, shown, targets
+from mnist_edge.lab.drawn import extended, shown
+from mnist_edge.lab.losses import smoothed_targets, training_loss
 from mnist_edge.lab.models import build
 from mnist_edge.lab.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.progress import EpochResult, StepResult, Watcher
@@ -122,7 +122,7 @@ class _Trainer:
         self.taught = taught.to(world.device) if taught else None
         self.images = torch.tensor(training.images, device=world.device)
         self.labels = torch.tensor(training.labels, device=world.device)
-        self.targets = targets(len(classes), recipe.label_smoothing).to(world.device)
+        self.targets = smoothed_targets(len(classes), recipe.label_smoothing).to(world.device)
         self.steps = len(self.labels) // batch
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
@@ -234,11 +234,8 @@ class _Trainer:
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.in_bf16):
             logits = self.forward(images)
         logits = logits.float()
-        plan = self.recipe.distillation
-        if taught is None or plan is None:
-            loss = F.cross_entropy(logits, self.targets[labels])
-        else:
-            loss = teacher.loss(logits, self.targets[labels], taught[share], plan)
+        answers = None if taught is None else taught[share]
+        loss = training_loss(logits, self.targets[labels], answers, self.recipe.distillation)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -3,11 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.lab.augment import Augmentation, warp
-from mnist_edge.lab.drawn import NOTHING, drawn_digits, extended, shown, targets
+from mnist_edge.lab.drawn import NOTHING, drawn_digits, extended, shown
 from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.recipe import Recipe, Rough
 from mnist_edge.lab.wear import Wear
@@ -95,13 +94,3 @@ def test_the_rough_share_stands_at_the_end_of_a_batch() -> None:
 def test_none_or_all_of_a_batch_may_be_rough(share: float) -> None:
     seen = shown(blobs(7), replace(PLAIN, rough=replace(MOVED, share=share)), seeded())
     assert ((seen - blobs(7)).abs().amax(dim=(1, 2)) > 0.5).float().mean() == share
-
-
-def test_targets_are_pytorchs_smoothing_and_nothing_is_even() -> None:
-    logits, labels = torch.randn(30, 7, generator=seeded()), torch.arange(30) % 7
-    table = targets(7, 0.1)
-    torch.testing.assert_close(
-        F.cross_entropy(logits, table[labels]),
-        F.cross_entropy(logits, labels, label_smoothing=0.1),
-    )
-    torch.testing.assert_close(table[torch.tensor([NOTHING])], torch.full((1, 7), 1 / 7))

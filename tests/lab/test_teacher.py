@@ -217,20 +217,6 @@ def test_students_of_all_seeds_share_the_views_and_resume_bit_identically(
     assert whole.recipe == asked
 
 
-def test_the_loss_is_the_divergence_from_the_teacher_and_the_label_in_their_shares() -> None:
-    torch.manual_seed(0)
-    logits, taught = torch.randn(2, 6, 4)
-    targets = torch.eye(4)[torch.tensor([0, 1, 2, 3, 0, 1])]
-    plan = Distillation(("x",), share=0.6, temperature=3.0)
-    p, q = (taught / 3).softmax(dim=1), (logits / 3).softmax(dim=1)
-    soft = (p * (p / q).log()).sum(dim=1).mean()
-    hard = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
-    found = lab.loss(logits, targets, taught, plan)
-    torch.testing.assert_close(found, 0.6 * 9 * soft + 0.4 * hard)
-    alone = replace(plan, share=1.0)
-    assert lab.loss(taught, targets, taught, alone).item() == pytest.approx(0, abs=1e-6)
-
-
 def test_teachers_are_found_by_their_checkpoint(teacher: Teacher, tmp_path: Path) -> None:
     (found,) = find_teachers([teacher.sha256], tmp_path)
     assert found.source == teacher.source
