@@ -20,8 +20,8 @@ from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import export as lab
 from mnist_edge.lab import job, quantize
-from mnist_edge.lab.checkpoint import finish
 from mnist_edge.lab.qdq import WEIGHTED, Quantizer
+from mnist_edge.lab.runs import finish
 from mnist_edge.metrics import Accuracy
 from tests.clitools import assert_fails, invoke
 from tests.conftest import make_card, write_tiny_model

@@ -124,7 +124,7 @@ def test_a_finished_experiment_is_told_again_without_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = invoke("reproduce", "resnet18-one-epoch", *TRY, "--seeds", 2)
-    monkeypatch.setattr(lab._Trainer, "epoch", None)
+    monkeypatch.setattr(lab.Trainer, "epoch", None)
     again = invoke("reproduce", "resnet18-one-epoch", *TRY, "--seeds", 2, "--json")
     assert again.exit_code == 0
     assert again.stderr.splitlines()[-1] == "all 2 runs are finished"
@@ -182,7 +182,7 @@ def test_parts_of_the_best_can_be_made_alone_and_timed(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    epoch, done_before = lab._Trainer.epoch, 3  # one whole run, and one epoch of the second
+    epoch, done_before = lab.Trainer.epoch, 3  # one whole run, and one epoch of the second
 
     def stopping(self: Any, number: int, watch: Any) -> Any:
         nonlocal done_before
@@ -193,7 +193,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     args = ("reproduce", "depth", "--dataset", "digits", "--epochs", 2, "--device", "cpu")
     with monkeypatch.context() as patch:
-        patch.setattr(lab._Trainer, "epoch", stopping)
+        patch.setattr(lab.Trainer, "epoch", stopping)
         patch.setattr("mnist_edge.cli.reproduce._announce", lambda work, missing, threads: None)
         stopped = invoke(*args)
     assert stopped.exit_code == 130

@@ -132,7 +132,7 @@ def test_a_small_set_gets_more_epochs_unless_told(monkeypatch: pytest.MonkeyPatc
     def epoch(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lab._Trainer, "epoch", epoch)
+    monkeypatch.setattr(lab.Trainer, "epoch", epoch)
     done = invoke("train", "--dataset", "digits", "--model", "edge-xs")
     found = re.findall(r"(\d+) epochs, as each has only (\d+) steps, on", done.stderr)
     epochs, steps = map(int, found[0])
@@ -216,15 +216,15 @@ def test_threads_are_timed_said_and_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(threads, "candidates", lambda: (1, 2))
     monkeypatch.setattr(threads, "timed", lambda step, counts: {1: 40 + step(), 2: 8100.0})
     monkeypatch.setattr(threads, "usable_threads", lambda: 2)
-    epoch = lab._Trainer.epoch
+    epoch = lab.Trainer.epoch
 
-    def one_epoch(self: lab._Trainer, number: int, watch: Watcher) -> EpochResult:
+    def one_epoch(self: lab.Trainer, number: int, watch: Watcher) -> EpochResult:
         if number == 1:
             raise KeyboardInterrupt
         return replace(epoch(self, number, watch), images_per_s=100.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lab._Trainer, "epoch", one_epoch)
+        patch.setattr(lab.Trainer, "epoch", one_epoch)
         done = invoke(*XS, "--epochs", 2)
     first, *others = done.stderr.splitlines()
     assert first.endswith("2 epochs on cpu, 2 threads (8,100 images/s; with 1: 168)")
@@ -245,7 +245,7 @@ def test_a_run_goes_on_with_other_threads_when_told(monkeypatch: pytest.MonkeyPa
     saved = disk.load(RUN)
     half = replace(saved, epochs_done=1, history=saved.history[:1], result=None)
     disk.save(RUN, replace(half, trained=saved.trained | {"threads": 2}))
-    monkeypatch.setattr(lab._Trainer, "epoch", epoch)
+    monkeypatch.setattr(lab.Trainer, "epoch", epoch)
     done = invoke("train", "--resume", "--device", "cpu", "--threads", 1, "--out", RUN)
     assert "it was begun with 2 threads: the weights will not be as they would be" in done.stderr
 
@@ -270,7 +270,7 @@ def test_no_memory_says_smaller_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     def epoch(*args: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20 GiB")
 
-    monkeypatch.setattr(lab._Trainer, "epoch", epoch)
+    monkeypatch.setattr(lab.Trainer, "epoch", epoch)
     ends_with_error(invoke(*XS), "cpu ran out of memory at batch size 128: use a smaller --batch-")
 
 
@@ -331,7 +331,7 @@ def test_stopped_before_the_first_epoch_says_that_nothing_is_there(
     def epoch(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lab._Trainer, "epoch", epoch)
+    monkeypatch.setattr(lab.Trainer, "epoch", epoch)
     done = invoke(*XS)
     assert done.exit_code == 130
     assert done.stderr.endswith("stopped before the first epoch was done: nothing was saved\n")
@@ -339,15 +339,15 @@ def test_stopped_before_the_first_epoch_says_that_nothing_is_there(
 
 
 def test_stopped_run_goes_on_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    epoch = lab._Trainer.epoch
+    epoch = lab.Trainer.epoch
 
-    def two_epochs(self: lab._Trainer, number: int, watch: Watcher) -> EpochResult:
+    def two_epochs(self: lab.Trainer, number: int, watch: Watcher) -> EpochResult:
         if number == 2:
             raise KeyboardInterrupt
         return epoch(self, number, watch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lab._Trainer, "epoch", two_epochs)
+        patch.setattr(lab.Trainer, "epoch", two_epochs)
         done = invoke(*XS, "--epochs", 3)
     assert done.exit_code == 130
     assert (RUN / CURVE).exists()
@@ -405,14 +405,14 @@ main()
 def test_a_full_disk_is_one_line_and_the_old_checkpoint_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    epoch = lab._Trainer.epoch
+    epoch = lab.Trainer.epoch
 
-    def one_epoch(self: lab._Trainer, number: int, watch: Watcher) -> EpochResult:
+    def one_epoch(self: lab.Trainer, number: int, watch: Watcher) -> EpochResult:
         if number == 1:
             raise KeyboardInterrupt
         return epoch(self, number, watch)
 
-    monkeypatch.setattr(lab._Trainer, "epoch", one_epoch)
+    monkeypatch.setattr(lab.Trainer, "epoch", one_epoch)
     invoke(*XS, "--epochs", 3)
     before = (RUN / CHECKPOINT).read_bytes()
     assert len(before) > 100_000

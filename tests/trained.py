@@ -24,15 +24,15 @@ def trained(home: Path) -> Trained:
     from mnist_edge.lab import checkpoint
     from mnist_edge.lab.export import export
     from mnist_edge.lab.recipe import recipe_for
-    from mnist_edge.lab.train import train
+    from mnist_edge.lab.runs import finish, train
+    from mnist_edge.lab.train import TrainingInputs
     from mnist_edge.lab.world import World
 
     data = digits.load()
     recipe = replace(recipe_for("edge-xs", "digits"), epochs=1)
     run = home / "runs" / "edge-xs"
-    training, validation = data.training, data.validation
     world = World(0, 1, torch.device("cpu"))
-    for _ in train(recipe, data.classes, training, validation, run, world):
+    for _ in train(TrainingInputs.of(recipe, data), run, world):
         pass
-    checkpoint.finish(run, checkpoint.load(run), data.test)
+    finish(run, checkpoint.load(run), data.test)
     return Trained(home, run, export(run, home / "exported", data).path)

@@ -140,7 +140,8 @@ def export(
     if diagnose:
         _check_diagnosis(wants_int8 | {"--report": report})
     from mnist_edge import output_places
-    from mnist_edge.lab import checkpoint
+    from mnist_edge.lab import runs
+    from mnist_edge.lab.checkpoint import CHECKPOINT
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
     from mnist_edge.lab.quantize import Plan, check
@@ -155,9 +156,9 @@ def export(
         max_drop=_MAX_DROP if max_drop is None else max_drop,
     )
     read_manifest(out / MANIFEST)  # an unreadable one stops here, before minutes of work
-    run = run or checkpoint.newest(_RUNS)
+    run = run or runs.newest(_RUNS)
     stem = name or (run.stem if run.is_file() else None)
-    read = run / checkpoint.CHECKPOINT if run.is_dir() else run
+    read = run / CHECKPOINT if run.is_dir() else run
     output_places.check_files({"--report": report}, [read, out / MANIFEST])
     output_places.check_folder("--out", None if diagnose else out)
     output_places.check_folder("--web", web)

@@ -9,7 +9,7 @@ import typer
 from mnist_edge.cli.listing import about, show_list, show_times
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
-from mnist_edge.cli.speed import counted, slowdown_told, threads_told
+from mnist_edge.cli.speed import counted, threads_told
 from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import UsageError
 
@@ -207,30 +207,23 @@ def _estimate(
 
 
 def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
-    from mnist_edge.lab.slowdown import SpeedWatch
     from mnist_edge.lab.threads import for_training, used
 
     number = 1 + [one.name for one in work.wanted].index(run.name)
     which = f"run {number} of {len(work.wanted)}, {run.name}"
-    saved = work.saved(run)
+    prepared, world = work.training_run(run), work.world
+    saved = prepared.saved
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
     with progress_bar() as tell:
         tell("timing threads", 0, 0)
-        before = saved.trained.get("threads") if saved else None
-        classes, training = work.data.classes, work.training
-        choice = for_training(run.recipe, classes, training, work.world, asked, before)
+        choice = for_training(prepared.inputs, world, asked, prepared.saved_threads)
     epochs = f"{run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}"
     hint(f"{which}: {epochs} on {threads_told(choice)}{goes_on}")
-    speed = SpeedWatch(choice.images_per_s)
     with used(choice.count):
         with progress_bar() as tell:
-            lesson = work.ask(run, tell)
+            prepared = prepared.with_soft_targets(world.device, tell)
         with Watch(True, which) as watch:
-            for result in work.train(run, lesson, watch.step):
-                watch.epoch(result)
-                slow = speed.epoch(result)
-                if slow and work.world.device.type == "cpu":
-                    watch.tell(slowdown_told(slow, choice.count, on_one_thread))
+            watch.follow(prepared, world, choice, on_one_thread)
 
 
 def _stopped(work: "Work", command: str) -> None:

@@ -13,23 +13,19 @@ if TYPE_CHECKING:
     from mnist_edge.lab.checkpoint import Checkpoint
     from mnist_edge.lab.recipe import Recipe
     from mnist_edge.lab.threads import Choice
+    from mnist_edge.lab.train import TrainingInputs
     from mnist_edge.lab.world import World
 
 
-def introduce(
-    recipe: "Recipe",
-    data: "Dataset",
-    training: int,
-    validation: int,
-    world: "World",
-    choice: "Choice",
-) -> None:
+def introduce(inputs: "TrainingInputs", data: "Dataset", world: "World", choice: "Choice") -> None:
     """What is trained, on what and where, before it begins."""
     from mnist_edge.lab.drawn import added
     from mnist_edge.lab.models import build, cost
     from mnist_edge.report import dataset
     from mnist_edge.report.text import amount
 
+    recipe = inputs.recipe
+    training, validation = len(inputs.training), len(inputs.validation)
     spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
     where = f"{world.device}, {threads_told(choice)}"
     if world.size > 1:

@@ -1,7 +1,7 @@
 """mnist-edge train"""
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -10,16 +10,12 @@ import typer
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.run_summary import close, introduce, stopped
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar
-from mnist_edge.cli.speed import slowdown_told
 from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Dataset, Split
-    from mnist_edge.lab.checkpoint import Checkpoint
-    from mnist_edge.lab.progress import Progress, StepResult
-    from mnist_edge.lab.recipe import Recipe
-    from mnist_edge.lab.teacher import Teacher
+    from mnist_edge.lab.progress import Progress
+    from mnist_edge.lab.runs import RunPlan, TrainingRun
     from mnist_edge.lab.threads import Choice
     from mnist_edge.lab.world import World
 
@@ -80,7 +76,7 @@ def train(
     """
     from mnist_edge.lab.world import join
 
-    given: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "model": model,
         "dataset": _absolute(dataset),
         "epochs": epochs,
@@ -89,119 +85,93 @@ def train(
         "seed": seed,
         "shortcut": shortcut,
     }
-    given = {name: value for name, value in given.items() if value is not None}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    folder = out or _RUNS / (model or "edge")
     with join(device) as world:
-        run = out or _RUNS / (model or "edge")
-        asked = asked_threads(threads)
-        _train(given, teacher or [], data_dir, run, resume, as_json, world, asked)
+        count = asked_threads(threads)
+        plan = _plan(asked, teacher or [], folder, resume, world)
+        if plan.is_finished:
+            if world.leads:
+                _tell_finished(plan, as_json)
+            return
+        _train(plan, data_dir, count, world, as_json)
 
 
-def _train(
-    given: dict[str, Any],
-    teachers: list[Path],
-    data_dir: Path | None,
-    run: Path,
-    resume: bool,
-    as_json: bool,
-    world: "World",
-    asked: int | None,
-) -> None:
-    from mnist_edge import datasets
-    from mnist_edge.datasets.classes import in_order_of
-    from mnist_edge.lab import checkpoint as disk
-    from mnist_edge.lab import teacher
-    from mnist_edge.lab.threads import for_training, used
+def _plan(
+    asked: dict[str, Any], teachers: list[Path], folder: Path, resume: bool, world: "World"
+) -> "RunPlan":
+    from mnist_edge.lab import runs
+    from mnist_edge.lab.checkpoint import load
+    from mnist_edge.lab.recipe import RecipeError
     from mnist_edge.output_places import check_folder
 
     if world.leads:
-        check_folder("--out", run)
-    before = disk.load(run) if resume else None
-    recipe = _recipe(given, before)
-    opened = [teacher.open_teacher(_teacher(path), run.parent) for path in teachers]
-    if opened:
-        recipe = teacher.taught_by(recipe, opened)
-    if before:
-        disk.check_resumable(before, recipe, run)
-        if before.result and not world.leads:
-            return None
-        if before.result:
-            hint(f"{run} is finished already: train again without --resume, or choose --out")
-            return close(run, before, as_json)
-    data = _first_on_rank_0(world, lambda tell: datasets.load(recipe.dataset, data_dir, tell))
-    if before:
-        data = in_order_of(data, before.classes, str(run), "train again without --resume")
-        disk.check_unchanged(before, data, run, "train again without --resume")
-    training, validation = data.training, data.validation
-    if not before and "epochs" not in given:
-        recipe = recipe.sized(len(training))
-    if recipe.distillation and not opened:
-        opened = teacher.find_teachers(recipe.distillation.teachers, run.parent)
-    opened = teacher.check(opened, data.classes, data.name)
-    saved = before.trained.get("threads") if before else None
+        check_folder("--out", folder)
+    saved = load(folder) if resume else None
+    try:
+        recipe = runs.recipe_of(asked, saved)
+    except RecipeError as error:
+        option = f"--{error.field.replace('_', '-')}"
+        raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
+    sources = [_teacher(path) for path in teachers]
+    return runs.plan(folder, recipe, saved, sources, sized="epochs" not in asked)
+
+
+def _tell_finished(plan: "RunPlan", as_json: bool) -> None:
+    assert plan.saved is not None  # that is what finished means
+    hint(f"{plan.folder} is finished already: train again without --resume, or choose --out")
+    close(plan.folder, plan.saved, as_json)
+
+
+def _train(
+    plan: "RunPlan", data_dir: Path | None, threads: int | None, world: "World", as_json: bool
+) -> None:
+    from mnist_edge import datasets
+    from mnist_edge.lab import runs
+    from mnist_edge.lab.checkpoint import load
+    from mnist_edge.lab.threads import for_training, used
+
+    name = plan.recipe.dataset
+    data = _first_on_rank_0(world, lambda tell: datasets.load(name, data_dir, tell))
+    run = runs.prepare(plan, data)
     with progress_bar() as tell:
         tell("timing threads", 0, 0)
-        choice = for_training(recipe, data.classes, training, world, asked, saved)
+        choice = for_training(run.inputs, world, threads, run.saved_threads)
     world.wait()  # until all have looked at what lies in the run's folder
     if world.leads:
-        if not before and (kept := disk.set_aside(run)):
-            hint(f"kept the run that was in {run} as {kept}")
-        introduce(recipe, data, len(training), len(validation), world, choice)
-        if saved not in (None, choice.count):
-            hint(f"it was begun with {saved} threads: the weights will not be as they would be")
+        if not run.saved and (kept := runs.set_aside(run.folder)):
+            hint(f"kept the run that was in {run.folder} as {kept}")
+        introduce(run.inputs, data, world, choice)
+        if run.saved_threads not in (None, choice.count):
+            hint(
+                f"it was begun with {run.saved_threads} threads: the weights will not be as they "
+                "would be"
+            )
     with used(choice.count):
         try:
-            _epochs(recipe, data, training, validation, run, world, before, opened, choice)
+            _epochs(run, world, choice)
         except KeyboardInterrupt:
             if world.leads:
-                stopped(run)
+                stopped(run.folder)
             raise typer.Exit(INTERRUPTED) from None
-        if world.leads:
-            close(run, disk.finish(run, disk.load(run), data.test), as_json)
+    if world.leads:
+        close(run.folder, load(run.folder), as_json)
     world.wait()
-    return None
 
 
-def _epochs(
-    recipe: "Recipe",
-    data: "Dataset",
-    training: "Split",
-    validation: "Split",
-    run: Path,
-    world: "World",
-    before: "Checkpoint | None",
-    teachers: "list[Teacher]",
-    choice: "Choice",
-) -> None:
+def _epochs(run: "TrainingRun", world: "World", choice: "Choice") -> None:
     """Train to the end, a line for each epoch, and one where it has become slow."""
-    from mnist_edge.lab import teacher
     from mnist_edge.lab.drawn import added
-    from mnist_edge.lab.slowdown import SpeedWatch
-    from mnist_edge.lab.train import train as train_epochs
 
-    taught, starting = None, "starting"
-    if teachers:
-        taught = _first_on_rank_0(
-            world, lambda tell: teacher.views(teachers, training, recipe, world.device, tell)
-        )
-    elif any(added(len(training), recipe)):
+    recipe = run.inputs.recipe
+    starting = "starting"
+    if run.teachers:
+        run = _first_on_rank_0(world, partial(run.with_soft_targets, world.device))
+    elif any(added(len(run.inputs.training), recipe)):
         starting = "drawing digits"
-    speed = SpeedWatch(choice.images_per_s)
+    on_one_thread = f"mnist-edge train --resume --threads 1 --out {run.folder}"
     with Watch(world.leads, starting=starting) as watch:
-
-        def step(now: "StepResult") -> None:
-            speed.step(now)
-            watch.step(now)
-
-        known = before.fingerprint if before else data.fingerprint
-        for result in train_epochs(
-            *(recipe, data.classes, training, validation, run, world, before, step, taught),
-            fingerprint=known,
-        ):
-            watch.epoch(result)
-            slow = speed.epoch(result)
-            if slow and world.device.type == "cpu" and world.size == 1:
-                go_on = f"mnist-edge train --resume --threads 1 --out {run}"
-                watch.tell(slowdown_told(slow, choice.count, go_on))
+        watch.follow(run, world, choice, on_one_thread)
 
 
 def _teacher(path: Path) -> Path:
@@ -224,23 +194,6 @@ def _absolute(dataset: str | None) -> str | None:
         return FOLDER + str(path.expanduser().resolve())
     except RuntimeError as error:  # ~name of nobody
         raise DataError(f"there is no folder {path}: {error}") from error
-
-
-def _recipe(given: dict[str, Any], before: "Checkpoint | None") -> "Recipe":
-    """What is asked for, or what a run was begun with and is asked for again."""
-    from mnist_edge.lab.models import build
-    from mnist_edge.lab.recipe import RecipeError, recipe_for
-
-    try:
-        if before:
-            return replace(before.recipe, **given)
-        named = recipe_for(given.get("model", "edge"), given.get("dataset", "mnist"))
-        recipe = replace(named, **given)
-    except RecipeError as error:
-        option = f"--{error.field.replace('_', '-')}"
-        raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
-    build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
-    return recipe
 
 
 def _first_on_rank_0(world: "World", make: "Callable[[Progress], Made]") -> Made:

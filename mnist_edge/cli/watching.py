@@ -3,9 +3,13 @@
 from typing import TYPE_CHECKING
 
 from mnist_edge.cli.shell import error_console
+from mnist_edge.cli.speed import slowdown_told
 
 if TYPE_CHECKING:
     from mnist_edge.lab.progress import EpochResult, StepResult
+    from mnist_edge.lab.runs import TrainingRun
+    from mnist_edge.lab.threads import Choice
+    from mnist_edge.lab.world import World
 
 
 _EACH, _LINES = 60, 40
@@ -41,6 +45,26 @@ class Watch:
 
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
+
+    def follow(
+        self, run: "TrainingRun", world: "World", choice: "Choice", on_one_thread: str
+    ) -> None:
+        """Complete a run under this bar. Where a CPU has become slow, a line says so, and the
+        command by which the run goes on with one thread."""
+        from mnist_edge.lab.runs import complete
+        from mnist_edge.lab.slowdown import SpeedWatch
+
+        speed = SpeedWatch(choice.images_per_s)
+
+        def step(now: "StepResult") -> None:
+            speed.step(now)
+            self.step(now)
+
+        for result in complete(run, world, step):
+            self.epoch(result)
+            slow = speed.epoch(result)
+            if slow and world.device.type == "cpu" and world.size == 1:
+                self.tell(slowdown_told(slow, choice.count, on_one_thread))
 
     def step(self, now: "StepResult") -> None:
         from mnist_edge.report import text

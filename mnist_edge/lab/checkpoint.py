@@ -5,17 +5,16 @@ torch.save writes it, and whoever has PyTorch can load it; what reads it here tr
 
 import io
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.file_access import Kind, kind
-from mnist_edge.files import alone_in, write_together
-from mnist_edge.fingerprint import Fingerprint, changes
+from mnist_edge.files import write_together
+from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.lab.checkpoint_fields import checked
 from mnist_edge.lab.models import Network, build
 from mnist_edge.lab.recipe import Recipe
@@ -104,73 +103,3 @@ def load(run: Path) -> Checkpoint:
 
 def _missing(error: SchemaError | KeyError) -> str:
     return f"it has no {error.args[0]}" if isinstance(error, KeyError) else str(error)
-
-
-def newest(runs: Path) -> Path:
-    """The run below `runs` whose checkpoint was written last. CheckpointError without any."""
-    found = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime_ns)
-    if not found:
-        raise CheckpointError(
-            f"there is no run in {runs}/: train one first with 'mnist-edge train'"
-        )
-    return found[-1].parent
-
-
-def busy(run: Path) -> str:
-    """What is said of a run that another process trains."""
-    return f"{run} is being trained by another process: wait for it, or choose another --out"
-
-
-def set_aside(run: Path) -> Path | None:
-    """Rename a run that is in the way to <name>-1, <name>-2, …, so that nothing is lost.
-
-    Returns its new place, or None when nothing was there. EdgeError when it cannot be renamed, or
-    is being trained.
-    """
-    if not (run / CHECKPOINT).exists():
-        return None
-    if Path.cwd().is_relative_to(run.resolve()):  # else the new run would go where it went
-        raise CheckpointError(f"{run} holds a run, and is where you are: choose another --out")
-    number = 1
-    while (kept := run.with_name(f"{run.name}-{number}")).exists():
-        number += 1
-    try:
-        with alone_in(run, busy(run)):
-            return run.rename(kept)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot rename {run}, which holds a run: {error.strerror}. Choose another --out"
-        ) from error
-
-
-def check_resumable(checkpoint: Checkpoint, recipe: Recipe, run: Path) -> None:
-    """CheckpointError when a run was started with another recipe than the one asked for."""
-    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
-    for name in before:
-        if before[name] != asked[name]:
-            raise CheckpointError(
-                f"{run} was trained with {name} {before[name]}, not {asked[name]}: "
-                "resume it with what it was started with, or choose another --out"
-            )
-
-
-def check_unchanged(checkpoint: Checkpoint, data: Dataset, run: Path, advice: str) -> None:
-    """CheckpointError for a data set with other images than those that a run was started on."""
-    if told := changes(checkpoint.fingerprint, data.fingerprint):
-        raise CheckpointError(
-            f"{data.name} has changed since {run} was trained on it: {told}. Put its pictures back "
-            f"as they were, or {advice}"
-        )
-
-
-def finish(run: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
-    """Measure a trained run on the test split, once, and record it in the run's folder."""
-    answers = checkpoint.original().answer(test.images).argmax(axis=1)
-    result = {
-        "split": "test",
-        "correct": int((answers == test.labels).sum()),
-        "total": len(test.labels),
-    }
-    finished = replace(checkpoint, result=result)
-    save(run, finished)
-    return finished

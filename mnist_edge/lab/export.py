@@ -15,6 +15,7 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, cost
+from mnist_edge.lab.runs import check_unchanged
 from mnist_edge.lab.shelf import Coming, Draft, Exported, described, place
 from mnist_edge.lab.verify import Answers, Gate, check_equal, compare
 from mnist_edge.metrics import Accuracy, fit_temperature
@@ -105,7 +106,7 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> None:
             f"{run} was trained on {trained_on}, not on {data.name}: "
             "the gate needs its own test images"
         )
-    disk.check_unchanged(checkpoint, data, run, "train it again")
+    check_unchanged(checkpoint, data, run, "train it again")
     if data.classes != checkpoint.classes or len(data.test) != checkpoint.result["total"]:
         raise CheckpointError(
             f"the classes or test images of {data.name} are not those that {run} was trained and "

@@ -16,9 +16,7 @@ from enum import Enum
 
 import torch
 
-from mnist_edge.datasets import Split
-from mnist_edge.lab.recipe import Recipe
-from mnist_edge.lab.train import trial_step
+from mnist_edge.lab.train import TrainingInputs, trial_step
 from mnist_edge.lab.world import World
 from mnist_edge.machine import usable_threads
 
@@ -78,18 +76,13 @@ def choose(asked: int | None, saved: int | None, step: Callable[[], Step]) -> Ch
 
 
 def for_training(
-    recipe: Recipe,
-    classes: tuple[str, ...],
-    training: Split,
-    world: World,
-    asked: int | None,
-    saved: int | None = None,
+    inputs: TrainingInputs, world: World, asked: int | None, saved: int | None = None
 ) -> Choice:
     """The threads of a run. On a GPU, and where several processes share the cores, they are as
     PyTorch has them unless they are asked for."""
     if asked is None and (world.size > 1 or world.device.type != "cpu"):
         return Choice(torch.get_num_threads(), Reason.ONLY)
-    return choose(asked, saved, lambda: trial_step(recipe, classes, training, world))
+    return choose(asked, saved, lambda: trial_step(inputs, world))
 
 
 def candidates() -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The loop: a recipe in, epoch results out, a checkpoint on disk after each of them.
+"""The training loop: a recipe and images in, epoch results and a checkpoint out.
 
 The whole training set is one uint8 array on the device; a batch is an index into it, warped as a
 whole. Everything random in an epoch comes from one generator seeded by (seed, epoch), and the
@@ -9,21 +9,17 @@ bit-identically.
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import asdict, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mnist_edge.datasets import Split
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.files import alone_in
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.lab import bf16, ema
-from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.acceleration import chosen, forward_of, is_graphed
 from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.cuda_graph import GraphedStep, Launch
@@ -39,95 +35,85 @@ from mnist_edge.lab.world import World, circumstances
 _PROGRESS_EVERY_S = 0.1
 
 
-def train(
-    recipe: Recipe,
-    classes: tuple[str, ...],
-    training: Split,
-    validation: Split,
-    run: Path,
-    world: World,
-    resume: Checkpoint | None = None,
-    watch: Watcher = lambda step: None,
-    taught: Views | None = None,
-    watched: Split | None = None,
-    acceleration: str = "auto",
-    fingerprint: Fingerprint | None = None,
-) -> Iterator[EpochResult]:
-    """Train, and yield each epoch's result once its checkpoint lies in `run`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingInputs:
+    """What a run learns from, and what it is measured on after every epoch.
 
-    Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
-    behind a checkpoint's last epoch. `taught` is what a recipe with teachers learns from. The
-    split `watched` is answered after every epoch, for a curve, and chooses nothing.
-    `acceleration` is one of ACCELERATIONS. `fingerprint` is that of the data set, which the
-    checkpoint carries. Raises EdgeError when memory runs out, the loss
-    diverges, or another process trains in `run`.
+    `soft_targets` is what a recipe with teachers learns from. The split `watched` is answered
+    after every epoch, for a curve, and chooses nothing. `fingerprint` is that of the data set,
+    which checkpoints carry.
     """
-    try:
-        trainer = _Trainer(
-            recipe, classes, training, validation, world, resume, taught, watched, acceleration
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    training: Split
+    validation: Split
+    soft_targets: Views | None = None
+    watched: Split | None = None
+    fingerprint: Fingerprint | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe, data: Dataset) -> "TrainingInputs":
+        """A recipe on a data set's own splits, learning from labels alone."""
+        return cls(
+            recipe=recipe,
+            classes=data.classes,
+            training=data.training,
+            validation=data.validation,
+            fingerprint=data.fingerprint,
         )
-        with alone_in(run, disk.busy(run)) if world.leads else nullcontext():
-            for epoch in range(trainer.epochs_done, recipe.epochs):
-                result = trainer.epoch(epoch, watch)
-                if world.leads:
-                    disk.save(run, replace(trainer.checkpoint(), fingerprint=fingerprint))
-                yield result
-    except torch.OutOfMemoryError as error:
-        raise EdgeError(
-            f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
-            "use a smaller --batch-size, or --device cpu"
-        ) from error
 
 
-def trial_step(
-    recipe: Recipe, classes: tuple[str, ...], training: Split, world: World
-) -> Callable[[], int]:
+def trial_step(inputs: TrainingInputs, world: World) -> Callable[[], int]:
     """A step of this training, to be timed, on a network of its own and a few of the images;
     called, it returns how many."""
-    few = training[slice(0, recipe.batch_size)]
-    trainer = _Trainer(recipe.for_timing(), classes, few, few, world)
+    recipe = inputs.recipe.for_timing()
+    few = inputs.training[slice(0, recipe.batch_size)]
+    trainer = Trainer(
+        TrainingInputs(recipe=recipe, classes=inputs.classes, training=few, validation=few), world
+    )
     index = torch.arange(trainer.batch, device=world.device)
 
     def step() -> int:
         trainer.network.train()
-        trainer._step(index, 0)[0].item()
+        trainer.step(index, 0)[0].item()
         return trainer.batch
 
     return step
 
 
-class _Trainer:
+class Trainer:
+    """A network in training: its weights and their average, its optimizer, its images.
+
+    Whoever has one calls `epoch` for each of the recipe's epochs, in order, and finds in
+    `checkpoint` what there is to save. `network` is what learns, `average` what is shipped.
+    """
+
     def __init__(
         self,
-        recipe: Recipe,
-        classes: tuple[str, ...],
-        training: Split,
-        validation: Split,
+        inputs: TrainingInputs,
         world: World,
+        *,
         resume: Checkpoint | None = None,
-        taught: Views | None = None,
-        watched: Split | None = None,
         acceleration: str = "auto",
     ) -> None:
+        """EdgeError for a batch that the processes cannot share; CheckpointError for a checkpoint
+        of other classes or another network."""
+        recipe, soft = inputs.recipe, inputs.soft_targets
         # What teachers have answered is of the same images for every seed.
-        training = extended(training, recipe) if taught is None else taught.whole
-        batch = min(recipe.batch_size, len(training.labels))
-        if batch < 2 * world.size or batch % world.size:
-            raise EdgeError(
-                f"a batch of {batch} images cannot be shared by {world.size} processes: "
-                "choose a --batch-size that is a multiple of their number"
-            )
-        self.recipe, self.classes, self.world, self.batch = recipe, classes, world, batch
-        self.validation, self.watched = validation, watched
-        self.taught = taught.to(world.device) if taught else None
+        training = extended(inputs.training, recipe) if soft is None else soft.whole
+        batch = _batch_size(recipe, len(training), world)
+        self.inputs, self.recipe, self.world, self.batch = inputs, recipe, world, batch
+        self.soft_targets = soft.to(world.device) if soft else None
         self.images = torch.tensor(training.images, device=world.device)
         self.labels = torch.tensor(training.labels, device=world.device)
-        self.targets = smoothed_targets(len(classes), recipe.label_smoothing).to(world.device)
+        classes = len(inputs.classes)
+        self.targets = smoothed_targets(classes, recipe.label_smoothing).to(world.device)
         self.steps = len(self.labels) // batch
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            network = build(recipe.model, len(classes), recipe.shortcut)
+            network = build(recipe.model, classes, recipe.shortcut)
         self.in_bf16 = bf16.pays(network, world.device)
         form = bf16.layout(network, world.device, self.in_bf16)
         self.network = network.to(world.device).to(memory_format=form)
@@ -150,10 +136,10 @@ class _Trainer:
             )
 
     def _restore(self, saved: Checkpoint) -> None:
-        if saved.classes != self.classes:
+        if saved.classes != self.inputs.classes:
             raise CheckpointError(
                 f"this run was started on the classes {', '.join(saved.classes)}, "
-                f"not {', '.join(self.classes)}: train again without --resume"
+                f"not {', '.join(self.inputs.classes)}: train again without --resume"
             )
         try:
             self.network.load_state_dict(saved.network)
@@ -177,7 +163,7 @@ class _Trainer:
         started = shown = time.perf_counter()
         for step in range(self.steps):
             index = order[step * self.batch : (step + 1) * self.batch]
-            loss, correct = self._step(index, epoch * self.steps + step)
+            loss, correct = self.step(index, epoch * self.steps + step)
             total += loss
             right += correct
             if (now := time.perf_counter()) - shown >= _PROGRESS_EVERY_S:
@@ -192,11 +178,11 @@ class _Trainer:
             epochs=self.recipe.epochs,
             loss=mean_loss,
             training_accuracy=right.item() / self._told(order),
-            validation_correct=self._count_right(self.validation),
-            validation_total=len(self.validation.labels),
+            validation_correct=self._count_right(self.inputs.validation),
+            validation_total=len(self.inputs.validation.labels),
             images_per_s=self.steps * self.batch / duration_s,
             duration_s=duration_s,
-            test_correct=self._count_right(self.watched) if self.watched else None,
+            test_correct=self._count_right(self.inputs.watched) if self.inputs.watched else None,
         )
         self.epochs_done = epoch + 1
         self.history.append(asdict(result) | {"validation_accuracy": result.validation_accuracy})
@@ -204,9 +190,10 @@ class _Trainer:
 
     def _batch(self, index: Tensor, view: Tensor | int) -> tuple[Tensor, Tensor | None]:
         """Images as the network sees them, and what teachers answer to them where there are any."""
-        if self.taught is None:
+        if self.soft_targets is None:
             return shown(self.images[index], self.recipe, self.generator), None
-        return self.taught.images[view, index].float(), self.taught.logits[view, index]
+        soft = self.soft_targets
+        return soft.images[view, index].float(), soft.logits[view, index]
 
     def _told(self, order: Tensor) -> int:
         """How many images of this process's share of an epoch belong to a class."""
@@ -214,9 +201,11 @@ class _Trainer:
         own = self.labels[seen[:, self.world.rank :: self.world.size]]
         return max(1, int((own >= 0).sum()))
 
-    def _step(self, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """One optimizer step on this process's share of a batch: its loss, how many were right."""
-        view = 0 if self.taught is None else step // self.steps % len(self.taught.images)
+    def step(self, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """The optimizer's step of a number, on this process's share of a batch: its loss, and how
+        many of its answers were right. index: int64, the images of the whole batch."""
+        soft = self.soft_targets
+        view = 0 if soft is None else step // self.steps % len(soft.images)
         rate = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
         return self.launch(index, view, rate, ema.weight_of(step, self.recipe.ema_decay))
 
@@ -264,11 +253,23 @@ class _Trainer:
         """What there is to save now."""
         return Checkpoint(
             recipe=self.recipe,
-            classes=self.classes,
+            classes=self.inputs.classes,
             epochs_done=self.epochs_done,
             history=self.history,
             network=self.network.state_dict(),
             average=self.average.state_dict(),
             optimizer=state_of(self.optimizer),
             trained=self.trained,
+            fingerprint=self.inputs.fingerprint,
         )
+
+
+def _batch_size(recipe: Recipe, images: int, world: World) -> int:
+    """Images in a step. EdgeError where the processes cannot share them."""
+    batch = min(recipe.batch_size, images)
+    if batch < 2 * world.size or batch % world.size:
+        raise EdgeError(
+            f"a batch of {batch} images cannot be shared by {world.size} processes: "
+            "choose a --batch-size that is a multiple of their number"
+        )
+    return batch

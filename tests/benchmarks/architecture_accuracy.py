@@ -23,8 +23,9 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import teacher
 from mnist_edge.lab.models import build, cost
 from mnist_edge.lab.recipe import RECIPES, Recipe
+from mnist_edge.lab.runs import train
 from mnist_edge.lab.teacher import Views
-from mnist_edge.lab.train import train
+from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World, join
 
 
@@ -57,7 +58,8 @@ def row(
     images: how many are wrong, and their mean cross-entropy."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
-        *_, last = train(recipe, data.classes, training, validation, run, world, taught=views)
+        inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
+        *_, last = train(inputs, run, world)
         logits = disk.load(run).original().answer(validation.images)
     wrong = np.count_nonzero(logits.argmax(axis=1) != validation.labels)
     entropy = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(validation.labels))

@@ -65,13 +65,14 @@ def train_until(
     from mnist_edge.datasets import load
     from mnist_edge.lab.progress import StepResult
     from mnist_edge.lab.recipe import recipe_for
-    from mnist_edge.lab.train import train
+    from mnist_edge.lab.runs import train
+    from mnist_edge.lab.train import TrainingInputs
     from mnist_edge.lab.world import join
 
     recipe = replace(recipe_for(model, dataset), epochs=epochs, seed=seed)
     recipe = replace(recipe, batch_size=batch_size or recipe.batch_size, lr=lr or recipe.lr)
     data = load(dataset)
-    training, validation = data.training, data.validation
+    inputs = replace(TrainingInputs.of(recipe, data), watched=data.test)
     first_step = list[float]()
 
     def note(step: StepResult) -> None:
@@ -81,17 +82,7 @@ def train_until(
             first_step.append(time.perf_counter() - images / step.images_per_s)
 
     with join(device) as world, tempfile.TemporaryDirectory() as folder:
-        for result in train(
-            recipe,
-            data.classes,
-            training,
-            validation,
-            Path(folder),
-            world,
-            watch=note,
-            watched=data.test,
-            acceleration=acceleration,
-        ):
+        for result in train(inputs, Path(folder), world, watch=note, acceleration=acceleration):
             now = time.perf_counter()
             if not first_step:  # an epoch so short that no step was shown
                 first_step.append(now - result.duration_s)

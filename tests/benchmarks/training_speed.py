@@ -27,7 +27,7 @@ from mnist_edge.datasets import Split, load_if_here
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.models import build
 from mnist_edge.lab.recipe import Recipe, recipe_for
-from mnist_edge.lab.train import _Trainer
+from mnist_edge.lab.train import Trainer, TrainingInputs
 from mnist_edge.lab.world import World
 
 _PAUSE_S = 2.0
@@ -88,9 +88,10 @@ def ours(
 ) -> Turn:
     """The step of `mnist-edge train`."""
     world = World(0, 1, device)
-    trainer = _Trainer(
-        recipe, tuple("0123456789"), split, split[:100], world, acceleration=acceleration
+    inputs = TrainingInputs(
+        recipe=recipe, classes=tuple("0123456789"), training=split, validation=split[:100]
     )
+    trainer = Trainer(inputs, world, acceleration=acceleration)
     trainer.network.train()
     draws = torch.Generator(device).manual_seed(0)
 
@@ -98,7 +99,7 @@ def ours(
         order = torch.randperm(len(split), generator=draws, device=device)
         for at in range(batches):
             start = at % (len(split) // trainer.batch) * trainer.batch
-            loss, _ = trainer._step(order[start : start + trainer.batch], at)
+            loss, _ = trainer.step(order[start : start + trainer.batch], at)
         loss.item()
 
     return turn

@@ -18,7 +18,8 @@ from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.models import ZOO, Entry, Network, build
 from mnist_edge.lab.progress import EpochResult
 from mnist_edge.lab.recipe import Recipe
-from mnist_edge.lab.train import train
+from mnist_edge.lab.runs import finish, train
+from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
 
 CPU = World(0, 1, torch.device("cpu"))
@@ -78,12 +79,21 @@ def residual_body(classes: int, shortcut: str) -> nn.Module:
 def trained_in(home: Path, model: str = "edge-xs") -> Path:
     """The run of `trained`, in `home`/runs, for tests of the commands too."""
     data, run = load("digits"), home / "runs" / model
-    training, validation = data.training, data.validation
     recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
-    for _ in train(recipe, data.classes, training, validation, run, CPU):
+    for _ in train(TrainingInputs.of(recipe, data), run, CPU):
         pass
-    disk.finish(run, disk.load(run), data.test)
+    finish(run, disk.load(run), data.test)
     return run
+
+
+def inputs(recipe: Recipe, splits: tuple[Split, Split]) -> TrainingInputs:
+    """A recipe on these training and validation images of ten digits."""
+    return TrainingInputs(
+        recipe=recipe,
+        classes=tuple("0123456789"),
+        training=splits[0],
+        validation=splits[1],
+    )
 
 
 def settled(network: Network, seed: int = 0) -> Network:
@@ -144,5 +154,5 @@ def make_run(
         optimizer={},
         trained={"device": "cpu", "threads": 1},
     )
-    disk.finish(run, checkpoint, data.test)
+    finish(run, checkpoint, data.test)
     return run

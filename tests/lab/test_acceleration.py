@@ -14,10 +14,10 @@ from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.drawn import extended
 from mnist_edge.lab.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.recipe import Distillation, recipe_for
+from mnist_edge.lab.runs import train
 from mnist_edge.lab.teacher import Views
-from mnist_edge.lab.train import train
 from mnist_edge.lab.world import World
-from tests.lab.conftest import CPU
+from tests.lab.conftest import CPU, inputs
 
 RECIPE = replace(recipe_for("edge-xs", "digits"), epochs=2, batch_size=32)
 GPU = World(0, 1, torch.device("cuda"))
@@ -36,16 +36,7 @@ def test_a_step_through_fixed_tensors_is_the_same_step(
 
 def test_its_checkpoint_is_gone_on_with_eagerly(digits: Dataset, tmp_path: Path) -> None:
     whole = run(digits, tmp_path / "eager", "eager")
-    training, validation = few(digits)
-    begun = train(
-        RECIPE,
-        digits.classes,
-        training,
-        validation,
-        tmp_path / "begun",
-        CPU,
-        acceleration="cuda-graph",
-    )
+    begun = train(inputs(RECIPE, few(digits)), tmp_path / "begun", CPU, acceleration="cuda-graph")
     next(begun)
     del begun
     saved = disk.load(tmp_path / "begun")
@@ -90,7 +81,7 @@ def run(
     distilled: bool = False,
     resume: Checkpoint | None = None,
 ) -> Checkpoint:
-    training, validation = few(digits)
+    training, _ = few(digits)
     recipe, taught = RECIPE, None
     if distilled:
         recipe = replace(RECIPE, distillation=Distillation(("0" * 64,), views=2))
@@ -99,17 +90,8 @@ def run(
         images = torch.from_numpy(whole.images).repeat(2, 1, 1, 1)
         logits = torch.randn(2, len(whole), len(digits.classes), generator=random)
         taught = Views(whole, images, logits)
-    for _ in train(
-        recipe,
-        digits.classes,
-        training,
-        validation,
-        folder,
-        CPU,
-        resume,
-        taught=taught,
-        acceleration=acceleration,
-    ):
+    asked = replace(inputs(recipe, few(digits)), soft_targets=taught)
+    for _ in train(asked, folder, CPU, resume=resume, acceleration=acceleration):
         pass
     return disk.load(folder)
 

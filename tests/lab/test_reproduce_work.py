@@ -15,6 +15,7 @@ from mnist_edge.lab.progress import EpochResult
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
 from mnist_edge.lab.reproduce.work import Work, by_part
+from mnist_edge.lab.runs import complete
 from tests.lab.conftest import CPU
 
 RECIPE = Recipe("edge-xs", "digits", epochs=2, images=256, batch_size=64, lr=5e-3)
@@ -32,7 +33,8 @@ def silent(*told: Any) -> None:
 
 def trained(here: Work, run: Run, epochs: int | None = None) -> list[EpochResult]:
     """Train a run, or stop behind so many epochs, before it is measured."""
-    return list(islice(here.train(run, here.ask(run, silent), silent), epochs))
+    ready = here.training_run(run).with_soft_targets(CPU.device, silent)
+    return list(islice(complete(ready, CPU), epochs))
 
 
 def test_a_run_is_trained_once(digits: Dataset, tmp_path: Path) -> None:
@@ -94,10 +96,11 @@ def test_a_student_learns_from_its_teacher_and_no_other(digits: Dataset, tmp_pat
     assert here.missing() == [TEACHER, STUDENT]
     trained(here, TEACHER)
     asked: list[float] = []
-    lesson = here.ask(STUDENT, lambda what, done, total: asked.append(done))
-    assert lesson.views is not None
+    lesson = here.training_run(STUDENT)
+    lesson = lesson.with_soft_targets(CPU.device, lambda what, done, total: asked.append(done))
+    assert lesson.inputs.soft_targets is not None
     assert asked
-    list(here.train(STUDENT, lesson, silent))
+    list(complete(lesson, CPU))
     assert here.missing() == []
     (teacher,), (student,) = here.finished(("t-0",)), here.finished(("s-0",))
     plan = student.checkpoint.recipe.distillation

@@ -22,9 +22,9 @@ from mnist_edge.lab.drawn import extended
 from mnist_edge.lab.export import export
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Distillation, Recipe
+from mnist_edge.lab.runs import finish, train
 from mnist_edge.lab.teacher import Teacher, find_teachers, open_teacher, views
-from mnist_edge.lab.train import train
-from tests.lab.conftest import CPU
+from tests.lab.conftest import CPU, inputs
 
 RECIPE = Recipe("edge-xs", "digits", epochs=2, batch_size=32, drawn_share=0.2, nondigit_share=0.1)
 
@@ -38,9 +38,9 @@ def few(digits: Dataset) -> tuple[Split, Split]:
 def trained(
     run: Path, recipe: Recipe, few: tuple[Split, Split], digits: Dataset, taught: lab.Views | None
 ) -> Path:
-    for _ in train(recipe, digits.classes, *few, run, CPU, taught=taught):
+    for _ in train(replace(inputs(recipe, few), soft_targets=taught), run, CPU):
         pass
-    disk.finish(run, disk.load(run), digits.test)
+    finish(run, disk.load(run), digits.test)
     return run
 
 
@@ -208,9 +208,10 @@ def test_students_of_all_seeds_share_the_views_and_resume_bit_identically(
     asked = student(teacher)
     taught = views([teacher], few[0], asked, CPU.device)
     whole = disk.load(trained(tmp_path / "whole", asked, few, digits, taught))
-    next(train(asked, digits.classes, *few, tmp_path / "parts", CPU, taught=taught))
+    lesson = replace(inputs(asked, few), soft_targets=taught)
+    next(train(lesson, tmp_path / "parts", CPU))
     half = disk.load(tmp_path / "parts")
-    for _ in train(asked, digits.classes, *few, tmp_path / "parts", CPU, half, taught=taught):
+    for _ in train(lesson, tmp_path / "parts", CPU, resume=half):
         pass
     resumed = disk.load(tmp_path / "parts")
     torch.testing.assert_close(resumed.average, whole.average, atol=0, rtol=0, equal_nan=True)
@@ -228,7 +229,7 @@ def test_teachers_are_found_by_their_checkpoint(teacher: Teacher, tmp_path: Path
 def test_an_unfinished_teacher_is_refused(
     few: tuple[Split, Split], digits: Dataset, tmp_path: Path
 ) -> None:
-    next(train(RECIPE, digits.classes, *few, tmp_path / "half", CPU))
+    next(train(inputs(RECIPE, few), tmp_path / "half", CPU))
     with pytest.raises(CheckpointError, match="stopped after epoch 1 of 2: a teacher has to be"):
         open_teacher(tmp_path / "half", tmp_path)
 

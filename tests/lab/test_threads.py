@@ -14,9 +14,10 @@ from mnist_edge.lab.finetune import Finetuning
 from mnist_edge.lab.finetune import trial_step as tuning_step
 from mnist_edge.lab.models import build
 from mnist_edge.lab.recipe import Distillation, Recipe, recipe_for
+from mnist_edge.lab.runs import train
 from mnist_edge.lab.threads import Choice, Reason, Step, best, choose, timed
-from mnist_edge.lab.train import train, trial_step
-from tests.lab.conftest import CPU
+from mnist_edge.lab.train import trial_step
+from tests.lab.conftest import CPU, inputs
 
 
 class Machine:
@@ -131,17 +132,16 @@ def test_timing_changes_no_bit_of_what_is_trained(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "_ROUNDS", 1)
-    training, validation = digits.training, digits.validation
-    training = training[slice(0, 200)]
+    few = digits.training[slice(0, 200)], digits.validation
 
     def trained(run: Path) -> disk.Checkpoint:
-        for _ in train(RECIPE, digits.classes, training, validation, run, CPU):
+        for _ in train(inputs(RECIPE, few), run, CPU):
             pass
         return disk.load(run)
 
     plain = trained(tmp_path / "plain")
     state = torch.get_rng_state()
-    rates = timed(trial_step(RECIPE, digits.classes, training, CPU), (1, 2))
+    rates = timed(trial_step(inputs(RECIPE, few), CPU), (1, 2))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == 2
     assert all(rate > 0 for rate in rates.values())
@@ -156,9 +156,10 @@ def test_timing_changes_no_bit_of_what_is_trained(
 )
 def test_a_trial_is_a_step_of_any_recipe(digits: Dataset, recipe: Recipe) -> None:
     training = digits.training
-    step = trial_step(recipe, digits.classes, training, CPU)
+    step = trial_step(inputs(recipe, (training, training)), CPU)
     assert [step() for _ in range(3)] == [recipe.batch_size] * 3
-    assert trial_step(recipe, digits.classes, training[slice(0, 9)], CPU)() == 9
+    few = training[slice(0, 9)]
+    assert trial_step(inputs(recipe, (few, few)), CPU)() == 9
 
 
 def test_a_trial_of_fine_tuning_leaves_the_original_alone(digits: Dataset) -> None:
@@ -170,11 +171,11 @@ def test_a_trial_of_fine_tuning_leaves_the_original_alone(digits: Dataset) -> No
 
 
 def test_a_run_that_goes_on_tells_its_threads(digits: Dataset, tmp_path: Path) -> None:
-    training, validation = (part[slice(0, 100)] for part in (digits.training, digits.validation))
-    next(train(RECIPE, digits.classes, training, validation, tmp_path, CPU))
+    few = digits.training[slice(0, 100)], digits.validation[slice(0, 100)]
+    next(train(inputs(RECIPE, few), tmp_path, CPU))
     half = disk.load(tmp_path)
     assert half.trained["threads"] == 1
     with threads.used(2):
-        for _ in train(RECIPE, digits.classes, training, validation, tmp_path, CPU, half):
+        for _ in train(inputs(RECIPE, few), tmp_path, CPU, resume=half):
             pass
     assert disk.load(tmp_path).trained == half.trained | {"threads": 2}

@@ -20,11 +20,11 @@ from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.optimizer import optimizer
 from mnist_edge.lab.progress import EpochResult, StepResult
 from mnist_edge.lab.recipe import Recipe, Rough
-from mnist_edge.lab.train import train
+from mnist_edge.lab.runs import check_resumable, finish, train
 from mnist_edge.lab.wear import Wear
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import softmax
-from tests.lab.conftest import CPU
+from tests.lab.conftest import CPU, inputs
 
 CLASSES = tuple("0123456789")
 SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)
@@ -45,7 +45,7 @@ def few(digits: Dataset) -> tuple[Split, Split]:
 def epochs(
     recipe: Recipe, splits: tuple[Split, Split], run: Path, resume: Checkpoint | None = None
 ) -> Iterator[EpochResult]:
-    return train(recipe, CLASSES, *splits, run, CPU, resume)
+    return train(inputs(recipe, splits), run, CPU, resume=resume)
 
 
 def complete(
@@ -233,7 +233,7 @@ def test_a_checkpoint_lies_there_before_its_epoch_is_told(
 
 def test_one_who_does_not_lead_writes_nothing(few: tuple[Split, Split], tmp_path: Path) -> None:
     follower = World(1, 1, torch.device("cpu"))
-    results = list(train(SHORT, CLASSES, *few, tmp_path / "run", follower))
+    results = list(train(inputs(SHORT, few), tmp_path / "run", follower))
     assert [result.epoch for result in results] == [1, 2, 3, 4]
     assert not (tmp_path / "run").exists()
 
@@ -244,7 +244,7 @@ def test_the_watcher_sees_where_an_epoch_stands(
     monkeypatch.setattr(lab, "_PROGRESS_EVERY_S", 0.0)
     seen: list[StepResult] = []
     recipe = replace(SHORT, epochs=2)
-    for _ in train(recipe, CLASSES, *few, tmp_path, CPU, watch=seen.append):
+    for _ in train(inputs(recipe, few), tmp_path, CPU, watch=seen.append):
         pass
     assert [(now.epoch, now.step) for now in seen] == [(e, s) for e in (1, 2) for s in range(1, 6)]
     assert {(now.epochs, now.steps) for now in seen} == {(2, 5)}
@@ -266,7 +266,7 @@ def test_memory_that_runs_out_names_the_batch_size(
     def epoch(*args: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nGPU 0 has…")
 
-    monkeypatch.setattr(lab._Trainer, "epoch", epoch)
+    monkeypatch.setattr(lab.Trainer, "epoch", epoch)
     with pytest.raises(EdgeError, match=r"batch size 32: use a smaller --batch-size") as raised:
         complete(SHORT, few, tmp_path)
     assert "\n" not in str(raised.value)
@@ -283,7 +283,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(
 ) -> None:
     crowd = World(0, size, torch.device("cpu"))
     with pytest.raises(EdgeError, match=f"a batch of {batch} images cannot be shared by {size} "):
-        next(train(replace(SHORT, batch_size=batch), CLASSES, *few, tmp_path, crowd))
+        next(train(inputs(replace(SHORT, batch_size=batch), few), tmp_path, crowd))
 
 
 def test_the_smallest_set_trains(digits: Dataset, tmp_path: Path) -> None:
@@ -314,10 +314,10 @@ def test_another_recipe_cannot_be_resumed(
     started = epochs(SHORT, few, tmp_path)
     next(started)
     saved = disk.load(tmp_path)
-    disk.check_resumable(saved, SHORT, tmp_path)
+    check_resumable(saved, SHORT, tmp_path)
     before = getattr(SHORT, name)
     with pytest.raises(CheckpointError, match=f"trained with {name} {before}, not {value}"):
-        disk.check_resumable(saved, replace(SHORT, **{name: value}), tmp_path)
+        check_resumable(saved, replace(SHORT, **{name: value}), tmp_path)
 
 
 def test_finish_records_its_result_once_and_for_all(
@@ -325,7 +325,7 @@ def test_finish_records_its_result_once_and_for_all(
 ) -> None:
     saved = complete(replace(SHORT, epochs=1), few, tmp_path)
     assert saved.result is None
-    finished = disk.finish(tmp_path, saved, digits.test)
+    finished = finish(tmp_path, saved, digits.test)
     assert disk.load(tmp_path).result == finished.result
     assert_same(disk.load(tmp_path).average, saved.average)
 
@@ -361,7 +361,8 @@ def test_a_watched_split_is_answered_after_every_epoch_and_changes_nothing(
 ) -> None:
     recipe = replace(SHORT, epochs=2)
     plain = complete(recipe, few, tmp_path / "a")
-    watched = list(train(recipe, CLASSES, *few, tmp_path / "b", CPU, watched=digits.test))
+    asked = replace(inputs(recipe, few), watched=digits.test)
+    watched = list(train(asked, tmp_path / "b", CPU))
     saved = disk.load(tmp_path / "b")
     assert_same(saved.average, plain.average)
     answers = saved.original().answer(digits.test.images).argmax(axis=1)

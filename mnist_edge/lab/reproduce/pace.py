@@ -11,11 +11,13 @@ import numpy as np
 import torch
 
 from mnist_edge.datasets import SIDE, Split
-from mnist_edge.lab import bf16, threads, train
+from mnist_edge.lab import bf16, threads
 from mnist_edge.lab.models import build
 from mnist_edge.lab.progress import Progress, StepResult
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Run
+from mnist_edge.lab.runs import train
+from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
 
 _WARM_STEPS, _WARM_S = 1, 0.3
@@ -91,14 +93,19 @@ def paces(
 def pace(recipe: Recipe, classes: int, world: World, asked: int | None = None) -> Pace:
     """Train on noise, which takes as long as anything else, for about TRAINING_S."""
     training = _noise(recipe.batch_size * _BATCHES, classes)
-    names = tuple(map(str, range(classes)))
-    count = threads.for_training(recipe, names, training, world, asked).count
+    inputs = TrainingInputs(
+        recipe=recipe,
+        classes=tuple(map(str, range(classes))),
+        training=training,
+        validation=training[:100],
+    )
+    count = threads.for_training(inputs, world, asked).count
     with threads.used(count):
-        step_s = _step_s(recipe, names, training, world)
+        step_s = _step_s(inputs, world)
         return Pace(step_s, *_answers_s(recipe, classes, training, world), count)
 
 
-def _step_s(recipe: Recipe, names: tuple[str, ...], training: Split, world: World) -> float:
+def _step_s(inputs: TrainingInputs, world: World) -> float:
     marks: list[tuple[float, int]] = []
 
     def watch(now: StepResult) -> None:
@@ -107,9 +114,9 @@ def _step_s(recipe: Recipe, names: tuple[str, ...], training: Split, world: Worl
             raise _EnoughError
 
     # On a GPU one epoch of these few images is too short; a tiny rate lets nothing diverge.
-    plan, few = replace(recipe.for_timing(), epochs=20), training[:100]
+    inputs = replace(inputs, recipe=replace(inputs.recipe.for_timing(), epochs=20))
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_EnoughError):
-        for result in train.train(plan, names, training, few, Path(folder), world, watch=watch):
+        for result in train(inputs, Path(folder), world, watch=watch):
             marks.append((time.perf_counter(), result.epoch * _BATCHES))
             if _enough(marks):
                 break

@@ -1,7 +1,7 @@
 """An experiment's trainings on disk: what is finished, what is begun, and what comes next."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,12 +9,11 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import teacher, train
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
-from mnist_edge.lab.progress import EpochResult, Progress, Watcher
-from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
-from mnist_edge.lab.teacher import Views
+from mnist_edge.lab.runs import TrainingRun, check_resumable, check_unchanged
+from mnist_edge.lab.teacher import Teacher, open_teacher, taught_by
+from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import Accuracy
 
@@ -44,14 +43,6 @@ class Finished:
     def duration_s(self) -> float:
         """Of its training, without the answers to the validation and the test split."""
         return float(sum(epoch["duration_s"] for epoch in self.checkpoint.history))
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A run's recipe with its teachers, and what they answer, where there are any."""
-
-    recipe: Recipe
-    views: Views | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +84,8 @@ class Work:
             return None
         saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
         alone = replace(saved.recipe, distillation=None)
-        disk.check_resumable(replace(saved, recipe=alone), run.recipe, folder)
+        check_resumable(replace(saved, recipe=alone), run.recipe, folder)
+        check_unchanged(saved, self.data, folder, "choose another --out")
         curve = ("training_accuracy", "test_correct")
         if run.watched and any(one.get(name) is None for one in saved.history for name in curve):
             raise CheckpointError(
@@ -131,36 +123,26 @@ class Work:
                 )
         return left
 
-    def ask(self, run: Run, tell: Progress) -> Lesson:
-        """What a run learns from. Its teacher's answers, where they are not kept yet, take
-        minutes; `tell` is told how far they have come."""
-        if run.teacher is None:
-            return Lesson(run.recipe)
-        opened = [teacher.open_teacher(self.house / run.teacher, self.house)]
-        recipe = teacher.taught_by(run.recipe, opened)
-        saved = self.saved(run)
-        if saved is not None and saved.epochs_done == recipe.epochs:
-            return Lesson(recipe)  # there is nothing left to learn
-        return Lesson(recipe, teacher.views(opened, self.training, recipe, self.world.device, tell))
-
-    def train(self, run: Run, lesson: Lesson, watch: Watcher) -> Iterator[EpochResult]:
-        """Train a run, from its beginning or from where it stopped, and measure it on the test
-        split."""
-        folder, saved = self.house / run.name, self.saved(run)
-        if saved is None or saved.epochs_done < run.recipe.epochs:
-            yield from train.train(
-                lesson.recipe,
-                self.data.classes,
-                self.training,
-                self.validation[:ALONGSIDE] if run.watched else self.validation,
-                folder,
-                self.world,
-                saved,
-                watch,
-                lesson.views,
-                self.data.test if run.watched else None,
-            )
-        disk.finish(folder, disk.load(folder), self.data.test)
+    def training_run(self, run: Run) -> TrainingRun:
+        """A run as it is trained, from its beginning or from where it stopped; without its
+        teacher's answers yet."""
+        recipe, teachers = run.recipe, tuple[Teacher, ...]()
+        if run.teacher is not None:
+            teachers = (open_teacher(self.house / run.teacher, self.house),)
+            recipe = taught_by(recipe, teachers)
+        saved, inputs = self.saved(run), TrainingInputs.of(recipe, self.data)
+        if saved:
+            inputs = replace(inputs, fingerprint=saved.fingerprint)
+        if run.watched:
+            few = self.validation[:ALONGSIDE]
+            inputs = replace(inputs, validation=few, watched=self.data.test)
+        return TrainingRun(
+            folder=self.house / run.name,
+            inputs=inputs,
+            test=self.data.test,
+            teachers=teachers,
+            saved=saved,
+        )
 
     def _check_teacher(self, name: str, saved: Checkpoint, folder: Path) -> None:
         plan = saved.recipe.distillation

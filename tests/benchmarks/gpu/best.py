@@ -12,7 +12,8 @@ from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import teacher
 from mnist_edge.lab.recipe import recipe_for
-from mnist_edge.lab.train import train
+from mnist_edge.lab.runs import finish, train
+from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import Accuracy
 from tests.benchmarks.gpu import weights
@@ -67,7 +68,7 @@ def _trained(
     if plan.tiny:
         recipe = replace(recipe, epochs=1)
     data = load(plan.dataset)
-    training, validation = data.training, data.validation
+    training = data.training
     world, run = World(0, 1, torch.device(plan.device)), runs / wanted.name
     views = None
     if wanted.taught:
@@ -76,14 +77,12 @@ def _trained(
         recipe = teacher.taught_by(recipe, teachers)
         views = teacher.views(teachers, training, recipe, world.device)
     history = []
-    for result in train(
-        recipe, data.classes, training, validation, run, world,
-        taught=views, acceleration=acceleration,
-    ):  # fmt: skip
+    inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
+    for result in train(inputs, run, world, acceleration=acceleration):
         history.append(result)
         if plan.left_s < result.duration_s:
             return {"out of time after epoch": result.epoch}
-    done = disk.finish(run, disk.load(run), data.test)
+    done = finish(run, disk.load(run), data.test)
     assert done.result is not None
     test = Accuracy(done.result["correct"], done.result["total"])
     return {

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.recipe import recipe_for
-from mnist_edge.lab.train import _Trainer
+from mnist_edge.lab.train import Trainer, TrainingInputs
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import Accuracy
 from tests.benchmarks.gpu.plan import Ended, Finding, Plan, edge, edge_interrupted
@@ -67,7 +67,7 @@ def tensors(plan: Plan, model: str) -> dict[str, Any]:
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(lambda layer, inputs, output: seen.append(output))
     trainer.network.train()
-    trainer._step(torch.arange(trainer.batch, device=plan.device), 0)
+    trainer.step(torch.arange(trainer.batch, device=plan.device), 0)
     images = [tensor for tensor in seen if tensor.shape[2] > 1]
     layout = torch.channels_last
     weights = [p for p in trainer.network.parameters() if p.ndim == 4]
@@ -97,13 +97,12 @@ def agreement(plan: Plan, model: str) -> dict[str, Any]:
     return found
 
 
-def _trainer(plan: Plan, model: str, acceleration: str) -> _Trainer:
+def _trainer(plan: Plan, model: str, acceleration: str) -> Trainer:
     """On the images of the set alone: what is drawn beside them takes a CPU seconds."""
     data = load(plan.dataset)
-    training, validation = data.training, data.validation
     recipe = replace(recipe_for(model, plan.dataset), drawn_share=0.0, nondigit_share=0.0)
     world = World(0, 1, torch.device(plan.device))
-    return _Trainer(recipe, data.classes, training, validation, world, acceleration=acceleration)
+    return Trainer(TrainingInputs.of(recipe, data), world, acceleration=acceleration)
 
 
 def _trained(ended: Ended) -> dict[str, Any]:
