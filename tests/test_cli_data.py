@@ -537,7 +537,7 @@ def test_preview_that_cannot_be_written_is_named(
 def test_digits_without_scikit_learn_say_what_to_install(
     said: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
 
     assert failed(said("data", "digits")) == (
         "the digits come with scikit-learn: pip install 'mnist-edge[train]'"

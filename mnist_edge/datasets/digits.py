@@ -1,6 +1,10 @@
 """scikit-learn's 1,797 handwritten UCI digits, 8×8, made to look like MNIST. No download."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_edge.datasets.base import Dataset, Split
 from mnist_edge.errors import MissingExtraError
@@ -14,16 +18,9 @@ _TRAINING_IMAGES = 1415
 
 def load() -> Dataset:
     """The data set `digits`. MissingExtraError without scikit-learn."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingExtraError(
-            "the digits come with scikit-learn: pip install 'mnist-edge[train]'"
-        ) from error
-    bunch = load_digits()
-    grey = np.round(bunch.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16
+    pixels, labels = _pixels_and_labels()
+    grey = np.round(pixels * (255 / 16)).astype(np.uint8)
     images = np.stack([centre(digit) for digit in grey])
-    labels = bunch.target.astype(np.int64)
     train, test = slice(None, _TRAINING_IMAGES), slice(_TRAINING_IMAGES, None)
     return Dataset(
         "digits",
@@ -32,3 +29,24 @@ def load() -> Dataset:
         Split(images[test], labels[test]),
         "scikit-learn",
     )
+
+
+def _pixels_and_labels() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(1797, 8, 8), from 0 to 16, and 1797 labels.
+
+    Out of scikit-learn's own file, a row of 64 pixels and a label for each digit: to import
+    scikit-learn takes 2 seconds of CPU time, a quarter of what a short training takes.
+    """
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise MissingExtraError(
+            "the digits come with scikit-learn: pip install 'mnist-edge[train]'"
+        )
+    file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    if file.is_file():
+        rows = np.loadtxt(file, delimiter=",")
+        return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.images, bunch.target.astype(np.int64)

@@ -1,6 +1,8 @@
 """The digits of scikit-learn, against scikit-learn and scipy."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,7 +61,7 @@ def test_images_show_their_digits(digits: Dataset) -> None:
 
 
 def test_missing_scikit_learn_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
 
     with pytest.raises(MissingExtraError) as caught:
         load("digits")
@@ -68,6 +70,23 @@ def test_missing_scikit_learn_is_one_clear_line(monkeypatch: pytest.MonkeyPatch)
         "the digits come with scikit-learn: pip install 'mnist-edge[train]'"
     )
     assert load_if_here("digits") is None
+
+
+def test_digits_are_read_without_importing_scikit_learn() -> None:
+    code = "import sys; from mnist_edge.datasets import load; load('digits'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "numpy" in done.stdout.split()
+    assert "sklearn" not in done.stdout.split()
+
+
+def test_where_its_file_lies_elsewhere_scikit_learn_is_asked(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    found = load("digits")
+    for one, other in ((found.train, digits.train), (found.test, digits.test)):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
 
 
 def test_digits_are_always_here(digits: Dataset) -> None:
