@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import typer
 from rich.console import Console
-from rich.table import Table
 from typer.testing import CliRunner
 
 from mnist_edge.cli import shell
 from mnist_edge.errors import DataError, EdgeError, ModelError
+from mnist_edge.report.grid import Grid
 from tests.conftest import Cli, make_card, write_tiny_model
 
 
@@ -172,9 +172,7 @@ def test_a_table_is_never_cut_however_narrow_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    table = Table("name", box=None)
-    table.add_row("long " * 30)
-    shell.show(table)
+    shell.show(Grid(("name",), (("long " * 30,),)))
     assert "…" not in (shown := capsys.readouterr().out)
     assert len(shown.splitlines()) == 2
     assert "long " * 30 in shown

@@ -10,7 +10,7 @@ import typer
 from mnist_edge.cli import bench_files, given
 from mnist_edge.cli.driving import drive
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
-from mnist_edge.cli.shell import INTERRUPTED, columns, hint, progress_bar, say, show
+from mnist_edge.cli.shell import INTERRUPTED, columns, hint, progress_bar, say, show_parts
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -216,13 +216,11 @@ def bench(
 
 
 def _show(result: "Benchmark") -> None:
-    from mnist_edge.report import advice, fitting, summary, table
+    from mnist_edge.report import advice, summary, table, terminal
 
-    width = columns(table.WIDTH)
+    width = columns(terminal.WIDTH)
     for whole in (table.quality(result), table.speed(result), table.computed(result)):
-        for part in fitting.parts(whole, width):
-            show(part)
-            say("")
+        show_parts(whole, width)
     for line in [*table.units(result, width), "", *summary.lines(result)]:
         say(line)
     _warn(result)

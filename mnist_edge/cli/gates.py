@@ -147,13 +147,13 @@ def as_dict(
 
 def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
     from mnist_edge.cli import gate_report
-    from mnist_edge.report import table
+    from mnist_edge.report.grid import Grid
 
     if as_json:
         say_json(diagnosis.as_dict())
         return
-    rows = gate_report.diagnosis_rows(diagnosis)
-    show_table(table.plain(["layer", "what", "weights", "output", "gain"], rows, left=2))
+    rows = tuple(map(tuple, gate_report.diagnosis_rows(diagnosis)))
+    show_table(Grid(("layer", "what", "weights", "output", "gain"), rows, left=2))
     say(
         "weights, output: signal to quantization noise, dB; all in int8, mean |Δp| against fp32 "
         f"is {diagnosis.mean_shift:.1e} on {diagnosis.images:,} validation images"

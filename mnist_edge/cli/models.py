@@ -79,14 +79,14 @@ def _check(
 
 
 def _show_networks(described: "dict[str, Described]") -> None:
-    from mnist_edge.report.table import plain
+    from mnist_edge.report.grid import Grid
     from mnist_edge.report.text import amount
 
     rows = [
-        [one, found.what, amount(found.params), amount(found.macs)]
+        (one, found.what, amount(found.params), amount(found.macs))
         for one, found in described.items()
     ]
-    show(plain(["network", "what it is", "parameters", "MACs"], rows, left=2))
+    show(Grid(("network", "what it is", "parameters", "MACs"), tuple(rows), left=2))
 
 
 def _values(found: "Described") -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
 
 def _show_files(as_json: bool) -> None:
     from mnist_edge import shipped
-    from mnist_edge.report.table import plain
+    from mnist_edge.report.grid import Grid
     from mnist_edge.report.text import percent, size
 
     cards = {path: card for path in shipped.known() if (card := _card(path))}
@@ -132,13 +132,13 @@ def _show_files(as_json: bool) -> None:
         say_json([_file_values(path, card) for path, card in cards.items()])
         return
     rows = [
-        [path.stem, card.dataset, percent(card.accuracy.value), size(path.stat().st_size)]
+        (path.stem, card.dataset, percent(card.accuracy.value), size(path.stat().st_size))
         for path, card in cards.items()
     ]
     if not rows:
         say("There is no exported file here: make one with 'mnist-edge export'.")
         return
-    show(plain(["file", "data set", "accuracy", "size"], rows, left=2))
+    show(Grid(("file", "data set", "accuracy", "size"), tuple(rows), left=2))
     say("")
     for folder in dict.fromkeys(path.parent for path in cards):
         names = ", ".join(path.stem for path in cards if path.parent == folder)
@@ -177,13 +177,11 @@ def _layer_values(network: "Network") -> list[dict[str, Any]]:
 
 def _show_layers(network: "Network", exported: "Cost") -> None:
     from mnist_edge.lab.summary import grid, layers, total
-    from mnist_edge.report.table import plain
     from mnist_edge.report.text import amount
 
     found = layers(network)
     folds = total(found) != exported
-    shown = grid(found, "all, while it learns" if folds else "all")
-    show(plain(shown.columns, shown.rows, shown.left))
+    show(grid(found, "all, while it learns" if folds else "all"))
     say("")
     say("Sums, and what else is no module, hold no parameters and are not listed.")
     if folds:

@@ -246,12 +246,10 @@ def _command(name: str, words: dict[str, Any]) -> str:
 
 
 def _show(section: "Section") -> None:
-    from mnist_edge.report import table
-
     say("")
     say(section.title)
     if section.grid:
-        show(table.plain(section.grid.columns, section.grid.rows, section.grid.left))
+        show(section.grid)
     for line in section.lines:
         say(f"- {line}")
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from mnist_edge.report.grid import Grid
+
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
 USAGE = 2  # what was asked for cannot be; 1 is what failed
 INTERRUPTED = 130  # as shells report a program that SIGINT ended
@@ -176,8 +178,23 @@ def say_json(values: Any) -> None:
     print(json_text(values, indent=2, encoding=sys.stdout.encoding or "utf-8"), flush=True)
 
 
-def show(table: "Table") -> None:
-    """A table of `report.table` on stdout, uncut: a terminal that is narrower wraps its lines."""
+def show(shown: "Grid") -> None:
+    """A table on stdout, uncut: a terminal that is narrower wraps its lines."""
+    from mnist_edge.report import terminal
+
+    _print(terminal.table(shown))
+
+
+def show_parts(shown: "Grid", width: int) -> None:
+    """A table on stdout in parts of so many columns of text, and a blank line after each."""
+    from mnist_edge.report import terminal
+
+    for part in terminal.parts(shown, width):
+        _print(part)
+        say("")
+
+
+def _print(table: "Table") -> None:
     from rich.console import Console
 
     console = Console(width=_UNCUT, highlight=False, markup=False)

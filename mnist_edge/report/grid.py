@@ -1,68 +1,20 @@
-"""Tables as columns and cells of text, for whatever shows them."""
+"""A table as columns and cells of text. The terminal, Markdown and HTML each render it."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.report import names, text
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The first `left` columns are words, flush left; all others are numbers, flush right."""
+    """The first `left` columns are words, flush left; all others are numbers, flush right.
+
+    `breaks` are the places of columns that rather begin another part than end in the one before,
+    where the whole is too wide; `under` those of rows whose name belongs to a row above, and is
+    indented. `gap` is how many spaces keep columns apart in a terminal.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: int = 1
-
-
-def of(table: "Table") -> Grid:
-    """The very cells of a table for the terminal."""
-    cells = [[str(cell) for cell in column.cells] for column in table.columns]
-    return Grid(
-        columns=tuple(str(column.header) for column in table.columns),
-        rows=tuple(zip(*cells, strict=True)),
-        left=sum(column.justify == "left" for column in table.columns),
-    )
-
-
-def batches(record: Benchmark) -> Grid:
-    """A row for each contender and batch size that it was timed at; times in microseconds."""
-    energy = record.energy_why_not is None
-    columns = ["contender", "images", "calls", "p50", "p90", "p99", "max", "times as fast"]
-    columns += ["img/s", "CPU µs"] + ["mJ"] * energy + ["spread"]
-    rows = [
-        _batch(record, name, entry, size)
-        for name, entry in zip(names.full(record), record.entries, strict=True)
-        for size in entry.batches
-    ]
-    return Grid(tuple(columns), tuple(rows))
-
-
-def _batch(record: Benchmark, name: str, entry: Entry, size: int) -> tuple[str, ...]:
-    latency, over = entry.batches[size], record.baseline(entry)
-    ratio = record.speedup(entry, over, size) if over else None
-    joules = entry.joules_per_image(size)
-    cells = [name, str(size), f"{len(latency.samples_us):,}"]
-    cells += [text.microseconds(latency.percentile_us(rank)) for rank in (50, 90, 99)]
-    cells.append(text.microseconds(float(latency.samples_us.max())))
-    cells.append(text.speedup(ratio) if ratio else "-" if over else "1")
-    cells.append(text.microseconds(entry.images_per_s(size)))
-    cells.append(text.microseconds(entry.cpu_us_per_image(size)))
-    if record.energy_why_not is None:
-        cells.append("-" if joules is None else f"{joules * 1000:.2f}")
-    cells.append("-" if latency.spread is None else text.percent(latency.spread, 1))
-    return tuple(cells)
-
-
-def files(record: Benchmark) -> Grid:
-    """A row for each file that was read, with the SHA-256 of its bytes."""
-    found: dict[Path, tuple[str, ...]] = {}
-    for name, entry in zip(names.files(record), record.entries, strict=True):
-        row = name, text.size(entry.size_bytes), entry.sha256
-        found.setdefault(entry.contender.path, row)
-    return Grid(("file", "size", "SHA-256"), tuple(found.values()), left=3)
+    breaks: tuple[int, ...] = ()
+    under: tuple[int, ...] = ()
+    gap: int = 2

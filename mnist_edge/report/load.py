@@ -2,28 +2,24 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from mnist_edge.loadgen import LoadResult
 from mnist_edge.report import text
-from mnist_edge.report.table import plain
+from mnist_edge.report.grid import Grid
 
 
-def table(results: Sequence[LoadResult]) -> Table:
+def table(results: Sequence[LoadResult]) -> Grid:
     """A line for each contender, all driven in one scenario."""
     columns = ["model", "runtime", *_COLUMNS[results[0].scenario], "result"]
     rows = [
-        [
+        (
             name,
             result.contender.runtime,
             *_figures(result),
             "valid" if result.valid else "INVALID",
-        ]
+        )
         for name, result in zip(_names(results), results, strict=True)
     ]
-    found = plain(columns, rows, left=2)
-    found.padding = (0, 1, 0, 0)
-    return found
+    return Grid(tuple(columns), tuple(rows), left=2, gap=1)
 
 
 def notes(results: Sequence[LoadResult]) -> list[str]:

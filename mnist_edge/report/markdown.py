@@ -1,7 +1,7 @@
 """A benchmark as Markdown, for a README or an issue."""
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, grid, pieces, table, words
+from mnist_edge.report import advice, detail_tables, pieces, table, words
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.pieces import bullets, escaped
 
@@ -11,25 +11,22 @@ def benchmark(record: Benchmark) -> str:
     lines = ["# mnist-edge bench", "", f"**{escaped(str(words.verdict(record)))}**", ""]
     lines += bullets([*words.warnings(record), *words.remarks(record)])
     lines += ["## What to ship", "", *bullets(advice.lines(record))]
-    lines += ["## Accuracy and start", "", *_table(grid.of(table.quality(record)))]
-    lines += ["## Speed", "", *_table(grid.of(table.speed(record)))]
+    lines += ["## Accuracy and start", "", *_table(table.quality(record))]
+    lines += ["## Speed", "", *_table(table.speed(record))]
     lines += [escaped(" ".join(table.units(record))), ""]
-    computed = grid.of(table.computed(record))
+    computed = table.computed(record)
     if computed.rows:
         lines += ["## What ran", "", *_table(computed)]
     lines += ["## How it was measured", "", *bullets(words.protocol(record))]
     facts = [f"{name}: {value}" for name, value in words.machine(record) + words.noise(record)]
     lines += ["## Machine", "", *bullets(facts)]
-    lines += ["## Files", "", *_table(grid.files(record))]
+    lines += ["## Files", "", *_table(detail_tables.files(record))]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(shown: Grid) -> list[str]:
     """A name that stands indented in the terminal stands indented here."""
-    rows = [[_cell(cell) for cell in row] for row in shown.rows]
+    rows = [[escaped(cell) for cell in row] for row in shown.rows]
+    for at in shown.under:
+        rows[at][0] = f"&nbsp;&nbsp;{rows[at][0]}"
     return pieces.table([escaped(name) for name in shown.columns], rows, shown.left)
-
-
-def _cell(cell: str) -> str:
-    indented = cell.startswith("  ")
-    return ("&nbsp;&nbsp;" if indented else "") + escaped(cell)

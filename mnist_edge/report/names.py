@@ -1,6 +1,7 @@
 """What the contenders of a benchmark are called in its tables."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark, Entry
@@ -11,8 +12,16 @@ from mnist_edge.report import text
 _TITLES = {Runs.ORIGINAL: "PyTorch original", Runs.COMPILED: "torch.compile"}
 
 
-def labels(record: Benchmark) -> list[str]:
-    """A name for each entry: its file's, or under that, indented, another runtime's."""
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What an entry is called in a table; `under` is whether that belongs to a name above it."""
+
+    text: str
+    under: bool = False
+
+
+def labels(record: Benchmark) -> list[Label]:
+    """A name for each entry: its file's, or under that another runtime's."""
     names = files(record)
     return [_label(record, entry, name) for entry, name in zip(record.entries, names, strict=True)]
 
@@ -51,19 +60,20 @@ def _shown(paths: Sequence[Path]) -> list[str]:
     return [plain(name) for name in text.short_names(paths)]
 
 
-def _label(record: Benchmark, entry: Entry, name: str) -> str:
+def _label(record: Benchmark, entry: Entry, name: str) -> Label:
     runtime, subject = entry.contender.runtime, entry.subject
     if entry.is_file:
-        return name
+        return Label(name)
     if title := _TITLES.get(entry.contender.runs):
-        return f"  {title}"
+        return Label(title, under=True)
     alike = [
         other
         for other in record.entries
         if other.contender.runtime == runtime
         and (other.subject.family, other.subject.precision) == (subject.family, subject.precision)
     ]
-    return f"  {runtime} {subject.precision if len(alike) == 1 else name}"
+    told = f"{runtime} {subject.precision if len(alike) == 1 else name}"
+    return Label(told, under=True)
 
 
 def listed(names: Sequence[str]) -> str:

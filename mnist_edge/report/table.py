@@ -1,46 +1,31 @@
-"""Records -> tables for the terminal, 100 columns wide at most."""
+"""Records -> grids: what each table of a benchmark, of answers and of a data set says."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console, JustifyMethod
-from rich.table import Table
 
-from mnist_edge import escaping, metrics
+from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.datasets import Dataset
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Kernels
 from mnist_edge.report import names, text
+from mnist_edge.report.grid import Grid
+from mnist_edge.report.names import Label
+from mnist_edge.report.terminal import WIDTH, fits
 from mnist_edge.stopwatch import Latency
 
-WIDTH = 100
 _MOST_MISTAKES = 30
 
 
-def plain(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
-    """A table without decoration; all columns but the first `left` are numbers, flush right.
-
-    Cells are text, whatever they hold: see `escaping.plain`.
-    """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for at, name in enumerate(columns):
-        justify: JustifyMethod = "left" if at < left else "right"
-        table.add_column(escaping.plain(name), justify=justify, no_wrap=True)
-    for row in rows:
-        table.add_row(*map(escaping.plain, row))
-    return table
-
-
-def quality(record: Benchmark) -> Table:
+def quality(record: Benchmark) -> Grid:
     """A line for each contender: what it answers, and what it takes to start."""
     columns = ["model", "acc. %", "95 %", "ECE %", "changed", "p", "size"]
     columns += ["load ms", "first ms", *["cold ms"] * record.plan.cold, "memory"]
     rows = [
         [
-            name,
             _accuracy(entry),
             text.interval(entry.accuracy) if entry.accuracy else "",
             _calibration(entry),
@@ -51,12 +36,12 @@ def quality(record: Benchmark) -> Table:
             *([_cold(entry)] if record.plan.cold else []),
             text.size(entry.peak_bytes, 0) if entry.peak_bytes else "-",
         ]
-        for name, entry in zip(names.labels(record), record.entries, strict=True)
+        for entry in record.entries
     ]
-    return _tight(columns, rows)
+    return _of(names.labels(record), columns, rows, begins="size")
 
 
-def speed(record: Benchmark) -> Table:
+def speed(record: Benchmark) -> Grid:
     """A line for each contender: how fast it answers, and what that uses."""
     single, rate = min(record.plan.batches), record.plan.rate_hz
     many = [size for size in record.plan.batches if size != single][-2:]  # the others: in JSON
@@ -65,8 +50,8 @@ def speed(record: Benchmark) -> Table:
     columns += ["mJ"] * (record.energy_why_not is None)
     columns += [f"{rate:g} Hz p50 µs", "p90 µs"] if rate else []
     rows = []
-    for name, entry in zip(names.labels(record), record.entries, strict=True):
-        row = [name, *(_percentile(entry.batches.get(single), rank) for rank in (50, 90, 99))]
+    for entry in record.entries:
+        row = [_percentile(entry.batches.get(single), rank) for rank in (50, 90, 99)]
         row.append(_speedup(record, entry, single))
         row += [_number(entry.images_per_s(size)) for size in many]
         row.append(_number(entry.cpu_us_per_image(single)))
@@ -75,31 +60,47 @@ def speed(record: Benchmark) -> Table:
             row.append("-" if joules is None else f"{joules * 1000:.2f}")
         row += [_percentile(entry.paced, rank) for rank in (50, 90)] if rate else []
         rows.append(row)
-    return _tight(columns, rows)
+    return _of(names.labels(record), columns, rows, begins="CPU µs")
 
 
-def computed(record: Benchmark) -> Table:
+def computed(record: Benchmark) -> Grid:
     """A line for each file: the kernels that run here, and whether they compute what they must."""
     rows = [
         [
-            name,
             _int8(found.kernels),
             str(found.kernels.nodes),
             f"{found.deviation.changed} of {found.deviation.images}",
             f"{found.deviation.max_logit_difference:.1g}",
             _golden(found.golden),
         ]
-        for name, entry in zip(names.labels(record), record.entries, strict=True)
+        for entry in record.entries
         if (found := entry.findings)
     ]
+    labels = [
+        label
+        for label, entry in zip(names.labels(record), record.entries, strict=True)
+        if entry.findings
+    ]
     columns = ["file", "computed here by", "nodes", "float ref.", "max |Δlogit|", "golden"]
-    return _tight(columns, rows, left=2)
+    return _of(labels, columns, rows, begins="nodes", left=2)
 
 
-def _tight(columns: Iterable[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
-    table = plain(columns, rows, left)
-    table.padding = (0, 1, 0, 0)
-    return table
+def _of(
+    labels: Sequence[Label],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    begins: str,
+    left: int = 1,
+) -> Grid:
+    """A row for each label. Where the table is cut, the column `begins` rather begins a part."""
+    return Grid(
+        columns=tuple(columns),
+        rows=tuple((label.text, *row) for label, row in zip(labels, rows, strict=True)),
+        left=left,
+        breaks=(columns.index(begins),),
+        under=tuple(at for at, label in enumerate(labels) if label.under),
+        gap=1,
+    )
 
 
 def units(record: Benchmark, width: int = WIDTH) -> list[str]:
@@ -203,39 +204,42 @@ def class_rows(classes: Sequence[str], counts: NDArray[np.int64]) -> list[list[s
     return rows
 
 
-def per_class(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:
+def per_class(classes: Sequence[str], counts: NDArray[np.int64]) -> Grid:
     """Precision, recall, F1 and support of every class, and a blank line above their means."""
     rows = class_rows(classes, counts)
     blank = [""] * len(PER_CLASS)
-    return plain(PER_CLASS, [*rows[: len(classes)], blank, *rows[len(classes) :]])
+    return _grid(PER_CLASS, [*rows[: len(classes)], blank, *rows[len(classes) :]])
 
 
-def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:
+def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Grid:
     """Rows are the labels, columns the answers; where that is too wide, the commonest mistakes."""
     rows = [
         [name, *(f"{count:,}" if count else "·" for count in counts[at])]
         for at, name in enumerate(classes)
     ]
-    table = plain(["label \\ answer", *classes], rows)
-    too_wide = Console(width=100 * WIDTH, markup=False).measure(table).maximum > WIDTH
-    return _commonest_mistakes(classes, counts) if too_wide else table
+    whole = _grid(["label \\ answer", *classes], rows)
+    return whole if fits(whole) else _commonest_mistakes(classes, counts)
 
 
-def _commonest_mistakes(classes: Sequence[str], counts: NDArray[np.int64]) -> Table:
+def _commonest_mistakes(classes: Sequence[str], counts: NDArray[np.int64]) -> Grid:
     wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     commonest = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_MISTAKES]
     pairs = np.transpose(np.unravel_index(commonest, wrong.shape)).tolist()
     rows = [[classes[own], classes[read], f"{wrong[own, read]:,}"] for own, read in pairs]
-    return plain(["label", "read as", "images"], [row for row in rows if row[-1] != "0"], left=2)
+    return _grid(["label", "read as", "images"], [row for row in rows if row[-1] != "0"], left=2)
 
 
-def dataset(data: Dataset) -> Table:
+def dataset(data: Dataset) -> Grid:
     """How many images of each class each split holds."""
     shown = splits(data)
     counts = [np.bincount(labels, minlength=len(data.classes)) for labels in shown.values()]
     rows = [[name, *(f"{count[at]:,}" for count in counts)] for at, name in enumerate(data.classes)]
     rows.append(["all", *(f"{len(labels):,}" for labels in shown.values())])
-    return plain(["class", *shown], rows)
+    return _grid(["class", *shown], rows)
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Grid:
+    return Grid(tuple(columns), tuple(map(tuple, rows)), left)
 
 
 def splits(data: Dataset) -> dict[str, NDArray[np.int64]]:

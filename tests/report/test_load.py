@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from mnist_edge.loadgen import LoadResult, ServerLoad
-from mnist_edge.report import load
+from mnist_edge.report import load, terminal
 from tests.spies import runs
 
 
@@ -49,7 +49,7 @@ OFFLINE = replace(STREAM, scenario="offline", value=13315.2, unit="images/s", im
 def shown(results: list[LoadResult]) -> list[str]:
     console = Console(width=1000)
     with console.capture() as captured:
-        console.print(load.table(results))
+        console.print(terminal.table(load.table(results)))
     return captured.get().splitlines()
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mnist_edge.contenders import RUNTIMES
 from mnist_edge.report import names
+from mnist_edge.report.names import Label
 from tests.report.made import Stand, benchmark, entry, file, original
 from tests.spies import runs
 
@@ -24,14 +25,11 @@ def test_files_are_called_by_their_names_and_other_runtimes_stand_indented_below
         entry(compiled("runs/edge/checkpoint.pt", model="edge")),
         entry(original("runs/edge/checkpoint.pt", model="edge")),
     )
+    under = ("openvino fp32", "openvino int8", "ncnn fp32", "torch.compile", "PyTorch original")
     assert names.labels(record) == [
-        "edge.onnx",
-        "edge-int8.onnx",
-        "  openvino fp32",
-        "  openvino int8",
-        "  ncnn fp32",
-        "  torch.compile",
-        "  PyTorch original",
+        Label("edge.onnx"),
+        Label("edge-int8.onnx"),
+        *(Label(name, under=True) for name in under),
     ]
     assert names.full(record) == [
         "edge.onnx",
@@ -51,7 +49,10 @@ def test_two_files_of_one_precision_in_one_runtime_are_told_apart() -> None:
         *(entry(file(path, precision="int8")) for path in both),
         *(entry(file(path, "openvino", precision="int8")) for path in both),
     )
-    assert names.labels(record) == [*both, *(f"  openvino {path}" for path in both)]
+    assert names.labels(record) == [
+        *map(Label, both),
+        *(Label(f"openvino {path}", under=True) for path in both),
+    ]
 
 
 def test_two_runs_of_one_model_are_told_apart() -> None:

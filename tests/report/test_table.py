@@ -19,7 +19,8 @@ from mnist_edge.datasets.sources import SOURCES
 from mnist_edge.golden import GoldenCheck
 from mnist_edge.kernels import Deviation, Kernels
 from mnist_edge.metrics import Agreement
-from mnist_edge.report import fitting, table
+from mnist_edge.report import table, terminal
+from mnist_edge.report.grid import Grid
 from tests.report.made import (
     FINDINGS,
     INT8_FINDINGS,
@@ -35,8 +36,14 @@ TABLES = (table.quality, table.speed, table.computed)
 UNCHANGED = Agreement(0, 0, 0, 10_000)
 
 
-def render(found: Table, width: int = 100) -> list[str]:
+def as_table(found: Grid | Table) -> Table:
+    """As the terminal shows it."""
+    return terminal.table(found) if isinstance(found, Grid) else found
+
+
+def render(shown: Grid | Table, width: int = 100) -> list[str]:
     """The lines in a terminal of 100 columns; fails when it wraps or cuts anything."""
+    found = as_table(shown)
     paper = StringIO()
     Console(width=width, file=paper, highlight=False).print(found)
     lines = [line.rstrip() for line in paper.getvalue().splitlines()]
@@ -46,13 +53,15 @@ def render(found: Table, width: int = 100) -> list[str]:
     return lines
 
 
-def rows(found: Table) -> list[list[str]]:
+def rows(shown: Grid) -> list[list[str]]:
     """What the cells hold, line by line."""
-    return [list(cells) for cells in zip(*(column.cells for column in found.columns), strict=True)]
+    columns = as_table(shown).columns
+    return [list(cells) for cells in zip(*(column.cells for column in columns), strict=True)]
 
 
-def columns(*parts: Table) -> list[tuple[str, list[str]]]:
+def columns(*shown: Grid | Table) -> list[tuple[str, list[str]]]:
     """The columns of several parts, headers unfolded; the names but once."""
+    parts = [as_table(one) for one in shown]
     found = [
         (" ".join(str(column.header).split("\n")), [str(cell) for cell in column.cells])
         for part in parts
@@ -63,7 +72,7 @@ def columns(*parts: Table) -> list[tuple[str, list[str]]]:
     return found
 
 
-def row(found: Table, at: int = 0) -> dict[str, str]:
+def row(found: Grid, at: int = 0) -> dict[str, str]:
     """A line's figures by the names of their columns; the last of two columns of one name."""
     return {name: cells[at] for name, cells in columns(found)}
 
@@ -111,7 +120,7 @@ EVERYTHING = replace(PLAN, rate_hz=20.0, cold=True)
 def test_eight_contenders_are_one_table_of_100_columns_each(plan: Plan) -> None:
     record = large_record(plan=plan)
     for shown in TABLES:
-        (only,) = fitting.parts(shown(record))
+        (only,) = terminal.parts(shown(record))
         assert columns(only) == columns(shown(record))
         render(only)
 
@@ -121,7 +130,7 @@ def test_with_long_names_a_table_comes_in_parts_that_fit_and_lose_nothing(folder
     record = large_record(folder, plan=EVERYTHING, energy_why_not=None)
     assert f"{folder}edge-xs-int8.onnx" in rows(table.speed(record))[5][0]
     for shown in TABLES:
-        parts = fitting.parts(shown(record))
+        parts = terminal.parts(shown(record))
         assert len(parts) > 1
         assert columns(*parts) == columns(shown(record))
         for part in parts:
@@ -136,18 +145,18 @@ def test_with_long_names_a_table_comes_in_parts_that_fit_and_lose_nothing(folder
 def test_a_table_folds_from_column_101_on_and_only_then_comes_in_parts(
     length: int, headers: int, count: int
 ) -> None:
-    cells = ["n" * length, "9" * 40, "12", "318 kB"]
-    whole = table.plain(["model", "figure", "on average", "cost"], [cells])
+    cells = ("n" * length, "9" * 40, "12", "318 kB")
+    whole = Grid(("model", "figure", "on average", "cost"), (cells,))
     shown = render(whole, 200)
     assert len(shown[1]) == length + 62
-    parts = fitting.parts(whole)
+    parts = terminal.parts(whole)
     assert [len(render(part)) - 1 for part in parts] == [headers] * count
     assert columns(*parts) == columns(whole)
 
 
 def test_the_columns_of_a_matter_stay_together() -> None:
     record = large_record("old/exported/", plan=EVERYTHING)
-    answers, start = fitting.parts(table.quality(record))
+    answers, start = terminal.parts(table.quality(record))
     assert [name for name, _ in columns(answers)][-2:] == ["changed", "p"]
     assert [name for name, _ in columns(start)][1:] == [
         "size",
@@ -160,12 +169,12 @@ def test_the_columns_of_a_matter_stay_together() -> None:
 
 def test_a_name_that_is_wider_than_a_terminal_still_has_its_figures() -> None:
     made = benchmark(entry(file(f"{'n' * 120}.onnx")))
-    parts = fitting.parts(table.speed(made))
+    parts = terminal.parts(table.speed(made))
     assert columns(*parts) == columns(table.speed(made))
 
 
 def test_a_table_without_rows_is_not_shown() -> None:
-    assert fitting.parts(table.computed(benchmark(entry(original("a/checkpoint.pt"))))) == []
+    assert terminal.parts(table.computed(benchmark(entry(original("a/checkpoint.pt"))))) == []
 
 
 def test_each_figure_stands_under_its_name() -> None:
@@ -329,10 +338,10 @@ def test_deviations_and_golden_answers_are_told_for_each_file() -> None:
 @pytest.mark.parametrize("width", [70, 80, 100])
 @pytest.mark.parametrize("shown", TABLES)
 def test_tables_fit_the_terminal_and_lose_no_column(
-    shown: Callable[[Benchmark], Table], width: int
+    shown: Callable[[Benchmark], Grid], width: int
 ) -> None:
     whole = shown(large_record(plan=EVERYTHING))
-    parts = fitting.parts(whole, width)
+    parts = terminal.parts(whole, width)
     assert max(len(line) for part in parts for line in render(part)) <= width
     assert columns(*parts) == columns(whole)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, grid, plots, table, words
+from mnist_edge.report import advice, detail_tables, plots, table, words
 from mnist_edge.report.page import answers
 from mnist_edge.report.page.elements import (
     Html,
@@ -55,14 +55,14 @@ def _parts(record: Benchmark) -> list[Html]:
         _advice(record),
         section(
             "Measured",
-            table_of(grid.of(table.quality(record)), "What each answers, and how it starts"),
-            table_of(grid.of(table.speed(record)), "How fast each answers, and what that uses"),
+            table_of(table.quality(record), "What each answers, and how it starts"),
+            table_of(table.speed(record), "How fast each answers, and what that uses"),
             element("p", {"class": "note"}, " ".join(table.units(record))),
         ),
         *_charts(record),
         _computed(record),
         section("What was misread", answers.sections(record)),
-        section("Every batch size", table_of(grid.batches(record), _BATCHES)),
+        section("Every batch size", table_of(detail_tables.batches(record), _BATCHES)),
         section("How it was measured", bullets(words.protocol(record))),
         section("How to read it", bullets(_READING)),
         _machine(record),
@@ -132,7 +132,7 @@ def _chart(title: str, caption: str, small: str | None, large: str | None) -> Ht
 
 
 def _computed(record: Benchmark) -> Html:
-    shown = grid.of(table.computed(record))
+    shown = table.computed(record)
     if not shown.rows:
         return section("What ran", paragraph("None of these files ran in ONNX Runtime."))
     return section(
@@ -156,5 +156,5 @@ def _machine(record: Benchmark) -> Html:
         element("h3", None, "While it was timed"),
         facts(words.noise(record)),
         element("h3", None, "Files"),
-        table_of(grid.files(record), "What was read, by its bytes"),
+        table_of(detail_tables.files(record), "What was read, by its bytes"),
     )

@@ -69,7 +69,10 @@ def table(shown: Grid, caption: str) -> Html:
         element("th", {"scope": "col"} | _side(at, shown.left), name)
         for at, name in enumerate(shown.columns)
     ]
-    rows = [element("tr", None, *_cells(row, shown.left)) for row in shown.rows]
+    rows = [
+        element("tr", None, *_cells(row, shown.left, at in shown.under))
+        for at, row in enumerate(shown.rows)
+    ]
     return scrolling(
         caption,
         element(
@@ -93,10 +96,9 @@ def scrolling(label: str, child: Html) -> Html:
     return element("div", attributes, child)
 
 
-def _cells(row: tuple[str, ...], left: int) -> list[Html]:
-    indented = {"class": "under"} if row[0].startswith("  ") else {}
-    name = element("span", None, row[0].strip())
-    first = element("th", {"scope": "row"} | indented, name)
+def _cells(row: tuple[str, ...], left: int, under: bool) -> list[Html]:
+    indented = {"class": "under"} if under else {}
+    first = element("th", {"scope": "row"} | indented, element("span", None, row[0]))
     others = [element("td", _side(at, left), cell) for at, cell in enumerate(row) if at]
     return [first, *others]
 
