@@ -7,7 +7,7 @@ from typing import Any
 
 from mnist_edge.escaping import plain
 from mnist_edge.files import write_together
-from mnist_edge.literal_texts import literal_texts
+from mnist_edge.literal_texts import escape_what_fonts_lack, literal_texts
 
 
 @literal_texts()
@@ -44,5 +44,6 @@ def draw(path: Path, history: Sequence[dict[str, Any]], title: str) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
     buffer = io.BytesIO()
+    escape_what_fonts_lack(figure)
     figure.savefig(buffer, format="png", dpi=120)
     write_together({path: buffer.getvalue()})

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mnist_edge.escaping import plain
 from mnist_edge.files import write_atomically
+from mnist_edge.letters import for_pillow
 
 _ZOOM, _GAP, _LINE, _COLUMNS = 3, 10, 14, 10
 _PAPER, _TEXT = 250, 40
@@ -27,8 +28,7 @@ def write(path: Path, images: NDArray[np.uint8], captions: Sequence[str], column
 
 def draw(images: NDArray[np.uint8], captions: Sequence[str], columns: int) -> Image.Image:
     """The sheet as a grey picture."""
-    font = ImageFont.load_default(size=12)
-    captions = [plain(caption) for caption in captions]
+    font, captions = for_pillow([plain(caption) for caption in captions], size=12)
     side = images.shape[1] * _ZOOM
     widest = max((font.getlength(caption) for caption in captions), default=0)
     width = max(side, round(widest)) + _GAP

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.literal_texts import literal_texts
+from mnist_edge.literal_texts import escape_what_fonts_lack, literal_texts
 
 if TYPE_CHECKING:
     from mnist_edge.lab.reproduce.depth import Errors
@@ -33,6 +33,7 @@ def draw(errors: "Mapping[str, Errors]", title: str) -> bytes:
             axes.legend(fontsize=8)
     _label(both, max((len(one.test) for one in errors.values()), default=1))
     buffer = io.BytesIO()
+    escape_what_fonts_lack(figure)
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
 

@@ -152,5 +152,5 @@ def _matplotlib() -> Iterator[None]:
         ) from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        with literal_texts():  # a letter that is a box in a PNG is none in a browser
+        with literal_texts():
             yield

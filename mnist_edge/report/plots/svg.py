@@ -4,6 +4,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from mnist_edge.literal_texts import escape_what_fonts_lack
 from mnist_edge.report.plots.drawing import UNITS_PER_INCH
 from mnist_edge.report.plots.theme import LIGHT, Theme
 
@@ -29,6 +30,8 @@ def written(figure: "Figure", kind: str, name: str, dpi: int = UNITS_PER_INCH) -
 
     buffer = io.BytesIO()
     unknown = ("Date", "Creator", "Format", "Type") if kind == "svg" else ("Software",)
+    if kind != "svg":  # whose reader has fonts of its own
+        escape_what_fonts_lack(figure)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict.fromkeys(unknown))
     return buffer.getvalue()
