@@ -12,6 +12,7 @@ from mnist_edge.errors import ModelError
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.golden import Golden
 from mnist_edge.metrics import Accuracy, Threshold
+from mnist_edge.older_names import renamed_recipe
 
 INPUT, OUTPUT = "image", "logits"
 SIDE = 28
@@ -151,6 +152,13 @@ def _accuracy_to_json(accuracy: Accuracy) -> dict[str, Any]:
     }
 
 
+def _trained_from_json(text: str) -> dict[str, Any]:
+    trained = dict(json.loads(text))
+    if "recipe" in trained:
+        trained["recipe"] = renamed_recipe(trained["recipe"])
+    return trained
+
+
 def _accuracy_from_json(text: str) -> Accuracy:
     values = json.loads(text)
     return Accuracy(int(values["correct"]), int(values["total"]))
@@ -194,7 +202,7 @@ _PARSERS: dict[str, Any] = {
     "accuracy": _accuracy_from_json,
     "original_accuracy": _accuracy_from_json,
     "temperature": float,
-    "trained": lambda text: dict(json.loads(text)),
+    "trained": _trained_from_json,
     "source_sha256": _text,
     "calibration": lambda text: dict(json.loads(text)),
     "original_sha256": _text,

@@ -10,10 +10,10 @@ from mnist_edge.lab import glyphs, pen
 from mnist_edge.lab.augment import random_grid, sample
 from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.recipe import Recipe
-from mnist_edge.lab.wear import wear
+from mnist_edge.lab.wear import corrupt
 
 _CHOICE = 0  # the seed of which images: the same for every run
-NOTHING = -1  # the label of what belongs to no class
+OUTLIER = -1  # the label of what belongs to no class
 
 
 def drawn_digits(count: int, seed: int) -> Split:
@@ -24,12 +24,12 @@ def drawn_digits(count: int, seed: int) -> Split:
     return Split(pen.draw(written, random), labels)
 
 
-def extended(training: Split, recipe: Recipe) -> Split:
+def with_synthetic(training: Split, recipe: Recipe) -> Split:
     """The training images, as many as a recipe wants, and, behind them, what it adds; seeded by
     its own seed.
 
-    `drawn_share` and `nondigit_share` are parts of what comes out. Labels of non-digits are
-    NOTHING. Nothing is added where the images are no digits.
+    `synthetic_share` and `outlier_share` are parts of what comes out. Labels of non-digits are
+    OUTLIER. Nothing is added where the images are no digits.
     """
     if recipe.images is not None and recipe.images < len(training):
         chosen = np.random.default_rng(_CHOICE).permutation(len(training))[: recipe.images]
@@ -40,7 +40,7 @@ def extended(training: Split, recipe: Recipe) -> Split:
     pens = drawn_digits(drawn, recipe.seed)
     random = np.random.default_rng([recipe.seed, 1])
     images: NDArray[np.uint8] = nondigits(strange, training, random)
-    nothing = np.full(strange, NOTHING, np.int64)
+    nothing = np.full(strange, OUTLIER, np.int64)
     return Split(
         np.concatenate([training.images, pens.images, images]),
         np.concatenate([training.labels, pens.labels, nothing]),
@@ -51,27 +51,28 @@ def added(images: int, recipe: Recipe) -> tuple[int, int]:
     """How many digits of a pen, and how many non-digits, a recipe adds to so many images."""
     if not recipe.of_digits:
         return 0, 0
-    own = 1 - recipe.drawn_share - recipe.nondigit_share
-    return round(images * recipe.drawn_share / own), round(images * recipe.nondigit_share / own)
+    own = 1 - recipe.synthetic_share - recipe.outlier_share
+    return round(images * recipe.synthetic_share / own), round(images * recipe.outlier_share / own)
 
 
-def shown(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+def augment_batch(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """A batch as the network sees it in training: float32 (N, H, W) in 0..255.
 
     images: uint8 (N, H, W) in random order. All are warped by the recipe's `augmentation`, but
-    for the part `rough.share` at the end of the batch, which is warped and worn as `rough` says.
+    for the part `strong_augmentation.share` at the end of the batch, which is transformed and
+    corrupted as that says.
     """
     count, height, width = images.shape
-    rough = recipe.rough if recipe.of_digits else None
-    if rough is None and not recipe.augmentation.moves:
+    strong = recipe.strong_augmentation if recipe.of_digits else None
+    if strong is None and not recipe.augmentation.moves:
         return images.float()
-    if rough is None:
+    if strong is None:
         grid = random_grid(count, height, width, recipe.augmentation, generator)
         return sample(images, grid)
-    worn = round(count * rough.share)
-    parts = [(count - worn, recipe.augmentation), (worn, rough.warp)]
+    worn = round(count * strong.share)
+    parts = [(count - worn, recipe.augmentation), (worn, strong.transform)]
     grids = [random_grid(n, height, width, how, generator) for n, how in parts if n]
     warped = sample(images, torch.cat(grids))
     if worn:
-        warped[count - worn :] = wear(warped[count - worn :], rough.wear, generator)
+        warped[count - worn :] = corrupt(warped[count - worn :], strong.corruptions, generator)
     return warped

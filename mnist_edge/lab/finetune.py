@@ -22,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.blocks import fold_blocks
-from mnist_edge.lab.drawn import extended, shown
+from mnist_edge.lab.drawn import augment_batch, with_synthetic
 from mnist_edge.lab.losses import divergence
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Recipe
@@ -64,7 +64,7 @@ def finetune(
 
     It sees what `recipe`, which trained the original, made of the training images.
     """
-    images = torch.from_numpy(extended(training, recipe).images)
+    images = torch.from_numpy(with_synthetic(training, recipe).images)
     tuner = _Tuner(original, recipe, plan)
     batch = min(plan.batch_size, len(images))
     steps = len(images) // batch
@@ -110,7 +110,7 @@ class _Tuner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         # Whole greys, as the file will see: its first scale is exact for nothing else.
-        seen = shown(images, self.recipe, self.generator).round().clamp(0, 255)
+        seen = augment_batch(images, self.recipe, self.generator).round().clamp(0, 255)
         seen = seen.unsqueeze(1) / 255
         with torch.no_grad():
             wanted = self.teacher.body(seen)

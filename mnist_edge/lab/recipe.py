@@ -8,7 +8,8 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.models import entry
 from mnist_edge.lab.schema import SchemaError, build
-from mnist_edge.lab.wear import Wear
+from mnist_edge.lab.wear import Corruptions
+from mnist_edge.older_names import renamed_recipe
 
 _OF_DIGITS = ("mnist", "qmnist", "digits")  # in MNIST's form
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
@@ -27,16 +28,17 @@ class RecipeError(EdgeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rough:
-    """The part of every batch, 0..1, that is moved further than the rest, and worn."""
+class StrongAugmentation:
+    """The `share` of every batch, 0..1, that gets a wider transform than the rest, and
+    corruptions."""
 
     share: float = 0.5
-    warp: Augmentation = field(default_factory=Augmentation)
-    wear: Wear = field(default_factory=Wear)
+    transform: Augmentation = field(default_factory=Augmentation)
+    corruptions: Corruptions = field(default_factory=Corruptions)
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
-            raise EdgeError(f"recipe: a rough share cannot be {self.share}")
+            raise EdgeError(f"recipe: the share of strong augmentation cannot be {self.share}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class Recipe:
     quarters (He et al. 2015, section 4.2). `ema_decay` is per step; 0 is no average. `images` is
     how many of the training images there are to be, None for all. `shortcut` is None where the
     model has no choice. What follows `augmentation` is for digits in MNIST's form, and means
-    nothing on other data sets: `rough` treatment of a part of every batch, and the parts of all
-    training images that are drawn digits, and no digits at all.
+    nothing on other data sets: `strong_augmentation` of a part of every batch, and the parts of all
+    training images that are synthetic digits, and outliers (no digits at all).
     """
 
     model: str = "edge"
@@ -100,9 +102,9 @@ class Recipe:
     seed: int = 0
     shortcut: str | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
-    rough: Rough | None = None
-    drawn_share: float = 0.0
-    nondigit_share: float = 0.0
+    strong_augmentation: StrongAugmentation | None = None
+    synthetic_share: float = 0.0
+    outlier_share: float = 0.0
     distillation: Distillation | None = None
 
     def __post_init__(self) -> None:
@@ -118,8 +120,8 @@ class Recipe:
             "schedule": self.schedule in SCHEDULES,
             "images": self.images is None or self.images >= 2,
             "seed": 0 <= self.seed < 2**31,
-            "drawn_share": 0 <= self.drawn_share <= 0.5,
-            "nondigit_share": 0 <= self.nondigit_share <= 0.4,
+            "synthetic_share": 0 <= self.synthetic_share <= 0.5,
+            "outlier_share": 0 <= self.outlier_share <= 0.4,
         }
         for name, right in rules.items():
             if not right:
@@ -151,10 +153,10 @@ class Recipe:
     def for_timing(self) -> "Recipe":
         """The same steps, for a trial: without what is prepared before the first of them (digits
         that are drawn, images that teachers have seen), and at a rate that lets nothing diverge."""
-        plan = replace(self, lr=1e-6, drawn_share=0.0, nondigit_share=0.0)
+        plan = replace(self, lr=1e-6, synthetic_share=0.0, outlier_share=0.0)
         if self.distillation is None:
             return plan
-        return replace(plan, distillation=None, augmentation=NOT_AT_ALL, rough=None)
+        return replace(plan, distillation=None, augmentation=NOT_AT_ALL, strong_augmentation=None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for checkpoints and metadata."""
@@ -162,35 +164,35 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
-        """The inverse of `as_dict`; what an older version did not know is off.
+        """The inverse of `as_dict`, of older versions too: what they did not know is off.
 
         Raises EdgeError for fields that a recipe does not have, or values of another type.
         """
         try:
-            return build(cls, values, "recipe")
+            return build(cls, renamed_recipe(values), "recipe")
         except SchemaError as error:
             raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
 
 
 # Chosen on validation images, as they are and as other pens and cameras would have left them.
-_ROUGH = Rough(
+_STRONG_AUGMENTATION = StrongAugmentation(
     share=0.5,
-    warp=Augmentation(rotation_deg=18.0, scale=0.18, shear=0.25, shift=0.10, elastic_px=0.9),
-    wear=Wear(
-        often=0.3,
-        thinner=0.8,
-        fatter=1.0,
+    transform=Augmentation(rotation_deg=18.0, scale=0.18, shear=0.25, shift=0.10, elastic_px=0.9),
+    corruptions=Corruptions(
+        probability=0.3,
+        erode=0.8,
+        dilate=1.0,
         blur=0.8,
-        gaps=1.2,
-        specks=1.1,
-        coarse=0.8,
-        hard=4.0,
+        dropout=1.2,
+        speckle=1.1,
+        downsample=0.8,
+        contrast=4.0,
         gamma=0.6,
-        faint=0.4,
+        fade=0.4,
         noise=0.12,
     ),
 )
-_DRAWN_SHARE, _NONDIGIT_SHARE = 0.12, 0.08
+_SYNTHETIC_SHARE, _OUTLIER_SHARE = 0.12, 0.08
 
 RECIPES: dict[str, Recipe] = {
     "edge": Recipe(
@@ -199,18 +201,18 @@ RECIPES: dict[str, Recipe] = {
         lr=4e-3,
         weight_decay=0.05,
         ema_decay=0.999,
-        rough=_ROUGH,
-        drawn_share=_DRAWN_SHARE,
-        nondigit_share=_NONDIGIT_SHARE,
+        strong_augmentation=_STRONG_AUGMENTATION,
+        synthetic_share=_SYNTHETIC_SHARE,
+        outlier_share=_OUTLIER_SHARE,
     ),
     "edge-xs": Recipe(
         model="edge-xs",
         epochs=60,
         lr=5e-3,
         label_smoothing=0.02,
-        rough=_ROUGH,
-        drawn_share=_DRAWN_SHARE,
-        nondigit_share=_NONDIGIT_SHARE,
+        strong_augmentation=_STRONG_AUGMENTATION,
+        synthetic_share=_SYNTHETIC_SHARE,
+        outlier_share=_OUTLIER_SHARE,
     ),
     "resnet3": Recipe(
         model="resnet3",
@@ -219,9 +221,9 @@ RECIPES: dict[str, Recipe] = {
         weight_decay=0.05,
         label_smoothing=0.02,  # little: smoothed teachers teach less (Müller et al. 2019)
         ema_decay=0.999,
-        rough=_ROUGH,
-        drawn_share=_DRAWN_SHARE,
-        nondigit_share=_NONDIGIT_SHARE,
+        strong_augmentation=_STRONG_AUGMENTATION,
+        synthetic_share=_SYNTHETIC_SHARE,
+        outlier_share=_OUTLIER_SHARE,
     ),
     "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
     "resnet20": Recipe(model="resnet20", epochs=16),
@@ -241,4 +243,4 @@ def recipe_for(model: str, dataset: str = "mnist") -> Recipe:
     recipe = replace(RECIPES.get(model, RECIPES["edge"]), model=model, dataset=dataset)
     if recipe.of_digits:
         return recipe
-    return replace(recipe, rough=None, drawn_share=0.0, nondigit_share=0.0)
+    return replace(recipe, strong_augmentation=None, synthetic_share=0.0, outlier_share=0.0)

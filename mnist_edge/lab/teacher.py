@@ -27,7 +27,7 @@ from mnist_edge.files import sha256
 from mnist_edge.lab import bf16, view_files
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.drawn import extended, shown
+from mnist_edge.lab.drawn import augment_batch, with_synthetic
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.recipe import Distillation, Recipe
 
@@ -175,7 +175,7 @@ def views(
     """
     plan = recipe.distillation
     assert plan is not None  # what teachers are for
-    whole = extended(training, replace(recipe, seed=_SEED))
+    whole = with_synthetic(training, replace(recipe, seed=_SEED))
     folder = teachers[0].home / f"views-{_key(recipe, whole)}"
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
@@ -193,14 +193,21 @@ def views(
     return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
 
+_SEEN = (
+    "dataset",
+    "images",
+    "augmentation",
+    "strong_augmentation",
+    "synthetic_share",
+    "outlier_share",
+)
+"""The fields of a recipe that decide on what teachers see."""
+
+
 def _key(recipe: Recipe, whole: Split) -> str:
     """What views and answers depend on, in eight letters."""
     assert recipe.distillation is not None
-    parts: dict[str, Any] = {
-        name: value
-        for name, value in asdict(recipe).items()
-        if name in ("dataset", "images", "augmentation", "rough", "drawn_share", "nondigit_share")
-    }
+    parts: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name in _SEEN}
     parts["teachers"] = recipe.distillation.teachers
     if recipe.dataset.startswith(FOLDER):  # whose pictures and classes change under its name
         parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
@@ -219,13 +226,13 @@ def _view(
     """One warped copy of every image, uint8 (N, 28, 28), and the answers (N, classes)."""
     generator = torch.Generator(device).manual_seed(_SEED * 100_003 + number)
     originals = torch.tensor(whole.images, device=device)
-    # In random order: which images of a batch are treated roughly depends on their place in it.
+    # In random order: which images get strong augmentation depends on their place in a batch.
     order = torch.randperm(len(originals), generator=generator, device=device)
     images = torch.empty_like(originals)
     logits = torch.empty((len(originals), answering[0](originals[:1]).shape[1]), device=device)
     for at in range(0, len(order), _BATCH):
         index = order[at : at + _BATCH]
-        seen = shown(originals[index], recipe, generator).round().clamp(0, 255).byte()
+        seen = augment_batch(originals[index], recipe, generator).round().clamp(0, 255).byte()
         images[index], logits[index] = seen, _answer(answering, seen)
         tell(at + len(index))
     return images.cpu().numpy(), logits.cpu().numpy()

@@ -23,7 +23,7 @@ from mnist_edge.lab import bf16, ema
 from mnist_edge.lab.acceleration import chosen, forward_of, is_graphed
 from mnist_edge.lab.checkpoint import Checkpoint
 from mnist_edge.lab.cuda_graph import GraphedStep, Launch
-from mnist_edge.lab.drawn import extended, shown
+from mnist_edge.lab.drawn import augment_batch, with_synthetic
 from mnist_edge.lab.losses import smoothed_targets, training_loss
 from mnist_edge.lab.models import build
 from mnist_edge.lab.optimizer import optimizer, restore, state_of
@@ -101,7 +101,7 @@ class Trainer:
         of other classes or another network."""
         recipe, soft = inputs.recipe, inputs.soft_targets
         # What teachers have answered is of the same images for every seed.
-        training = extended(inputs.training, recipe) if soft is None else soft.whole
+        training = with_synthetic(inputs.training, recipe) if soft is None else soft.whole
         batch = _batch_size(recipe, len(training), world)
         self.inputs, self.recipe, self.world, self.batch = inputs, recipe, world, batch
         self.soft_targets = soft.to(world.device) if soft else None
@@ -191,7 +191,7 @@ class Trainer:
     def _batch(self, index: Tensor, view: Tensor | int) -> tuple[Tensor, Tensor | None]:
         """Images as the network sees them, and what teachers answer to them where there are any."""
         if self.soft_targets is None:
-            return shown(self.images[index], self.recipe, self.generator), None
+            return augment_batch(self.images[index], self.recipe, self.generator), None
         soft = self.soft_targets
         return soft.images[view, index].float(), soft.logits[view, index]
 

@@ -1,7 +1,7 @@
-"""Batches of training images as other pens, papers and cameras would have left them.
+"""Corruptions: batches of training images as other pens, papers and cameras would leave them.
 
-Whole batches, on their device. Every kind of wear comes over a part of the images only, each
-with a strength of its own; background stays 0 but for specks.
+Whole batches, on their device. Every kind of corruption comes over a part of the images only, each
+with a strength of its own; background stays 0 but for speckles.
 """
 
 from dataclasses import dataclass, fields
@@ -16,54 +16,55 @@ _BLOTS = 3  # at most, of each kind, on one image
 
 
 @dataclass(frozen=True, slots=True)
-class Wear:
-    """How strong each kind may be, 0: not at all. `often` is the part of the images for each.
+class Corruptions:
+    """How strong each kind may be, 0: not at all. `probability` is that of
+    each kind, for an image.
 
-    `thinner` and `fatter`: how far, 0..1, a stroke moves towards what is left, or covered, by a
-    pixel less or more on each side. `blur`: 0..1 towards a Gaussian of 1 px. `gaps`, `specks`:
-    radius, in pixels, of holes in the ink and of dots on the paper. `coarse`: 0..1 towards half
-    the resolution. `hard`: the steepest edge, in greys per grey, as thresholds leave them.
-    `gamma`: ± in natural logarithms of the exponent. `faint`: the part of the ink that may be
+    `erode` and `dilate`: how far, 0..1, a stroke moves towards what is left, or covered, by a
+    pixel less or more on each side. `blur`: 0..1 towards a Gaussian of 1 px. `dropout`, `speckle`:
+    radius, in pixels, of holes in the ink and of dots on the paper. `downsample`: 0..1 towards half
+    the resolution. `contrast`: the steepest edge, in greys per grey, as thresholds leave them.
+    `gamma`: ± in natural logarithms of the exponent. `fade`: the part of the ink that may be
     lost. `noise`: standard deviation in parts of the range, where there is ink.
     """
 
-    often: float = 0.3
-    thinner: float = 0.0
-    fatter: float = 0.0
+    probability: float = 0.3
+    erode: float = 0.0
+    dilate: float = 0.0
     blur: float = 0.0
-    gaps: float = 0.0
-    specks: float = 0.0
-    coarse: float = 0.0
-    hard: float = 0.0
+    dropout: float = 0.0
+    speckle: float = 0.0
+    downsample: float = 0.0
+    contrast: float = 0.0
     gamma: float = 0.0
-    faint: float = 0.0
+    fade: float = 0.0
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        whole = ("often", "thinner", "fatter", "blur", "coarse", "faint")
+        whole = ("probability", "erode", "dilate", "blur", "downsample", "fade")
         for item in fields(self):
             most = 1 if item.name in whole else 10
             if not 0 <= getattr(self, item.name) <= most:
-                raise EdgeError(f"wear: {item.name} must be in 0 to {most}")
+                raise EdgeError(f"corruptions: {item.name} must be in 0 to {most}")
 
 
-def wear(images: Tensor, strengths: Wear, generator: torch.Generator) -> Tensor:
-    """Wear every image of a batch in its own way: float32 (N, H, W) in 0..255 in and out."""
-    dice = _Dice(len(images), strengths.often, generator)
+def corrupt(images: Tensor, strengths: Corruptions, generator: torch.Generator) -> Tensor:
+    """Corrupt every image of a batch in its own way: float32 (N, H, W) in 0..255 in and out."""
+    dice = _Dice(len(images), strengths.probability, generator)
     x = images / 255
-    x = _thickness(x, dice, strengths.thinner, strengths.fatter)
-    if strengths.gaps:
-        x = x * (1 - _blots(x, strengths.gaps, dice))
-    if strengths.specks:
-        x = torch.maximum(x, _blots(x, strengths.specks, dice))
-    if strengths.coarse:
+    x = _thickness(x, dice, strengths.erode, strengths.dilate)
+    if strengths.dropout:
+        x = x * (1 - _blots(x, strengths.dropout, dice))
+    if strengths.speckle:
+        x = torch.maximum(x, _blots(x, strengths.speckle, dice))
+    if strengths.downsample:
         small = F.avg_pool2d(x.unsqueeze(1), 2)
         large = F.interpolate(small, x.shape[1:], mode="bilinear", align_corners=False)
-        x = x.lerp(large.squeeze(1), dice.sometimes(0, strengths.coarse))
+        x = x.lerp(large.squeeze(1), dice.sometimes(0, strengths.downsample))
     if strengths.blur:
         x = x.lerp(_blurred(x), dice.sometimes(0, strengths.blur))
-    if strengths.hard:
-        gain = dice.even(1, 1 + strengths.hard)
+    if strengths.contrast:
+        gain = dice.even(1, 1 + strengths.contrast)
         low = (dice.even(0.3, 0.6) - 0.5 / gain).clamp(min=0)  # 0 stays 0
         x = x.lerp(((x - low) * gain).clamp(0, 1), dice.chosen())
     if strengths.gamma:
@@ -72,16 +73,16 @@ def wear(images: Tensor, strengths: Wear, generator: torch.Generator) -> Tensor:
     if strengths.noise:
         grain = torch.randn(x.shape, generator=generator, device=x.device)
         x = x + grain * dice.sometimes(0, strengths.noise) * (x > 0)
-    if strengths.faint:
-        x = x * (1 - dice.sometimes(0, strengths.faint))
+    if strengths.fade:
+        x = x * (1 - dice.sometimes(0, strengths.fade))
     return x.clamp(0, 1) * 255
 
 
 class _Dice:
     """Numbers for each of the images of a batch, (N, 1, 1)."""
 
-    def __init__(self, count: int, often: float, generator: torch.Generator) -> None:
-        self.count, self.often, self.generator = count, often, generator
+    def __init__(self, count: int, probability: float, generator: torch.Generator) -> None:
+        self.count, self.probability, self.generator = count, probability, generator
 
     def even(self, low: float, high: float) -> Tensor:
         drawn = torch.rand(self.count, 1, 1, generator=self.generator, device=self.generator.device)
@@ -89,17 +90,17 @@ class _Dice:
 
     def chosen(self) -> Tensor:
         """1 for the images that it comes over, else 0."""
-        return (self.even(0, 1) < self.often).float()
+        return (self.even(0, 1) < self.probability).float()
 
     def sometimes(self, low: float, high: float) -> Tensor:
         return self.even(low, high) * self.chosen()
 
 
-def _thickness(x: Tensor, dice: _Dice, thinner: float, fatter: float) -> Tensor:
+def _thickness(x: Tensor, dice: _Dice, erode: float, dilate: float) -> Tensor:
     """Grey erosion and dilation by a cross of 3×3, as far as drawn; a stroke never vanishes."""
-    if not thinner and not fatter:
+    if not erode and not dilate:
         return x
-    drawn = dice.even(-thinner, fatter) * dice.chosen()
+    drawn = dice.even(-erode, dilate) * dice.chosen()
     grown, shrunk = _dilated(x), 1 - _dilated(1 - x)
     x = x + drawn.clamp(min=0) * (grown - x) + drawn.clamp(max=0) * (x - shrunk)
     peak = x.amax(dim=(1, 2), keepdim=True)  # what was thin is faint now: as dark as before

@@ -45,7 +45,7 @@ def _form(card: Card) -> str:
 
 def _classes(card: Card) -> str:
     recipe = card.trained.get("recipe")
-    others = recipe.get("nondigit_share") if isinstance(recipe, dict) else None
+    others = recipe.get("outlier_share") if isinstance(recipe, dict) else None
     seen = (
         "Some of its training images were no digits, so that it doubts what is none; it can still "
         "be sure of one."

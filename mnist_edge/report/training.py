@@ -27,7 +27,10 @@ def trained(values: Mapping[str, Any]) -> list[Row]:
     own = {key: value for key, value in recipe.items() if key not in _TOLD_ELSEWHERE}
     if own.get("schedule", _ONE_CYCLE) != _ONE_CYCLE:
         own.pop("warmup", None)  # which means nothing then
-    for whole, part in (("rough", "wear"), ("distillation", "teachers")):  # rows of their own
+    for whole, part in (
+        ("strong_augmentation", "corruptions"),
+        ("distillation", "teachers"),
+    ):  # rows of their own
         if isinstance(nested := own.get(whole), Mapping):
             own[part] = nested.get(part)
             own[whole] = {key: value for key, value in nested.items() if key != part}
@@ -111,32 +114,32 @@ def _decay(decay: float) -> str:
     return f"{decay:g} a step" if decay else ""
 
 
-def _moved(values: Mapping[str, float]) -> str:
-    """By how much an image may be moved, at most, in either direction."""
-    return ", ".join(_movement(key, value) for key, value in values.items() if value)
+def _transform(values: Mapping[str, float]) -> str:
+    """How far an image may be transformed, at most, in either direction."""
+    return ", ".join(_extent(key, value) for key, value in values.items() if value)
 
 
-def _movement(key: str, value: float) -> str:
+def _extent(key: str, value: float) -> str:
     if key in ("scale", "shift"):
         return f"{key} ±{_share(value)}"
     name, told = _named(key, value)
     return f"{name} {told}" if name == "elastic" else f"{name} ±{told}"
 
 
-def _rough(values: Mapping[str, Any]) -> str:
-    return f"{_share(values['share'])} of each batch: {_moved(values['warp'])}"
+def _strong(values: Mapping[str, Any]) -> str:
+    return f"{_share(values['share'])} of each batch: {_transform(values['transform'])}"
 
 
-def _wear(values: Mapping[str, float]) -> str:
-    kinds = {key: value for key, value in values.items() if value and key != "often"}
-    return f"each kind on {_share(values['often'])} of them: {_plain(kinds)}" if kinds else ""
+def _corruptions(values: Mapping[str, float]) -> str:
+    kinds = {key: value for key, value in values.items() if value and key != "probability"}
+    return f"each with probability {values['probability']:g}: {_plain(kinds)}" if kinds else ""
 
 
 def _taught(values: Mapping[str, Any]) -> str:
     copies = _many("warped copy", "warped copies")(values["views"])
     whose = " and ".join(values.get("models", ())) or "its teachers"
     return (
-        f"{_share(values['share'])} of the loss asks for the probabilities of {whose} at "
+        f"{_share(values['share'])} of the loss is against the probabilities of {whose} at "
         f"temperature {values['temperature']:g}, on {copies} of each image"
     )
 
@@ -147,23 +150,23 @@ _RECIPE: dict[str, _Words] = {
     "batch_size": ("batch", _many("image", "images")),
     "images": ("training images", _plain),
     "optimizer": ("optimizer", _known(_OPTIMIZERS)),
-    "lr": ("learning rate, at most", _plain),
-    "schedule": ("its schedule", _known(_SCHEDULES)),
-    "warmup": ("it rises", lambda share: f"over the first {_share(share)} of all steps"),
+    "lr": ("peak learning rate", _plain),
+    "schedule": ("schedule", _known(_SCHEDULES)),
+    "warmup": ("warm-up", lambda share: f"over the first {_share(share)} of all steps"),
     "weight_decay": ("weight decay", _plain),
     "label_smoothing": ("label smoothing", _plain),
-    "ema_decay": ("moving average of the weights", _decay),
+    "ema_decay": ("exponential moving average of the weights", _decay),
     "shortcut": ("shortcuts", _plain),
-    "augmentation": ("each image is moved", _moved),
-    "rough": ("treated roughly", _rough),
-    "wear": ("of these, worn", _wear),
-    "drawn_share": ("digits drawn by a pen in many styles", _some("all training images")),
-    "nondigit_share": (
-        "no digits, for which every class is to be equally probable",
+    "augmentation": ("augmentation", _transform),
+    "strong_augmentation": ("strong augmentation", _strong),
+    "corruptions": ("corruptions of these", _corruptions),
+    "synthetic_share": ("synthetic digits", _some("all training images")),
+    "outlier_share": (
+        "outliers: no digits, every class equally probable",
         _some("all training images"),
     ),
-    "distillation": ("distilled", _taught),
-    "teachers": ("SHA-256 of its teachers", _plain),
+    "distillation": ("distillation", _taught),
+    "teachers": ("SHA-256 of the teachers", _plain),
 }
 _CIRCUMSTANCES: dict[str, _Words] = {
     "seed": ("seed", str),
@@ -176,5 +179,5 @@ _CALIBRATION: dict[str, _Words] = {
     "seed": ("seed", str),
     "weight_bits": ("weights", lambda bits: f"{bits:d} bits, per channel"),
     "keep_float": ("layers left in float", _plain),
-    "finetune": ("fine-tuned with its roundings simulated", _plain),
+    "finetune": ("quantization-aware fine-tuning", _plain),
 }

@@ -11,7 +11,7 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.acceleration import ACCELERATIONS, chosen
 from mnist_edge.lab.checkpoint import Checkpoint
-from mnist_edge.lab.drawn import extended
+from mnist_edge.lab.drawn import with_synthetic
 from mnist_edge.lab.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.recipe import Distillation, recipe_for
 from mnist_edge.lab.runs import train
@@ -85,7 +85,7 @@ def run(
     recipe, taught = RECIPE, None
     if distilled:
         recipe = replace(RECIPE, distillation=Distillation(("0" * 64,), views=2))
-        whole = extended(training, RECIPE)
+        whole = with_synthetic(training, RECIPE)
         random = torch.Generator().manual_seed(0)
         images = torch.from_numpy(whole.images).repeat(2, 1, 1, 1)
         logits = torch.randn(2, len(whole), len(digits.classes), generator=random)

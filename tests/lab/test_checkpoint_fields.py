@@ -85,7 +85,7 @@ WRONG: list[tuple[str, Any]] = [
     ("recipe.shortcut", 1),
     ("recipe.augmentation", None),
     ("recipe.augmentation.shear", "far"),
-    ("recipe.rough", {"share": 0.5}),
+    ("recipe.strong_augmentation", {"share": 0.5}),
     ("recipe.distillation", {"teachers": 5}),
     ("recipe.distillation", {"teachers": ["a"], "views": 10**9}),
     ("classes", None),
@@ -167,7 +167,13 @@ def test_what_is_right_stays_as_it_is(values: dict[str, Any], tmp_path: Path) ->
 
 def test_a_run_of_the_first_version_still_opens(values: dict[str, Any], tmp_path: Path) -> None:
     old = copy.deepcopy(values)
-    for later in ("rough", "drawn_share", "nondigit_share", "distillation", "optimizer"):
+    for later in (
+        "strong_augmentation",
+        "synthetic_share",
+        "outlier_share",
+        "distillation",
+        "optimizer",
+    ):
         del old["recipe"][later]
     for later in ("training_accuracy", "test_correct"):
         del old["history"][0][later]

@@ -6,17 +6,17 @@ import torch
 
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.lab.augment import Augmentation, warp
-from mnist_edge.lab.drawn import NOTHING, drawn_digits, extended, shown
+from mnist_edge.lab.drawn import OUTLIER, augment_batch, drawn_digits, with_synthetic
 from mnist_edge.lab.nondigits import nondigits
-from mnist_edge.lab.recipe import Recipe, Rough
-from mnist_edge.lab.wear import Wear
+from mnist_edge.lab.recipe import Recipe, StrongAugmentation
+from mnist_edge.lab.wear import Corruptions
 from tests.lab.test_augment import blobs, seeded
 
 STILL = Augmentation(0, 0, 0, 0, 0)
 PLAIN = Recipe("edge-xs", "digits", augmentation=STILL)
-MIXED = replace(PLAIN, drawn_share=0.2, nondigit_share=0.1)
-MOVED = Rough(0.25, Augmentation(20, 0.2, 0.2, 0.1, 1), Wear(1.0, blur=0.9))
-ROUGH = replace(PLAIN, rough=MOVED)
+MIXED = replace(PLAIN, synthetic_share=0.2, outlier_share=0.1)
+MOVED = StrongAugmentation(0.25, Augmentation(20, 0.2, 0.2, 0.1, 1), Corruptions(1.0, blur=0.9))
+STRONG = replace(PLAIN, strong_augmentation=MOVED)
 
 
 @pytest.fixture(scope="module")
@@ -47,43 +47,45 @@ def test_nondigits_need_no_particular_digits() -> None:
 
 
 def test_a_plain_recipe_adds_nothing(some: Split) -> None:
-    whole = extended(some, PLAIN)
+    whole = with_synthetic(some, PLAIN)
     np.testing.assert_array_equal(whole.images, some.images)
     np.testing.assert_array_equal(whole.labels, some.labels)
 
 
 def test_shares_are_parts_of_what_comes_out_behind_the_images_themselves(some: Split) -> None:
-    whole = extended(some, MIXED)
+    whole = with_synthetic(some, MIXED)
     np.testing.assert_array_equal(whole.images[:140], some.images)
     np.testing.assert_array_equal(whole.labels[:140], some.labels)
     assert len(whole) == 200
     assert (whole.labels[140:180] >= 0).all()
-    assert (whole.labels[180:] == NOTHING).all()
-    again = extended(some, MIXED)
+    assert (whole.labels[180:] == OUTLIER).all()
+    again = with_synthetic(some, MIXED)
     np.testing.assert_array_equal(whole.images, again.images)
-    other = extended(some, replace(MIXED, seed=1))
+    other = with_synthetic(some, replace(MIXED, seed=1))
     assert (whole.images[140:] != other.images[140:]).any()
 
 
 @pytest.mark.parametrize("dataset", ["kmnist", "fashion-mnist", "folder:letters"])
 def test_other_data_sets_stay_what_they_are(some: Split, dataset: str) -> None:
-    everything = replace(MIXED, rough=ROUGH.rough, dataset=dataset)
-    assert len(extended(some, everything)) == 140
+    everything = replace(MIXED, strong_augmentation=STRONG.strong_augmentation, dataset=dataset)
+    assert len(with_synthetic(some, everything)) == 140
     images = torch.from_numpy(some.images)
     torch.testing.assert_close(
-        shown(images, everything, seeded()), images.float(), atol=1e-2, rtol=0
+        augment_batch(images, everything, seeded()), images.float(), atol=1e-2, rtol=0
     )
 
 
-def test_without_rough_a_batch_is_warped_as_ever() -> None:
+def test_without_strong_augmentation_a_batch_is_warped_as_ever() -> None:
     recipe = Recipe(dataset="mnist")
     expected = warp(blobs(20), recipe.augmentation, seeded(2))
-    torch.testing.assert_close(shown(blobs(20), recipe, seeded(2)), expected, atol=0, rtol=0)
+    torch.testing.assert_close(
+        augment_batch(blobs(20), recipe, seeded(2)), expected, atol=0, rtol=0
+    )
 
 
-def test_the_rough_share_stands_at_the_end_of_a_batch() -> None:
+def test_the_share_of_strong_augmentation_stands_at_the_end_of_a_batch() -> None:
     images = blobs(40)
-    seen = shown(images, ROUGH, seeded())
+    seen = augment_batch(images, STRONG, seeded())
     changed = (seen - images).abs().amax(dim=(1, 2)) > 0.5
     assert not changed[:30].any()
     assert changed[30:].all()
@@ -91,6 +93,8 @@ def test_the_rough_share_stands_at_the_end_of_a_batch() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_none_or_all_of_a_batch_may_be_rough(share: float) -> None:
-    seen = shown(blobs(7), replace(PLAIN, rough=replace(MOVED, share=share)), seeded())
+def test_none_or_all_of_a_batch_may_be_strongly_augmented(share: float) -> None:
+    seen = augment_batch(
+        blobs(7), replace(PLAIN, strong_augmentation=replace(MOVED, share=share)), seeded()
+    )
     assert ((seen - blobs(7)).abs().amax(dim=(1, 2)) > 0.5).float().mean() == share

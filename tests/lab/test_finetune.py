@@ -300,7 +300,7 @@ def test_a_watcher_is_told_every_step(original: Network, few: Split) -> None:
 
 def test_what_the_recipe_adds_is_tuned_on_too(original: Network, few: Split) -> None:
     told: list[tuple[int, int]] = []
-    recipe = replace(STILL, drawn_share=0.2, nondigit_share=0.16)  # 256 images of 400
+    recipe = replace(STILL, synthetic_share=0.2, outlier_share=0.16)  # 256 images of 400
     plan = Finetuning(epochs=1, batch_size=100)
     finetune(original, few, recipe, plan, lambda *done: told.append(done))
     assert told[-1] == (4, 4)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mnist_edge.lab.drawn import NOTHING
+from mnist_edge.lab.drawn import OUTLIER
 from mnist_edge.lab.losses import distillation, divergence, smoothed_targets, training_loss
 from mnist_edge.lab.recipe import Distillation
 from tests.lab.test_augment import seeded
@@ -21,7 +21,7 @@ def test_targets_are_pytorchs_smoothing_and_those_of_no_class_are_even() -> None
         F.cross_entropy(logits, table[labels]),
         F.cross_entropy(logits, labels, label_smoothing=0.1),
     )
-    torch.testing.assert_close(table[torch.tensor([NOTHING])], torch.full((1, 7), 1 / 7))
+    torch.testing.assert_close(table[torch.tensor([OUTLIER])], torch.full((1, 7), 1 / 7))
 
 
 def test_distillation_weighs_the_divergence_from_the_teacher_and_the_label() -> None:

@@ -7,8 +7,8 @@ import torch
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.models import ZOO
-from mnist_edge.lab.recipe import RECIPES, Recipe, Rough, recipe_for
-from mnist_edge.lab.wear import Wear
+from mnist_edge.lab.recipe import RECIPES, Recipe, StrongAugmentation, recipe_for
+from mnist_edge.lab.wear import Corruptions
 
 NAN, INF = math.nan, math.inf
 
@@ -24,8 +24,8 @@ NAN, INF = math.nan, math.inf
         ("ema_decay", [-0.1, 1, NAN]),
         ("warmup", [0, 1, NAN]),
         ("seed", [-1, 2**31]),
-        ("drawn_share", [-0.1, 0.6, NAN]),
-        ("nondigit_share", [-0.1, 0.5, NAN]),
+        ("synthetic_share", [-0.1, 0.6, NAN]),
+        ("outlier_share", [-0.1, 0.5, NAN]),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value(name: str, values: list[float]) -> None:
@@ -84,32 +84,34 @@ def test_a_large_set_keeps_its_epochs() -> None:
     assert Recipe(epochs=20).sized(55_000) == Recipe(epochs=20)
 
 
-def test_dict_round_trip_survives_json_with_all_that_is_rough() -> None:
-    rough = Rough(0.4, Augmentation(20, 0.2), Wear(0.2, fatter=0.7, noise=0.1))
-    recipe = Recipe(rough=rough, drawn_share=0.1, nondigit_share=0.05)
+def test_dict_round_trip_survives_json_with_strong_augmentation() -> None:
+    strong = StrongAugmentation(0.4, Augmentation(20, 0.2), Corruptions(0.2, dilate=0.7, noise=0.1))
+    recipe = Recipe(strong_augmentation=strong, synthetic_share=0.1, outlier_share=0.05)
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
 
 
 def test_what_an_older_recipe_did_not_know_is_off() -> None:
     values = Recipe().as_dict()
-    for later in ("rough", "drawn_share", "nondigit_share"):
+    for later in ("strong_augmentation", "synthetic_share", "outlier_share"):
         del values[later]
     old = Recipe.from_dict(values)
     assert old == Recipe()
-    assert old.rough is None
-    assert old.drawn_share == old.nondigit_share == 0
+    assert old.strong_augmentation is None
+    assert old.synthetic_share == old.outlier_share == 0
 
 
-@pytest.mark.parametrize("rough", [{}, {"share": 0.5}, {"share": 0.5, "warp": {}, "ink": {}}, 3])
-def test_a_foreign_roughness_is_refused(rough: object) -> None:
+@pytest.mark.parametrize(
+    "strong", [{}, {"share": 0.5}, {"share": 0.5, "transform": {}, "ink": {}}, 3]
+)
+def test_a_foreign_strong_augmentation_is_refused(strong: object) -> None:
     with pytest.raises(EdgeError, match="not of this version"):
-        Recipe.from_dict(Recipe().as_dict() | {"rough": rough})
+        Recipe.from_dict(Recipe().as_dict() | {"strong_augmentation": strong})
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, NAN])
-def test_a_wrong_rough_share_is_named(share: float) -> None:
-    with pytest.raises(EdgeError, match=f"rough share cannot be {share}"):
-        Rough(share)
+def test_a_wrong_share_of_strong_augmentation_is_named(share: float) -> None:
+    with pytest.raises(EdgeError, match=f"share of strong augmentation cannot be {share}"):
+        StrongAugmentation(share)
 
 
 def test_only_digits_in_mnists_form_are_digits() -> None:
@@ -148,9 +150,13 @@ def test_recipe_for_takes_the_data_set() -> None:
 @pytest.mark.parametrize("dataset", ["fashion-mnist", "kmnist", "folder:letters"])
 def test_recipe_for_other_things_says_nothing_of_digits(dataset: str) -> None:
     recipe = recipe_for("edge", dataset)
-    assert recipe.rough is None
-    assert recipe.drawn_share == recipe.nondigit_share == 0
-    assert recipe_for("edge", "qmnist").rough == RECIPES["edge"].rough is not None
+    assert recipe.strong_augmentation is None
+    assert recipe.synthetic_share == recipe.outlier_share == 0
+    assert (
+        recipe_for("edge", "qmnist").strong_augmentation
+        == RECIPES["edge"].strong_augmentation
+        is not None
+    )
 
 
 def test_recipe_for_an_unknown_model_lists_them() -> None:

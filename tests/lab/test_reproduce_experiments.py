@@ -46,8 +46,8 @@ def test_the_classics_train_as_their_authors_did() -> None:
         assert recipe.learning_rate(0, 100) == recipe.learning_rate(99, 100) == recipe.lr
         assert (recipe.weight_decay, recipe.label_smoothing, recipe.ema_decay) == (0, 0, 0)
         assert not recipe.augmentation.moves
-        assert recipe.rough is None
-        assert recipe.drawn_share == recipe.nondigit_share == 0
+        assert recipe.strong_augmentation is None
+        assert recipe.synthetic_share == recipe.outlier_share == 0
 
 
 @pytest.mark.parametrize("size", SIZES)

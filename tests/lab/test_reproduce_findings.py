@@ -163,7 +163,9 @@ def test_a_teachers_answers_are_counted_once() -> None:
     without = by_part(runs, seconds(runs, {}, FULL_SIZE, quick))
     extra = sum(sums.values()) - sum(without.values())
     images = Pace.images(runs[-1].recipe, FULL_SIZE)
-    kinds = {(run.recipe.augmentation, run.recipe.rough) for run in runs if run.teacher}
+    kinds = {
+        (run.recipe.augmentation, run.recipe.strong_augmentation) for run in runs if run.teacher
+    }
     assert extra == pytest.approx(len(kinds) * Distillation(("",)).views * images * 0.01)
 
 

@@ -18,7 +18,7 @@ from mnist_edge.lab import teacher as lab
 from mnist_edge.lab import view_files
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.drawn import extended
+from mnist_edge.lab.drawn import with_synthetic
 from mnist_edge.lab.export import export
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Distillation, Recipe
@@ -26,7 +26,9 @@ from mnist_edge.lab.runs import finish, train
 from mnist_edge.lab.teacher import Teacher, find_teachers, open_teacher, views
 from tests.lab.conftest import CPU, inputs
 
-RECIPE = Recipe("edge-xs", "digits", epochs=2, batch_size=32, drawn_share=0.2, nondigit_share=0.1)
+RECIPE = Recipe(
+    "edge-xs", "digits", epochs=2, batch_size=32, synthetic_share=0.2, outlier_share=0.1
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_views_carry_what_the_teacher_answers_to_them(
     teacher: Teacher, few: tuple[Split, Split]
 ) -> None:
     found = views([teacher], few[0], student(teacher), CPU.device)
-    whole = extended(few[0], replace(RECIPE, seed=0))
+    whole = with_synthetic(few[0], replace(RECIPE, seed=0))
     assert found.images.shape == (2, len(whole), 28, 28)
     assert found.images.dtype == torch.uint8
     assert np.array_equal(found.whole.labels, whole.labels)
@@ -119,7 +121,7 @@ def test_answers_are_kept_and_an_interrupted_round_goes_on(
     asked = student(teacher, count=3)
 
     def stop(what: str, done: float, total: float) -> None:
-        if done > len(extended(few[0], RECIPE)):
+        if done > len(with_synthetic(few[0], RECIPE)):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

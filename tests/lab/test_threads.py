@@ -124,7 +124,7 @@ def two_threads() -> Iterator[None]:
 
 
 TAUGHT = Distillation(("0" * 64,))
-RECIPE = replace(recipe_for("edge-xs", "digits"), epochs=2, batch_size=64, drawn_share=0.0)
+RECIPE = replace(recipe_for("edge-xs", "digits"), epochs=2, batch_size=64, synthetic_share=0.0)
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -19,9 +19,9 @@ from mnist_edge.lab.models import build
 from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.optimizer import optimizer
 from mnist_edge.lab.progress import EpochResult, StepResult
-from mnist_edge.lab.recipe import Recipe, Rough
+from mnist_edge.lab.recipe import Recipe, StrongAugmentation
 from mnist_edge.lab.runs import check_resumable, finish, train
-from mnist_edge.lab.wear import Wear
+from mnist_edge.lab.wear import Corruptions
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import softmax
 from tests.lab.conftest import CPU, inputs
@@ -30,9 +30,11 @@ CLASSES = tuple("0123456789")
 SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)
 WIDE = replace(  # with all that a recipe can add
     SHORT,
-    rough=Rough(0.5, wear=Wear(fatter=0.9, thinner=0.9, blur=0.9, specks=1.0, noise=0.1)),
-    drawn_share=0.2,
-    nondigit_share=0.1,
+    strong_augmentation=StrongAugmentation(
+        0.5, corruptions=Corruptions(dilate=0.9, erode=0.9, blur=0.9, speckle=1.0, noise=0.1)
+    ),
+    synthetic_share=0.2,
+    outlier_share=0.1,
 )
 
 
@@ -191,7 +193,7 @@ def test_what_is_no_digit_teaches_doubt(
     strange = nondigits(100, digits.test, np.random.default_rng(9))
     sure = []
     for share in (0.0, 0.3):
-        recipe = replace(SHORT, epochs=20, lr=5e-3, nondigit_share=share)
+        recipe = replace(SHORT, epochs=20, lr=5e-3, outlier_share=share)
         answers = complete(recipe, few, tmp_path / str(share)).original().answer(strange)
         sure.append(softmax(answers).max(axis=1).mean())
     assert sure[1] < sure[0] - 0.1
@@ -373,7 +375,9 @@ def test_a_watched_split_is_answered_after_every_epoch_and_changes_nothing(
 def test_training_accuracy_is_of_the_batches_that_have_a_class(
     few: tuple[Split, Split], tmp_path: Path
 ) -> None:
-    plain = replace(WIDE, epochs=12, rough=None, augmentation=NOT_AT_ALL, nondigit_share=0.3)
+    plain = replace(
+        WIDE, epochs=12, strong_augmentation=None, augmentation=NOT_AT_ALL, outlier_share=0.3
+    )
     *_, last = epochs(plain, few, tmp_path)
     assert 0.9 < last.training_accuracy <= 1  # of all, with what is nothing, it would be 0.7
 

@@ -36,7 +36,7 @@ FULL = make_card(
     licence="MIT",
     threshold=Threshold(0.9876, 80, 79, 90),
     golden=Golden("a generator", "0" * 64, 0.001, ((1.5, -2.0, 0.0),)),
-    trained={"recipe": {"epochs": 3, "nondigit_share": 0.1}, "seed": 5, "device": "cpu"},
+    trained={"recipe": {"epochs": 3, "outlier_share": 0.1}, "seed": 5, "device": "cpu"},
 )
 INT8 = replace(
     FULL,

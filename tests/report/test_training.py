@@ -21,13 +21,13 @@ RECIPE: dict[str, Any] = {
         "shift": 0.0,
         "elastic_px": 0.6,
     },
-    "rough": {
+    "strong_augmentation": {
         "share": 0.5,
-        "warp": {"rotation_deg": 18.0, "scale": 0.18},
-        "wear": {"often": 0.3, "thinner": 0.8, "blur": 0.0, "gaps": 1.2},
+        "transform": {"rotation_deg": 18.0, "scale": 0.18},
+        "corruptions": {"probability": 0.3, "erode": 0.8, "blur": 0.0, "dropout": 1.2},
     },
-    "drawn_share": 0.12,
-    "nondigit_share": 0.0,
+    "synthetic_share": 0.12,
+    "outlier_share": 0.0,
     "schedule": "one-cycle",
     "distillation": None,
 }
@@ -43,14 +43,14 @@ def test_a_recipe_is_told_in_words_and_what_was_not_done_is_left_out() -> None:
     assert told(RECIPE, seed=1234, device="cpu (x86_64)", threads=2, torch="2.15.0") == {
         "epochs": "40",
         "batch": "1 image",
-        "learning rate, at most": "0.004",
-        "its schedule": "one cycle, falling to 0 along a cosine",
-        "it rises": "over the first 20 % of all steps",
+        "peak learning rate": "0.004",
+        "schedule": "one cycle, falling to 0 along a cosine",
+        "warm-up": "over the first 20 % of all steps",
         "weight decay": "0.05",
-        "each image is moved": "rotation ±12°, scale ±10 %, shear ±0.12, elastic 0.6 px",
-        "treated roughly": "50 % of each batch: rotation ±18°, scale ±18 %",
-        "of these, worn": "each kind on 30 % of them: thinner 0.8, gaps 1.2",
-        "digits drawn by a pen in many styles": "12 % of all training images",
+        "augmentation": "rotation ±12°, scale ±10 %, shear ±0.12, elastic 0.6 px",
+        "strong augmentation": "50 % of each batch: rotation ±18°, scale ±18 %",
+        "corruptions of these": "each with probability 0.3: erode 0.8, dropout 1.2",
+        "synthetic digits": "12 % of all training images",
         "PyTorch": "2.15.0",
         "seed": "1234",
         "device": "cpu (x86_64)",
@@ -63,15 +63,15 @@ def test_a_recipe_of_others_is_told_too() -> None:
         {"optimizer": "rmsprop", "schedule": "constant", "warmup": 0.2, "ema_decay": 0}
     ) == {
         "optimizer": "RMSprop",
-        "its schedule": "constant",
+        "schedule": "constant",
     }
     assert told(
         {"optimizer": "lion", "schedule": "one-cycle", "warmup": 0.2, "images": 10_000}
     ) == {
         "training images": "10,000",
         "optimizer": "lion",
-        "its schedule": "one cycle, falling to 0 along a cosine",
-        "it rises": "over the first 20 % of all steps",
+        "schedule": "one cycle, falling to 0 along a cosine",
+        "warm-up": "over the first 20 % of all steps",
     }
 
 
@@ -88,9 +88,9 @@ def test_a_distillation_names_its_teachers(
     plan = {"teachers": ["a" * 64, "b" * 64], "models": models}
     plan |= {"views": views, "share": 0.7, "temperature": 2.0}  # type: ignore[dict-item]
     assert told({"distillation": plan}) == {
-        "distilled": f"70 % of the loss asks for the probabilities of {whose} at temperature 2, "
-        f"on {copies} of each image",
-        "SHA-256 of its teachers": f"{'a' * 64}, {'b' * 64}",
+        "distillation": f"70 % of the loss is against the probabilities of {whose} at temperature "
+        f"2, on {copies} of each image",
+        "SHA-256 of the teachers": f"{'a' * 64}, {'b' * 64}",
     }
 
 
@@ -147,6 +147,6 @@ def test_a_quantization_is_told_in_words() -> None:
         "seed": "0",
         "weights": "7 bits, per channel",
         "layers left in float": "Conv_0, Gemm_9",
-        "fine-tuned with its roundings simulated": "epochs 3, lr 0.0001",
+        "quantization-aware fine-tuning": "epochs 3, lr 0.0001",
     }
     assert training.quantized({}) == []

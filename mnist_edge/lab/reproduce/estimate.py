@@ -26,7 +26,7 @@ def seconds(
     for run in runs:
         pace = paces[likeness(run.recipe)]
         found[run.name] = pace.run_s(run, done.get(run.name, 0), sizes)
-        seen = (run.recipe.augmentation, run.recipe.rough)
+        seen = (run.recipe.augmentation, run.recipe.strong_augmentation)
         if run.teacher is not None and teacher is not None and seen not in asked:
             asked.add(seen)
             answers = _VIEWS * pace.images(run.recipe, sizes)

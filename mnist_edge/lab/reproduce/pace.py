@@ -54,7 +54,7 @@ class Pace:
     def images(recipe: Recipe, sizes: Sizes) -> int:
         """How many images an epoch of a recipe has."""
         own = min(recipe.images or sizes.train, sizes.train)
-        added = recipe.drawn_share + recipe.nondigit_share
+        added = recipe.synthetic_share + recipe.outlier_share
         return round(own / (1 - added)) if recipe.of_digits else own
 
     def run_s(self, run: Run, epochs_done: int, sizes: Sizes) -> float:

@@ -72,7 +72,7 @@ def _subject(
     plan: Plan, device: torch.device, model: str, split: Split
 ) -> tuple[Subject, dict[str, Any]]:
     # Drawn digits and non-digits are images like others: without them, a turn starts at once.
-    recipe = replace(recipe_for(model), drawn_share=0.0, nondigit_share=0.0)
+    recipe = replace(recipe_for(model), synthetic_share=0.0, outlier_share=0.0)
     if plan.tiny:
         recipe = replace(recipe, batch_size=32)
     network = build(model)

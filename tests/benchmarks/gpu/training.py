@@ -100,7 +100,7 @@ def agreement(plan: Plan, model: str) -> dict[str, Any]:
 def _trainer(plan: Plan, model: str, acceleration: str) -> Trainer:
     """On the images of the set alone: what is drawn beside them takes a CPU seconds."""
     data = load(plan.dataset)
-    recipe = replace(recipe_for(model, plan.dataset), drawn_share=0.0, nondigit_share=0.0)
+    recipe = replace(recipe_for(model, plan.dataset), synthetic_share=0.0, outlier_share=0.0)
     world = World(0, 1, torch.device(plan.device))
     return Trainer(TrainingInputs.of(recipe, data), world, acceleration=acceleration)
 
