@@ -62,6 +62,20 @@ def test_a_locked_folder_is_one_line(folder: Path, name: str) -> None:
     assert "locked" in said
 
 
+def test_a_latency_that_could_not_be_recorded_is_said_before_measuring(tmp_path: Path) -> None:
+    """As of files that an administrator installed for all."""
+    file = write_tiny_model(tmp_path / "theirs.onnx", make_card(dataset="folder:letters"))
+    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "elsewhere").mkdir()
+    tmp_path.chmod(0o555)
+    try:
+        code, shown, said = run(tmp_path / "elsewhere", "bench", str(file), "--record")
+    finally:
+        tmp_path.chmod(0o755)
+    assert (code, shown, said.count("\n")) == (1, "", 1), said
+    assert said.startswith(f"error: cannot write {tmp_path}, --record: Permission denied")
+
+
 @pytest.mark.parametrize("name", ["export", "train --out", "train --resume", "data", "eval"])
 def test_a_name_that_is_too_long_is_one_line(folder: Path, name: str) -> None:
     args = [LONG if part == LOCKED else part for part in COMMANDS[name]]

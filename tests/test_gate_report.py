@@ -54,7 +54,7 @@ def test_markdown_names_the_bytes_and_how_they_were_made() -> None:
     for made in drafts:
         assert f"`{made.name}`: {len(made.content) / 1000:.0f} kB, SHA-256 {made.sha256}" in told
     assert told.count("calibration: ") == told.count("float reference") == 1
-    assert "method minmax, images 512, seed 0, weight_bits 7, keep_float ['Conv_2']" in told
+    assert r"images 512, seed 0, weight_bits 7, keep_float \['Conv_2'\]" in told
     assert "on 1,000 images: 0 answers differ, max |Δlogit| 0.011 (one quantum is 0.09)" in told
     assert "widest pair of weights 128 (at most 128 cannot saturate)" in told
 

@@ -214,6 +214,33 @@ def test_model_cards(images: Path, tmp_path: Path) -> None:
     assert "<b>" not in text.replace("\\<b\\>", "").replace('<b>|`x.onnx")', "")
 
 
+def test_reports_of_the_gate() -> None:
+    from mnist_edge.cli import gate_report
+    from tests.drafts import draft, int8_draft
+
+    evil: Any = {"model": EVIL, "dataset": f"folder:{EVIL}", "classes": CLASSES}
+    drafts = [replace(one, name=f"{EVIL}.onnx") for one in (draft(**evil), int8_draft(**evil))]
+    text = gate_report.markdown(drafts, f"The gate was not passed: {EVIL}.")
+    assert_only_text(text)
+    assert "<b>" not in text.replace("\\<b\\>", "")
+
+
+def test_the_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has escape sequences of its own, and none of others."""
+    from rich.console import Console
+
+    from mnist_edge.cli import shell
+
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=200, markup=False)
+    monkeypatch.setattr(shell, "error_console", lambda: console)
+    with shell.progress_bar() as tell:
+        tell(EVIL, 1, 2)
+    assert r"=a\x1b]0;t\x07\x9b31m\u202e" in shown.getvalue()
+    assert not {"\x07", "\x9b", "\u202e", "\u2066", "\u2028"} & set(shown.getvalue())
+    assert "\x1b]0;" not in shown.getvalue()
+
+
 def test_curves(tmp_path: Path) -> None:
     from mnist_edge.lab import curve
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mnist_edge.report import text
+from mnist_edge.report.pieces import code, escaped
 
 if TYPE_CHECKING:
     from mnist_edge.lab.diagnose import Diagnosis
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
     """A report for people: a row for each comparison, and the verdict."""
-    lines = [f"# {', '.join(draft.name for draft in drafts)}", "", verdict, ""]
+    named = escaped(", ".join(draft.name for draft in drafts))
+    lines = [f"# {named}", "", escaped(verdict), ""]
     lines += [
         "| file | against | accuracy before | accuracy after (95 %) | changed answers | better | "
         "worse | McNemar's p | mean \\|Δp\\| | max \\|Δp\\| | max \\|Δlogit\\| |",
@@ -24,10 +26,12 @@ def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
         lines += [_row(draft.name, against, found) for against, found in rows if found]
     lines.append("")
     for draft in drafts:
-        lines.append(f"- `{draft.name}`: {text.size(len(draft.content))}, SHA-256 {draft.sha256}")
+        lines.append(
+            f"- {code(draft.name)}: {text.size(len(draft.content))}, SHA-256 {draft.sha256}"
+        )
         if draft.card.calibration:
             told = ", ".join(f"{key} {value}" for key, value in draft.card.calibration.items())
-            lines.append(f"  - calibration: {told}")
+            lines.append(f"  - calibration: {escaped(told)}")
         if portable := draft.gate.portability:
             lines.append(
                 f"  - against its float reference, on {portable.images:,} images: "
@@ -41,7 +45,7 @@ def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
 def _row(name: str, against: str, found: "Verification") -> str:
     change = found.agreement
     cells = [
-        f"`{name}`",
+        code(name),
         against,
         text.percent(found.original.value),
         f"{text.percent(found.exported.value)} ({text.interval(found.exported)})",

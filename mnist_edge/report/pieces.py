@@ -8,12 +8,18 @@ from mnist_edge.escaping import plain
 
 # Underlines mean something at the end of a word only, other signs at the beginning of a line.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+-]")
+_PLAIN_NAME = re.compile(r"[\w.-]+")
 _WIDEST = 80  # cell that others are padded to
 
 
 def escaped(words: str) -> str:
     """Text that Markdown, and HTML within it, takes for nothing but text; on one line."""
     return _SPECIAL.sub(r"\\\g<0>", plain(" ".join(words.split()), longest=None))
+
+
+def code(name: str) -> str:
+    """A name as code; one that is more than letters, digits, dots and dashes as text."""
+    return f"`{name}`" if _PLAIN_NAME.fullmatch(name) else escaped(name)
 
 
 def bullets(texts: Sequence[str]) -> list[str]:
