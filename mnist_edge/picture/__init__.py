@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_edge.picture.canvas import as_drawn, drawn
+from mnist_edge.picture.colour import plane
 from mnist_edge.picture.find import find_digit
 from mnist_edge.picture.form import SIDE, as_formed, centre, formed, letterbox
-from mnist_edge.picture.ink import is_even, plane
+from mnist_edge.picture.ink import is_even
 from mnist_edge.picture.lines import Found, grid, line, read_grid, read_line
 from mnist_edge.picture.reading import Loaded, Source, load
 from mnist_edge.picture.samples import drawn_digits

@@ -35,9 +35,26 @@ class Components:
     def width(self) -> NDArray[np.int64]:
         return self.right - self.left
 
+    @property
+    def at_edge(self) -> NDArray[np.bool_]:
+        """Which touch an edge of the mask."""
+        height, width = self.labels.shape
+        touches: Mask = (self.top == 0) | (self.bottom == height)
+        touches |= (self.left == 0) | (self.right == width)
+        return touches
+
     def only(self, chosen: NDArray[np.bool_]) -> Mask:
         """The mask (H, W) of the components for which `chosen` (count,) is set."""
         return np.append(chosen, False)[self.labels]
+
+    def box(self, chosen: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+        """The box (left, top, right, bottom) around the components for which `chosen` is set."""
+        return (
+            int(self.left[chosen].min()),
+            int(self.top[chosen].min()),
+            int(self.right[chosen].max()),
+            int(self.bottom[chosen].max()),
+        )
 
 
 def grouped(mask: Mask, reach: int) -> Components:

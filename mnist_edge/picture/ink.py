@@ -1,4 +1,4 @@
-"""Grey or colour -> where the ink is: polarity decided, light and paper evened out."""
+"""Grey values -> where the ink is: polarity decided, light and paper evened out."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +13,6 @@ Plane = NDArray[np.float32]  # (H, W), grey values in 0..255
 _COARSE = 64  # the longer side at which polarity is looked at
 _FINER = 128  # and that at which the light is
 _BINS = 128
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 FLAT = 1.0
 WIDEST = (0.33, 0.17, 0.1)  # how wide a stroke may be, as a fraction of what is looked at
 _EVEN = 20.0  # grey values
@@ -30,40 +29,6 @@ class Ink:
     strength: Plane
     noise: float
     light: bool
-
-
-def plane(pixels: NDArray[np.uint8]) -> Plane:
-    """One grey value for each pixel, along the direction in which ink and paper differ most.
-
-    For most pictures that is their luminance. Colours of one luminance (red ink on green paper)
-    differ along another direction, which the strokes tell: the first principal component of what
-    is left of a reduced copy when its smooth part is taken away.
-    """
-    if pixels.ndim == 2:
-        return pixels.astype(np.float32)
-    luminance = pixels.astype(np.float32) @ _LUMINANCE
-    small = _reduced_rgb(pixels)
-    detail = (small - _blurred_rgb(small)).reshape(-1, 3)
-    covariance = detail.T @ detail / len(detail)
-    variances, directions = np.linalg.eigh(covariance)
-    along = float(_LUMINANCE @ covariance @ _LUMINANCE) / float(_LUMINANCE @ _LUMINANCE)
-    if variances[-1] < 2 * along or variances[-1] < 4:
-        return luminance
-    direction = directions[:, -1].astype(np.float32)
-    direction /= np.abs(direction).sum()
-    values = pixels.astype(np.float32) @ direction
-    return np.asarray(values - min(0.0, float(255 * direction[direction < 0].sum())), np.float32)
-
-
-def _reduced_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    image = Image.fromarray(pixels)
-    image.thumbnail((128, 128), Image.Resampling.BOX)
-    return np.asarray(image, np.float32)
-
-
-def _blurred_rgb(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    image = Image.fromarray(small.astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.BoxBlur(max(small.shape[:2]) // 6)), np.float32)
 
 
 class Split(NamedTuple):
@@ -112,9 +77,9 @@ def _measured(above: Plane, light: bool, paper: Plane | None = None) -> Ink:
     return Ink(np.maximum(above - middle, 0), noise, light)
 
 
-def opacity(strength: Plane, full: float, noise: float) -> Plane:
+def opacity(strength: Plane, full: float | Plane, noise: float) -> Plane:
     """How full ink is: 1 where it is as strong as `full` mostly is, 0 where it is paper."""
-    low = max(0.2 * full, min(3 * noise, 0.4 * full))
+    low = np.maximum(0.2 * full, np.minimum(3 * noise, 0.4 * full))
     return np.asarray(np.clip((strength - low) / (0.8 * full - low), 0, 1), np.float32)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.errors import DataError
+from mnist_edge.picture.colour import plane
 from mnist_edge.picture.components import grown
 from mnist_edge.picture.cuts import Row, atoms_of
 from mnist_edge.picture.form import SIDE, as_formed, formed
-from mnist_edge.picture.ink import opacity, plane
+from mnist_edge.picture.ink import opacity
 from mnist_edge.picture.paths import Run, box_of, chosen, runs_of, shape_cost
 from mnist_edge.picture.reading import Loaded, Source, load
 from mnist_edge.picture.rows import rows_of

@@ -46,18 +46,13 @@ def cluster(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[n
     reach = np.where(relative >= 0.1, 0.25, np.where(relative >= 0.02, 0.08, 0.02)) * side
     larger = np.maximum(parts.height, parts.width) > 1.2 * side
     fainter = mass / parts.area < _FAINTER * mass[main] / parts.area[main]
-    at_edge = np.any(_edges(parts), axis=0)
+    at_edge = parts.at_edge
     least = _AT_ITS_EDGE if at_edge[main] else _AT_EDGE  # a tight crop has all pieces at its edges
     reach[at_edge & ((relative < least) | larger | fainter)] = -1
     reach[[bool(large) and _is_frame(parts, at) for at, large in enumerate(larger)]] = -1
     reach[relative < 0.002] = -1
     while True:
-        box = (
-            parts.left[chosen].min(),
-            parts.top[chosen].min(),
-            parts.right[chosen].max(),
-            parts.bottom[chosen].max(),
-        )
+        box = parts.box(chosen)
         across = np.maximum(parts.left - box[2], box[0] - parts.right)
         along = np.maximum(parts.top - box[3], box[1] - parts.bottom)
         near = np.maximum(np.maximum(across, along), 0) <= reach

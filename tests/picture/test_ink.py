@@ -7,7 +7,8 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_edge.picture import ink as module
-from mnist_edge.picture.ink import Plane, extreme, find_ink, lightness, otsu, plane
+from mnist_edge.picture.colour import plane
+from mnist_edge.picture.ink import Plane, extreme, find_ink, lightness, otsu
 from tests.picture.drawing import Grey, drawing, likeness
 
 LUMINANCE = (0.299, 0.587, 0.114)
