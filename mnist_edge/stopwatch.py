@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.errors import EdgeError
 from mnist_edge.intervals import Ratio, paired_ratio, relative_spread, upper_bound
 
 # Samples needed before a percentile means anything at 99 % confidence (MLPerf Inference rules).
@@ -56,12 +57,12 @@ class Protocol:
     def __post_init__(self) -> None:
         for name in ("samples", "rounds"):
             if getattr(self, name) < 1:
-                raise ValueError(f"protocol: {name} must be at least 1")
+                raise EdgeError(f"protocol: {name} must be at least 1")
         for name in ("duration_s", "turn_s", "warmup_s", "settle"):
             if getattr(self, name) < 0:
-                raise ValueError(f"protocol: {name} cannot be negative")
+                raise EdgeError(f"protocol: {name} cannot be negative")
         if self.rate_hz is not None and not self.rate_hz > 0:
-            raise ValueError("protocol: rate_hz must be above 0")
+            raise EdgeError("protocol: rate_hz must be above 0")
 
 
 @dataclass(frozen=True, slots=True)

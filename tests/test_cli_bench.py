@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge import benchmark, contenders, files, machine, noise, stopwatch
-from mnist_edge.benchmark import compare, data
+from mnist_edge.benchmark import compare, data, runner
 from mnist_edge.contenders import Contender, Gathered
 from mnist_edge.datasets import digits
 from mnist_edge.errors import EdgeError
@@ -793,9 +793,7 @@ def test_the_machine_is_told_in_plain_words(
 ) -> None:
     packages = machine.this_machine().packages
     pretended = machine.Machine("Some CPU", flags, cores, None, "Linux", "3.12", packages)
-    monkeypatch.setattr(
-        importlib.import_module("mnist_edge.benchmark.run"), "this_machine", lambda: pretended
-    )
+    monkeypatch.setattr(runner, "this_machine", lambda: pretended)
     assert f"\n{expected}" in invoke("bench", letters, *SINGLE).stdout
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_edge import stopwatch
+from mnist_edge.errors import EdgeError
 from mnist_edge.intervals import relative_spread, upper_bound
 from mnist_edge.stopwatch import NEEDED_SAMPLES, Latency, Protocol, measure, speedup
 
@@ -373,5 +374,5 @@ def test_these_are_all_the_percentiles() -> None:
     ],
 )
 def test_the_bad_field_of_a_protocol_is_named(name: str, value: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(EdgeError, match=message):
         Protocol(**{name: value})  # type: ignore[arg-type]

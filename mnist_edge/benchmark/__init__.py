@@ -2,7 +2,7 @@
 
 from mnist_edge.benchmark.data import examples, find_data, images_to_time, with_data
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
-from mnist_edge.benchmark.run import run
+from mnist_edge.benchmark.runner import run
 
 __all__ = [
     "Benchmark",

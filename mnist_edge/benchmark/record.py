@@ -10,6 +10,7 @@ from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.contenders import Contender, Runs, Subject, outputs
 from mnist_edge.contenders.outputs import Kind
 from mnist_edge.datasets import Dataset
+from mnist_edge.errors import EdgeError
 from mnist_edge.intervals import Ratio
 from mnist_edge.machine import Machine
 from mnist_edge.metrics import Accuracy, Agreement
@@ -38,9 +39,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.batches or min(self.batches) < 1:
-            raise ValueError("batches are counts of images, at least 1 each")
+            raise EdgeError("plan: batches are counts of images, at least 1 each")
         if self.duration_s < 0:
-            raise ValueError("duration_s cannot be negative")
+            raise EdgeError("plan: duration_s cannot be negative")
 
 
 @dataclass(frozen=True, slots=True)

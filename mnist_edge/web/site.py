@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mnist_edge.classifier import read_card
@@ -127,15 +128,22 @@ def _former(folder: Path) -> set[str]:
     """The places of a site's files that are in a folder. EdgeError for a folder of other things."""
     if not any(_is_foreign(path.name) for path in folder.iterdir()):
         return set()
-    try:
-        site = json.loads(read_bytes(folder / facts.FILE, _MOST_BYTES))
-        files = site["files"] if site["mnist_edge"] == facts.VERSION else None
-        assert isinstance(files, list)
-    except (EdgeError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
+    files = _listed(folder / facts.FILE)
+    if files is None:
         raise EdgeError(
             f"{folder} holds other things than a site of this tool: choose an empty folder"
-        ) from error
+        )
     return {name for name in files[:_MOST_FILES] if isinstance(name, str) and _is_in(folder, name)}
+
+
+def _listed(place: Path) -> list[Any] | None:
+    """The files that a site says are its own; None where this says no such thing."""
+    try:
+        site = json.loads(read_bytes(place, _MOST_BYTES))
+        files = site["files"] if site["mnist_edge"] == facts.VERSION else None
+    except (EdgeError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return files if isinstance(files, list) else None
 
 
 def _is_foreign(name: str) -> bool:

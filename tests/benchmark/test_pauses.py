@@ -1,7 +1,6 @@
 """Time that is taken from a measurement without a counter that tells: the real stopwatch on a
 simulated clock, and quiet counters."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_edge import stopwatch
+from mnist_edge.benchmark import runner
 from mnist_edge.benchmark.timing import Timed
 from mnist_edge.contenders import Contender
 from mnist_edge.cpus import Clock, Times
@@ -20,7 +20,6 @@ from tests.report.made import file
 
 SCHEDULES = [(1, 4), (10, 20), (300, 1000)]  # stopped for so many ms in every so many
 YARDSTICK_US, NETWORK_US = 9.0, 600.0
-running = importlib.import_module("mnist_edge.benchmark.run")  # the name is the function's
 
 
 class Machine:
@@ -75,7 +74,7 @@ def quiet(paused: float | None) -> Noise:
 
 def paused(found: Timed, threads: int = 1, runtime: str = "onnxruntime") -> float | None:
     contenders: list[Contender] = [file("edge.onnx", runtime)]
-    value: float | None = running._paused(contenders, found, threads)
+    value: float | None = runner._paused(contenders, found, threads)
     return value
 
 
@@ -126,7 +125,7 @@ def test_rounds_that_differ_are_seen_at_every_batch_size(size: int) -> None:
     steady = Latency(np.full(40, 10.0), np.full(20, 2))
     uneven = Latency(np.repeat(np.linspace(10, 20, 20), 2), np.full(20, 2))
     batches = {one: [uneven if one == size else steady, steady] for one in (1, 8, 64)}
-    spread = running._spread([file("edge.onnx")], Timed(batches, None, stopped=False))
+    spread = runner._spread([file("edge.onnx")], Timed(batches, None, stopped=False))
     assert len(spread) == 6
     (reason,) = Noise(spread=spread).verdict()
     at_once = "" if size == 1 else f" at {size} images a call"

@@ -11,6 +11,7 @@ from mnist_edge.contenders import (
     Runs,
     TorchCompile,
 )
+from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
 from mnist_edge.stopwatch import Latency, speedup
 from tests.report import made
@@ -25,7 +26,7 @@ from tests.report import made
     ],
 )
 def test_a_plan_names_what_is_wrong_with_it(changes: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(EdgeError, match=message):
         Plan(**changes)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 
 from mnist_edge import fresh, kernels
-from mnist_edge.benchmark.run import _identity
+from mnist_edge.benchmark.runner import _identity
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import OnnxRuntime, answer
 from mnist_edge.errors import ModelError

@@ -1,4 +1,3 @@
-import importlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_edge import benchmark, datasets, fresh, metrics, stopwatch
-from mnist_edge.benchmark import Benchmark, Data, Plan, find_data, images_to_time
+from mnist_edge.benchmark import Benchmark, Data, Plan, find_data, images_to_time, runner
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import (
     Contender,
@@ -38,7 +37,6 @@ QUICK = Plan(duration_s=0.02, batches=(1, 64))
 SINGLE = replace(QUICK, batches=(1,))
 LABELS = np.arange(300, dtype=np.int64) % 10
 NUMBERED: Data = {"numbered": dataset(LABELS)}
-running = importlib.import_module("mnist_edge.benchmark.run")  # the name is the function's
 
 pytestmark = pytest.mark.usefixtures("cold_machine")
 
@@ -202,7 +200,7 @@ def test_loading_and_the_first_answer_are_figures_of_their_own() -> None:
 
 
 def test_what_loads_for_long_is_not_loaded_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_LOADING_S", 0.01)
+    monkeypatch.setattr(runner, "_LOADING_S", 0.01)
     (entry,) = benchmark.run([Loading(0.006)], NUMBERED, QUICK).entries
     assert len(entry.load.samples_us) == len(entry.first.samples_us) <= 2
 
@@ -251,7 +249,7 @@ def test_processes_are_really_started(
     tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fresh, "start", REAL_START)
-    monkeypatch.setattr(running, "_COLD_STARTS", 2)
+    monkeypatch.setattr(runner, "_COLD_STARTS", 2)
     (entry,) = run([tiny_model], {"digits": noise}, replace(QUICK, cold=True)).entries
     assert entry.cold is not None
     assert len(entry.cold.samples_us) == 2
