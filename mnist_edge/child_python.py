@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import mnist_edge
-
 _SAFE = "PYTHONSAFEPATH"
 # A checkout that is not installed is found too: after everything else, so that it shadows nothing.
 _RUN = "import sys, runpy; sys.path.append(sys.argv.pop(1)); runpy.run_module({!r}, None, {!r})"
@@ -20,7 +18,7 @@ _RUN = "import sys, runpy; sys.path.append(sys.argv.pop(1)); runpy.run_module({!
 
 def command(module: str) -> list[str]:
     """What runs a module of this package as a program in a Python of its own."""
-    place = Path(mnist_edge.__file__).parent.parent
+    place = Path(__file__).parent.parent
     return [sys.executable, "-P", "-c", _RUN.format(module, "__main__"), str(place)]
 
 

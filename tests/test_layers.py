@@ -84,20 +84,9 @@ KNOWN = {
     "lab.summary": "report.grid",
 }
 KNOWN_IN_CIRCLES = {
-    # child_python asks mnist_edge where it lies, which has read_picture among its public names.
-    "": "picture",
-    "child_python": "",
-    "picture": "picture.lines picture.reading",
-    "picture.decoder_process": "child_python",
-    "picture.lines": "picture.reading",
-    "picture.reading": "picture.decoder_process",
     # Pairs.
     "lab.reproduce.curves": "lab.reproduce.depth",
     "lab.reproduce.depth": "lab.reproduce.curves",
-    "reading.chunks": "reading.processes",
-    "reading.processes": "reading.chunks",
-    "web.handler": "web.server",
-    "web.server": "web.handler",
 }
 
 

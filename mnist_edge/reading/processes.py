@@ -24,8 +24,8 @@ _WAITING = 2  # chunks for each process, beside the one that it works on
 def shared(
     call: Call[Item, Result], chunks: Iterator[Chunk], pace: Pace, processes: int, forks: bool
 ) -> Iterator[tuple[Sequence[Item], Result]]:
-    """As `chunks.work_off`, from the beginning in `processes` other processes: forked, which takes
-    a moment, or spawned, which works everywhere.
+    """As `parallel.map_chunks`, from the beginning in `processes` others: forked, which takes a
+    moment, or spawned, which works everywhere.
 
     Where the system has no semaphores (no /dev/shm, as in some containers) or no more processes,
     this process does it alone.
@@ -43,7 +43,7 @@ def shared(
         except BrokenProcessPool as error:
             raise EdgeError(
                 "one of the processes that share the work was ended from outside, perhaps for "
-                "want of memory: --threads 1 does it in one"
+                "want of memory: --workers 1 does it in one"
             ) from error
         except BaseException:  # nobody wants the rest, and Ctrl-C may have come while they started
             _kill(others)

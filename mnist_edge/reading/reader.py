@@ -15,8 +15,8 @@ from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
 from mnist_edge.picture import SIDE
 from mnist_edge.reading.answers import Answers, Failure, Grey, Page, Reading, readings
-from mnist_edge.reading.chunks import work_off
 from mnist_edge.reading.looks import Look
+from mnist_edge.reading.parallel import map_chunks
 from mnist_edge.reading.sources import STDIN, Source
 
 _BATCH = 64  # images in one call of the network
@@ -35,7 +35,7 @@ def read(
     a reading with a `failure`. A first guess less probable than `threshold`, 0..1, is labelled `?`.
     """
     reader = Reader(model, look)
-    for part, answers in work_off(reader, sources, processes, here=lambda one: one.streams):
+    for part, answers in map_chunks(reader, sources, processes, here=lambda one: one.streams):
         names = [source.name for source in part]
         yield readings(names, answers, model.classes, threshold)
 

@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from mnist_edge.errors import DataError, ModelError
+from mnist_edge.web.access import GuardedServer, RefusedError
 from mnist_edge.web.answering import IMAGE_BYTES
 from mnist_edge.web.limits import State
-
-if TYPE_CHECKING:
-    from mnist_edge.web.server import Server
 
 JSON = "application/json"
 _MOST_BODY = 8_000_000  # bytes: a photograph
@@ -41,16 +39,8 @@ _HEADERS = {
 }
 
 
-class RefusedError(Exception):
-    """A request that is not answered, with the status and the reason that it is told."""
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
 class Handler(BaseHTTPRequestHandler):
-    server: "Server"
+    server: GuardedServer
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "mnist-edge", ""
     timeout = _SLOWEST_S

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.reading import chunks as module
-from mnist_edge.reading.chunks import work_off
+from mnist_edge.reading import parallel as module
+from mnist_edge.reading.parallel import map_chunks
 
 
 @pytest.fixture(autouse=True)
@@ -63,27 +63,27 @@ def flat(parts: Iterator[tuple[Sequence[int], list[int]]]) -> list[tuple[int, in
 @pytest.mark.parametrize("processes", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 2, 700])
 def test_every_item_comes_with_its_result_and_in_order(processes: int, count: int) -> None:
-    found = flat(work_off(squares, iter(range(count)), processes))
+    found = flat(map_chunks(squares, iter(range(count)), processes))
     assert found == [(item, item * item) for item in range(count)]
 
 
 def test_several_processes_share_the_work() -> None:
-    at_work = [pid for _, pid in flat(work_off(processes_at_work, range(100), 3))]
+    at_work = [pid for _, pid in flat(map_chunks(processes_at_work, range(100), 3))]
     assert len(set(at_work[1:])) == 3
     assert at_work[0] == os.getpid() not in at_work[1:]
-    assert set(dict(flat(work_off(processes_at_work, range(9), 1))).values()) == {os.getpid()}
+    assert set(dict(flat(map_chunks(processes_at_work, range(9), 1))).values()) == {os.getpid()}
 
 
 def test_processes_that_are_spawned_do_as_those_that_are_forked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_FORKS", False)  # as on macOS and Windows
-    assert flat(work_off(squares, range(700), 2)) == [(item, item * item) for item in range(700)]
+    assert flat(map_chunks(squares, range(700), 2)) == [(item, item * item) for item in range(700)]
 
 
 def test_nothing_is_shared_that_is_done_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ALONE_S", 60)
-    at_work = flat(work_off(processes_at_work, range(20), 3))
+    at_work = flat(map_chunks(processes_at_work, range(20), 3))
     assert {pid for _, pid in at_work} == {os.getpid()}
 
 
@@ -92,10 +92,10 @@ def test_chunks_grow_to_a_twentieth_of_a_second() -> None:
         time.sleep(0.004 * len(items))
         return list(items)
 
-    sizes = [len(part) for part, _ in work_off(slow, range(100))]
+    sizes = [len(part) for part, _ in map_chunks(slow, range(100))]
     assert sizes[0] == 1
     assert max(sizes) <= 13
-    quick = [len(part) for part, _ in work_off(squares, range(5000))]
+    quick = [len(part) for part, _ in map_chunks(squares, range(5000))]
     assert quick[:4] == [1, 4, 16, 64]
     assert set(quick[4:-1]) == {256}
 
@@ -103,7 +103,7 @@ def test_chunks_grow_to_a_twentieth_of_a_second() -> None:
 @pytest.mark.parametrize("processes", [1, 3])
 def test_what_must_be_done_here_is_a_chunk_of_its_own(processes: int) -> None:
     seen: list[int] = []
-    for part, at_work in work_off(
+    for part, at_work in map_chunks(
         processes_at_work, range(60), processes, here=lambda item: item % 20 == 19
     ):
         seen.extend(part)
@@ -122,7 +122,7 @@ def test_items_are_taken_only_so_far_ahead(processes: int) -> None:
             taken += 1
             yield taken
 
-    parts = work_off(squares, items(), processes)
+    parts = map_chunks(squares, items(), processes)
     given = 0
     for part, _ in parts:
         given += len(part)
@@ -139,7 +139,7 @@ def test_an_exception_is_raised_at_its_turn(processes: int) -> None:
     got: list[int] = []
 
     def collect() -> None:
-        for part, _ in work_off(strict, range(1000), processes):
+        for part, _ in map_chunks(strict, range(1000), processes):
             got.extend(part)
 
     with pytest.raises(ValueError, match="item 40"):
@@ -149,13 +149,13 @@ def test_an_exception_is_raised_at_its_turn(processes: int) -> None:
 
 
 def test_a_process_that_is_killed_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(EdgeError, match=r"ended from outside.*--threads 1"):
-        flat(work_off(deadly, range(1000), 2))
+    with pytest.raises(EdgeError, match=r"ended from outside.*--workers 1"):
+        flat(map_chunks(deadly, range(1000), 2))
 
 
 def test_who_stops_waits_for_no_call_under_way(tmp_path: Path) -> None:
     file = tmp_path / "go on"
-    parts = work_off(Waits(file), range(100), 2)
+    parts = map_chunks(Waits(file), range(100), 2)
     for part, _ in parts:
         if part[-1] >= 5:
             break
@@ -167,7 +167,7 @@ def test_who_stops_waits_for_no_call_under_way(tmp_path: Path) -> None:
 
 def orphan(path: Path) -> None:
     """Shares work that never ends, tells who works on it, and dies."""
-    parts = work_off(Waits(path), range(100), 2)
+    parts = map_chunks(Waits(path), range(100), 2)
     for part, _ in parts:
         if part[-1] >= 5:
             break
@@ -203,7 +203,7 @@ def no_semaphores(*args: object) -> None:
 
 def test_without_semaphores_one_process_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("_multiprocessing.SemLock", no_semaphores)
-    found = flat(work_off(processes_at_work, range(100), 2))
+    found = flat(map_chunks(processes_at_work, range(100), 2))
     assert [item for item, _ in found] == [*range(100)]
     assert {process for _, process in found} == {os.getpid()}
 
@@ -222,6 +222,6 @@ def test_without_more_processes_this_one_does_it_all(
 
     monkeypatch.setattr(os, "fork", scarce)
     monkeypatch.setattr(module, "_FORKS", True)
-    found = flat(work_off(processes_at_work, range(100), 2))
+    found = flat(map_chunks(processes_at_work, range(100), 2))
     assert [item for item, _ in found] == [*range(100)]
     assert not multiprocessing.active_children()
