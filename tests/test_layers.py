@@ -21,7 +21,7 @@ Edge = tuple[str, str]  # a module, and one that it imports
 # A name stands for the module and all below it; the longest that fits decides.
 MODULES = {
     "ground": "errors catalogue child_python escaping file_access files fingerprint intervals "
-    "literal_texts metrics older_names output_places refusals",
+    "letters literal_texts metrics older_names output_places refusals",
     "model_file": "contract golden manifest opening saturation shipped",
     "datasets": "datasets",
     "preprocess": "picture",
