@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
@@ -38,13 +39,18 @@ MOST_LOAD = 0.5  # not measured: per core, where nothing else can be read, as on
 # Several threads put each other off: 840 times a second on a quiet machine.
 _ONE_THREAD = 1.1  # cores used
 
-_HABITS = {
-    "ondemand": "the clock follows the load",
-    "conservative": "the clock follows the load",
-    "schedutil": "the clock follows the load",
-    "powersave": "the clock stays at its lowest",
-    "userspace": "the clock is what somebody set",
-}
+
+class Cause(StrEnum):
+    """A reason not to trust what was measured."""
+
+    STEAL = "steal"  # the host gave CPU time to other guests
+    OTHER_PROGRAMS = "other-programs"
+    LOAD = "load"  # counts where it is all that can be read
+    SWITCHES = "switches"  # the core was shared
+    QUOTA = "quota"
+    PAUSES = "pauses"  # which no other cause explains
+    GOVERNOR = "governor"
+    SPREAD = "spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +99,35 @@ class Noise:
     spread: Mapping[str, float] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
 
-    def verdict(self) -> tuple[str, ...]:
+    @property
+    def causes(self) -> tuple[Cause, ...]:
         """Reasons not to trust what was measured meanwhile; none where it can be trusted."""
-        taken = (
-            _about_steal(self.steal),
-            # The second says the same, on a machine with so many cores that the first cannot.
-            _about_others(self.others, self.load) or _about_switches(self.switches_per_s, self.own),
-            _about_throttling(self.throttled),
-        )
-        reasons = (
+        taken = [
+            *[Cause.STEAL] * _above(self.steal, MOST_STEAL),
+            *self._sharing(),
+            *[Cause.QUOTA] * bool(self.throttled),
+        ]
+        paused = not taken and _above(self.paused, MOST_PAUSED)  # whose cause the others know
+        return (
             *taken,
-            None if any(taken) else _about_pauses(self.paused),  # whose cause the others know
-            _about_clock(self.clock),
-            _about_spread(self.spread),
+            *[Cause.PAUSES] * paused,
+            *[Cause.GOVERNOR] * (self.clock is not None and not self.clock.steady),
+            *[Cause.SPREAD] * any(_above(one, MOST_SPREAD) for one in self.spread.values()),
         )
-        return tuple(reason for reason in reasons if reason)
+
+    def _sharing(self) -> tuple[Cause, ...]:
+        """Whether others wanted the CPUs too. Switches say the same as the use of all CPUs, on a
+        machine with so many cores that the latter cannot."""
+        if _above(self.others, MOST_OTHERS):
+            return (Cause.OTHER_PROGRAMS,)
+        if self.others is None and _above(self.load, MOST_LOAD):
+            return (Cause.LOAD,)
+        put_off = _above(self.switches_per_s, MOST_SWITCHES_PER_S) and self.own <= _ONE_THREAD
+        return (Cause.SWITCHES,) * put_off
 
     @property
     def trusted(self) -> bool:
-        return not self.verdict()
-
-    @property
-    def text(self) -> str:
-        """`trusted`, or `noisy: ` and the reasons."""
-        reasons = self.verdict()
-        return f"noisy: {'; '.join(reasons)}" if reasons else "trusted"
+        return not self.causes
 
 
 def read() -> Reading:
@@ -221,56 +231,5 @@ def _part(some: float | None, whole: float | None) -> float | None:
     return None if some is None or not whole else some / whole
 
 
-def _about_steal(steal: float | None) -> str | None:
-    if steal is None or steal <= MOST_STEAL:
-        return None
-    return f"the host gave {_percent(steal)} of this machine's CPU time to other guests"
-
-
-def _about_others(others: float | None, load: float | None) -> str | None:
-    if others is None and load is not None and load > MOST_LOAD:
-        return f"the load was {load:.1f} per core when it began: close other programs"
-    if others is None or others <= MOST_OTHERS:
-        return None
-    return f"{_percent(others)} of the CPU was used by other programs: close them"
-
-
-def _about_switches(switches_per_s: float | None, own: float) -> str | None:
-    if switches_per_s is None or switches_per_s <= MOST_SWITCHES_PER_S or own > _ONE_THREAD:
-        return None
-    return f"it lost its core to others {switches_per_s:,.0f} times a second: close other programs"
-
-
-def _about_throttling(throttled: int | None) -> str | None:
-    if not throttled:
-        return None
-    return f"the CPU quota stopped it {throttled:,} times: use fewer threads, or raise the quota"
-
-
-def _about_pauses(paused: float | None) -> str | None:
-    if paused is None or paused <= MOST_PAUSED:
-        return None
-    return (
-        f"it stood still for {_percent(paused)} of the time, which no counter of this machine "
-        "explains: its host, a job control or another limit stops it"
-    )
-
-
-def _about_clock(clock: Clock | None) -> str | None:
-    if clock is None or clock.steady:
-        return None
-    habit = _HABITS.get(clock.governor, "the clock may change")
-    return f"governor is {clock.governor}: {habit}; set performance"
-
-
-def _about_spread(spread: Mapping[str, float]) -> str | None:
-    wide = {name: value for name, value in spread.items() if value > MOST_SPREAD}
-    if not wide:
-        return None
-    worst = max(wide, key=lambda name: wide[name])
-    more = f" (and {len(wide) - 1} more)" if len(wide) > 1 else ""
-    return f"{worst}{more} varied by {_percent(wide[worst])} between rounds: measure again"
-
-
-def _percent(part: float) -> str:
-    return f"{part * 100:.0f} %"
+def _above(value: float | None, most: float) -> bool:
+    return value is not None and value > most

@@ -23,7 +23,7 @@ from mnist_edge.datasets import digits
 from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.noise import Noise
-from mnist_edge.report import record
+from mnist_edge.report import disturbances, record
 from tests import spies
 from tests.clitools import assert_fails, invoke, move_package, write_folder
 from tests.conftest import Cli, make_card, write_tiny_model
@@ -479,7 +479,7 @@ def test_strict_makes_noise_an_exit_code(
     result = invoke("bench", letters, *SINGLE, *["--strict"] * strict)
     assert (result.exit_code, result.stderr) == (code, "")
     assert len(rows(result.stdout, "letters.onnx")) == HEADINGS
-    assert found.text in result.stdout
+    assert disturbances.text(found) in result.stdout
 
 
 def test_noise_that_was_there_is_told(letters: Path, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from mnist_edge import noise
 from mnist_edge.cpus import Clock, Times
-from mnist_edge.noise import Noise, Reading, between, read
+from mnist_edge.noise import Cause, Noise, Reading, between, read
+from mnist_edge.report.disturbances import reasons, text
 from tests.proc import pretend
 
 BEFORE = Reading(
@@ -69,7 +70,7 @@ def test_what_cannot_be_read_is_named_and_is_no_reason(
     quiet = replace(
         AFTER, own_s=16.0, times=Times(1012.0, 10.0, 4040.0), throttled=2, clock=BEFORE.clock
     )
-    assert between(BEFORE, quiet).verdict() == ()
+    assert between(BEFORE, quiet).causes == ()
     found = between(replace(BEFORE, **idle), replace(quiet, **nothing))
     assert found.unreadable == names
     assert found.trusted
@@ -135,13 +136,14 @@ def test_counters_that_stand_still_are_not_readable() -> None:
 def test_each_kind_of_noise_is_a_reason_of_its_own(
     most: Noise, just_too_much: Noise, reason: str
 ) -> None:
-    assert (most.verdict(), most.trusted, most.text) == ((), True, "trusted")
+    assert (most.causes, most.trusted, text(most)) == ((), True, "trusted")
     found = just_too_much
-    assert (found.verdict(), found.trusted, found.text) == ((reason,), False, f"noisy: {reason}")
+    assert (found.trusted, len(found.causes)) == (False, 1)
+    assert (reasons(found), text(found)) == ((reason,), f"noisy: {reason}")
 
 
 def test_an_unknown_governor_is_a_reason_too() -> None:
-    assert "governor is new" in Noise(clock=Clock("new", "")).text
+    assert "governor is new" in text(Noise(clock=Clock("new", "")))
 
 
 def test_the_load_counts_only_where_it_is_all_that_can_be_read() -> None:
@@ -157,12 +159,21 @@ def test_threads_that_put_each_other_off_are_no_noise() -> None:
 
 def test_a_shared_core_is_a_reason_only_where_the_use_of_all_cores_is_none() -> None:
     """One busy process on a core of its own is little on a machine of 64."""
-    assert len(Noise(others=0.02, switches_per_s=250.0).verdict()) == 1
-    assert Noise(others=0.6, switches_per_s=250.0).verdict() == Noise(others=0.6).verdict()
+    assert Noise(others=0.02, switches_per_s=250.0).causes == (Cause.SWITCHES,)
+    assert Noise(others=0.6, switches_per_s=250.0).causes == (Cause.OTHER_PROGRAMS,)
 
 
 def test_reasons_stand_side_by_side() -> None:
-    assert Noise(others=0.5, throttled=1).text.count("; ") == 1
+    both = Noise(others=0.5, throttled=1)
+    assert both.causes == (Cause.OTHER_PROGRAMS, Cause.QUOTA)
+    assert text(both).count("; ") == 1
+
+
+def test_a_pause_is_a_cause_where_no_other_explains_it() -> None:
+    assert Noise(paused=0.25).causes == (Cause.PAUSES,)
+    assert Noise(paused=0.25, steal=0.3).causes == (Cause.STEAL,)
+    explained_by_none = Noise(paused=0.25, clock=Clock("ondemand", ""), spread={"edge": 0.3})
+    assert explained_by_none.causes == (Cause.PAUSES, Cause.GOVERNOR, Cause.SPREAD)
 
 
 def test_without_proc_and_resource_the_rest_is_still_read(

@@ -15,6 +15,7 @@ from mnist_edge.datasets import ENVIRONMENT, sources
 from mnist_edge.errors import EdgeError
 from mnist_edge.machine import Machine
 from mnist_edge.noise import Noise
+from mnist_edge.report import disturbances
 from mnist_edge.report.text import percent
 
 WIDTH = 100
@@ -100,7 +101,11 @@ def record(health: Health) -> dict[str, Any]:
     }
     values = asdict(health)
     del values["missing"]
-    values["noise"] |= {"trusted": health.noise.trusted, "reasons": health.noise.verdict()}
+    values["noise"] |= {
+        "trusted": health.noise.trusted,
+        "causes": health.noise.causes,
+        "reasons": disturbances.reasons(health.noise),
+    }
     return values | {"telemetry_off": _is_off(health.telemetry), "extras": extras}
 
 
@@ -187,7 +192,8 @@ def _about_noise(found: Noise) -> str:
     told = [f"{name} {percent(value, 1)}" for name, value in values.items() if value is not None]
     if found.unreadable:
         told.append(f"not readable: {', '.join(found.unreadable)}")
-    return f"{found.text} ({'; '.join(told)})" if told else found.text
+    verdict = disturbances.text(found)
+    return f"{verdict} ({'; '.join(told)})" if told else verdict
 
 
 def _is_off(telemetry: str) -> bool:

@@ -12,7 +12,7 @@ from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.benchmark.recommend import Choice, Recommendation, recommendations
 from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.report import advice, names
+from mnist_edge.report import advice, disturbances, names
 from mnist_edge.stopwatch import NEEDED_SAMPLES, Latency
 
 SCHEMA = 3
@@ -43,7 +43,11 @@ def benchmark(record: Benchmark) -> dict[str, Any]:
         "machine": asdict(record.machine),
         "plan": asdict(record.plan),
         "noise": asdict(record.noise)
-        | {"trusted": record.noise.trusted, "reasons": list(record.noise.verdict())},
+        | {
+            "trusted": record.noise.trusted,
+            "causes": list(record.noise.causes),
+            "reasons": list(disturbances.reasons(record.noise)),
+        },
         "energy_why_not": record.energy_why_not,
         "timed_images": record.images,
         "contenders": [_entry(record, name, entry) for entry in record.entries],

@@ -12,7 +12,7 @@ from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.files import alone_in, sha256, write_together
 from mnist_edge.manifest import MANIFEST, Recorded, knows, read_manifest, with_latency, written
 from mnist_edge.output_places import check_folder
-from mnist_edge.report import card
+from mnist_edge.report import card, disturbances
 from mnist_edge.shipped import came_with_package
 
 _BATCH = 1
@@ -99,5 +99,5 @@ def _recorded(record: Benchmark, entry: Entry) -> Recorded:
         cpu=record.machine.cpu,
         onnxruntime=record.machine.packages.get("onnxruntime", "unknown"),
         measured_at=record.measured_at,
-        verdict=record.noise.text,
+        verdict=disturbances.text(record.noise),
     )

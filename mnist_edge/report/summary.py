@@ -7,7 +7,7 @@ from enum import Enum, auto
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.benchmark.compare import Change
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.report import dataset, names
+from mnist_edge.report import dataset, disturbances, names
 from mnist_edge.saturation import LARGEST_PAIR
 
 _SPINNING = " that spin while they wait (in a Classifier{} they sleep)"
@@ -35,7 +35,7 @@ def lines(record: Benchmark) -> list[str]:
     told += record.missing
     if record.stopped:
         told.append("stopped by Ctrl-C: these are the rounds until then")
-    return [*told, f"the timing is {record.noise.text}{_unread(record)}"]
+    return [*told, f"the timing is {disturbances.text(record.noise)}{_unread(record)}"]
 
 
 def _unread(record: Benchmark) -> str:

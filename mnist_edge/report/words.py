@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mnist_edge.benchmark import Benchmark
 from mnist_edge.contenders import OnnxRuntime
-from mnist_edge.report import names, summary, text
+from mnist_edge.report import disturbances, names, summary, text
 from mnist_edge.stopwatch import NEEDED_SAMPLES
 
 
@@ -26,7 +26,7 @@ class Verdict:
 
 def verdict(record: Benchmark) -> Verdict:
     """Whether the machine was quiet."""
-    reasons = record.noise.verdict()
+    reasons = disturbances.reasons(record.noise)
     quiet = "nothing that can be read of this machine disturbed the timing"
     return Verdict(not reasons, "; ".join(reasons) or quiet)
 

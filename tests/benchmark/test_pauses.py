@@ -14,7 +14,8 @@ from mnist_edge.benchmark import runner
 from mnist_edge.benchmark.timing import Timed
 from mnist_edge.contenders import Contender
 from mnist_edge.cpus import Clock, Times
-from mnist_edge.noise import MOST_PAUSED, Noise, Reading, between
+from mnist_edge.noise import MOST_PAUSED, Cause, Noise, Reading, between
+from mnist_edge.report.disturbances import reasons, text
 from mnist_edge.stopwatch import Latency, Meter, Protocol, measure, off_cpu
 from tests.report.made import file
 
@@ -96,11 +97,11 @@ def test_an_undisturbed_machine_is_trusted(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_reason_gives_the_share_where_no_counter_explains_it() -> None:
-    told = quiet(0.25).text
+    told = text(quiet(0.25))
     assert told.startswith("noisy: it stood still for 25 % of the time, which no counter")
     assert quiet(MOST_PAUSED).trusted
     explained = replace(quiet(0.25), others=0.3)
-    assert len(explained.verdict()) == 1
+    assert explained.causes == (Cause.OTHER_PROGRAMS,)
 
 
 def used(wall_s: float, thread_s: float) -> Latency:
@@ -127,6 +128,6 @@ def test_rounds_that_differ_are_seen_at_every_batch_size(size: int) -> None:
     batches = {one: [uneven if one == size else steady, steady] for one in (1, 8, 64)}
     spread = runner._spread([file("edge.onnx")], Timed(batches, None, stopped=False))
     assert len(spread) == 6
-    (reason,) = Noise(spread=spread).verdict()
+    (reason,) = reasons(Noise(spread=spread))
     at_once = "" if size == 1 else f" at {size} images a call"
     assert reason.startswith(f"edge.onnx in onnxruntime{at_once} varied by ")

@@ -102,6 +102,7 @@ def test_a_benchmark_says_on_what_how_and_how_far_to_believe_it() -> None:
     assert found["missing"] == ["ncnn is not installed"]
     assert found["energy_why_not"] == "this machine has no energy counter"
     assert (found["noise"]["trusted"], len(found["noise"]["reasons"])) == (False, 1)
+    assert found["noise"]["causes"] == ["steal"]
     assert found["noise"]["spread"] == {"edge.onnx in onnxruntime": 0.04}
     assert found["advice"] == advice.lines(made)
     assert set(found["yardstick"]) == {"1", "64"}

@@ -14,7 +14,7 @@ from mnist_edge.errors import MissingExtraError, UsageError
 from mnist_edge.escaping import plain
 from mnist_edge.files import write_atomically
 from mnist_edge.literal_texts import literal_texts
-from mnist_edge.report import names
+from mnist_edge.report import disturbances, names
 from mnist_edge.report.plots import accuracy, drawing, latencies, svg
 from mnist_edge.report.plots.theme import DARK, LIGHT, Theme
 
@@ -130,7 +130,8 @@ def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
 
 def _title(record: Benchmark) -> str:
     threads = f"{record.plan.threads} thread{'s' * (record.plan.threads > 1)}"
-    return f"{record.machine.cpu}, {threads}, {record.measured_at[:10]}; {record.noise.text}"
+    quiet = disturbances.text(record.noise)
+    return f"{record.machine.cpu}, {threads}, {record.measured_at[:10]}; {quiet}"
 
 
 def _accuracy_height(width: int) -> int:
