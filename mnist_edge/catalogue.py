@@ -1,8 +1,10 @@
-"""What can be trained and reproduced, described: for lists on a device, where PyTorch is not.
+"""What can be trained, timed and reproduced, described: for help texts and lists, which import
+nothing for it, and on a device, where PyTorch is not.
 
 The networks themselves are in `lab.models`, the trainings of the experiments in
-`lab.reproduce.experiments`. Both take their descriptions from here, and a test holds the counts of
-parameters and multiply-adds against the real networks.
+`lab.reproduce.experiments`, the backends in `contenders`. All take their descriptions from here,
+and a test holds the counts of parameters and multiply-adds against the real networks.
+CONTRIBUTING.md says how one is added.
 """
 
 from dataclasses import dataclass
@@ -31,6 +33,81 @@ NETWORKS: dict[str, Network] = {
     "plain20": Network("resnet20 without its skips", 269_434, 30_821_248),
     "plain56": Network("resnet56 without its skips", 852_730, 95_849_344),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A runtime of `bench --contender`: the `entry_point` of its class, "module:Class", and
+    what it runs.
+
+    `extra` is the optional part of the package that installs it, "" where it is always there. An
+    extra of its own says what it brings: the `modules` that are imported, and the `packages` whose
+    versions a record keeps.
+    """
+
+    entry_point: str
+    runs: str
+    extra: str = ""
+    modules: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+_ORIGINAL = "the PyTorch network that a file was exported from"
+BACKENDS: dict[str, Backend] = {  # in the order of a table
+    "onnxruntime": Backend("mnist_edge.contenders.onnxruntime:OnnxRuntime", "ONNX files"),
+    "openvino": Backend(
+        "mnist_edge.contenders.openvino:OpenVino",
+        "ONNX files",
+        extra="openvino",
+        modules=("openvino",),
+        packages=("openvino",),
+    ),
+    "ncnn": Backend(
+        "mnist_edge.contenders.ncnn:Ncnn",
+        "fp32 files of mnist-edge",
+        extra="ncnn",
+        modules=("ncnn", "pnnx"),
+        packages=("ncnn",),
+    ),
+    "torch-compile": Backend(
+        "mnist_edge.contenders.pytorch:TorchCompile", _ORIGINAL, extra="train"
+    ),
+    "pytorch": Backend("mnist_edge.contenders.pytorch:PyTorch", _ORIGINAL, extra="train"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An optional part of the package: what it gives, the modules that it needs, which the edge
+    imports late or never, and the packages whose versions a record keeps."""
+
+    name: str
+    gives: str
+    modules: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+
+
+_ORIGINALS = ", ".join(sorted(name for name, one in BACKENDS.items() if one.extra == "train"))
+EXTRAS: tuple[Extra, ...] = (
+    Extra(
+        "train",
+        f"train, export, and the PyTorch originals in bench ({_ORIGINALS})",
+        ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib"),
+        ("torch", "torchvision", "onnx"),
+    ),
+    *(
+        Extra(one.extra, f"bench --contender {name}", one.modules, one.packages)
+        for name, one in BACKENDS.items()
+        if one.modules
+    ),
+    Extra(
+        "loadgen",
+        "bench --loadgen: MLCommons' own load generator",
+        ("mlperf_loadgen",),
+        ("mlcommons-loadgen",),
+    ),
+    Extra("report", "bench --html and --plot", ("matplotlib",)),
+)
 
 
 @dataclass(frozen=True, slots=True)

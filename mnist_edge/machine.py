@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mnist_edge
 from mnist_edge import cpus
+from mnist_edge.catalogue import EXTRAS
 from mnist_edge.errors import UsageError
 
 # Flags that decide how fast, and whether exactly, products are computed: x86, then ARM.
@@ -26,15 +27,8 @@ _FLAGS = (
     "i8mm",
 )
 _PACKAGES = (
-    "onnxruntime",
-    "numpy",
-    "pillow",
-    "torch",
-    "torchvision",
-    "onnx",
-    "openvino",
-    "ncnn",
-    "mlcommons-loadgen",
+    *("onnxruntime", "numpy", "pillow"),
+    *(package for extra in EXTRAS for package in extra.packages),
 )
 
 

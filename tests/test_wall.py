@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 import mnist_edge
+from mnist_edge.catalogue import EXTRAS
 from mnist_edge.files import sha256
 from tests.clitools import assert_fails, write_digit
 from tests.conftest import make_card, write_tiny_model
 
 PACKAGE = Path(mnist_edge.__file__).parent
-BANNED = (
-    *("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib"),
-    *("openvino", "ncnn", "pnnx", "mlperf_loadgen", "jsonschema"),
-)
+BANNED = (*sorted({module for extra in EXTRAS for module in extra.modules}), "jsonschema")
 LAB = "mnist_edge.lab"
 EDGE = [
     path

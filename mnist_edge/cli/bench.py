@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.catalogue import BACKENDS
 from mnist_edge.cli import bench_files, given
 from mnist_edge.cli.driving import drive
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
@@ -29,8 +30,8 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="RUNTIME",
-            help="onnxruntime, pytorch, torch-compile, openvino, ncnn, or all that are installed; "
-            "several with commas [default: onnxruntime, and pytorch where the original is here].",
+            help=f"{', '.join(BACKENDS)}, or all that are installed; several with commas "
+            "[default: onnxruntime, and pytorch where the original is here].",
             show_default=False,
         ),
     ] = None,

@@ -85,6 +85,24 @@ class Contender(Protocol):
     def load(self, threads: int) -> Runner: ...
 
 
+class Backend(Protocol):
+    """A runtime's class, as `catalogue.BACKENDS` names it. Where it `runs` a file, its sources are
+    contenders in ONNX Runtime; else they are the PyTorch originals of files."""
+
+    @property
+    def runs(self) -> Runs: ...
+
+    def why_not(self) -> str | None:
+        """Why it cannot run here, such as an extra that is not installed; None where it can."""
+
+    def takes(self, source: Any) -> bool:
+        """Whether it is meant for such a source; what is not is left out without a word."""
+
+    def of(self, source: Any) -> Contender:
+        """The same model in this runtime. ModelError when it cannot run it, or then computes
+        something else (see `OnnxRuntime.check`)."""
+
+
 @runtime_checkable
 class CanSleep(Protocol):
     """A contender whose several threads can sleep while they wait, in place of spinning, as suits

@@ -1,28 +1,29 @@
 """Which contenders there are for some files, on this machine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from mnist_edge import refusals
+from mnist_edge.catalogue import BACKENDS
 from mnist_edge.classifier import read_card
-from mnist_edge.contenders import intake, ncnn, openvino, pytorch
-from mnist_edge.contenders.base import Contender
+from mnist_edge.contenders import intake
+from mnist_edge.contenders.base import Backend, Contender
 from mnist_edge.contenders.guess import Examples, guess
 from mnist_edge.contenders.onnxruntime import OnnxRuntime
-from mnist_edge.contenders.pytorch import PyTorch, TorchCompile, original_of
+from mnist_edge.contenders.pytorch import PyTorch, original_of
 from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.contract import PREFIX, Card
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError, UsageError
 from mnist_edge.opening.model_file import ModelFile
 
 ALL = "all"
-_NO_FP32 = "ncnn runs fp32 files of mnist-edge, and there is none among these files"
-_NO_ORIGINAL = (
-    "{} runs the PyTorch network that a file was exported from, and its run is not here: train it "
-    "again, or name another runtime"
-)
+RUNTIMES = tuple(BACKENDS)
+"""The names of all runtimes, in the order of a table."""
+
+_DEFAULT = ("onnxruntime", "pytorch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,48 +61,11 @@ class _Family:
     files: tuple[OnnxRuntime, ...]
     original: PyTorch | None
 
-    def all_files(self) -> Sequence[OnnxRuntime]:
-        return self.files
-
-    def fp32_files(self) -> Sequence[OnnxRuntime]:
-        return [one for one in self.files if one.subject.ours and one.subject.precision == "fp32"]
-
-    def originals(self) -> Sequence[PyTorch]:
-        return [self.original] if self.original else []
-
-
-@dataclass(frozen=True, slots=True)
-class _Runtime:
-    """`takes` what it can run of a family, and `make`s a contender of each; `why_not` says why it
-    is not installed, `nothing` why there may be nothing for it to run."""
-
-    takes: Callable[[_Family], Sequence[Any]]
-    make: Callable[[Any], Contender]
-    why_not: Callable[[], str | None]
-    nothing: str = ""
-
-
-_RUNTIMES: Mapping[str, _Runtime] = {
-    "onnxruntime": _Runtime(_Family.all_files, lambda file: file, lambda: None),
-    "openvino": _Runtime(_Family.all_files, openvino.OpenVino.of, openvino.why_not),
-    "ncnn": _Runtime(_Family.fp32_files, ncnn.Ncnn.of, ncnn.why_not, _NO_FP32),
-    "torch-compile": _Runtime(
-        _Family.originals,
-        TorchCompile.of,
-        pytorch.why_not_compile,
-        _NO_ORIGINAL.format("torch-compile"),
-    ),
-    "pytorch": _Runtime(
-        _Family.originals,
-        lambda original: original,
-        pytorch.why_not,
-        _NO_ORIGINAL.format("pytorch"),
-    ),
-}
-RUNTIMES = tuple(_RUNTIMES)
-"""The names of all runtimes, in the order of a table."""
-
-_DEFAULT = ("onnxruntime", "pytorch")
+    def sources(self, backend: Backend) -> Sequence[OnnxRuntime | PyTorch]:
+        """What a backend can run of them."""
+        originals = (self.original,) if self.original else ()
+        every: tuple[OnnxRuntime | PyTorch, ...] = self.files if backend.runs.file else originals
+        return [source for source in every if backend.takes(source)]
 
 
 def gather(
@@ -152,28 +116,44 @@ def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
 
 def _made(name: str, families: Sequence[_Family]) -> tuple[list[list[Contender]], list[EdgeError]]:
     """One runtime's contenders, family by family, and what stood in the way of others."""
-    runtime = _RUNTIMES[name]
-    taken = [runtime.takes(family) for family in families]
+    backend = load_backend(name)
+    taken = [family.sources(backend) for family in families]
     made: list[list[Contender]] = [[] for _ in families]
     if not any(taken):
-        return made, [ModelError(runtime.nothing)]
-    if reason := runtime.why_not():  # asked for late: to import PyTorch takes seconds
+        return made, [ModelError(_nothing(name, backend))]
+    if reason := backend.why_not():  # asked for late: to import PyTorch takes seconds
         return made, [MissingExtraError(reason)]
     errors: list[EdgeError] = []
-    for own, things in zip(made, taken, strict=True):
-        for thing in things:
+    for own, sources in zip(made, taken, strict=True):
+        for source in sources:
             try:
-                own.append(runtime.make(thing))
+                own.append(backend.of(source))
             except ModelError as error:
                 errors.append(error)
     return made, errors
+
+
+def load_backend(name: str) -> Backend:
+    """The class that BACKENDS names: imported when it is asked for, as other runtimes' are not."""
+    module, _, kind = BACKENDS[name].entry_point.partition(":")
+    return cast(Backend, getattr(import_module(module), kind))
+
+
+def _nothing(name: str, backend: Backend) -> str:
+    """That there is nothing for a runtime to run."""
+    if backend.runs.file:
+        return f"{name} runs {BACKENDS[name].runs}, and there is none among these files"
+    return (
+        f"{name} runs {BACKENDS[name].runs}, and its run is not here: train it again, or name "
+        "another runtime"
+    )
 
 
 def _read(path: Path, foreign: ForeignOptions) -> tuple[OnnxRuntime, Card | None]:
     """A file, and its card where it is ours."""
     model = ModelFile.read(path)
     card = _card(model)
-    return (_foreign(model, foreign) if card is None else OnnxRuntime.of(model, card)), card
+    return (_foreign(model, foreign) if card is None else OnnxRuntime.ours(model, card)), card
 
 
 def _families(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> list[_Family]:

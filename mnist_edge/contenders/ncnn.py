@@ -34,6 +34,19 @@ class Ncnn:
     runtime: str = "ncnn"
     runs: ClassVar[Runs] = Runs.CONVERTED
 
+    @staticmethod
+    def why_not() -> str | None:
+        """Why ncnn cannot run here; None where it can."""
+        try:
+            import ncnn  # noqa: F401
+        except (ImportError, OSError):
+            return _MISSING
+        return None if _pnnx() else _MISSING
+
+    @staticmethod
+    def takes(file: OnnxRuntime) -> bool:
+        return file.subject.ours and file.subject.precision == "fp32"
+
     @classmethod
     def of(cls, file: OnnxRuntime) -> "Ncnn":
         """ModelError when pnnx cannot convert it, or ncnn then computes something else."""
@@ -89,15 +102,6 @@ class Net:
         extractor = self._extractor()
         extractor.input(self._input, image)
         return np.array(extractor.extract(self._output)[1])
-
-
-def why_not() -> str | None:
-    """Why ncnn cannot run here; None where it can."""
-    try:
-        import ncnn  # noqa: F401
-    except (ImportError, OSError):
-        return _MISSING
-    return None if _pnnx() else _MISSING
 
 
 def _pnnx() -> Path | None:

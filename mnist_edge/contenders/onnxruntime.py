@@ -39,13 +39,25 @@ class OnnxRuntime:
     def open(cls, path: Path) -> "OnnxRuntime":
         """A file of ours. ModelError when it does not honour the contract."""
         model = ModelFile.read(path)
-        return cls.of(model, read_card(model))
+        return cls.ours(model, read_card(model))
 
     @classmethod
-    def of(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
+    def ours(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
         """A file of ours whose card has been read."""
         most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
         return cls(model, of_file(model.path, card), Intake.ours(len(card.classes), most))
+
+    @staticmethod
+    def why_not() -> None:
+        """It is always here."""
+
+    @staticmethod
+    def takes(source: "OnnxRuntime") -> bool:
+        return True
+
+    @staticmethod
+    def of(source: "OnnxRuntime") -> "OnnxRuntime":
+        return source
 
     @property
     def path(self) -> Path:

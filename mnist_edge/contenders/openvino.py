@@ -32,6 +32,19 @@ class OpenVino:
     runtime: str = "openvino"
     runs: ClassVar[Runs] = Runs.CONVERTED
 
+    @staticmethod
+    def why_not() -> str | None:
+        """Why OpenVINO cannot run here; None where it can."""
+        try:
+            _openvino()
+        except MissingExtraError as error:
+            return str(error)
+        return None
+
+    @staticmethod
+    def takes(file: OnnxRuntime) -> bool:
+        return True
+
     @classmethod
     def of(cls, file: OnnxRuntime) -> "OpenVino":
         """ModelError when OpenVINO cannot run it, or then computes something else."""
@@ -121,15 +134,6 @@ def _core() -> Any:
     """One for the whole process: where one is destroyed, the stack that signals are handled on
     points to freed memory, and the next Ctrl-C is a segmentation fault (openvino 2026.4)."""
     return _openvino().Core()
-
-
-def why_not() -> str | None:
-    """Why OpenVINO cannot run here; None where it can."""
-    try:
-        _openvino()
-    except MissingExtraError as error:
-        return str(error)
-    return None
 
 
 def _openvino() -> Any:

@@ -38,6 +38,23 @@ class PyTorch:
     runtime: str = "pytorch"
     runs: ClassVar[Runs] = Runs.ORIGINAL
 
+    @staticmethod
+    def why_not() -> str | None:
+        """Why PyTorch cannot run here; None where it can. Importing it takes seconds."""
+        try:
+            import torch  # noqa: F401
+        except (ImportError, OSError):
+            return "torch is not installed: pip install 'mnist-edge[train]'"
+        return None
+
+    @staticmethod
+    def takes(original: "PyTorch") -> bool:
+        return True
+
+    @staticmethod
+    def of(original: "PyTorch") -> "PyTorch":
+        return original
+
     def load(self, threads: int) -> "Eager":
         """PyTorch's threads are the whole process's: it has as many as were last asked for."""
         return Eager(_network(self, threads))
@@ -57,6 +74,23 @@ class TorchCompile:
     runtime: str = "torch-compile"
     runs: ClassVar[Runs] = Runs.COMPILED
     backend: str = "inductor"
+
+    @staticmethod
+    def why_not() -> str | None:
+        """Why torch.compile cannot run here; None where it can."""
+        usual = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
+        compiler = os.environ.get("CXX") or usual
+        if reason := PyTorch.why_not():
+            return reason
+        if shutil.which(compiler) is None:
+            return f"torch-compile needs a C++ compiler, and there is no {compiler}: install one"
+        if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+            return "torch-compile needs Python's headers, and there is no Python.h: install them"
+        return None
+
+    @staticmethod
+    def takes(original: PyTorch) -> bool:
+        return True
 
     @classmethod
     def of(cls, original: PyTorch) -> "TorchCompile":
@@ -127,28 +161,6 @@ class Compiled:
         compiled: Forward = torch.compile(own, dynamic=False, fullgraph=True, backend=self._backend)
         self._sizes[size] = compiled
         return compiled
-
-
-def why_not() -> str | None:
-    """Why PyTorch cannot run here; None where it can. Importing it takes seconds."""
-    try:
-        import torch  # noqa: F401
-    except (ImportError, OSError):
-        return "torch is not installed: pip install 'mnist-edge[train]'"
-    return None
-
-
-def why_not_compile() -> str | None:
-    """Why torch.compile cannot run here; None where it can."""
-    usual = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
-    compiler = os.environ.get("CXX") or usual
-    if reason := why_not():
-        return reason
-    if shutil.which(compiler) is None:
-        return f"torch-compile needs a C++ compiler, and there is no {compiler}: install one"
-    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
-        return "torch-compile needs Python's headers, and there is no Python.h: install them"
-    return None
 
 
 def original_of(card: Card, runs: Path) -> PyTorch | None:

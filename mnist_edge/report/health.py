@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge import energy, machine, noise, shipped
+from mnist_edge.catalogue import EXTRAS, Extra
 from mnist_edge.datasets import ENVIRONMENT, sources
 from mnist_edge.errors import EdgeError
 from mnist_edge.machine import Machine
@@ -24,28 +25,6 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 _TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _VNNI = {"avx_vnni", "avx512_vnni", "avx_vnni_int8", "amx_int8"}
 _DOT_PRODUCT = {"asimddp", "i8mm"}
-
-
-@dataclass(frozen=True, slots=True)
-class Extra:
-    """An optional part of the package: what it gives, and the modules that it needs."""
-
-    name: str
-    gives: str
-    modules: tuple[str, ...]
-
-
-EXTRAS = (
-    Extra(
-        "train",
-        "train, export, and the PyTorch originals in bench (pytorch, torch-compile)",
-        ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib"),
-    ),
-    Extra("openvino", "bench --contender openvino", ("openvino",)),
-    Extra("ncnn", "bench --contender ncnn", ("ncnn", "pnnx")),
-    Extra("loadgen", "bench --loadgen: MLCommons' own load generator", ("mlperf_loadgen",)),
-    Extra("report", "bench --html and --plot", ("matplotlib",)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +120,7 @@ def lines(health: Health, width: int = WIDTH) -> Iterator[str]:
 def _wrapped(label: str, text: str, width: int) -> list[str]:
     wrapper = textwrap.TextWrapper(
         width,
-        initial_indent=f"{label:<{_LABEL}}",
+        initial_indent=f"{label:<{_LABEL - 1}} ",
         subsequent_indent=" " * _LABEL,
         break_long_words=False,
         break_on_hyphens=False,

@@ -4,13 +4,13 @@ import pytest
 from mnist_edge.benchmark import Entry, Plan
 from mnist_edge.contenders import (
     RUNTIMES,
-    Ncnn,
     OnnxRuntime,
-    OpenVino,
     PyTorch,
     Runs,
     TorchCompile,
 )
+from mnist_edge.contenders.ncnn import Ncnn
+from mnist_edge.contenders.openvino import OpenVino
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
 from mnist_edge.stopwatch import Latency, speedup

@@ -12,11 +12,12 @@ from mnist_edge.contenders import (
     Examples,
     ForeignOptions,
     Gathered,
+    PyTorch,
+    TorchCompile,
     gather,
-    ncnn,
-    openvino,
-    pytorch,
 )
+from mnist_edge.contenders.ncnn import Ncnn
+from mnist_edge.contenders.openvino import OpenVino
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
 from mnist_edge.files import sha256
 from tests.conftest import write_tiny_model
@@ -87,12 +88,12 @@ def test_without_torch_there_is_no_original_and_no_word_of_it(
 
 
 def test_all_takes_what_is_here_in_the_order_of_a_table(made: Trained, tmp_path: Path) -> None:
-    for here in (openvino, ncnn, pytorch):
+    for here in (OpenVino, Ncnn, PyTorch):
         if reason := here.why_not():
             pytest.skip(reason)
     int8 = int8_of(made, tmp_path / "edge-xs-int8.onnx")
     found = gather([made.file, int8], made.home / "runs", ["all"], OURS)
-    compiled = [("checkpoint.pt", "torch-compile")] * (pytorch.why_not_compile() is None)
+    compiled = [("checkpoint.pt", "torch-compile")] * (TorchCompile.why_not() is None)
     assert shown(found) == [
         ("edge-xs.onnx", "onnxruntime"),
         ("edge-xs-int8.onnx", "onnxruntime"),
@@ -150,7 +151,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(tiny_model: Path) -> None:
 def test_a_file_that_one_runtime_cannot_run_does_not_hold_up_the_others(
     made: Trained, tmp_path: Path
 ) -> None:
-    if reason := ncnn.why_not():
+    if reason := Ncnn.why_not():
         pytest.skip(reason)
     tiny = write_tiny_model(tmp_path / "tiny.onnx")
     model = onnx.load(tiny)
@@ -211,7 +212,7 @@ def test_two_files_of_the_same_bytes_are_two_contenders(tmp_path: Path) -> None:
 
 
 def test_foreign_files_run_in_openvino_too(tmp_path: Path) -> None:
-    if reason := openvino.why_not():
+    if reason := OpenVino.why_not():
         pytest.skip(reason)
     found = gather([write(tmp_path / "a.onnx")], tmp_path, ["openvino", "onnxruntime"], FOREIGN)
     assert shown(found) == [("a.onnx", "onnxruntime"), ("a.onnx", "openvino")]

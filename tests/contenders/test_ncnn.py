@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.contenders import Ncnn, OnnxRuntime, answer, ncnn
+from mnist_edge.contenders import OnnxRuntime, answer
+from mnist_edge.contenders.ncnn import Ncnn
 from mnist_edge.datasets import digits
 from mnist_edge.errors import ModelError
 from mnist_edge.opening.model_file import ModelFile
 from tests.contenders.conftest import SHIPPED
 from tests.contenders.foreign import write
 
-pytestmark = pytest.mark.skipif(ncnn.why_not() is not None, reason=str(ncnn.why_not()))
+pytestmark = pytest.mark.skipif(Ncnn.why_not() is not None, reason=str(Ncnn.why_not()))
 
 
 def test_what_was_converted_carries_all_that_it_needs(file: OnnxRuntime) -> None:
@@ -58,4 +59,4 @@ def test_without_either_half_it_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    assert str(ncnn.why_not()).endswith("pip install 'mnist-edge[ncnn]'")
+    assert str(Ncnn.why_not()).endswith("pip install 'mnist-edge[ncnn]'")

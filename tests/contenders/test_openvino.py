@@ -8,9 +8,10 @@ import onnx
 import pytest
 from onnx import helper
 
-from mnist_edge.contenders import OnnxRuntime, OpenVino, answer, openvino
+from mnist_edge.contenders import OnnxRuntime, answer
 from mnist_edge.contenders.guess import guess
 from mnist_edge.contenders.intake import read
+from mnist_edge.contenders.openvino import OpenVino
 from mnist_edge.contenders.subjects import of_foreign
 from mnist_edge.errors import ModelError
 from mnist_edge.opening.model_file import ModelFile
@@ -18,7 +19,7 @@ from tests.contenders.conftest import SHIPPED
 from tests.contenders.foreign import Shape, examples, greys, write
 from tests.contenders.test_intake import LAYOUTS
 
-pytestmark = pytest.mark.skipif(openvino.why_not() is not None, reason=str(openvino.why_not()))
+pytestmark = pytest.mark.skipif(OpenVino.why_not() is not None, reason=str(OpenVino.why_not()))
 
 # Runs a file in OpenVINO, and tells what it did besides: processes, sockets, files at home.
 _WATCHED = """
@@ -27,7 +28,8 @@ seen = []
 watched = ("socket.", "os.fork", "subprocess.", "os.posix_spawn")
 sys.addaudithook(lambda event, args: seen.append(event) if event.startswith(watched) else None)
 from pathlib import Path
-from mnist_edge.contenders import OnnxRuntime, OpenVino
+from mnist_edge.contenders import OnnxRuntime
+from mnist_edge.contenders.openvino import OpenVino
 OpenVino.of(OnnxRuntime.open(Path(sys.argv[1])))
 print(seen, os.listdir(os.environ["HOME"]), sys.modules["openvino"].__name__)
 """

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.contenders import OnnxRuntime, PyTorch, TorchCompile, answer, original_of, pytorch
+from mnist_edge.contenders import OnnxRuntime, PyTorch, TorchCompile, answer, original_of
 from mnist_edge.datasets import digits
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
@@ -97,7 +97,7 @@ def test_each_batch_size_is_compiled_once_and_by_itself(original: PyTorch) -> No
 def test_torch_compile_computes_what_the_file_computes(
     file: OnnxRuntime, original: PyTorch
 ) -> None:
-    if reason := pytorch.why_not_compile():
+    if reason := TorchCompile.why_not():
         pytest.skip(reason)
     runner = TorchCompile.of(original).load(1)
     for image in digits.load().test.images[:20, None]:
@@ -121,11 +121,11 @@ def test_what_cannot_be_compiled_is_one_line(original: PyTorch) -> None:
 def test_what_torch_compile_needs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", sys.executable)  # stands in for a compiler
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
-    assert "no Python.h" in str(pytorch.why_not_compile())
+    assert "no Python.h" in str(TorchCompile.why_not())
     (tmp_path / "Python.h").touch()
-    assert pytorch.why_not_compile() is None
+    assert TorchCompile.why_not() is None
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert "needs a C++ compiler, and there is no no-such-comp" in str(pytorch.why_not_compile())
+    assert "needs a C++ compiler, and there is no no-such-comp" in str(TorchCompile.why_not())
     monkeypatch.setitem(sys.modules, "torch", None)
     missing = "torch is not installed: pip install 'mnist-edge[train]'"
-    assert pytorch.why_not() == pytorch.why_not_compile() == missing
+    assert PyTorch.why_not() == TorchCompile.why_not() == missing

@@ -1,20 +1,22 @@
 """What holds for every contender, whatever its runtime."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mnist_edge.catalogue import BACKENDS, EXTRAS
 from mnist_edge.contenders import (
+    Backend,
     Contender,
-    Ncnn,
     OnnxRuntime,
-    OpenVino,
     PyTorch,
+    Runs,
     TorchCompile,
     answer,
-    ncnn,
-    openvino,
+    load_backend,
 )
 from mnist_edge.datasets import Split, digits
 from tests.contenders.conftest import answered_elsewhere
@@ -24,27 +26,11 @@ pytestmark = pytest.mark.usefixtures("threads_as_before")
 Make = Callable[[OnnxRuntime, PyTorch], Contender]
 
 
-def skip_without(reason: Callable[[], str | None]) -> None:
-    if said := reason():
-        pytest.skip(said)
-
-
-def the_file(file: OnnxRuntime, original: PyTorch) -> Contender:
-    return file
-
-
-def in_openvino(file: OnnxRuntime, original: PyTorch) -> Contender:
-    skip_without(openvino.why_not)
-    return OpenVino.of(file)
-
-
-def in_ncnn(file: OnnxRuntime, original: PyTorch) -> Contender:
-    skip_without(ncnn.why_not)
-    return Ncnn.of(file)
-
-
-def the_original(file: OnnxRuntime, original: PyTorch) -> Contender:
-    return original
+def of(backend: Backend, file: OnnxRuntime, original: PyTorch) -> Contender:
+    """The trained network in a backend; the test is skipped where that is not installed."""
+    if reason := backend.why_not():
+        pytest.skip(reason)
+    return backend.of(file if backend.runs.file else original)
 
 
 def traced(file: OnnxRuntime, original: PyTorch) -> Contender:
@@ -52,8 +38,19 @@ def traced(file: OnnxRuntime, original: PyTorch) -> Contender:
     return TorchCompile(original.path, original.subject, original.temperature, backend="aot_eager")
 
 
-FAST = [the_file, in_openvino, in_ncnn, the_original]
+FAST = [
+    pytest.param(partial(of, load_backend(name)), id=name)
+    for name in BACKENDS
+    if load_backend(name).runs != Runs.COMPILED
+]
 EVERY = [*FAST, traced]  # which takes seconds for each load and each batch size
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_is_called_as_the_catalogue_calls_it(name: str) -> None:
+    kind: Any = load_backend(name)
+    assert kind.__dataclass_fields__["runtime"].default == name
+    assert BACKENDS[name].extra in ("", *(extra.name for extra in EXTRAS))
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,13 @@ from pathlib import Path
 from PIL import Image
 
 from mnist_edge.benchmark import Plan
+from mnist_edge.catalogue import EXTRAS
 from mnist_edge.cpus import Clock
 from mnist_edge.kernels import Deviation
 from mnist_edge.machine import Machine
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.noise import Noise
-from mnist_edge.report.health import EXTRAS, Health
+from mnist_edge.report.health import Health
 from tests.clitools import write_folder
 from tests.report.made import FINDINGS, benchmark, entry, file, latency, original
 

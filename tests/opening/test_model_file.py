@@ -46,7 +46,7 @@ def test_a_contender_runs_what_was_read(
     swapped: ModelFile, expected: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 ) -> None:
     swapped.path.unlink()  # nothing looks there again
-    contender = OnnxRuntime.of(swapped, Classifier(swapped).card)
+    contender = OnnxRuntime.ours(swapped, Classifier(swapped).card)
     again = pickle.loads(pickle.dumps(contender))
     assert (answer(again.load(1), IMAGE) == expected).all()
     assert kernels.running(swapped, contender.feed(IMAGE)).products == 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnist_edge.benchmark import Benchmark
+from mnist_edge.catalogue import BACKENDS
 from mnist_edge.report.plots.theme import Theme
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ NARROWER = 500
 _LOG_FROM = 4.0
 _TICK_WIDTH = 62  # pixels for the words of one
 _STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(np.arange(1, 10, 0.5)))
-_MARKERS = {"onnxruntime": "o", "pytorch": "s", "torch-compile": "D", "openvino": "^"}
-_OTHER_MARKERS = "vPX*<>"
+_MARKERS = "o^vDsPX*<>"
+"""matplotlib's names of shapes: a backend's is where it stands in the catalogue."""
 
 
 def blank(width: int, height: int) -> "Figure":
@@ -127,11 +128,8 @@ def colours(record: Benchmark, theme: Theme) -> dict[str, str]:
 
 def markers(record: Benchmark) -> Mapping[str, str]:
     """A shape for each runtime."""
-    runtimes = dict.fromkeys(entry.contender.runtime for entry in record.entries)
-    others = [runtime for runtime in runtimes if runtime not in _MARKERS]
-    return _MARKERS | {
-        runtime: _OTHER_MARKERS[at % len(_OTHER_MARKERS)] for at, runtime in enumerate(others)
-    }
+    runtimes = dict.fromkeys([*BACKENDS, *(entry.contender.runtime for entry in record.entries)])
+    return {runtime: _MARKERS[at % len(_MARKERS)] for at, runtime in enumerate(runtimes)}
 
 
 def legend(figure: Any, keys: Sequence[Any], width: int, theme: Theme) -> None:
