@@ -10,6 +10,7 @@ from mnist_edge.picture.candidate import Candidate, candidate
 from mnist_edge.picture.ink import FLAT, WIDEST, Plane, is_flat, lightness
 from mnist_edge.picture.parts import NO_STROKE, is_block
 from mnist_edge.picture.sheet import onto_sheets
+from mnist_edge.picture.turned import upright
 from mnist_edge.picture.view import View, closer, look
 
 Grey = NDArray[np.uint8]
@@ -44,18 +45,30 @@ def find_digit(grey: Plane) -> Seen | None:
     It is looked for on the innermost sheet in the picture, and, if it is not clear there, on the
     whole of it: half of a picture that lies in a shadow looks like a sheet too.
     """
+    sheet = upright(grey)
+    seen = None if sheet is None else _found(sheet)
+    return seen or _found(grey)
+
+
+def _found(grey: Plane) -> Seen | None:
+    """As `find_digit`, without a look for a sheet that is turned."""
     whole = _whole(grey)
     best = _on_plain_paper(grey, whole)
     for part in onto_sheets(grey) if best is None else ():
         view = whole if part.grey is grey else _whole(part.grey)
         found = _closest(part.grey, _sharpest, view)
-        if not found or not found.is_ink:
+        if not found or not found.is_ink or (part.grey is not grey and _is_rim(found)):
             continue
         if best is None or found.quality > best.quality + _doubt(best, found):
             best = found
         if best and best.quality > _CLEAR:
             break
     return None if best is None else Seen(best.cut_out(), best.digits)
+
+
+def _is_rim(found: Candidate) -> bool:
+    """Whether a sheet's digit is what was left of its own edge when that was taken away."""
+    return found.trimmed and found.freedom < _AT_EDGES
 
 
 def _on_plain_paper(grey: Plane, whole: View) -> Candidate | None:

@@ -78,7 +78,7 @@ def _sheet_like(parts: Components, at: int, grey: Plane | None = None) -> tuple[
     Ink that is nearer to the sheet's grey than to its surroundings' is looked for in `grey`.
     """
     part = parts.labels == at
-    filled = _filled(part)
+    filled = filled_between(part)
     area = int(filled.sum())
     height, width = part.shape
     high, wide = int(parts.height[at]), int(parts.width[at])
@@ -113,7 +113,7 @@ def _sheet_like(parts: Components, at: int, grey: Plane | None = None) -> tuple[
     return (area if square else 0), filled
 
 
-def _filled(part: Mask) -> Mask:
+def filled_between(part: Mask) -> Mask:
     """A component with what lies between its pixels both along its row and along its column."""
     rows = np.logical_or.accumulate(part, 1) & np.logical_or.accumulate(part[:, ::-1], 1)[:, ::-1]
     columns = np.logical_or.accumulate(part, 0) & np.logical_or.accumulate(part[::-1], 0)[::-1]

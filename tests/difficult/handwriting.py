@@ -1,10 +1,13 @@
-"""What strangers' handwriting brings: dashes and dots in a 0."""
+"""What strangers' pictures bring: dashes in a 0, turned sheets, tight crops."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tests.difficult.canvas import Picture, Random, blurred, image_of
-from tests.difficult.strokes import Field
+from tests.difficult.canvas import Picture, Random, blurred, image_of, render
+from tests.difficult.strokes import Field, Shape
+
+Grey = NDArray[np.uint8]
 
 
 def ring(random: Random) -> Picture:
@@ -23,3 +26,27 @@ def ring(random: Random) -> Picture:
 
 def _either(values: Field, random: Random) -> Field:
     return values if random.random() < 0.5 else 1 - values
+
+
+def turned_sheet(shape: Shape, random: Random) -> Picture:
+    """A sheet turned by up to 35° on a table, from edge to edge of the picture or not; specks."""
+    wide, high = 150, 170
+    ink = render(shape, random.uniform(95, 115), random.uniform(0.045, 0.055))
+    page = np.ones((high, wide), np.float32)
+    top, left = (high - ink.shape[0]) // 2, (wide - ink.shape[1]) // 2
+    page[top : top + ink.shape[0], left : left + ink.shape[1]] -= ink
+    degrees = float(random.uniform(-35, 35))
+    turned = image_of(page).rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+    values: Field = np.asarray(turned, np.float32) / np.float32(255)
+    values = np.where(random.random(values.shape) < 0.01, np.float32(1), values)
+    beside = int(random.integers(0, 20)) * int(random.integers(0, 2))
+    return Picture(image_of(_either(np.pad(values, beside), random)), "PNG")
+
+
+def tight_crop(image: Grey, random: Random) -> Picture:
+    """An MNIST digit (28, 28) without any paper around it, enlarged."""
+    rows, columns = np.nonzero(image > 30)
+    crop = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    zoom = int(random.choice([4, 6]))
+    large = crop.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    return Picture(Image.fromarray(large if random.random() < 0.5 else 255 - large), "PNG")
