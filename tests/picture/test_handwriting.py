@@ -8,7 +8,7 @@ from mnist_edge import shipped
 from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.datasets import Dataset
 from mnist_edge.picture import read_picture
-from mnist_edge.picture.ink import plane
+from mnist_edge.picture.colour import plane
 from mnist_edge.picture.turned import upright
 from tests.difficult import handwriting
 from tests.difficult.canvas import Picture
