@@ -2,9 +2,9 @@
 nothing for it, and on a device, where PyTorch is not.
 
 The networks themselves are in `lab.models`, the trainings of the experiments in
-`lab.reproduce.experiments`, the backends in `contenders`. All take their descriptions from here,
-and a test holds the counts of parameters and multiply-adds against the real networks.
-CONTRIBUTING.md says how one is added.
+`lab.reproduce.experiments`, the backends in `contenders`, the data sets in `datasets`. All take
+their descriptions from here, and a test holds the counts of parameters and multiply-adds against
+the real networks. CONTRIBUTING.md says how one is added.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,36 @@ NETWORKS: dict[str, Network] = {
     "resnet56": Network("He et al. 2015, section 4.2, n = 9", 852_730, 95_849_344, SHORTCUTS),
     "plain20": Network("resnet20 without its skips", 269_434, 30_821_248),
     "plain56": Network("resnet56 without its skips", 852_730, 95_849_344),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicDataset:
+    """What a data set is of, and by whom. `mnist_digits`: it is of the ten digits in MNIST's form.
+
+    `module` is the one whose `load()` makes it; "" for four files in MNIST's format, which
+    `datasets.published` names.
+    """
+
+    what: str
+    mnist_digits: bool = False
+    module: str = ""
+
+
+DATASETS: dict[str, PublicDataset] = {
+    "mnist": PublicDataset("handwritten digits, by LeCun, Cortes and Burges", mnist_digits=True),
+    "fashion-mnist": PublicDataset(
+        "articles of clothing, by Xiao, Rasul and Vollgraf (Zalando Research)"
+    ),
+    "kmnist": PublicDataset("cursive Japanese characters, by Clanuwat et al."),
+    "qmnist": PublicDataset(
+        "MNIST rebuilt, with more test digits, by Yadav and Bottou", mnist_digits=True
+    ),
+    "digits": PublicDataset(
+        "UCI's handwritten digits, by Alpaydin and Kaynak; 8×8 pixels made 28×28",
+        mnist_digits=True,
+        module="mnist_edge.datasets.digits",
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.options import AsJson, DataDir
+from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir
 from mnist_edge.cli.shell import progress_bar, say, say_json, show
 
 if TYPE_CHECKING:
@@ -15,9 +15,7 @@ _PREVIEW_PER_CLASS = 10
 
 
 def data(
-    name: Annotated[
-        str, typer.Argument(help="mnist, fashion-mnist, kmnist, qmnist, digits or folder:PATH.")
-    ] = "mnist",
+    name: Annotated[str, typer.Argument(help=f"{DATASETS_HELP}.")] = "mnist",
     data_dir: DataDir = None,
     preview: Annotated[
         Path | None, typer.Option(help="Draw ten images of each class into this PNG.")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from mnist_edge.catalogue import DATASETS
+
 
 def _usable(threads: int) -> int:
     from mnist_edge.machine import threads_for
@@ -17,6 +19,9 @@ MODELS_HELP = (
     "Exported files, names such as edge-int8, or folders [default: all of exported/, else all "
     "that came with the package]."
 )
+
+
+DATASETS_HELP = f"{', '.join(DATASETS)} or folder:PATH"
 
 
 def _number_or_auto(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.cli.listing import about, show_list, show_times
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
@@ -44,7 +45,7 @@ def reproduce(
         ),
     ] = None,
     dataset: Annotated[
-        str, typer.Option(help="mnist, fashion-mnist, kmnist, qmnist, or digits for a quick try.")
+        str, typer.Option(help=f"{', '.join(DATASETS)}; digits is for a quick try.")
     ] = "mnist",
     data_dir: DataDir = None,
     seeds: Annotated[

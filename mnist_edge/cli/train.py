@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
+from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.run_summary import close, introduce, stopped
 from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar
 from mnist_edge.cli.watching import Watch
@@ -31,7 +31,7 @@ def train(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="mnist, fashion-mnist, kmnist, qmnist, digits or folder:PATH [default: mnist].",
+            help=f"{DATASETS_HELP} [default: mnist].",
             show_default=False,
         ),
     ] = None,

@@ -1,7 +1,9 @@
 """Data sets by name: images uint8 (N, 28, 28) and labels int64 (N,), checked as they come in."""
 
+from importlib import import_module
 from pathlib import Path
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.datasets.base import (
     ENVIRONMENT,
     FOLDER,
@@ -31,23 +33,23 @@ __all__ = [
 
 
 def load(name: str, data_dir: Path | None = None, progress: Progress | None = None) -> Dataset:
-    """The data set of a name: mnist, fashion-mnist, kmnist, qmnist, digits or folder:PATH.
+    """The data set of a name: one of `catalogue.DATASETS`, or folder:PATH.
 
     IDX sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
     downloaded into the cache. Raises DataError, naming the file and what to do.
     """
-    from mnist_edge.datasets import digits, folder, sources
+    from mnist_edge.datasets import folder, sources
 
     if name.startswith(FOLDER):
         return folder.load(Path(name.removeprefix(FOLDER)), progress)
-    if name == "digits":
-        return digits.load()
-    if name in sources.SOURCES:
+    if name in DATASETS:
+        if DATASETS[name].module:
+            return _made(name)
         place = sources.find(name, data_dir) or sources.download(name, progress)
         return sources.read(name, place)
     if name and Path(name).is_dir():
         raise DataSetNameError(f"'{name}' is a folder: name it as {FOLDER}{name}")
-    known = ", ".join([*sources.SOURCES, "digits", f"{FOLDER}PATH"])
+    known = ", ".join([*DATASETS, f"{FOLDER}PATH"])
     raise DataSetNameError(f"there is no data set '{name}': choose one of {known}")
 
 
@@ -56,12 +58,20 @@ def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
 
     A person's own folder is never here by its name alone. Raises DataError for damaged files.
     """
-    from mnist_edge.datasets import digits, sources
+    from mnist_edge.datasets import sources
 
-    if name == "digits":
+    if name not in DATASETS:
+        return None
+    if DATASETS[name].module:
         try:
-            return digits.load()
+            return _made(name)
         except MissingExtraError:
             return None
-    place = sources.find(name, data_dir) if name in sources.SOURCES else None
+    place = sources.find(name, data_dir)
     return sources.read(name, place) if place else None
+
+
+def _made(name: str) -> Dataset:
+    """A data set of another form than MNIST's four files, by its own module."""
+    found: Dataset = import_module(DATASETS[name].module).load()
+    return found

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.models import entry
@@ -11,7 +12,6 @@ from mnist_edge.lab.schema import SchemaError, build
 from mnist_edge.lab.wear import Corruptions
 from mnist_edge.older_names import renamed_recipe
 
-_OF_DIGITS = ("mnist", "qmnist", "digits")  # in MNIST's form
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("one-cycle", "steps", "constant")
 MOST_EPOCHS = 10_000
@@ -130,7 +130,7 @@ class Recipe:
     @property
     def of_digits(self) -> bool:
         """Whether it trains on the ten digits in MNIST's form."""
-        return self.dataset in _OF_DIGITS
+        return self.dataset in DATASETS and DATASETS[self.dataset].mnist_digits
 
     def learning_rate(self, step: int, steps: int) -> float:
         """The learning rate of `step` (from 0) out of `steps`: a pure function, so a resumed run

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.datasets import FOLDER
@@ -17,13 +18,6 @@ from mnist_edge.report.pieces import bullets, escaped
 
 _MARK = "<!-- mnist-edge made this card of its file's metadata, and will make it again: do not edit"
 _MOST_CLASSES = 100  # that are listed by name
-_SETS = {
-    "mnist": "handwritten digits, by LeCun, Cortes and Burges",
-    "fashion-mnist": "articles of clothing, by Xiao, Rasul and Vollgraf (Zalando Research)",
-    "kmnist": "cursive Japanese characters, by Clanuwat et al.",
-    "qmnist": "MNIST rebuilt, with more test digits, by Yadav and Bottou",
-    "digits": "UCI's handwritten digits, by Alpaydin and Kaynak; 8×8 pixels made 28×28",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +136,10 @@ def _preparation(card: Card) -> list[str]:
 
 def _data(card: Card) -> list[tuple[str, str]]:
     names = [*card.classes[:_MOST_CLASSES]]
-    about, more = _SETS.get(card.dataset), len(card.classes) - len(names)
+    public, more = DATASETS.get(card.dataset), len(card.classes) - len(names)
     told = ", ".join(names) + (f" and {more:,} more" if more else "")
     return [
-        ("data set", f"{card.dataset}: {about}" if about else card.dataset),
+        ("data set", f"{card.dataset}: {public.what}" if public else card.dataset),
         (f"{len(card.classes):,} classes", told),
         ("test split", f"{card.accuracy.total:,} images, which chose nothing"),
     ]

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_edge.datasets import Dataset, Split, load, stratified
+from mnist_edge.catalogue import DATASETS
+from mnist_edge.datasets import Dataset, Split, load, load_if_here, stratified
+from mnist_edge.datasets.published import SOURCES
 from mnist_edge.errors import DataError
 
 
@@ -43,6 +45,16 @@ def test_unknown_name_lists_the_known(name: str) -> None:
         f"there is no data set '{name}': choose one of "
         "mnist, fashion-mnist, kmnist, qmnist, digits, folder:PATH"
     )
+
+
+def test_the_catalogue_has_what_is_published_and_what_is_made_here() -> None:
+    assert [name for name, one in DATASETS.items() if not one.module] == list(SOURCES)
+    for name, one in DATASETS.items():
+        if one.module:
+            assert load(name).name == name
+            found = load_if_here(name)
+            assert found is not None
+            assert found.name == name
 
 
 # Split

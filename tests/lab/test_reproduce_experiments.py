@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.models import build, cost
 from mnist_edge.lab.recipe import recipe_for
 from mnist_edge.lab.reproduce.experiments import (
-    DATASETS,
     EXPERIMENTS,
     SIZES,
     TAUGHT,

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 from mnist_edge import catalogue
-from mnist_edge.catalogue import SHORTCUTS
+from mnist_edge.catalogue import DATASETS, SHORTCUTS
 from mnist_edge.errors import UsageError
 from mnist_edge.lab.augment import NOT_AT_ALL
 from mnist_edge.lab.recipe import Recipe, recipe_for
 
 SIZES = ("small", "full")
-DATASETS = ("mnist", "fashion-mnist", "kmnist", "qmnist", "digits")
 ALONGSIDE = 1000  # validation images of watched runs, which choose nothing
 
 
