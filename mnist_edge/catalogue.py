@@ -7,6 +7,7 @@ their descriptions from here, and a test holds the counts of parameters and mult
 the real networks. CONTRIBUTING.md says how one is added.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHORTCUTS = ("zero", "projection")
@@ -141,6 +142,36 @@ EXTRAS: tuple[Extra, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network costs where it runs: `params`, `macs` (multiply-adds for one image)."""
+
+    params: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A module without modules of its own, or whatever else holds parameters.
+
+    `name` is its place in the network's body, `kind` its class and what shapes its output.
+    `output` is the shape for one image, without the N in front; None for a layer that did not
+    run, or gave no tensor. `params` are trainable and counted where they are met first, `macs`
+    are multiply-adds for one image.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...] | None
+    params: int
+    macs: int
+
+
+def total(layers: Sequence[Layer]) -> Cost:
+    """What all layers cost together."""
+    return Cost(sum(layer.params for layer in layers), sum(layer.macs for layer in layers))
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A published figure: of what, as it was written, and as a number in 0..1."""
 
@@ -166,6 +197,11 @@ class Experiment:
     seeds: int | None = None
     sized: bool = False
     of_mnist: bool = True
+
+    def is_as_claimed(self, dataset: str, epochs: int | None) -> bool:
+        """Whether its claims or aims are of a training on this data set, for so many epochs (None:
+        the recipe's own)."""
+        return epochs is None and (dataset == "mnist" or not self.of_mnist)
 
 
 _HE = "He et al. 2015, arXiv 1512.03385"

@@ -20,8 +20,9 @@ Edge = tuple[str, str]  # a module, and one that it imports
 
 # A name stands for the module and all below it; the longest that fits decides.
 MODULES = {
-    "ground": "errors catalogue child_python escaping file_access files fingerprint intervals "
-    "letters literal_texts metrics older_names output_places refusals",
+    "ground": "errors catalogue child_python escaping experiment_results file_access files "
+    "fingerprint intervals letters literal_texts metrics older_names output_places refusals "
+    "seed_statistics",
     "model_file": "contract golden manifest opening saturation shipped",
     "datasets": "datasets",
     "preprocess": "picture",
@@ -71,23 +72,10 @@ KNOWN = {
     "datasets.digits": "picture",
     "datasets.folder": "picture picture.formats",
     "datasets.layout": "contract picture.formats",
-    # The lab makes its tables and cards itself.
-    "lab.reproduce.best": "report.grid report.sections report.text",
-    "lab.reproduce.classics": "report.grid report.sections report.table",
-    "lab.reproduce.depth": "report.grid report.sections report.text",
-    "lab.reproduce.latency": "report.grid report.sections",
-    "lab.reproduce.outcome": "report.grid report.record report.sections report.text",
-    "lab.reproduce.shelving": "report.grid report.sections report.text",
-    "lab.reproduce.shortcuts": "report.grid report.sections",
-    "lab.reproduce.spread": "report.text",
+    # An export writes its model card itself.
     "lab.shelf": "report.card",
-    "lab.summary": "report.grid",
 }
-KNOWN_IN_CIRCLES = {
-    # Pairs.
-    "lab.reproduce.curves": "lab.reproduce.depth",
-    "lab.reproduce.depth": "lab.reproduce.curves",
-}
+KNOWN_IN_CIRCLES: dict[str, str] = {}
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:

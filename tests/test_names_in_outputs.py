@@ -241,12 +241,12 @@ def test_the_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b]0;" not in shown.getvalue()
 
 
-def test_curves(tmp_path: Path) -> None:
-    from mnist_edge.lab import curve
+def test_curves() -> None:
+    from mnist_edge.report import training_curves
 
     epoch = {"epoch": 1, "loss": 1.0, "validation_correct": 1, "validation_total": 2}
-    curve.draw(tmp_path / "curve.png", [epoch], f"edge on {EVIL}")
-    Image.open(tmp_path / "curve.png").load()
+    drawn = training_curves.of_run([epoch], f"edge on {EVIL}")
+    Image.open(io.BytesIO(drawn)).load()
 
 
 @pytest.mark.parametrize(

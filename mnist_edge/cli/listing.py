@@ -25,7 +25,11 @@ def show_list(as_json: bool) -> None:
 
 def show_times(options: "Options", device: str, as_json: bool) -> None:
     """The experiments, and how long each takes here."""
-    spent = _times(options, device)
+    from mnist_edge.lab.reproduce import estimate
+    from mnist_edge.lab.world import join
+
+    with join(device) as world, progress_bar() as tell:
+        spent = estimate.of_experiments(options, world, tell)
     if as_json:
         say_json(
             [_values(one) | {"estimate_s": round(spent[one.name])} for one in EXPERIMENTS.values()]
@@ -59,24 +63,6 @@ def _values(one: "Experiment") -> dict[str, Any]:
         "trains": one.trains,
         "sized": one.sized,
         "seeds": one.seeds,
-    }
-
-
-def _times(options: "Options", device: str) -> dict[str, float]:
-    """Of every experiment, on a data set of MNIST's size, or on the digits."""
-    from mnist_edge.lab.reproduce import estimate
-    from mnist_edge.lab.reproduce import experiments as trained
-    from mnist_edge.lab.reproduce.pace import DIGITS_SIZE, FULL_SIZE, paces
-    from mnist_edge.lab.world import join
-
-    sizes = DIGITS_SIZE if options.dataset == "digits" else FULL_SIZE
-    plans = {one.name: one.runs(options, sizes.train) for one in trained.EXPERIMENTS.values()}
-    with join(device) as world, progress_bar() as tell:
-        recipes = [run.recipe for runs in plans.values() for run in runs]
-        found = paces(recipes, 10, world, tell)
-    return {
-        name: sum(estimate.seconds(runs, {}, sizes, found, runs[0].recipe).values())
-        for name, runs in plans.items()
     }
 
 

@@ -12,9 +12,10 @@ from mnist_edge.cli.shell import hint, say, say_json, show
 from mnist_edge.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    from mnist_edge.catalogue import Cost
     from mnist_edge.catalogue import Network as Described
     from mnist_edge.contract import Card
-    from mnist_edge.lab.models import Cost, Network
+    from mnist_edge.lab.models import Network
 
 
 def models(
@@ -176,7 +177,9 @@ def _layer_values(network: "Network") -> list[dict[str, Any]]:
 
 
 def _show_layers(network: "Network", exported: "Cost") -> None:
-    from mnist_edge.lab.summary import grid, layers, total
+    from mnist_edge.catalogue import total
+    from mnist_edge.lab.summary import layers
+    from mnist_edge.report.layers import grid
     from mnist_edge.report.text import amount
 
     found = layers(network)

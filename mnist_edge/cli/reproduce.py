@@ -1,6 +1,7 @@
 """mnist-edge reproduce"""
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +16,14 @@ from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
+    from mnist_edge.experiment_results import ExperimentResult
     from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
     from mnist_edge.lab.reproduce.work import Work
     from mnist_edge.lab.world import World
     from mnist_edge.report.sections import Section
 
 _OUT = Path("runs/reproduce")
+_RESULT, _PAGE = "result.json", "result.md"
 
 
 def reproduce(
@@ -140,7 +143,7 @@ def _reproduce(
     threads: int | None,
 ) -> None:
     from mnist_edge.datasets import load
-    from mnist_edge.lab.reproduce import Request, Work, conclude, outcome
+    from mnist_edge.lab.reproduce import Request, Work, conclude
     from mnist_edge.output_places import check_folder
 
     check_folder("--out", out)
@@ -159,14 +162,32 @@ def _reproduce(
         _stopped(work, _command(asked.name, words))
         raise typer.Exit(INTERRUPTED) from None
     private = {"--data-dir": None, "--out": None, "--against": against and against.name}
-    values = outcome.write(work, found, _command(asked.name, words | private))
+    _tell(found, work.house, _command(asked.name, words | private), as_json)
+
+
+def _tell(found: "ExperimentResult", folder: Path, command: str, as_json: bool) -> None:
+    """Put the result into the experiment's folder, all of it or nothing, and show it."""
+    from mnist_edge.escaping import json_text
+    from mnist_edge.files import write_together
+    from mnist_edge.machine import this_machine
+    from mnist_edge.report import reproduce
+
+    at, machine = datetime.now(UTC).isoformat(timespec="seconds"), this_machine()
+    values = reproduce.values(found, command, at, machine)
+    drawn = reproduce.files(found)
+    texts = {
+        _RESULT: json_text(values, indent=2) + "\n",
+        _PAGE: reproduce.page(found, command, at, machine, list(drawn)),
+    }
+    contents: dict[str, bytes | str] = {**drawn, **texts}
+    write_together({folder / name: content for name, content in contents.items()})
     if as_json:
         say_json(values)
         return
-    for section in outcome.told(work, found):
+    for section in reproduce.sections(found):
         _show(section)
     say("")
-    say(f"wrote {work.house}: {', '.join([*found.files, outcome.RESULT, outcome.PAGE])}")
+    say(f"wrote {folder}: {', '.join(contents)}")
 
 
 def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
@@ -175,36 +196,18 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
     if not missing:
         hint(f"all {total} runs are finished" if total > 1 else "its run is finished")
         return
+    from mnist_edge.lab.reproduce import estimate
+
     with progress_bar() as tell:
-        parts, counts = _estimate(work, missing, threads, tell)
+        cost = estimate.of_runs(work, missing, threads, tell)
+    parts = cost.parts_s
+    where = f"{work.world.device}, {counted(*cost.threads)}"
     told = f"{total} run{'s' * (total > 1)}"
     if len(missing) < total:
         told += f", {total - len(missing)} of them finished"
     if len(parts) > 1:
         told += f"; {', '.join(f'{part} {about(spent)}' for part, spent in parts.items())}"
-    hint(f"about {about(sum(parts.values()))} on this machine ({_where(work, counts)}; {told})")
-
-
-def _estimate(
-    work: "Work", missing: "list[Run]", threads: int | None, tell: Any
-) -> tuple[dict[str, float], list[int]]:
-    """How long each part takes, and on which numbers of threads."""
-    from mnist_edge.lab.reproduce import estimate
-    from mnist_edge.lab.reproduce.pace import Sizes, paces
-
-    taught = any(run.teacher for run in missing)
-    teacher = next((run.recipe for run in work.runs if not run.teacher), None) if taught else None
-    recipes = [run.recipe for run in missing] + ([teacher] if teacher else [])
-    found = paces(recipes, len(work.data.classes), work.world, tell, threads)
-    saved = {run.name: work.saved(run) for run in missing}
-    spent = estimate.seconds(
-        missing,
-        {name: one.epochs_done for name, one in saved.items() if one},
-        Sizes(len(work.training), len(work.validation), len(work.data.test)),
-        found,
-        teacher,
-    )
-    return estimate.by_part(missing, spent), [pace.threads for pace in found.values()]
+    hint(f"about {about(sum(parts.values()))} on this machine ({where}; {told})")
 
 
 def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
@@ -253,7 +256,3 @@ def _show(section: "Section") -> None:
         show(section.grid)
     for line in section.lines:
         say(f"- {line}")
-
-
-def _where(work: "Work", threads: list[int]) -> str:
-    return f"{work.world.device}, {counted(*threads)}"

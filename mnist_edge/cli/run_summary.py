@@ -105,8 +105,10 @@ def close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
 
 
 def _draw_curve(run: Path, saved: "Checkpoint") -> None:
-    from mnist_edge.lab import curve
+    from mnist_edge.files import write_together
     from mnist_edge.lab.checkpoint import CURVE
+    from mnist_edge.report import training_curves
 
     dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
-    curve.draw(run / CURVE, saved.history, f"{saved.recipe.model} on {dataset}")
+    drawn = training_curves.of_run(saved.history, f"{saved.recipe.model} on {dataset}")
+    write_together({run / CURVE: drawn})

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mnist_edge.catalogue import NETWORKS
+from mnist_edge.catalogue import NETWORKS, Cost
 from mnist_edge.contract import SIDE
 from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.lab.blocks import ConvNorm, FoldingBlock, ResidualBlock, fold_blocks
@@ -216,14 +216,6 @@ def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
         raise UsageError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
     body = found.build(classes, shortcut or "".join(found.shortcuts[:1]))
     return Network(body, found.widest)
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a network costs where it runs: `params`, `macs` (multiply-adds for one image)."""
-
-    params: int
-    macs: int
 
 
 def cost(network: Network) -> Cost:

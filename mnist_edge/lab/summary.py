@@ -1,30 +1,11 @@
 """A network's layers in the order in which they run: what they are, give, hold and cost."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
+from mnist_edge.catalogue import Layer
 from mnist_edge.contract import SIDE
-from mnist_edge.lab.models import Cost, Network
-from mnist_edge.report.grid import Grid
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A module without modules of its own, or whatever else holds parameters.
-
-    `name` is its place in the network's body, `kind` its class and what shapes its output.
-    `output` is the shape for one image, without the N in front; None for a layer that did not
-    run, or gave no tensor. `params` are trainable and counted where they are met first, `macs`
-    are multiply-adds for one image.
-    """
-
-    name: str
-    kind: str
-    output: tuple[int, ...] | None
-    params: int
-    macs: int
+from mnist_edge.lab.models import Network
 
 
 def layers(network: Network) -> list[Layer]:
@@ -49,26 +30,6 @@ def layers(network: Network) -> list[Layer]:
     ran += [(module, None) for module in names if _holds(module) and module not in met]
     counted: set[Tensor] = set()
     return [_layer(names[module], module, output, counted) for module, output in ran]
-
-
-def total(found: list[Layer]) -> Cost:
-    """What all layers cost together."""
-    return Cost(sum(layer.params for layer in found), sum(layer.macs for layer in found))
-
-
-def grid(found: list[Layer], everything: str = "all") -> Grid:
-    """A row for each layer, and one for what all of them cost together."""
-    spent = total(found)
-    rows = [
-        (layer.name, layer.kind, _shown(layer.output), f"{layer.params:,}", f"{layer.macs:,}")
-        for layer in found
-    ]
-    rows.append((everything, "", "", f"{spent.params:,}", f"{spent.macs:,}"))
-    return Grid(("layer", "kind", "output", "parameters", "MACs"), tuple(rows), left=3)
-
-
-def _shown(output: tuple[int, ...] | None) -> str:
-    return f"({', '.join(['N', *map(str, output)])})" if output is not None else "did not run"
 
 
 def _is_layer(module: nn.Module) -> bool:

@@ -18,9 +18,10 @@ import torch
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network, build, cost
 from mnist_edge.lab.qdq import Quantizer
-from mnist_edge.lab.reproduce.latency import ratio, time_files
+from mnist_edge.lab.reproduce.latency import time_files
 from mnist_edge.machine import this_machine
 from mnist_edge.picture import drawn_digits
+from mnist_edge.report.reproduce.tables import ratio_told
 
 CHAINS = (
     "16k5s2-32s2-32-48s2-48",
@@ -70,7 +71,7 @@ def main() -> None:
     for (precision, name), found in timed.items():
         shown = f"{found.p50_us:7.1f}"
         if found.ratio is not None:
-            shown += f"   {ratio(found.ratio)}"
+            shown += f"   {ratio_told(found.ratio)}"
         spent = costs.get(name)
         paid = f"{spent.params:>8,} {spent.macs:>10,}" if spent else " " * 19
         print(f"{name:<36} {precision} {paid} {shown}")

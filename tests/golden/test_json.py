@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from mnist_edge import shipped
-from mnist_edge.lab.reproduce import outcome
+from mnist_edge import machine, shipped
 from mnist_edge.report import health, record
 from tests import golden
 from tests.clitools import invoke, write_digit
@@ -91,7 +90,7 @@ def test_reproduce(monkeypatch: pytest.MonkeyPatch) -> None:
     golden.check_keys("json/reproduce-list.txt", said("reproduce", "--list"))
     make_small(monkeypatch)
     args = ("--dataset", "digits", "--epochs", 1, "--device", "cpu", "--threads", 1)
-    monkeypatch.setattr(outcome, "this_machine", lambda: HEALTH.machine)
+    monkeypatch.setattr(machine, "this_machine", lambda: HEALTH.machine)
     values = said("reproduce", "three-block", *args)
     for made in values["exported"]["files"]:
         made["threshold"] = None  # whether there is one, the training decides, on each CPU its own

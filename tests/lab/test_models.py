@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_edge import catalogue
+from mnist_edge.catalogue import Cost
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.blocks import FoldingBlock, ResidualBlock, ZeroShortcut, fold_blocks
-from mnist_edge.lab.models import EXAMPLE, ZOO, Cost, Network, build, cost, entry
+from mnist_edge.lab.models import EXAMPLE, ZOO, Network, build, cost, entry
 from tests.lab.conftest import settled
 
 NAMES = list(ZOO)

@@ -4,9 +4,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mnist_edge.catalogue import Cost, Layer, total
 from mnist_edge.lab.blocks import FoldingBlock, fold_blocks
-from mnist_edge.lab.models import ZOO, Cost, Network, build, cost
-from mnist_edge.lab.summary import Layer, layers, total
+from mnist_edge.lab.models import ZOO, Network, build, cost
+from mnist_edge.lab.summary import layers
 
 CHOICES = [(name, kind) for name, entry in ZOO.items() for kind in entry.shortcuts or (None,)]
 

@@ -10,6 +10,7 @@ from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
 from mnist_edge.lab.runs import TrainingRun, check_resumable, check_unchanged
 from mnist_edge.lab.teacher import Teacher, open_teacher, taught_by
@@ -46,6 +47,15 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What a conclusion needs beside the work: a file to time against, how to tell what is under
+    way."""
+
+    against: Path | None
+    tell: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """An experiment as it was asked for, the data it runs on, and the folder of its runs."""
 
@@ -68,6 +78,11 @@ class Work:
         runs = experiment.runs(options, len(training))
         house = out / experiment.house(options)
         return cls(experiment, options, data, house, world, runs, training, validation)
+
+    @property
+    def is_as_claimed(self) -> bool:
+        """Whether this is what the claims or aims are of."""
+        return self.experiment.is_as_claimed(self.options.dataset, self.options.epochs)
 
     @property
     def wanted(self) -> tuple[Run, ...]:

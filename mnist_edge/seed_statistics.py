@@ -1,12 +1,14 @@
-"""A figure over several seeds: its mean, and how far the seeds lie apart."""
+"""A figure over several seeds: its mean, how far the seeds lie apart, and a claim beside it."""
 
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
 
-from mnist_edge.report import text
+from mnist_edge.catalogue import Claim
+from mnist_edge.metrics import Accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,6 @@ class Spread:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    def cells(self, fractions: bool = False) -> tuple[str, str, str, str]:
-        """Seeds, mean, standard deviation and span, as a table has them: in percent, or as
-        fractions."""
-        scale, digits = (1, 4) if fractions else (100, 2)
-        deviation = "" if self.deviation is None else f"{self.deviation * scale:.{digits + 1}f}"
-        low, high = (f"{value * scale:.{digits}f}" for value in (self.low, self.high))
-        span = f"{low}-{high}" if self.count > 1 else ""
-        mean = f"{self.mean:.{digits}f}" if fractions else text.percent(self.mean, 3)
-        return str(self.count), mean, deviation, span
-
-
-CELLS = ("seeds", "mean", "deviation", "min-max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +55,35 @@ class Difference:
         """Whether it is more than twice its standard error; None where that is not known."""
         return None if self.error is None else abs(self.value) > 2 * self.error
 
-    def __str__(self) -> str:
-        """In percentage points: +0.050 points (standard error 0.021), clear of the seeds' spread"""
-        told = f"{self.value * 100:+.3f} points"
-        if self.error is None:
-            return f"{told}, from one seed: no spread is known"
-        verdict = "clear of" if self.clear else "within"
-        return f"{told} (standard error {self.error * 100:.3f}), {verdict} the seeds' spread"
+
+class ClaimOutcome(Enum):
+    """How a claimed figure lies to what was measured."""
+
+    REPRODUCED = "within what was measured"
+    BEATEN = "below what was measured"
+    NOT_MET = "above what was measured"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCheck:
+    """A claim beside what was measured, all in 0..1: the mean, and the range that it is held
+    against, which is the span of several seeds or the 95 % interval of a single one."""
+
+    claim: Claim
+    mean: float
+    low: float
+    high: float
+    of_seeds: bool
+
+    @classmethod
+    def of(cls, claim: Claim, found: Sequence[Accuracy]) -> "ClaimCheck":
+        values = [one.value for one in found]
+        if len(found) == 1:
+            return cls(claim, values[0], *found[0].interval, of_seeds=False)
+        return cls(claim, statistics.fmean(values), min(values), max(values), of_seeds=True)
+
+    @property
+    def outcome(self) -> ClaimOutcome:
+        if self.low <= self.claim.value <= self.high:
+            return ClaimOutcome.REPRODUCED
+        return ClaimOutcome.BEATEN if self.mean > self.claim.value else ClaimOutcome.NOT_MET

@@ -1,0 +1,71 @@
+"""What follows a training: its files, fp32 and int8, checked as every export is."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mnist_edge.datasets import Dataset
+from mnist_edge.errors import GateError
+from mnist_edge.experiment_results import ExportedFile, ExportedRun
+from mnist_edge.lab import quantize
+from mnist_edge.lab.job import Job
+from mnist_edge.lab.progress import Progress
+from mnist_edge.lab.quantize import Plan
+from mnist_edge.lab.reproduce.work import Finished, Request, Work, best
+from mnist_edge.lab.shelf import Draft, place
+
+_EXPORTED = "exported"
+
+
+def export_one(work: Work, found: Sequence[Finished], request: Request) -> ExportedRun:
+    """The files of the seed that is best on the validation split, for an experiment of one part."""
+    return export(best(found), work.house / _EXPORTED, work.data, request.tell)
+
+
+def export_best(
+    work: Work, parts: Mapping[str, Sequence[Finished]], request: Request
+) -> dict[str, ExportedRun]:
+    """Of each part, by its name, the files of the seed that is best on the validation split."""
+    return {
+        part: export(best(found), work.house / _EXPORTED / part, work.data, request.tell)
+        for part, found in parts.items()
+    }
+
+
+def export(finished: Finished, out: Path, data: Dataset, tell: Progress) -> ExportedRun:
+    """Write a run's fp32 and int8 files into a folder; what lay there is replaced.
+
+    An int8 file that does not pass its gate is not written. GateError for an fp32 one.
+    """
+    job = Job.of_run(finished.folder, finished.checkpoint, data, tell)
+    assert job.fp32 is not None  # a run was given
+    drafts, plan, refused = [job.fp32], Plan(), None
+    try:
+        int8 = job.int8(plan, None, tell)
+        quantize.check(int8, plan)
+        drafts.append(int8)
+    except GateError as error:
+        refused = error
+    place(drafts, out, force=True)
+    return ExportedRun(finished.run.name, tuple(map(_values, drafts)), refused)
+
+
+def names(part: str, exported: ExportedRun) -> list[str]:
+    """What the files of a part are called among those of others."""
+    return [f"{part}/{file.name}" for file in exported.files]
+
+
+def paths(work: Work, exported: Mapping[str, ExportedRun]) -> dict[str, Path]:
+    """The files of all parts, by these names."""
+    folder = work.house / _EXPORTED
+    return {name: folder / name for part, one in exported.items() for name in names(part, one)}
+
+
+def _values(draft: Draft) -> ExportedFile:
+    return ExportedFile(
+        name=draft.name,
+        accuracy=draft.card.accuracy,
+        changed=draft.gate.verification.agreement.changed,
+        params=draft.card.params,
+        size_bytes=len(draft.content),
+        values=draft.as_dict(),
+    )

@@ -1,0 +1,223 @@
+"""The tables and sentences of each experiment's findings."""
+
+from collections.abc import Mapping, Sequence
+
+from mnist_edge.catalogue import SHORTCUTS, Claim
+from mnist_edge.experiment_results import (
+    Best,
+    Degradation,
+    Depth,
+    Findings,
+    OneEpoch,
+    Part,
+    Shortcuts,
+    ThreeBlock,
+)
+from mnist_edge.report import layers, table, text
+from mnist_edge.report.grid import Grid
+from mnist_edge.report.reproduce.tables import (
+    SPREAD,
+    difference,
+    files_of,
+    files_of_parts,
+    ratio_told,
+    spread_cells,
+    times,
+)
+from mnist_edge.report.sections import Section
+from mnist_edge.seed_statistics import ClaimCheck, ClaimOutcome, Difference
+
+CURVES = "curves.png"
+_BESIDE = ("", "claimed", *SPREAD)
+_OPTIONS = {"zero": "A, zero-padded identity", "projection": "B, 1×1 projection"}
+_DEGRADATION = {
+    (True, False): "the degradation of He et al. is there, and skips cure it",
+    (True, True): "depth degrades both here, and skips do not cure it",
+    (False, False): "no degradation shows in this setting",
+    (False, True): "the opposite of He et al.: only the residual network degrades",
+}
+
+
+def sections(found: Findings, claims: Sequence[Claim]) -> list[Section]:
+    """What an experiment found; `claims` are those of its experiment."""
+    match found:
+        case ThreeBlock():
+            return _three_block(found, *claims)
+        case OneEpoch():
+            return _one_epoch(found, *claims)
+        case Depth():
+            return [_depth(found)]
+        case Shortcuts():
+            return _shortcuts(found)
+        case Best():
+            return _best(found)
+
+
+def _three_block(found: ThreeBlock, claim: Claim) -> list[Section]:
+    rows = ((claim.of, claim.figure, *spread_cells(found.accuracy)),)
+    return [
+        Section("layers", layers.grid(found.layers)),
+        Section("claimed and measured", Grid(_BESIDE, rows), _verdicts(found.check)),
+        files_of(found.exported),
+    ]
+
+
+def _one_epoch(found: OneEpoch, of_accuracy: Claim, of_f1: Claim) -> list[Section]:
+    rows = (
+        (of_accuracy.of, of_accuracy.figure, *spread_cells(found.accuracy)),
+        (of_f1.of, of_f1.figure, *spread_cells(found.macro_f1, fractions=True)),
+    )
+    counts = found.confusions[found.exported.run]
+    classes = tuple(map(tuple, table.class_rows(found.classes, counts)))
+    return [
+        Section("claimed and measured", Grid(_BESIDE, rows), _verdicts(found.check)),
+        Section(
+            f"each class, in {found.exported.run}",
+            Grid(table.PER_CLASS, tuple(map(tuple, classes))),
+        ),
+        files_of(found.exported),
+    ]
+
+
+def _depth(found: Depth) -> Section:
+    columns = ("network", "training error", "best", "test error", "best")
+    rows = [
+        (
+            name,
+            text.percent(one.training[-1]),
+            text.percent(min(one.training)),
+            text.percent(one.test[-1]),
+            text.percent(min(one.test)),
+        )
+        for name, one in found.errors.items()
+    ]
+    lines = [
+        "training error: of the last, or the best, epoch's batches as they came, augmented",
+        f"curves: {CURVES}",
+    ]
+    if found.degradation:
+        lines.insert(0, degradation(found.degradation))
+    return Section("errors", Grid(columns, tuple(rows)), tuple(lines))
+
+
+def _shortcuts(found: Shortcuts) -> list[Section]:
+    rows = [
+        (
+            _OPTIONS[kind],
+            *spread_cells(spread),
+            f"{found.costs[kind].params:,}",
+            f"{found.costs[kind].macs:,}",
+        )
+        for kind, spread in found.accuracies.items()
+    ]
+    grid = Grid(("option", *SPREAD, "parameters", "MACs"), tuple(rows))
+    return [
+        Section("shortcuts", grid, what_shortcuts_bring(found)),
+        files_of_parts(found.exported),
+        times(found.timed),
+    ]
+
+
+def _best(found: Best) -> list[Section]:
+    rows = [
+        (
+            name,
+            *spread_cells(part.accuracy),
+            text.percent(part.target.accuracy),
+            "yes" if part.reached else "no",
+        )
+        for name, part in found.parts.items()
+    ]
+    grid = Grid(("model", *SPREAD, "target", "reached"), tuple(rows))
+    taught = (f"the teacher is {found.teacher}",) if found.teacher else ()
+    exported = {name: part.exported for name, part in found.parts.items()}
+    sizes = [line for name, part in found.parts.items() for line in _sizes(name, part)]
+    told = [
+        Section("accuracy on the test split", grid, (*gains(found.parts), *taught)),
+        files_of_parts(exported, sizes),
+    ]
+    if found.timed:
+        told.append(times(found.timed, _beside_targets(found)))
+    return told
+
+
+def verdict(check: ClaimCheck) -> str:
+    """Whether a claimed accuracy lies within what was measured."""
+    figure = check.claim.figure
+    within = "the span of the seeds" if check.of_seeds else "the 95 % interval"
+    points = f"{abs(check.mean - check.claim.value) * 100:.2f} points"
+    match check.outcome:
+        case ClaimOutcome.REPRODUCED:
+            return f"the claim is reproduced: {figure} lies within {within}"
+        case ClaimOutcome.BEATEN:
+            return f"the claim is beaten: measured {points} better than {figure}"
+        case ClaimOutcome.NOT_MET:
+            return f"the claim is not met: measured {points} worse than {figure}"
+
+
+def _verdicts(check: ClaimCheck | None) -> tuple[str, ...]:
+    return () if check is None else (verdict(check),)
+
+
+def degradation(found: Degradation) -> str:
+    """Both pairs of networks, and what follows."""
+    meaning = _DEGRADATION[found.plain_is_worse, found.residual_is_worse]
+    plain = _pair("plain", found.errors, found.plain_is_worse)
+    return f"{plain}; {_pair('resnet', found.errors, found.residual_is_worse)}: {meaning}"
+
+
+def _pair(kind: str, errors: Mapping[str, float], worse: bool) -> str:
+    """plain56 trains worse than plain20 (training error 5.2 % against 2.1 %)"""
+    deep, shallow = f"{kind}56", f"{kind}20"
+    one, other = text.percent(errors[deep]), text.percent(errors[shallow])
+    how = "trains worse" if worse else "does not train worse"
+    return f"{deep} {how} than {shallow} (training error {one} against {other})"
+
+
+def what_shortcuts_bring(found: Shortcuts) -> tuple[str, ...]:
+    """In parameters, and, once both are trained, in accuracy."""
+    plain = found.plain_params
+    zero, projection = (found.costs[kind].params - plain for kind in SHORTCUTS)
+    none = "no parameter" if not zero else f"{zero:,} parameters"
+    told = [f"option A adds {none} to plain20's {plain:,}; option B adds {projection:,}"]
+    if len(found.accuracies) == len(SHORTCUTS):
+        over = Difference(found.accuracies["projection"], found.accuracies["zero"])
+        told.append(f"accuracy of B over A: {difference(over)}")
+    return tuple(told)
+
+
+def gains(parts: Mapping[str, Part]) -> tuple[str, ...]:
+    """What the teacher added to each student that was trained with and without it."""
+    alone = {part.model: part.accuracy for part in parts.values() if not part.taught}
+    taught = {part.model: part.accuracy for part in parts.values() if part.taught}
+    return tuple(
+        f"the teacher adds to {model}: {difference(Difference(taught[model], alone[model]))}"
+        for model in alone
+        if model in taught
+    )
+
+
+def _sizes(name: str, part: Part) -> list[str]:
+    """Parameters and bytes beside what they may be."""
+    told, target = [], part.target
+    params, size = part.exported.files[0].params, part.exported.int8_bytes
+    if target.params is not None:
+        within = "within" if params <= target.params else "above"
+        told.append(f"{name}: {params:,} parameters, {within} {target.params:,}")
+    if target.int8_bytes is not None and size is not None:
+        within = "within" if size <= target.int8_bytes else "above"
+        told.append(f"{name}: {size:,} bytes in int8, {within} {target.int8_bytes:,}")
+    return told
+
+
+def _beside_targets(found: Best) -> list[str]:
+    """For each part the faster of its files beside its target."""
+    lines = []
+    for part in found.parts.values():
+        target, ratio = part.target.time, part.fastest and found.timed[part.fastest].ratio
+        if target is not None and ratio:
+            met = "met" if ratio.value <= target else "not met"
+            lines.append(
+                f"{part.fastest}: {ratio_told(ratio)} times the first; {target:g} is {met}"
+            )
+    return lines

@@ -1,0 +1,103 @@
+"""What the epochs of trainings came to, drawn: one run's, and those of `reproduce depth`."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.escaping import plain
+from mnist_edge.experiment_results import ErrorCurves
+from mnist_edge.literal_texts import escape_what_fonts_lack, literal_texts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_KINDS = {"plain": "plain", "resnet": "residual"}
+_COLOURS = {"20": "tab:blue", "56": "tab:red"}
+_LEAST = 1e-4  # a logarithmic axis has no zero
+
+
+@literal_texts()
+def of_run(history: Sequence[dict[str, Any]], title: str) -> bytes:
+    """A PNG of a run's history: how the training loss fell, and the validation error."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    epochs = [entry["epoch"] for entry in history]
+    # Half an image where none is wrong: a logarithmic axis has no zero.
+    errors = [
+        100
+        * max(entry["validation_total"] - entry["validation_correct"], 0.5)
+        / entry["validation_total"]
+        for entry in history
+    ]
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    figure.suptitle(plain(title))
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [entry["loss"] for entry in history], marker=".")
+    left.set_title("training loss (augmented, smoothed labels)", fontsize=10)
+    right.plot(epochs, errors, marker=".", color="tab:orange")
+    right.set_title("validation error of the weight average, %", fontsize=10)
+    right.set_yscale("log")
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    right.yaxis.set_minor_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}")
+        if max(errors) < 10 * min(errors)
+        else NullFormatter()
+    )
+    for axes in (left, right):
+        _epoch_axis(axes, min(epochs), max(epochs))
+    return _png(figure)
+
+
+@literal_texts()
+def of_depths(errors: Mapping[str, ErrorCurves], title: str) -> bytes:
+    """A PNG as He et al. 2015 drew theirs (figures 1 and 6): plain networks on the left, residual
+    ones on the right, on the same logarithmic axis; thin lines are training errors, bold ones test
+    errors."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    both = figure.subplots(1, 2, sharey=True)
+    last = max((len(one.test) for one in errors.values()), default=1)
+    for axes, (kind, name) in zip(both, _KINDS.items(), strict=True):
+        for depth, colour in _COLOURS.items():
+            if one := errors.get(kind + depth):
+                _line(axes, one.test, colour, 2.4, f"{kind}{depth}, test")
+                _line(axes, one.training, colour, 1.0, f"{kind}{depth}, training")
+        axes.set_title(f"{name} networks", fontsize=10)
+        if axes.has_data():
+            axes.legend(fontsize=8)
+        _epoch_axis(axes, 1, last)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    both[0].set_ylabel("error, %")
+    return _png(figure)
+
+
+def _line(axes: "Axes", values: tuple[float, ...], colour: str, width: float, label: str) -> None:
+    epochs = range(1, len(values) + 1)
+    percents = [100 * max(value, _LEAST) for value in values]
+    marker = "." if len(values) < 30 else None
+    axes.plot(epochs, percents, color=colour, linewidth=width, marker=marker, label=label)
+
+
+def _epoch_axis(axes: "Axes", first: int, last: int) -> None:
+    """Whole epochs; one epoch alone has a place too."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch")
+    axes.set_xlim(first - 0.5, last + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+
+
+def _png(figure: "Figure") -> bytes:
+    escape_what_fonts_lack(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
