@@ -112,6 +112,13 @@ def confusion(answers: Labels, labels: Labels, classes: int) -> NDArray[np.int64
     return flat.reshape(classes, classes).astype(np.int64)
 
 
+def misread(probabilities: NDArray[np.float32], labels: Labels) -> NDArray[np.intp]:
+    """The places of the images whose most probable class is not their label, those that were read
+    with most confidence first. Probabilities (N, classes), labels int64 (N,)."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probabilities.max(axis=1)[wrong], kind="stable")]
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """Precision, recall and F1 averaged over the classes, each in 0..1."""

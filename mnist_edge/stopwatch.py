@@ -92,8 +92,7 @@ class Latency:
     @property
     def medians_us(self) -> NDArray[np.float64]:
         """The median of each round's turn, float64 (rounds,)."""
-        ends = np.cumsum(self.turns)[:-1]
-        return np.array([np.median(turn) for turn in np.split(self.samples_us, ends)])
+        return round_medians(self.samples_us, self.turns)
 
     @property
     def spread(self) -> float | None:
@@ -113,6 +112,13 @@ class Latency:
         if meter not in self.used:
             return None
         return float(self.used[meter].sum() / len(self.samples_us))
+
+
+def round_medians(samples: NDArray[np.float64], turns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The median of each round, float64 (rounds,): `turns` int64 (rounds,) says how many of the
+    samples (n,), in their order, each round holds."""
+    rounds = np.split(samples, np.cumsum(turns)[:-1])
+    return np.array([np.median(turn) for turn in rounds])
 
 
 def speedup(slow: Latency, fast: Latency) -> Ratio | None:
@@ -154,7 +160,7 @@ def measure(
     tallies = [_Tally() for _ in calls]
     random = np.random.default_rng(protocol.seed)
     stopped = False
-    with _no_garbage_collection():
+    with no_garbage_collection():
         try:
             while (fraction := _fraction(tallies, protocol)) < 1:
                 progress(fraction)
@@ -203,7 +209,7 @@ class _Tally:
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """A collection of the harness's own garbage is nobody's latency."""
     was_enabled = gc.isenabled()
     gc.collect()

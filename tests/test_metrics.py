@@ -274,3 +274,17 @@ def test_more_answers_than_any_test_split_has_are_no_accuracy(count: int) -> Non
     with pytest.raises(ValueError, match="is no accuracy"):
         Accuracy(count, count)
     assert Accuracy(10**9, 10**9).interval[1] == 1.0
+
+
+def test_misread_images_come_by_the_confidence_in_the_wrong_answer() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.05, 0.95]], np.float32)
+    labels = np.array([0, 0, 0, 0])
+    assert metrics.misread(probabilities, labels).tolist() == [3, 1, 2]
+    assert metrics.misread(probabilities, probabilities.argmax(axis=1)).tolist() == []
+
+
+@pytest.mark.parametrize(("worse", "chance"), [(5, True), (6, False)])
+def test_a_change_is_chance_from_a_p_of_a_twentieth_on(worse: int, chance: bool) -> None:
+    """Of n that are all of one kind, p is 2 / 2^n: 0.0625 for 5, 0.031 for 6."""
+    found = metrics.Agreement(changed=worse, better=0, worse=worse, total=100)
+    assert (found.p >= 0.05, found.is_chance) == (chance, chance)

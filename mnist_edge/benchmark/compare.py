@@ -13,6 +13,7 @@ from mnist_edge.contenders import Contender
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import read_bytes
 from mnist_edge.intervals import Ratio, resampled_medians
+from mnist_edge.stopwatch import round_medians
 
 Floats = NDArray[np.float64]
 Record = Mapping[str, Any]
@@ -119,9 +120,7 @@ def _paired(before: Floats, after: Floats) -> Ratio:
 def _medians(latency: Record) -> Floats:
     """The median of each round's turn."""
     samples = np.array(latency["samples_us"], np.float64)
-    return np.array(
-        [np.median(turn) for turn in np.split(samples, np.cumsum(latency["turns"])[:-1])]
-    )
+    return round_medians(samples, np.array(latency["turns"], np.int64))
 
 
 def check_same_machine(old: Record, machine: Mapping[str, Any], threads: int) -> None:

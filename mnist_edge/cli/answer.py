@@ -131,13 +131,11 @@ def _draw_errors(
     path: Path, test: "Split", answers: "Prediction", classes: tuple[str, ...]
 ) -> None:
     """The misread images, those read with most confidence first."""
-    import numpy as np
-
+    from mnist_edge import metrics
     from mnist_edge.report import sheet
 
     confidence = answers.probabilities.max(axis=1)
-    wrong = np.flatnonzero(answers.labels != test.labels)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:_MOST_ERRORS]
+    wrong = metrics.misread(answers.probabilities, test.labels)[:_MOST_ERRORS]
     captions = [
         f"{classes[test.labels[at]]} read {classes[answers.labels[at]]} {confidence[at]:.0%}"
         for at in wrong

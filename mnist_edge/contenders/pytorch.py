@@ -1,9 +1,7 @@
 """PyTorch: the network that a file was exported from, eager and compiled. Extra `[train]`."""
 
 import logging
-import os
 import shutil
-import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge import machine
 from mnist_edge.contenders.base import Images, Runs, Subject
 from mnist_edge.contenders.subjects import of_original
 from mnist_edge.contract import Card
@@ -78,10 +77,9 @@ class TorchCompile:
     @staticmethod
     def why_not() -> str | None:
         """Why torch.compile cannot run here; None where it can."""
-        usual = {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
-        compiler = os.environ.get("CXX") or usual
         if reason := PyTorch.why_not():
             return reason
+        compiler = machine.cpp_compiler()
         if shutil.which(compiler) is None:
             return f"torch-compile needs a C++ compiler, and there is no {compiler}: install one"
         if not Path(sysconfig.get_path("include"), "Python.h").is_file():

@@ -1,6 +1,5 @@
 """What LoadGen drives."""
 
-import gc
 import math
 import signal
 import threading
@@ -12,6 +11,7 @@ from typing import Any
 
 from mnist_edge.contenders.base import Images, Runner
 from mnist_edge.loadgen.scenarios import Scenario
+from mnist_edge.stopwatch import no_garbage_collection
 
 _WARMUP_S = 0.2
 
@@ -146,15 +146,11 @@ def _undisturbed(failures: list[BaseException]) -> Iterator[None]:
 
     before = signal.getsignal(signal.SIGINT)
     heeds = callable(before) and threading.current_thread() is threading.main_thread()
-    collects = gc.isenabled()
-    gc.collect()
-    gc.disable()
     if heeds:  # not so in a background job
         signal.signal(signal.SIGINT, note)
     try:
-        yield
+        with no_garbage_collection():
+            yield
     finally:
         if heeds:
             signal.signal(signal.SIGINT, before)
-        if collects:
-            gc.enable()

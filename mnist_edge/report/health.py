@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -64,7 +63,7 @@ def examine(duration_s: float = 1.0) -> Health:
         models=models,
         models_why_not=models_why_not,
         missing={extra.name: tuple(filter(_is_missing, extra.modules)) for extra in EXTRAS},
-        compiler=_compiler(),
+        compiler=shutil.which(machine.cpp_compiler()),
     )
 
 
@@ -217,12 +216,6 @@ def _is_missing(module: str) -> bool:
         return find_spec(module) is None
     except (ImportError, ValueError):
         return True
-
-
-def _compiler() -> str | None:
-    """The C++ compiler that torch.compile would take (torch._inductor.config.cpp.cxx)."""
-    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
-    return shutil.which(os.environ.get("CXX") or usual)
 
 
 def _install(extra: Extra) -> str:

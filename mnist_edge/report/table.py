@@ -17,8 +17,6 @@ from mnist_edge.report.names import Label
 from mnist_edge.report.terminal import WIDTH, fits
 from mnist_edge.stopwatch import Latency
 
-_MOST_MISTAKES = 30
-
 
 def quality(record: Benchmark) -> Grid:
     """A line for each contender: what it answers, and what it takes to start."""
@@ -218,15 +216,23 @@ def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Grid:
         for at, name in enumerate(classes)
     ]
     whole = _grid(["label \\ answer", *classes], rows)
-    return whole if fits(whole) else _commonest_mistakes(classes, counts)
+    if fits(whole):
+        return whole
+    return Grid(("label", "read as", "images"), mistakes(classes, counts), left=2)
 
 
-def _commonest_mistakes(classes: Sequence[str], counts: NDArray[np.int64]) -> Grid:
+def mistakes(
+    classes: Sequence[str], counts: NDArray[np.int64], most: int = 30
+) -> tuple[tuple[str, str, str], ...]:
+    """The commonest mistakes, commonest first: what was shown, what it was read as, how often."""
     wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    commonest = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_MISTAKES]
+    commonest = np.argsort(-wrong, axis=None, kind="stable")[:most]
     pairs = np.transpose(np.unravel_index(commonest, wrong.shape)).tolist()
-    rows = [[classes[own], classes[read], f"{wrong[own, read]:,}"] for own, read in pairs]
-    return _grid(["label", "read as", "images"], [row for row in rows if row[-1] != "0"], left=2)
+    return tuple(
+        (classes[own], classes[read], f"{wrong[own, read]:,}")
+        for own, read in pairs
+        if wrong[own, read]
+    )
 
 
 def dataset(data: Dataset) -> Grid:

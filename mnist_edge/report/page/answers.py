@@ -23,10 +23,10 @@ from mnist_edge.report.page.elements import (
     scrolling,
     table,
 )
+from mnist_edge.report.table import mistakes
 
 MOST_MISREAD = 60
 _MOST_CLASSES = 24  # more of them are a list of the commonest mistakes
-_MOST_PAIRS = 30
 _SIDE = 84  # pixels: three for each of an image's own
 _DARKEST = 0.45  # below it, ink stays readable on the heat in both themes
 
@@ -128,15 +128,8 @@ def _recall(row: NDArray[np.int64], at: int) -> str:
 
 
 def _commonest(classes: Sequence[str], counts: NDArray[np.int64]) -> Html:
-    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
-    pairs = np.transpose(np.unravel_index(order, wrong.shape)).tolist()
-    rows = tuple(
-        (classes[own], classes[read], f"{wrong[own, read]:,}")
-        for own, read in pairs
-        if wrong[own, read]
-    )
-    return table(Grid(("shows", "read as", "images"), rows, left=2), "The commonest mistakes")
+    shown = Grid(("shows", "read as", "images"), mistakes(classes, counts), left=2)
+    return table(shown, "The commonest mistakes")
 
 
 def _misread(group: _Group) -> Html:
@@ -144,10 +137,10 @@ def _misread(group: _Group) -> Html:
     certain = group.score.probabilities
     answers, confidence = certain.argmax(axis=1), certain.max(axis=1)
     test, classes = group.data.test, group.data.classes
-    wrong = np.flatnonzero(answers != test.labels)
+    wrong = metrics.misread(certain, test.labels)
     if not len(wrong):
         return paragraph("No test image was misread.")
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISREAD]
+    shown = wrong[:MOST_MISREAD]
     figures = [
         _figure(
             test.images[at],
