@@ -176,16 +176,16 @@ def _known(name: str, build: Build) -> Entry:
 
 ZOO: dict[str, Entry] = {
     name: _known(name, build)
-    for name, build in (
-        ("edge", chain("16k5s2v-32s2-32-64s2-64")),
-        ("edge-xs", chain("16k5s2v-16s2-16-16-24s2-24-flat")),
-        ("resnet3", _resnet3),
-        ("resnet18", _resnet18),
-        ("resnet20", _cifar_resnet(3, True)),
-        ("resnet56", _cifar_resnet(9, True)),
-        ("plain20", _cifar_resnet(3, False)),
-        ("plain56", _cifar_resnet(9, False)),
-    )
+    for name, build in {
+        "edge": chain("16k5s2v-32s2-32-64s2-64"),
+        "edge-xs": chain("16k5s2v-16s2-16-16-24s2-24-flat"),
+        "resnet3": _resnet3,
+        "resnet18": _resnet18,
+        "resnet20": _cifar_resnet(3, True),
+        "resnet56": _cifar_resnet(9, True),
+        "plain20": _cifar_resnet(3, False),
+        "plain56": _cifar_resnet(9, False),
+    }.items()
 }
 
 
