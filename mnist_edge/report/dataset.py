@@ -5,6 +5,7 @@ from typing import Any
 
 from mnist_edge.datasets import FOLDER, Dataset, Findings
 from mnist_edge.fingerprint import Fingerprint, changes
+from mnist_edge.report.text import counted
 
 _MOST_PAIRS = 3
 _HEIF = (".heic", ".heif", ".hif")
@@ -109,9 +110,9 @@ def _passed_over(found: Findings) -> str:
         for suffix, count in found.suffixes.items()
     ]
     if found.loose:
-        told.append(f"{found.loose:,} picture{'s' * (found.loose != 1)} in no class's folder")
+        told.append(f"{counted(found.loose, 'picture')} in no class's folder")
     files = sum(found.suffixes.values()) + found.loose
-    line = f"{files:,} file{'s' * (files != 1)} passed over: {', '.join(told)}" if files else ""
+    line = f"{counted(files, 'file')} passed over: {', '.join(told)}" if files else ""
     if found.folders:
         beside = f"folders beside the splits passed over: {', '.join(found.folders)}"
         line = f"{line}; {beside}" if line else beside

@@ -25,7 +25,7 @@ def table(results: Sequence[LoadResult]) -> Grid:
 def notes(results: Sequence[LoadResult]) -> list[str]:
     """What the columns are, and why a result is not valid."""
     first = results[0]
-    threads = f"{first.threads} thread{'s' * (first.threads != 1)}"
+    threads = text.counted(first.threads, "thread")
     lines = [f"MLCommons LoadGen, {first.scenario}, {threads}; {_UNITS[first.scenario]}"]
     if first.server:
         lines.append(

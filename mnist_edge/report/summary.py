@@ -8,6 +8,7 @@ from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.benchmark.compare import Change
 from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.report import dataset, disturbances, names
+from mnist_edge.report.text import counted
 from mnist_edge.saturation import LARGEST_PAIR
 
 _SPINNING = " that spin while they wait (in a Classifier{} they sleep)"
@@ -19,7 +20,7 @@ def lines(record: Benchmark) -> list[str]:
     machine, plan = record.machine, record.plan
     flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
     told = [
-        f"{machine.cpu}{flags}, {_count(machine.cores, 'core')}, {_count(plan.threads, 'thread')}"
+        f"{machine.cpu}{flags}, {counted(machine.cores, 'core')}, {counted(plan.threads, 'thread')}"
         f"{_spinning(plan)}; "
         f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}",
         f"{_calls(record)}{record.images}",
@@ -73,10 +74,6 @@ def _fixed(record: Benchmark) -> list[str]:
         for name, entry in zip(names.full(record), record.entries, strict=True)
         if (entry.subject.batch or 1) > 1
     ]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _spinning(plan: Plan) -> str:
@@ -165,7 +162,7 @@ def changes(found: Sequence[Change], limit: float | None) -> list[str]:
     size; `limit` (0.1: 10 %) marks those that are slower by more."""
     told = []
     for change in found:
-        line = f"{change.name}, {_count(change.batch, 'image')} a call: {_verdict(change)}"
+        line = f"{change.name}, {counted(change.batch, 'image')} a call: {_verdict(change)}"
         if limit is not None and change.slower(limit):
             line += f": slower by more than {limit * 100:g} %"
         told.append(line)

@@ -169,7 +169,7 @@ def _int8(found: Kernels) -> str:
     if not found.any_int8:
         return "float"
     parts = [
-        f"{int8} of {count} {what}{'s' * (count != 1)}"
+        f"{int8} of {text.counted(count, what)}"
         for what, int8, count in (
             ("convolution", found.int8_convolutions, found.convolutions),
             ("product", found.int8_products, found.products),

@@ -7,6 +7,11 @@ from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy
 
 
+def counted(number: int, what: str) -> str:
+    """1 image; 1,200 images"""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def percent(fraction: float, digits: int = 2) -> str:
     return f"{fraction * 100:.{digits}f} %"
 

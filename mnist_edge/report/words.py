@@ -57,8 +57,9 @@ def remarks(record: Benchmark) -> list[str]:
 def protocol(record: Benchmark) -> list[str]:
     """How it was measured, one sentence or two for each matter."""
     plan = record.plan
+    threads = text.counted(plan.threads, "thread")
     told = [
-        f"All contenders ran in one process on {_threads(record)} and took turns in rounds of "
+        f"All contenders ran in one process on {threads} and took turns in rounds of "
         f"random order (seed {plan.seed}): when the machine drifts, it drifts for all of them.",
         f"What they were timed on: {record.images}.",
         _calls(record),
@@ -130,10 +131,6 @@ def noise(record: Benchmark) -> list[tuple[str, str]]:
     return values
 
 
-def _threads(record: Benchmark) -> str:
-    return f"{record.plan.threads} thread{'s' * (record.plan.threads > 1)}"
-
-
 def _calls(record: Benchmark) -> str:
     """How many calls were timed at each batch size."""
     parts = []
@@ -142,12 +139,10 @@ def _calls(record: Benchmark) -> str:
         if found:
             counts = sorted(len(latency.samples_us) for latency in found)
             span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,}-{counts[-1]:,}"
-            parts.append(f"{span} calls of {_images(size)} in {len(found[0].turns):,} rounds")
+            parts.append(
+                f"{span} calls of {text.counted(size, 'image')} in {len(found[0].turns):,} rounds"
+            )
     return f"Each was timed for {names.listed(parts)}." if parts else ""
-
-
-def _images(size: int) -> str:
-    return f"{size} image{'s' * (size > 1)}"
 
 
 def _yardstick(record: Benchmark) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, detail_tables, plots, table, words
+from mnist_edge.report import advice, detail_tables, plots, table, text, words
 from mnist_edge.report.page import answers
 from mnist_edge.report.page.elements import (
     Html,
@@ -84,7 +84,7 @@ _READING = (
 
 
 def _header(record: Benchmark) -> Html:
-    threads = f"{record.plan.threads} thread{'s' * (record.plan.threads > 1)}"
+    threads = text.counted(record.plan.threads, "thread")
     version = record.machine.packages.get("onnxruntime", "of unknown version")
     when = record.measured_at[:10]
     told = f"{record.machine.cpu}, {threads}, onnxruntime {version}" + (f", {when}" if when else "")

@@ -14,7 +14,7 @@ from mnist_edge.errors import MissingExtraError, UsageError
 from mnist_edge.escaping import plain
 from mnist_edge.files import write_atomically
 from mnist_edge.literal_texts import literal_texts
-from mnist_edge.report import disturbances, names
+from mnist_edge.report import disturbances, names, text
 from mnist_edge.report.plots import accuracy, drawing, latencies, svg
 from mnist_edge.report.plots.theme import DARK, LIGHT, Theme
 
@@ -129,7 +129,7 @@ def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
 
 
 def _title(record: Benchmark) -> str:
-    threads = f"{record.plan.threads} thread{'s' * (record.plan.threads > 1)}"
+    threads = text.counted(record.plan.threads, "thread")
     quiet = disturbances.text(record.noise)
     return f"{record.machine.cpu}, {threads}, {record.measured_at[:10]}; {quiet}"
 
