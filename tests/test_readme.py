@@ -17,7 +17,7 @@ from PIL import Image
 from mnist_edge.classifier import Classifier
 from mnist_edge.picture import read_picture
 from tests.clitools import invoke
-from tests.conftest import Cli
+from tests.crash.nursery import Nursery
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -90,22 +90,23 @@ def draw(folder: Path) -> None:
         assert process.wait(20) == 0
 
 
-def test_readme_commands_run_as_they_stand(cli: Cli, tmp_path: Path) -> None:
+def test_readme_commands_run_as_they_stand(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     write_shapes(tmp_path / "shapes")
     ran = set()
-    for words in commands():
-        if words[0] in INSTALLS or words[0] == "torchrun":
-            continue
-        assert words[0] == "mnist-edge", (
-            f"the README names a program the test does not know: {words}"
-        )
-        ran.add(words[1])
-        if words[1] == "draw":
-            draw(tmp_path)
-            continue
-        done = cli(*on_small_data(words))
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    with Nursery() as nursery:  # each would import PyTorch for seconds
+        for words in commands():
+            if words[0] in INSTALLS or words[0] == "torchrun":
+                continue
+            assert words[0] == "mnist-edge", (
+                f"the README names a program the test does not know: {words}"
+            )
+            ran.add(words[1])
+            if words[1] == "draw":
+                draw(tmp_path)
+                continue
+            done = nursery.run(tmp_path, *on_small_data(words))
+            assert done.code == 0, f"{' '.join(words)}: {done.said}"
     assert ran == {
         *("train", "export", "bench", "eval", "predict", "draw", "data", "doctor", "reproduce")
     }

@@ -4,8 +4,10 @@ A fresh process takes seconds to import PyTorch; a fork takes a millisecond. The
 nothing and opens no session, so that its children start as if they had been started by hand.
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -100,14 +102,28 @@ def _tell(what: object) -> None:
     sys.stdout.flush()
 
 
+# What commands import on their way, beside this package's own modules.
+_IMPORTS = (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "onnx.reference",
+    "onnxruntime.quantization",
+    "onnxscript",
+    "torch._dynamo",
+    "torch.onnx._internal.exporter._core",
+)
+
+
 def _import_everything() -> None:
-    import onnx
-    import onnxruntime
-    import onnxscript
+    import mnist_edge
+
+    own = (found.name for found in pkgutil.walk_packages(mnist_edge.__path__, "mnist_edge."))
+    for name in (*_IMPORTS, *(name for name in own if not name.endswith("__main__"))):
+        importlib.import_module(name)
+
     import torch
 
     torch.set_num_threads(1)
-    del onnx, onnxruntime, onnxscript  # imported for the children
 
 
 def _child(command: dict[str, str]) -> None:
