@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from PIL import Image
 
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from tests.conftest import write_tiny_model
+from tests.crash.nursery import Nursery
 from tests.opening import bombs
 from tests.picture import hostile
 
@@ -74,13 +75,13 @@ def measured(folder: Path, code: str, *args: object) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr, int(found[1]) / 1024, float(seconds))
 
 
-def refusal(ended: Ended, most_mb: float = MOST_MB) -> str:
+def refusal(ended: Ended) -> str:
     """The one line of a command that refused its input."""
     assert ended.code == 1, ended
     assert ended.stdout == ""
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
-    assert ended.peak_mb < most_mb, f"{ended.peak_mb:.0f} MB"
+    assert ended.peak_mb < MOST_MB, f"{ended.peak_mb:.0f} MB"
     return ended.stderr
 
 
@@ -301,10 +302,17 @@ def giant_network(run: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def pytorch_mb(tmp_path_factory: pytest.TempPathFactory) -> float:
-    """What the packages of the lab take by themselves."""
-    code = "import torch, torchvision, onnx, mnist_edge.lab.job"
-    return measured(tmp_path_factory.mktemp("alone"), code).peak_mb
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def imported_mb(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """What the packages of the lab take by themselves, in a process that does nothing."""
+    ended = nursery.run(tmp_path_factory.mktemp("alone"), "--version")
+    assert ended.code == 0
+    return ended.peak_mb
 
 
 @pytest.mark.parametrize(
@@ -323,12 +331,27 @@ def pytorch_mb(tmp_path_factory: pytest.TempPathFactory) -> float:
     ],
 )
 def test_checkpoints(
-    make: Callable[[Path], None], message: str, pytorch_mb: float, tmp_path: Path
+    make: Callable[[Path], None],
+    message: str,
+    nursery: Nursery,
+    imported_mb: float,
+    tmp_path: Path,
 ) -> None:
     """PyTorch itself takes 400 to 600 MB, before it has read anything."""
     make(tmp_path / "runs" / "edge")
-    found = run(tmp_path, "export", "runs/edge")
-    assert re.search(message, refusal(found, most_mb=pytorch_mb + 100))
+    ended = nursery.run(tmp_path, "export", "runs/edge")
+    assert ended.code == 1, ended
+    assert re.fullmatch(rf"error: .*({message}).*\n", ended.said), ended.said
+    assert ended.peak_mb < imported_mb + 100, f"{ended.peak_mb:.0f} MB"
+
+
+def test_what_a_forked_process_takes_is_measured(
+    nursery: Nursery, imported_mb: float, tmp_path: Path
+) -> None:
+    nursery.prelude = "import numpy; numpy.ones(200_000_000, 'u1')"
+    ended = nursery.run(tmp_path, "--version")
+    nursery.prelude = ""
+    assert 150 < ended.peak_mb - imported_mb < 300
 
 
 # Benchmarks

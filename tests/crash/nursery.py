@@ -22,11 +22,12 @@ ROOT = Path(__file__).parent.parent.parent
 @dataclass(frozen=True)
 class Ended:
     """How a command ended: its exit code, the negative signal where it was killed; what it said;
-    how long it took."""
+    how long it took; the most memory that it had, with what was imported for it."""
 
     code: int
     said: str
     duration_s: float
+    peak_mb: float
 
 
 class Nursery:
@@ -73,8 +74,9 @@ class Nursery:
             time.sleep(max(0, started + kill_after_s - time.perf_counter()))
             os.kill(pid, signal.SIGKILL)  # one that has ended waits until its parent asks for it
         print(file=self._process.stdin, flush=True)
-        code = int(self._hear())
-        return Ended(code, log.read_text(), time.perf_counter() - started)
+        code, peak_kb = map(int, self._hear().split())
+        duration_s = time.perf_counter() - started
+        return Ended(code, log.read_text(), duration_s, peak_kb / 1024)
 
     def _hear(self) -> str:
         assert self._process.stdout
@@ -94,7 +96,8 @@ def main() -> None:
             _child(command)
         _tell(pid)
         sys.stdin.readline()
-        _tell(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        _, status, used = os.wait4(pid, 0)
+        _tell(f"{os.waitstatus_to_exitcode(status)} {used.ru_maxrss}")
 
 
 def _tell(what: object) -> None:
