@@ -103,10 +103,6 @@ class Intake:
         return cls(INPUT, "uint8", (FREE, SIDE, SIDE), OUTPUT, classes, plain=True, most=most)
 
     @property
-    def guessed(self) -> bool:
-        return self.guess is not None
-
-    @property
     def tied(self) -> bool:
         """Whether it was guessed, and another form would do as well."""
         return self.guess is not None and self.guess.verdict is Verdict.TIED

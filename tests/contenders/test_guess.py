@@ -90,7 +90,7 @@ def test_where_all_is_given_nothing_is_guessed(tmp_path: Path) -> None:
     path = write(tmp_path / "foreign.onnx")
     found = guess(path, read(path), never, 0.5, 2.0, True)
     assert prepared_as(found) == Preparation(0.5, 2.0, True)
-    assert not found.guessed
+    assert found.guess is None
     described = found.described()
     assert described == "input float32 (N, 1, 28, 28), pixels (pixel - 2) × 0.5, inverted"
 

@@ -137,3 +137,10 @@ def test_a_file_in_the_current_folder_differs_from_its_namesake_elsewhere(
     monkeypatch.chdir(tmp_path / "here")
     found = text.short_names([Path("e.onnx"), Path("there/e.onnx")])
     assert found == ["here/e.onnx", "there/e.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, "0 images"), (1, "1 image"), (2, "2 images"), (1200, "1,200 images")]
+)
+def test_one_of_a_thing_is_said_otherwise_than_several(number: int, told: str) -> None:
+    assert text.counted(number, "image") == told
