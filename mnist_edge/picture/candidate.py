@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.picture.components import Components, Mask, grouped, grown
 from mnist_edge.picture.counting import count_digits
+from mnist_edge.picture.fading import faded, faded_opacity
 from mnist_edge.picture.ink import Ink, Plane, bright_corners, find_ink, opacity
 from mnist_edge.picture.margins import is_corner, margins, runs_through, touches_edge
 from mnist_edge.picture.outline import edged, evenness, outstanding, two_sided
@@ -98,17 +99,26 @@ class Candidate:
     @property
     def box(self) -> Box:
         """Where the digit lies in the view."""
-        parts, chosen = self.parts, self.chosen
+        left, top, right, bottom = self.parts.box(self.chosen)
+        rows, columns = np.nonzero(self._faded())
+        if not len(rows):
+            return left, top, right, bottom
         return (
-            int(parts.left[chosen].min()),
-            int(parts.top[chosen].min()),
-            int(parts.right[chosen].max()),
-            int(parts.bottom[chosen].max()),
+            min(left, int(columns.min())),
+            min(top, int(rows.min())),
+            max(right, int(columns.max()) + 1),
+            max(bottom, int(rows.max()) + 1),
         )
+
+    def _faded(self) -> Mask:
+        """Where its strokes go on, too faint to be of its components."""
+        ink = self.ink
+        return faded(ink.strength, self.parts.only(self.chosen), self.full, ink.noise)
 
     def cut_out(self) -> Grey:
         """The ink of the digit as grey values: 255 where it is full, 0 where it is paper."""
-        mask, ink, full = self.parts.only(self.chosen), self.ink, self.full
+        fading, ink, full = self._faded(), self.ink, self.full
+        mask = self.parts.only(self.chosen) | fading
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         around = (
             slice(max(0, rows[0] - 2), rows[-1] + 3),
@@ -116,6 +126,8 @@ class Candidate:
         )
         near = grown(grown(mask[around]))
         soft = opacity(ink.strength[around], full, ink.noise)
+        if fading.any():
+            soft = np.maximum(soft, faded_opacity(ink.strength, fading, ink.noise)[around])
         return np.round(np.where(near, soft, 0) * 255).astype(np.uint8)
 
 

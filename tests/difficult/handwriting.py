@@ -1,4 +1,4 @@
-"""What strangers' pictures bring: dashes in a 0, turned sheets, tight crops."""
+"""What strangers' pictures bring: dashes in a 0, strokes that fade, turned sheets, tight crops."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ from tests.difficult.canvas import Picture, Random, blurred, image_of, render
 from tests.difficult.strokes import Field, Shape
 
 Grey = NDArray[np.uint8]
+
+_FINER = 4
 
 
 def ring(random: Random) -> Picture:
@@ -22,6 +24,29 @@ def ring(random: Random) -> Picture:
     pen.line((x, y, x + 1, y + int(random.integers(4, 15))), 0, width)
     values: Field = np.asarray(image, np.float32) / np.float32(255)
     return Picture(image_of(_either(blurred(values, random.uniform(0, 0.7)), random)), "PNG")
+
+
+def fading_eight(random: Random) -> Picture:
+    """An 8 whose upper left arc is fainter and thinner than the rest."""
+    at, wide, grey = random.uniform(24, 28), random.uniform(2.5, 3.5), random.uniform(150, 190)
+    upper, lower = ((at - 9, 6, at + 9, 24), (at - 10, 24, at + 10, 44))
+    arcs = [
+        (upper, 90, 270, 0.55 * wide, grey),
+        (lower, 250, 290, 0.8 * wide, grey - 60),
+        (upper, -90, 90, wide, 10),
+        (lower, -70, 250, wide, 10),
+    ]
+    image = Image.new("L", (50 * _FINER, 52 * _FINER), 255)
+    pen = ImageDraw.Draw(image)
+    for box, start, end, width, level in arcs:
+        pen.arc(_fine(box), start, end, round(level), round(width * _FINER))
+    values: Field = np.asarray(image.reduce(_FINER), np.float32) / np.float32(255)
+    return Picture(image_of(_either(blurred(values, 1), random)), "PNG")
+
+
+def _fine(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box
+    return left * _FINER, top * _FINER, right * _FINER, bottom * _FINER
 
 
 def _either(values: Field, random: Random) -> Field:

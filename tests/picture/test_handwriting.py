@@ -1,4 +1,5 @@
-"""Kinds of pictures of which the wrong thing was read: dashes in a 0, turned sheets, crops."""
+"""Kinds of pictures of which the wrong thing was read: dashes in a 0, strokes that fade, turned
+sheets, crops."""
 
 import io
 
@@ -53,3 +54,8 @@ def test_no_crop_of_a_digit_is_surely_another(mnist: Dataset) -> None:
     assert threshold is not None
     assert wrong.sum() <= 1
     assert given.probabilities.max(axis=1)[wrong].max(initial=0) < threshold.value
+
+
+def test_the_faint_part_of_a_stroke_is_seen() -> None:
+    made = [handwriting.fading_eight(np.random.default_rng([3, seed])) for seed in range(SEEDS)]
+    assert np.mean(answers(made).labels == 8) >= 0.9
