@@ -38,6 +38,18 @@ def lines(record: Benchmark) -> list[str]:
     return [line for one in recommendations(record) for line in _lines(one, name, largest)]
 
 
+def lines_or_why_not(record: Benchmark) -> list[str]:
+    """The same for a page, which says why where nothing is recommended."""
+    if told := lines(record):
+        return told
+    reasons = {one.why for found in recommendations(record) for one in found.unfit}
+    if not reasons:
+        return ["No file was measured in ONNX Runtime: there is none to recommend."]
+    if reasons == {Unfit.UNKNOWN_ACCURACY}:
+        return ["The accuracy of no file is known: there is none to recommend."]
+    return ["No file was timed long enough to recommend it."]
+
+
 def _lines(found: Recommendation, name: Name, largest: int) -> list[str]:
     choice = found.choice
     if choice is None:

@@ -10,7 +10,7 @@ def benchmark(record: Benchmark) -> str:
     """The verdict, the recommendation, the tables, and how and where it was measured."""
     lines = ["# mnist-edge bench", "", f"**{escaped(str(words.verdict(record)))}**", ""]
     lines += bullets([*words.warnings(record), *words.remarks(record)])
-    lines += ["## What to ship", "", *bullets(advice.lines(record))]
+    lines += ["## What to ship", "", *bullets(advice.lines_or_why_not(record))]
     lines += ["## Accuracy and start", "", *_table(table.quality(record))]
     lines += ["## Speed", "", *_table(table.speed(record))]
     lines += [escaped(" ".join(table.units(record))), ""]

@@ -206,3 +206,16 @@ def test_every_kind_of_decision_is_among_them() -> None:
     assert {one.precisions.why for one in choices if one.precisions} == set(Int8)
     assert {other.merit for one in found for other in one.others} == set(Merit)
     assert {misfit.why for one in found for misfit in one.unfit} == set(Unfit)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("none, too few rounds", "No file was timed long enough to recommend it."),
+        ("none, nothing known", "The accuracy of no file is known: there is none to recommend."),
+        ("no file", "No file was measured in ONNX Runtime: there is none to recommend."),
+        ("the only one", "edge.onnx: 99.65 %; there is no other file to choose from"),
+    ],
+)
+def test_a_page_says_why_nothing_is_recommended(name: str, told: str) -> None:
+    assert advice.lines_or_why_not(benchmark(*TOLD[name][0])) == [told]

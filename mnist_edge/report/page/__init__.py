@@ -101,9 +101,7 @@ def _verdict(record: Benchmark) -> Html:
 
 
 def _advice(record: Benchmark) -> Html:
-    lines = [f"{line[:1].upper()}{line[1:]}" for line in advice.lines(record)]
-    if not lines:
-        lines = ["No file was timed long enough, beside another of its model, to recommend it."]
+    lines = advice.lines_or_why_not(record)
     return section("What to ship", *(element("p", {"class": "advice"}, line) for line in lines))
 
 
