@@ -18,6 +18,8 @@ from mnist_edge.opening.model_file import AnyModel, ModelFile
 from mnist_edge.opening.tensors import FLOAT, UINT8
 
 Images = NDArray[np.uint8]
+Run = Callable[[Images], NDArray[np.float32]]
+"""What answers images uint8 (N, 28, 28) with logits float32 (N, classes)."""
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,23 @@ CHUNK = 500
 """Images that are scored in a call."""
 
 
-def in_chunks(
-    call: Callable[[Images], NDArray[np.float32]], images: Images, size: int = CHUNK
-) -> NDArray[np.float32]:
+def in_chunks(call: Run, images: Images, size: int = CHUNK) -> NDArray[np.float32]:
     """The logits (N, classes) of any number of images, asked for `size` at a time: memory stays
     small, and the values in the caches."""
     return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
+
+
+def answering(model: ModelFile, optimize: bool = True) -> Run:
+    """What answers as a Classifier does, for a file that has no card yet; `optimize=False` runs the
+    graph as written. ModelError when it will not open."""
+    most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
+    session = open_session(model, optimize=optimize, spinning=False)
+
+    def call(images: Images) -> NDArray[np.float32]:
+        answer: NDArray[np.float32] = session.run([OUTPUT], {INPUT: images})[0]
+        return answer
+
+    return lambda images: in_chunks(call, images, most)
 
 
 def read_card(model: AnyModel) -> Card:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.classifier import CHUNK, Run, in_chunks
 from mnist_edge.errors import EdgeError
 from mnist_edge.opening import session, session_options
 from mnist_edge.opening.model_file import AnyModel, ModelFile
@@ -90,6 +91,14 @@ def deviation(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Dev
         max_logit_difference=float(np.abs(reference - found).max()),
         quantum=float((reference.max() - reference.min()) / 255),
     )
+
+
+def against_reference(
+    reference: Run, run: Run, images: NDArray[np.uint8], size: int = CHUNK
+) -> Deviation:
+    """Let a file's float reference and its optimized run answer images, `size` at a time, and
+    compare them."""
+    return deviation(in_chunks(reference, images, size), in_chunks(run, images, size))
 
 
 def running(model: AnyModel, feed: dict[str, NDArray[Any]]) -> Kernels:

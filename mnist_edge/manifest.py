@@ -60,6 +60,18 @@ def written(files: Mapping[str, Any]) -> str:
     return json_text({"files": entries}, indent=2) + "\n"
 
 
+def entered(path: Path, entries: Mapping[str, Any]) -> tuple[str, dict[str, Recorded | None]]:
+    """The text of a folder's manifest with new entries for these files; and of each of them the
+    latency that was recorded of the same bytes, which stays in it. EdgeError as `read_manifest`."""
+    before = read_manifest(path)
+    files, timed = {**before, **entries}, dict[str, Recorded | None]()
+    for name, entry in entries.items():
+        timed[name] = kept = latency(before, name, entry["sha256"])
+        if kept:
+            files = with_latency(files, name, kept)
+    return written(files), timed
+
+
 def knows(files: Mapping[str, Any], name: str, sha256: str) -> bool:
     """Whether a manifest's entry of that name is of the file with that SHA-256."""
     entry = files.get(name)

@@ -106,6 +106,16 @@ def shift(before: NDArray[np.float32], after: NDArray[np.float32]) -> Shift:
     return Shift(float(distance.mean(dtype=np.float64)), float(distance.max()))
 
 
+def differences(
+    before: NDArray[np.float32], after: NDArray[np.float32], labels: Labels
+) -> tuple[Accuracy, Accuracy, Agreement, Shift]:
+    """Two models' logits (N, C) of the same images: how accurate each is, which answers changed,
+    and how far the probabilities moved."""
+    old, new = before.argmax(axis=1), after.argmax(axis=1)
+    changed = agreement(old, new, labels)
+    return accuracy(old, labels), accuracy(new, labels), changed, shift(before, after)
+
+
 def confusion(answers: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
     """Counts, int64 (classes, classes): row = the label, column = the answer."""
     flat = np.bincount(labels * classes + answers, minlength=classes * classes)

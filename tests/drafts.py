@@ -6,9 +6,12 @@ from pathlib import Path
 
 import onnx
 
+from mnist_edge.datasets import Dataset
+from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.graph import to_onnx
+from mnist_edge.lab.job import Job
 from mnist_edge.lab.models import Network
-from mnist_edge.lab.shelf import Draft
+from mnist_edge.lab.shelf import Draft, Exported, place
 from mnist_edge.lab.verify import Gate, Portability, Verification
 from mnist_edge.metrics import Accuracy, Agreement, Shift
 from tests.conftest import make_card, write_tiny_model
@@ -27,6 +30,12 @@ def remembered(network: Network) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(_MEMORY[key])
     return copy
+
+
+def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:
+    """A finished run's fp32 file, written to `out` once it has passed the gate."""
+    job = Job.of_run(run, disk.load(run), data, lambda what, done, total: None)
+    return place(list(job.drafts(None, None, lambda what, done, total: None)), out, force)[0]
 
 
 def verification(

@@ -15,10 +15,10 @@ import pytest
 from onnx import numpy_helper
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.cli import export as command
+from mnist_edge.cli import export_options as options
 from mnist_edge.datasets import load
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import export as lab
+from mnist_edge.lab import job as lab
 from mnist_edge.lab.models import Network
 from mnist_edge.metrics import Accuracy
 from tests.clitools import assert_fails, invoke
@@ -244,7 +244,7 @@ def test_what_is_measured_next_is_on_the_images_of_a_persons_folder(
     def following(out: str, dataset: str) -> str:
         checkpoint = SimpleNamespace(recipe=SimpleNamespace(dataset=dataset))
         job: Any = SimpleNamespace(original=SimpleNamespace(checkpoint=checkpoint))
-        return command._next(Path(out), made, job)
+        return options.following(Path(out), made, job)
 
     both = "mnist-edge bench exported/edge.onnx exported/edge-int8.onnx"
     assert following("exported", "mnist") == "mnist-edge bench"

@@ -18,8 +18,7 @@ from mnist_edge.contract import Card
 from mnist_edge.datasets import load
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import export as lab
-from mnist_edge.lab import job, quantize
+from mnist_edge.lab import job, verify
 from mnist_edge.lab.qdq import WEIGHTED, Quantizer
 from mnist_edge.lab.runs import finish
 from mnist_edge.metrics import Accuracy
@@ -39,7 +38,6 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab, "to_onnx", remembered)
     monkeypatch.setattr(job, "to_onnx", remembered)
 
 
@@ -268,7 +266,7 @@ def test_a_better_fp32_file_is_found_before_int8_is_made(monkeypatch: pytest.Mon
     def never(*args: object) -> None:
         raise AssertionError("quantized before the better file was found")
 
-    monkeypatch.setattr(job.Job, "int8", never)
+    monkeypatch.setattr(job, "int8_draft", never)
     assert_fails(invoke(*QUANTIZE), r"edge-xs\.onnx is better \(99\.99%\) than this one .*--for")
 
 
@@ -296,7 +294,7 @@ def test_whatever_stops_it_leaves_the_folder_as_it_was(
 
     where: tuple[object, str] = (Quantizer, "quantize")
     if at == "measuring":
-        where = (quantize, "portability")
+        where = (verify, "portability")
     monkeypatch.setattr(*where, stop)
     if error is KeyboardInterrupt:
         done = invoke(*QUANTIZE, "--force")
@@ -312,7 +310,7 @@ def test_an_unreadable_manifest_stops_before_the_work(
 ) -> None:
     OUT.mkdir()
     MANIFEST.write_text("{")
-    monkeypatch.setattr(lab, "open_original", None)  # not to be called
+    monkeypatch.setattr(job, "open_original", None)  # not to be called
     assert_fails(invoke(*QUANTIZE), "exported/manifest.json cannot be read: repair or delete it")
     assert list(contents()) == ["manifest.json"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mnist_edge.lab.export import export
 from tests.benchmarks.gpu import report, weights
 from tests.benchmarks.gpu.__main__ import STAGES
 from tests.benchmarks.gpu.goals import goals
 from tests.benchmarks.gpu.plan import ROOT, environment
+from tests.drafts import exported
 
 GPU = (sys.executable, "-m", "tests.benchmarks.gpu")
 
@@ -54,8 +54,8 @@ def test_every_stage_is_rehearsed(tmp_path: Path) -> None:
     accuracy = found["best files"]["edge-xs-0"]["test"]
     from mnist_edge.datasets import load
 
-    exported = export(runs[0], tmp_path / "exported", load("digits"))
-    assert exported.card.accuracy.value == pytest.approx(accuracy)
+    file = exported(runs[0], tmp_path / "exported", load("digits"))
+    assert file.card.accuracy.value == pytest.approx(accuracy)
 
     page = (tmp_path / "gpu.md").read_text()
     assert page == report.page(record)

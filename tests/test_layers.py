@@ -35,7 +35,7 @@ MODULES = {
     "report": "report",
     "synthetic": "lab.glyphs lab.nondigits lab.pen",
     "training": "lab",  # what the other wings of the lab do not name
-    "export": "lab.diagnose lab.export lab.finetune lab.graph lab.job lab.layout lab.qdq "
+    "export": "lab.diagnose lab.finetune lab.graph lab.job lab.layout lab.original lab.qdq "
     "lab.quantize lab.shelf lab.verify",
     "reproduce": "lab.reproduce",
     "cli": "cli __main__",

@@ -22,11 +22,11 @@ def trained(home: Path) -> Trained:
     import torch
 
     from mnist_edge.lab import checkpoint
-    from mnist_edge.lab.export import export
     from mnist_edge.lab.recipe import recipe_for
     from mnist_edge.lab.runs import finish, train
     from mnist_edge.lab.train import TrainingInputs
     from mnist_edge.lab.world import World
+    from tests.drafts import exported
 
     data = digits.load()
     recipe = replace(recipe_for("edge-xs", "digits"), epochs=1)
@@ -35,4 +35,4 @@ def trained(home: Path) -> Trained:
     for _ in train(TrainingInputs.of(recipe, data), run, world):
         pass
     finish(run, checkpoint.load(run), data.test)
-    return Trained(home, run, export(run, home / "exported", data).path)
+    return Trained(home, run, exported(run, home / "exported", data).path)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import kernels
-from mnist_edge.classifier import Classifier, in_chunks
+from mnist_edge.classifier import Classifier
 from mnist_edge.consistency import inconsistency
 from mnist_edge.contenders import Contender, OnnxRuntime, Runner, answer
 from mnist_edge.contenders.base import OfModelFile, chunk
@@ -57,9 +57,8 @@ def inspect(
     return Findings(
         golden=Classifier(contender.model, threads).check() if contender.subject.ours else None,
         kernels=kernels.running(contender.model, contender.feed(images[:1])),
-        deviation=kernels.deviation(
-            in_chunks(lambda some: answer(reference, some), images, chunk(contender)),
-            in_chunks(lambda some: answer(runner, some), images, chunk(contender)),
+        deviation=kernels.against_reference(
+            partial(answer, reference), partial(answer, runner), images, chunk(contender)
         ),
         widest_pair=widest_pair(contender.model.graph),
     )

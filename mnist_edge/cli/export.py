@@ -1,26 +1,26 @@
 """mnist-edge export"""
 
-import re
-import shlex
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.cli import export_options as options
 from mnist_edge.cli import gates, site
+from mnist_edge.cli.export_options import RUNS
+from mnist_edge.cli.given import names
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
-from mnist_edge.cli.shell import progress_bar, say, say_json
-from mnist_edge.errors import EdgeError, GateError, ModelError, UsageError
+from mnist_edge.cli.shell import progress_bar
+from mnist_edge.errors import EdgeError, GateError
 
 if TYPE_CHECKING:
+    from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.job import Job
+    from mnist_edge.lab.quantize import Plan
+    from mnist_edge.lab.shelf import Draft
 
-_RUNS = Path("runs")
-_OUT = Path("exported")
-_NAME = re.compile(r"[^\W_][\w.-]*")
 _MAX_DROP = 0.10
 
 
@@ -34,7 +34,9 @@ def export(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write into.")] = _OUT,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder to write into.")
+    ] = options.OUT,
     name: Annotated[
         str | None,
         typer.Option(
@@ -128,155 +130,85 @@ def export(
         "--keep-float": keep_float,
         "--diagnose": diagnose or None,
     }
-    _check_names(out, name)
-    run = _meant(run)
-    _check_options(run, int8, wants_int8, report, web)
-    if threads != "auto" and not finetune_epochs:
-        raise EdgeError("--threads is about fine-tuning: add --finetune-epochs")
+    options.check_names(out, name)
+    run = options.meant(run)
+    options.check(run, int8, wants_int8, report, web, threads)
     runtime = site.runtime(web, web_runtime)
     if web and runtime and not int8 and not (run and run.is_dir()):
         site.write([run] if run else None, web, runtime, as_json)
         return
     if diagnose:
-        _check_diagnosis(wants_int8 | {"--report": report})
-    from mnist_edge import output_places
+        options.check_diagnosis(wants_int8 | {"--report": report})
     from mnist_edge.lab import runs
-    from mnist_edge.lab.checkpoint import CHECKPOINT
     from mnist_edge.lab.finetune import Finetuning
-    from mnist_edge.lab.job import Job
-    from mnist_edge.lab.quantize import Plan, check
-    from mnist_edge.lab.shelf import Draft, place
-    from mnist_edge.manifest import MANIFEST, read_manifest
-    from mnist_edge.report import card
+    from mnist_edge.lab.quantize import Plan
+    from mnist_edge.lab.shelf import place
 
-    plan = Plan(
-        method=calibration or "minmax",
-        images=calibration_images,
-        keep_float=_names(keep_float or []),
-        max_drop=_MAX_DROP if max_drop is None else max_drop,
-    )
-    read_manifest(out / MANIFEST)  # an unreadable one stops here, before minutes of work
-    run = run or runs.newest(_RUNS)
+    drop = _MAX_DROP if max_drop is None else max_drop
+    keep = names(keep_float) or ()
+    plan = Plan(calibration or "minmax", calibration_images, keep_float=keep, max_drop=drop)
+    tuning = Finetuning(finetune_epochs) if finetune_epochs else None
+    run = run or runs.newest(RUNS)
+    options.check_places(run, None if diagnose else out, report, web)
+    if diagnose:
+        _diagnose(run, data_dir, plan, as_json)
+        return
     stem = name or (run.stem if run.is_file() else None)
-    read = run / CHECKPOINT if run.is_dir() else run
-    output_places.check_files({"--report": report}, [read, out / MANIFEST])
-    output_places.check_folder("--out", None if diagnose else out)
-    output_places.check_folder("--web", web)
-    passes = force or diagnose
+    wanted = _Wanted(run, out, stem, plan if int8 else None, tuning, threads, force)
+    job, drafts = _drafts(wanted, data_dir, report)
+    placed = place(drafts, out, force)
+    made = site.written([one.path for one in placed], web, runtime) if web and runtime else None
+    done = gates.Done(run, drafts, placed, made, runtime)
+    gates.show_all(done, report, options.following(out, done.paths, job), as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is exported, where to, and how: without a plan, no int8 file."""
+
+    run: Path
+    out: Path
+    stem: str | None
+    plan: "Plan | None"
+    tuning: "Finetuning | None"
+    threads: str
+    force: bool
+
+
+def _drafts(
+    wanted: _Wanted, data_dir: Path | None, report: Path | None
+) -> tuple["Job", list["Draft"]]:
+    """The files to write, which passed their gate; the report of it is written whether or not."""
+    from mnist_edge.lab.job import Job
+    from mnist_edge.lab.shelf import check_way
+
+    int8 = wanted.plan is not None
+    allow = partial(check_way, wanted.out, wanted.stem, int8, wanted.force)
     drafts: list[Draft] = []
     try:
         with progress_bar() as tell:
-            allow = partial(gates.check_way, out, stem, int8, passes)
-            job = Job.of(run, _RUNS, data_dir, tell, allow)
-            diagnosis = job.diagnose(plan, tell) if diagnose else None
-            if not diagnosis:
-                drafts = [job.fp32] if job.fp32 else []
-                tuning = Finetuning(epochs=finetune_epochs) if finetune_epochs else None
-                if int8:
-                    drafts.append(job.int8(plan, tuning, tell, asked_threads(threads)))
-        gates.note_old_data(run, job)
-        if diagnosis:
-            gates.show_diagnosis(diagnosis, as_json)
-            return
-        drafts = [replace(draft, name=gates.called(stem, draft)) for draft in drafts]
-        if int8:
-            check(drafts[-1], plan)
+            job = Job.of(wanted.run, RUNS, data_dir, tell, allow)
+            threads = asked_threads(wanted.threads)
+            for draft in job.drafts(wanted.plan, wanted.tuning, tell, threads, wanted.stem):
+                drafts.append(draft)
     except GateError as error:
         told = gates.refusal(error)
         if drafts:
             gates.write_report(report, drafts, f"The gate was not passed: {told}.", must=False)
         raise EdgeError(told) from error
+    gates.note_old_data(wanted.run, job)
     gates.write_report(report, drafts, "The gate was passed.")
-    placed = place(drafts, out, force)
-    made = [exported.path for exported in placed]
-    written = site.written(made, web, runtime) if web and runtime else None
-    if as_json:
-        say_json(gates.as_dict(run, drafts, placed) | site.as_dict(written, runtime))
-        return
-    for exported in placed:
-        gates.show(run, exported)
-    cards = " and ".join(str(card.beside(exported.path)) for exported in placed)
-    say(f"model card{'s' * (len(placed) > 1)}: {cards}")
-    if report:
-        say(f"wrote {report}")
-    if written and runtime:
-        site.tell(written, runtime)
-    say(f"next: {_next(out, made, job)}")
+    return job, drafts
 
 
-def _meant(run: Path | None) -> Path | None:
-    """A run's folder, by its path or by its name in runs/; else a model file. EdgeError where
-    there is none of these."""
-    if run is None or run.is_dir():
-        return run
-    from mnist_edge import shipped
+def _diagnose(run: Path, data_dir: Path | None, plan: "Plan", as_json: bool) -> None:
+    from mnist_edge.lab.job import Job
 
-    if len(run.parts) == 1 and (_RUNS / run).is_dir():
-        return _RUNS / run
     try:
-        return shipped.find(run)
-    except ModelError:
-        if run.suffix == ".onnx":
-            raise
-    raise EdgeError(f"there is no run {run}, and no model file: train a run first, or name another")
-
-
-def _check_names(out: Path, name: str | None) -> None:
-    if out.suffix == ".onnx" and not out.is_dir():
-        raise UsageError(
-            f"--out names a folder, and {out} looks like a file: --name {out.stem} names the file"
-        )
-    if name is not None and not _NAME.fullmatch(name):
-        raise UsageError(
-            f"--name is letters, digits, dots, - and _, without .onnx and folders, not '{name}'"
-        )
-    if name is not None and name.endswith((".onnx", "-int8")):
-        raise UsageError(f"--name goes without .onnx and -int8, which are added: not '{name}'")
-
-
-def _next(out: Path, made: Sequence[Path], job: "Job") -> str:
-    """The command that measures what was made: no other files, on the images that they need."""
-    from mnist_edge.datasets import FOLDER
-
-    words = ["mnist-edge", "bench"]
-    own = job.original.checkpoint.recipe.dataset if job.original else ""
-    if out != _OUT or own.startswith(FOLDER):
-        words += map(str, made)
-    if own.startswith(FOLDER):
-        words += ["--dataset", FOLDER + str(_from_here(Path(own.removeprefix(FOLDER))))]
-    return shlex.join(words)
-
-
-def _from_here(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _check_options(
-    run: Path | None,
-    int8: bool,
-    wants_int8: dict[str, Any],
-    report: Path | None,
-    web: Path | None,
-) -> None:
-    for name, value in wants_int8.items():
-        if value is not None and not int8:
-            raise UsageError(f"{name} is about int8: add --int8")
-    if run and run.is_file() and not int8 and not web:
-        raise UsageError(f"{run} is a file already: add --int8 to quantize it, or name a run")
-    if report and report.suffix not in (".md", ".json"):
-        raise UsageError(f"--report writes .md or .json, and {report} is neither")
-
-
-def _check_diagnosis(given: dict[str, Any]) -> None:
-    for name in ("--finetune-epochs", "--keep-float", "--max-drop", "--report"):
-        if given[name] is not None:
-            raise UsageError(
-                f"--diagnose shows the network as it is, and writes nothing: no {name}"
-            )
-
-
-def _names(texts: Sequence[str]) -> tuple[str, ...]:
-    """The names in options that may hold several, each once, in order."""
-    names = [name.strip() for text in texts for name in text.split(",")]
-    return tuple(dict.fromkeys(names))
+        with progress_bar() as tell:
+            job = Job.of(run, RUNS, data_dir, tell)
+            diagnosis = job.diagnose(plan, tell)
+    except GateError as error:
+        raise EdgeError(gates.refusal(error)) from error
+    gates.note_old_data(run, job)
+    gates.show_diagnosis(diagnosis, as_json)

@@ -1,10 +1,11 @@
 """What `mnist-edge export` tells: of its files, of the gate that they passed, of each layer."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_edge.cli import site
 from mnist_edge.cli.shell import hint, say, say_json
 from mnist_edge.cli.shell import show as show_table
 from mnist_edge.errors import EdgeError, GateCheck, GateError
@@ -13,25 +14,9 @@ from mnist_edge.escaping import json_text
 if TYPE_CHECKING:
     from mnist_edge.lab.diagnose import Diagnosis
     from mnist_edge.lab.job import Job
-    from mnist_edge.lab.shelf import Coming, Draft, Exported
-
-
-def called(stem: str | None, draft: "Draft") -> str:
-    """A file's name: what a person called it by, else what it was drafted as."""
-    if stem is None:
-        return draft.name
-    return f"{stem}-int8.onnx" if draft.card.precision == "int8" else f"{stem}.onnx"
-
-
-def check_way(out: Path, stem: str | None, int8: bool, force: bool, coming: "Coming") -> None:
-    """EdgeError where a better or foreign file is in the way of what will be exported to `out`."""
-    from mnist_edge.lab import shelf
-
-    name = f"{stem}.onnx" if stem else coming.name
-    shelf.check_way(replace(coming, name=name), out, force)
-    if int8:  # how accurate it will be, nobody knows yet
-        name = f"{name.removesuffix('.onnx')}-int8.onnx"
-        shelf.check_way(replace(coming, name=name, accuracy=None), out, force)
+    from mnist_edge.lab.shelf import Draft, Exported
+    from mnist_edge.web.runtime import Runtime
+    from mnist_edge.web.site import Site
 
 
 def note_old_data(run: Path, job: "Job") -> None:
@@ -39,7 +24,7 @@ def note_old_data(run: Path, job: "Job") -> None:
     those of then."""
     from mnist_edge.report import dataset
 
-    card = job.source.card
+    card = job.card
     if line := dataset.other_images(str(run), card.dataset, card.fingerprint, job.data):
         hint(line)
 
@@ -126,23 +111,54 @@ def _calibrated(calibration: dict[str, Any]) -> str:
     return "; ".join(told)
 
 
-def as_dict(
-    run: Path, drafts: Sequence["Draft"], placed: Sequence["Exported"]
-) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an export wrote: its files, and a site that has them where one was asked for."""
+
+    run: Path
+    drafts: Sequence["Draft"]
+    placed: Sequence["Exported"]
+    site: "Site | None"
+    runtime: "Runtime | None"
+
+    @property
+    def paths(self) -> list[Path]:
+        return [exported.path for exported in self.placed]
+
+    def as_dict(self) -> dict[str, object]:
+        from mnist_edge.report import card
+
+        return {
+            "run": str(self.run),
+            "files": [
+                draft.as_dict()
+                | {
+                    "file": str(exported.path),
+                    "card": str(card.beside(exported.path)),
+                    "replaced_accuracy": exported.replaced.value if exported.replaced else None,
+                }
+                for draft, exported in zip(self.drafts, self.placed, strict=True)
+            ],
+            **site.as_dict(self.site, self.runtime),
+        }
+
+
+def show_all(done: Done, report: Path | None, following: str, as_json: bool) -> None:
+    """What was written, and the command that measures it."""
     from mnist_edge.report import card
 
-    return {
-        "run": str(run),
-        "files": [
-            draft.as_dict()
-            | {
-                "file": str(exported.path),
-                "card": str(card.beside(exported.path)),
-                "replaced_accuracy": exported.replaced.value if exported.replaced else None,
-            }
-            for draft, exported in zip(drafts, placed, strict=True)
-        ],
-    }
+    if as_json:
+        say_json(done.as_dict())
+        return
+    for exported in done.placed:
+        show(done.run, exported)
+    cards = " and ".join(str(card.beside(path)) for path in done.paths)
+    say(f"model card{'s' * (len(done.placed) > 1)}: {cards}")
+    if report:
+        say(f"wrote {report}")
+    if done.site and done.runtime:
+        site.tell(done.site, done.runtime)
+    say(f"next: {following}")
 
 
 def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:

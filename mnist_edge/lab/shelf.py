@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import read_card
+from mnist_edge.classifier import Classifier, read_card
 from mnist_edge.contract import Card
+from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import alone_in, write_together
-from mnist_edge.lab.verify import Gate, Verification
+from mnist_edge.lab.verify import Gate, Verification, measure
 from mnist_edge.machine import this_machine
-from mnist_edge.manifest import MANIFEST, latency, read_manifest, with_latency, written
+from mnist_edge.manifest import MANIFEST, entered
 from mnist_edge.metrics import Accuracy
+from mnist_edge.opening.model_file import ModelFile
 from mnist_edge.report import card as cards
 
 
@@ -31,6 +33,34 @@ class Draft:
     opset: int
     gate: Gate
     logits: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        model: onnx.ModelProto,
+        card: Card,
+        data: Dataset,
+        original: NDArray[np.float32] | None,
+        fp32: NDArray[np.float32] | None = None,
+    ) -> "Draft":
+        """Measure a graph, say what was found in its card, and put both into a file's bytes.
+
+        `original` are the logits of the test split that the PyTorch network gave, `fp32` those of
+        the file that an int8 one was made from.
+        """
+        graph = serialized(model)
+        gate, answers = measure(ModelFile(Path(name), graph), data, original, fp32)
+        card = replace(
+            card,
+            accuracy=gate.verification.exported,
+            golden=answers.golden,
+            threshold=answers.threshold,
+            confusion=answers.confusion,
+        )
+        content = with_card(graph, card)
+        Classifier(ModelFile(Path(name), content))  # it opens, and honours the contract
+        return cls(name, content, card, model.opset_import[0].version, gate, answers.logits)
 
     @property
     def sha256(self) -> str:
@@ -85,13 +115,22 @@ class Exported:
         return self.gate.verification
 
 
-def described(model: onnx.ModelProto, card: Card) -> bytes:
-    """A file's bytes: the graph with its card in the metadata."""
+def serialized(model: onnx.ModelProto) -> bytes:
+    """A graph's bytes, without metadata."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     del copy.metadata_props[:]
-    onnx.helper.set_model_props(copy, card.to_metadata())
     return bytes(copy.SerializeToString(deterministic=True))
+
+
+def with_card(graph: bytes, card: Card) -> bytes:
+    """A file's bytes: a graph's with its card as the metadata.
+
+    What is appended to a protobuf message is merged into it, so the graph need not be written anew.
+    """
+    metadata = onnx.ModelProto()
+    onnx.helper.set_model_props(metadata, card.to_metadata())
+    return graph + bytes(metadata.SerializeToString(deterministic=True))
 
 
 def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Exported]:
@@ -105,30 +144,31 @@ def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Expor
         return _place(drafts, out, force)
 
 
-def check_way(coming: Coming, out: Path, force: bool) -> None:
-    """EdgeError where a better or foreign file is in the way of one that is to be made, without
-    `force`: to be asked before it is made, which may take minutes."""
-    _check_in_the_way(out / coming.name, coming, force)
-    if not force:
-        cards.check_in_the_way(cards.beside(out / coming.name))
+def check_way(out: Path, stem: str | None, int8: bool, force: bool, coming: Coming) -> None:
+    """EdgeError where a better or foreign file is in the way of one that is to be made, and of its
+    int8 twin where that is wanted, without `force`: to be asked before minutes of work."""
+    stem = stem or coming.name.removesuffix(".onnx")
+    files = [replace(coming, name=f"{stem}.onnx")]
+    if int8:  # how accurate it will be, nobody knows yet
+        files.append(replace(coming, name=f"{stem}-int8.onnx", accuracy=None))
+    for file in files:
+        _check_in_the_way(out / file.name, file, force)
+        if not force:
+            cards.check_in_the_way(cards.beside(out / file.name))
 
 
 def _place(drafts: Sequence[Draft], out: Path, force: bool) -> list[Exported]:
-    manifest = read_manifest(out / MANIFEST)
+    manifest, timed = entered(out / MANIFEST, {draft.name: _entry(draft) for draft in drafts})
     replaced = [_check_in_the_way(out / draft.name, draft.coming, force) for draft in drafts]
     contents: dict[Path, bytes | str] = {}
     for draft in drafts:
         path = out / draft.name
-        timed = latency(manifest, draft.name, draft.sha256)
-        manifest[draft.name] = _entry(draft)
-        if timed:
-            manifest = with_latency(manifest, draft.name, timed)
         if not force:
             cards.check_in_the_way(cards.beside(path))
-        facts = cards.Facts(draft.name, len(draft.content), draft.sha256, timed)
+        facts = cards.Facts(draft.name, len(draft.content), draft.sha256, timed[draft.name])
         contents[path] = draft.content
         contents[cards.beside(path)] = cards.render(draft.card, facts)
-    write_together(contents | {out / MANIFEST: written(manifest)})
+    write_together(contents | {out / MANIFEST: manifest})
     return [
         Exported(out / draft.name, draft.card, draft.opset, draft.gate, before)
         for draft, before in zip(drafts, replaced, strict=True)

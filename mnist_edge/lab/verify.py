@@ -1,22 +1,20 @@
 """The gate: is the exported file still the original?"""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import golden, kernels, metrics
-from mnist_edge.classifier import CHUNK, Classifier, in_chunks
+from mnist_edge.classifier import CHUNK, answering, in_chunks
 from mnist_edge.consistency import inconsistency
-from mnist_edge.contract import INPUT, OUTPUT, Counts
-from mnist_edge.datasets import Split
+from mnist_edge.contract import Counts
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.golden import Golden
 from mnist_edge.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
-from mnist_edge.opening import open_session
 from mnist_edge.opening.model_file import ModelFile
 from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 
@@ -24,6 +22,7 @@ from mnist_edge.saturation import LARGEST_PAIR, widest_pair
 # let through, relative to the largest logit: networks with large logits round more coarsely.
 _TOLERANCE = 1e-4
 _REFERENCE_IMAGES = 1000
+_ALONE = 8  # images that are answered one by one
 _SIZES = (1, 8, 64)  # images a call, as bench times them
 _MOST_CLASSES = 100  # whose confusion a file carries: a thousand would make it 2 MB larger
 
@@ -104,34 +103,60 @@ class Answers:
     confusion: Counts | None = None
 
     @classmethod
-    def of(cls, file: Path, test: Split, validation: Split | None = None) -> "Answers":
+    def of(
+        cls, file: ModelFile, test: Split, validation: Split | None = None, int8: bool = False
+    ) -> "Answers":
         """ModelError when the file will not open, GateError when its answer to an image depends on
-        other things than the image."""
-        model = Classifier(file)
-        few = [model.logits(test.images[at : at + 1]) for at in range(min(8, len(test)))]
-        logits = in_chunks(model.logits, test.images)
-        _check_consistent(model, test.images)
-        answered, threshold = None, None  # such a file passes no gate
+        other things than the image. It need not have a card yet."""
+        run = answering(file)
+        asked = [(test.images, CHUNK), (test.images[:_ALONE], 1)]
+        if validation:
+            asked.append((validation.images, CHUNK))
+        logits, alone, *chosen = (in_chunks(run, images, size) for images, size in asked)
+        if found := inconsistency(run, test.images[:CHUNK], _SIZES, exact=not int8):
+            raise GateError(
+                file.path.name,
+                GateCheck.CONSISTENCY,
+                f"is not fit to ship: {found}",
+                found=found.max_logit_difference,
+                limit=found.allowed,
+            )
+        answered, threshold = None, None  # a file that answers what is no number passes no gate
         if np.isfinite(logits).all():
-            answered = golden.made(model.logits, model.card.precision == "int8")
+            answered = golden.made(run, int8)
             if validation:
-                chosen = in_chunks(model.logits, validation.images)
-                threshold = metrics.fit_threshold(chosen, validation.labels)
-        confusion = _confusion(logits, test)
-        return cls(logits, np.concatenate(few), answered, threshold, confusion)
+                threshold = metrics.fit_threshold(chosen[0], validation.labels)
+        return cls(logits, alone, answered, threshold, _confusion(logits, test))
 
 
-def _check_consistent(model: Classifier, images: NDArray[np.uint8]) -> None:
-    exact = model.card.precision == "fp32"
-    found = inconsistency(model.logits, images[:CHUNK], _SIZES, exact)
-    if found:
-        raise GateError(
-            model.path.name,
-            GateCheck.CONSISTENCY,
-            f"is not fit to ship: {found}",
-            found=found.max_logit_difference,
-            limit=found.allowed,
-        )
+def measure(
+    file: ModelFile,
+    data: Dataset,
+    original: NDArray[np.float32] | None,
+    fp32: NDArray[np.float32] | None = None,
+) -> tuple[Gate, Answers]:
+    """What the gate and a file's card need to know, asked of the file once.
+
+    `original` are the PyTorch network's logits of the test split, `fp32` those of the file that
+    an int8 one was made from.
+    """
+    answers = Answers.of(file, data.test, data.validation, int8=fp32 is not None)
+    gate = Gate(
+        original=None if original is None else compare(original, answers, data.test),
+        fp32=None if fp32 is None else compare(fp32, answers, data.test),
+        portability=None if fp32 is None else portability(file, data.test.images),
+    )
+    return gate, answers
+
+
+def check(gate: Gate, file: str, max_drop: float = 0.0) -> None:
+    """GateError unless an fp32 file computes what its original does; and an int8 one alike on
+    every CPU, having lost no more than `max_drop` percentage points."""
+    if gate.portability is None:
+        check_equal(gate.verification, file)
+        return
+    check_portable(gate.portability, file)
+    check_drop(gate.verification, file, max_drop)
 
 
 def _confusion(logits: NDArray[np.float32], test: Split) -> Counts | None:
@@ -142,21 +167,17 @@ def _confusion(logits: NDArray[np.float32], test: Split) -> Counts | None:
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def compare(original: NDArray[np.float32], file: Path | Answers, test: Split) -> Verification:
+def compare(original: NDArray[np.float32], file: ModelFile | Answers, test: Split) -> Verification:
     """Compare a file's answers to the whole test split with the original's logits (N, C).
 
     It answers in batches of many and one by one: both must work. ModelError when it will not
     open.
     """
-    found = Answers.of(file, test) if isinstance(file, Path) else file
+    found = file if isinstance(file, Answers) else Answers.of(file, test)
     exported, alone = found.logits, found.alone
     differences = [np.abs(exported - original).max(), np.abs(alone - original[: len(alone)]).max()]
-    before, after = original.argmax(axis=1), exported.argmax(axis=1)
     return Verification(
-        original=metrics.accuracy(before, test.labels),
-        exported=metrics.accuracy(after, test.labels),
-        agreement=metrics.agreement(before, after, test.labels),
-        shift=metrics.shift(original, exported),
+        *metrics.differences(original, exported, test.labels),
         max_logit_difference=float(np.max(differences)),  # unlike max(), it keeps a NaN
         largest_logit=float(np.abs(original).max()),
     )
@@ -198,20 +219,11 @@ def check_drop(verification: Verification, file: str, max_drop: float) -> None:
         )
 
 
-def portability(file: Path, images: NDArray[np.uint8]) -> Portability:
+def portability(file: ModelFile, images: NDArray[np.uint8]) -> Portability:
     """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
-    images = images[:_REFERENCE_IMAGES]
-    model = ModelFile.read(file)
-    reference = open_session(model, optimize=False)
-    expected = in_chunks(lambda some: reference.run([OUTPUT], {INPUT: some})[0], images)
-    found = kernels.deviation(expected, in_chunks(Classifier(model).logits, images))
-    return Portability(
-        found.images,
-        found.changed,
-        found.max_logit_difference,
-        found.quantum,
-        widest_pair(model.graph),
-    )
+    reference, run = (answering(file, optimize) for optimize in (False, True))
+    found = kernels.against_reference(reference, run, images[:_REFERENCE_IMAGES])
+    return Portability(**asdict(found), widest_pair=widest_pair(file.graph))
 
 
 def check_portable(found: Portability, file: str) -> None:

@@ -25,9 +25,9 @@ from mnist_edge.contract import INPUT, OUTPUT
 from mnist_edge.datasets import Dataset, Split, load
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.augment import Augmentation, random_grid, sample
-from mnist_edge.lab.export import open_original
 from mnist_edge.lab.finetune import Finetuning, finetune
 from mnist_edge.lab.graph import to_onnx
+from mnist_edge.lab.original import open_original
 from mnist_edge.lab.qdq import METHODS, Quantizer
 from mnist_edge.opening import open_session
 

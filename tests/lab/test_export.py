@@ -19,15 +19,15 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError, GateError
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import export as lab
 from mnist_edge.lab import graph
+from mnist_edge.lab import job as lab
 from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.export import export
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import ZOO, Network, build, cost
 from mnist_edge.manifest import MANIFEST
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card, write_tiny_model
+from tests.drafts import exported as export
 from tests.drafts import remembered
 from tests.lab.conftest import make_run, settled
 

@@ -14,13 +14,14 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError, GateError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import export as lab
+from mnist_edge.lab import job as lab
 from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.export import Original
+from mnist_edge.lab.job import int8_draft as draft
 from mnist_edge.lab.models import build
-from mnist_edge.lab.quantize import Plan, Source, calibration_images, check, draft, open_source
-from mnist_edge.lab.shelf import Draft, described
-from mnist_edge.lab.verify import Portability
+from mnist_edge.lab.original import Original, open_original
+from mnist_edge.lab.quantize import Plan, Source, calibration_images, open_source
+from mnist_edge.lab.shelf import Draft, serialized, with_card
+from mnist_edge.lab.verify import Portability, check
 from mnist_edge.metrics import Accuracy, fit_threshold
 from tests.conftest import make_card, write_tiny_model
 from tests.drafts import INT8_GATE, int8_draft, remembered, verification
@@ -110,19 +111,19 @@ def test_a_plan_may_forbid_or_allow_everything(max_drop: float) -> None:
 
 @pytest.fixture(scope="module")
 def original(trained: Path, digits: Dataset) -> Original:
-    return lab.open_original(trained, disk.load(trained), digits)
+    return open_original(trained, disk.load(trained), digits)
 
 
 @pytest.fixture(scope="module")
 def fp32(original: Original, digits: Dataset) -> Draft:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "to_onnx", remembered)
-        return lab.draft(original, digits)
+        return lab.fp32_draft(original, digits)
 
 
 @pytest.fixture(scope="module")
 def source(fp32: Draft) -> Source:
-    return Source.of(fp32)
+    return lab._passed(fp32)
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +193,7 @@ def test_accuracies_are_those_of_the_file_and_of_the_original(
 
 
 def test_a_trained_network_passes(int8: Draft) -> None:
-    check(int8, Plan(max_drop=1.0))
+    check(int8.gate, int8.name, 1.0)
     assert int8.card.accuracy.value > 0.95
 
 
@@ -259,10 +260,10 @@ def test_what_was_fine_tuned_is_quantized_in_the_sources_stead(
     torch.manual_seed(3)
     other = solved(settled(build("edge-xs"), 3), digits.train)
     did = {"epochs": 2, "lr": 1e-4}
-    made = draft(source, digits, Plan(), original.logits, (remembered(other), did))
+    made = draft(source, digits, Plan(), original.logits, lambda: (remembered(other), did))
     assert made.card.calibration is not None
     assert made.card.calibration["finetune"] == did
-    assert made.card.source_sha256 == source.sha256
+    assert made.card.source_sha256 == source.file.sha256
     assert made.card.original_sha256 == source.card.source_sha256
     untouched = draft(source, digits, Plan(), original.logits)
     assert graph_of(made) != graph_of(untouched)
@@ -286,16 +287,16 @@ def test_images_of_one_grey_calibrate_nothing(
 
 def test_what_lost_too_much_does_not_pass() -> None:
     made = int8_draft()  # lost 5 of 10,000
-    check(made, Plan(max_drop=0.05))
+    check(made.gate, made.name, 0.05)
     with pytest.raises(GateError, match=r"tiny-int8.onnx has 99.60%, its original 99.65%"):
-        check(made, Plan(max_drop=0.04))
+        check(made.gate, made.name, 0.04)
 
 
 def test_it_is_the_original_that_counts_and_else_the_fp32_file() -> None:
     lost = verification(9965, 9900)
-    check(int8_draft(gate=replace(INT8_GATE, fp32=lost)), Plan())
+    check(replace(INT8_GATE, fp32=lost), "tiny-int8.onnx", 0.1)
     with pytest.raises(GateError, match=r"lost 0.65 points"):
-        check(int8_draft(gate=replace(INT8_GATE, original=None, fp32=lost)), Plan())
+        check(replace(INT8_GATE, original=None, fp32=lost), "tiny-int8.onnx", 0.1)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +308,7 @@ def test_it_is_the_original_that_counts_and_else_the_fp32_file() -> None:
 )
 def test_what_depends_on_the_cpu_does_not_pass(found: Portability, message: str) -> None:
     with pytest.raises(GateError, match=message):
-        check(int8_draft(gate=replace(INT8_GATE, portability=found)), Plan(max_drop=100))
+        check(replace(INT8_GATE, portability=found), "tiny-int8.onnx", 100)
 
 
 # Files to start from.
@@ -318,9 +319,8 @@ def test_an_fp32_file_is_a_source(fp32: Draft, tmp_path: Path) -> None:
     path.write_bytes(fp32.content)
     found = open_source(path)
     assert found.card == fp32.card
-    assert found.sha256 == sha256(path) == fp32.sha256
-    assert found.model == onnx.load(path)
-    assert replace(Source.of(fp32), name=str(path)) == found
+    assert found.file.sha256 == sha256(path) == fp32.sha256
+    assert found.model == onnx.load(path) == lab._passed(fp32).model
 
 
 def test_an_int8_file_is_no_source(int8: Draft, tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_an_int8_graph_that_claims_to_be_fp32_is_no_source(
     int8: Draft, fp32: Draft, tmp_path: Path
 ) -> None:
     path = tmp_path / "disguised.onnx"
-    path.write_bytes(described(onnx.load_model_from_string(int8.content), fp32.card))
+    path.write_bytes(with_card(serialized(onnx.load_model_from_string(int8.content)), fp32.card))
     with pytest.raises(ModelError, match=r"disguised.onnx is quantized already"):
         open_source(path)
 

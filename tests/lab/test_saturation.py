@@ -29,7 +29,7 @@ from mnist_edge.errors import GateError
 from mnist_edge.lab.graph import to_onnx
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.qdq import Quantizer
-from mnist_edge.lab.shelf import described
+from mnist_edge.lab.shelf import serialized, with_card
 from mnist_edge.lab.verify import Portability, check_portable, portability
 from mnist_edge.opening import open_session
 from mnist_edge.opening.model_file import ModelFile
@@ -58,7 +58,7 @@ def files(
     model = to_onnx(provoking(network, digits))
     for name, bits in (("ours", 7), ("naive", 8)):
         int8 = Quantizer(model, digits.train.images[:256], weight_bits=bits).quantize()
-        (folder / f"{name}.onnx").write_bytes(described(int8, make_card()))
+        (folder / f"{name}.onnx").write_bytes(with_card(serialized(int8), make_card()))
     images = np.concatenate([digits.train.images, digits.test.images])[-1000:]
     return Files(folder / "ours.onnx", folder / "naive.onnx", images)
 
@@ -188,7 +188,7 @@ def test_widest_pair_is_that_of_all_pairs(files: Files) -> None:
 def test_the_bound_is_that_of_sixteen_bits(files: Files) -> None:
     """A file of the widest pair that passes cannot saturate, and one more could."""
     widest = widest_pair(ModelFile.read(files.ours).graph)
-    found = portability(files.ours, files.images[:10])
+    found = portability(ModelFile.read(files.ours), files.images[:10])
     passing = [pair for pair in range(254) if passes(replace(found, widest_pair=pair))]
     assert passing == [pair for pair in range(254) if 255 * pair <= 32_767]
     assert widest in passing
@@ -203,7 +203,7 @@ def passes(found: Portability) -> bool:
 
 
 def test_ours_passes_the_gate(files: Files) -> None:
-    found = portability(files.ours, files.images)
+    found = portability(ModelFile.read(files.ours), files.images)
     check_portable(found, "ours.onnx")
     assert (found.images, found.changed) == (1000, 0)
     # Against the reference once more, by hand.
@@ -220,7 +220,7 @@ def test_ours_passes_the_gate(files: Files) -> None:
 def test_naive_does_not_pass_on_any_machine(files: Files) -> None:
     """Also where VNNI gives the right answer: the file goes to machines that have none."""
     with pytest.raises(GateError, match=r"naive.onnx would saturate on CPUs without VNNI"):
-        check_portable(portability(files.naive, files.images), "naive.onnx")
+        check_portable(portability(ModelFile.read(files.naive), files.images), "naive.onnx")
 
 
 @pytest.mark.parametrize(

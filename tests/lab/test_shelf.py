@@ -8,7 +8,7 @@ import pytest
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import PREFIX
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.shelf import described, place
+from mnist_edge.lab.shelf import place, serialized, with_card
 from mnist_edge.machine import this_machine
 from mnist_edge.manifest import MANIFEST, read_manifest, with_latency, written
 from mnist_edge.metrics import Accuracy
@@ -209,8 +209,8 @@ def test_a_card_takes_the_place_of_all_metadata_and_leaves_the_graph_alone(tmp_p
     onnx.helper.set_model_props(model, {"author": "somebody"})
     before = model.SerializeToString(deterministic=True)
     card = make_card(model="other")
-    content = described(model, card)
-    assert content == described(model, card)
+    content = with_card(serialized(model), card)
+    assert content == with_card(serialized(model), card)
     assert model.SerializeToString(deterministic=True) == before
     written = onnx.load_model_from_string(content)
     assert written.graph == model.graph

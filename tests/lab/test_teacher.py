@@ -19,11 +19,11 @@ from mnist_edge.lab import view_files
 from mnist_edge.lab.augment import Augmentation
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import with_synthetic
-from mnist_edge.lab.export import export
 from mnist_edge.lab.models import Network
 from mnist_edge.lab.recipe import Distillation, Recipe
 from mnist_edge.lab.runs import finish, train
 from mnist_edge.lab.teacher import Teacher, find_teachers, open_teacher, views
+from tests.drafts import exported as export
 from tests.lab.conftest import CPU, inputs
 
 RECIPE = Recipe(

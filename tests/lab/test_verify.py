@@ -21,6 +21,7 @@ from mnist_edge.lab.verify import (
     compare,
     portability,
 )
+from mnist_edge.opening.model_file import ModelFile
 from tests.conftest import make_card, write_tiny_model
 from tests.drafts import verification
 
@@ -40,7 +41,7 @@ def by_hand(path: Path, images: NDArray[np.uint8]) -> Floats:
 
 def test_the_same_function_passes(tiny_model: Path, random_split: Split) -> None:
     original = by_hand(tiny_model, random_split.images)
-    result = compare(original, tiny_model, random_split)
+    result = compare(original, ModelFile.read(tiny_model), random_split)
     check_equal(result, "tiny.onnx")
     assert result.agreement.changed == 0
     assert result.original == result.exported
@@ -51,7 +52,7 @@ def test_the_same_function_passes(tiny_model: Path, random_split: Split) -> None
 
 def test_the_answers_are_counted_by_label(tiny_model: Path, random_split: Split) -> None:
     answers = by_hand(tiny_model, random_split.images).argmax(axis=1)
-    found = Answers.of(tiny_model, random_split).confusion
+    found = Answers.of(ModelFile.read(tiny_model), random_split).confusion
     expected = confusion_matrix(random_split.labels, answers, labels=range(10))
     assert found == tuple(map(tuple, expected.tolist()))
 
@@ -60,14 +61,14 @@ def test_very_many_classes_are_not_counted(tmp_path: Path, random_split: Split) 
     for count, counted in ((100, True), (101, False)):
         card = make_card(classes=tuple(map(str, range(count))))
         path = write_tiny_model(tmp_path / f"{count}.onnx", card)
-        assert (Answers.of(path, random_split).confusion is not None) is counted
+        assert (Answers.of(ModelFile.read(path), random_split).confusion is not None) is counted
 
 
 def test_more_images_than_a_chunk_are_all_compared(tiny_model: Path, random_split: Split) -> None:
     many = Split(random_split.images.repeat(6, axis=0), random_split.labels.repeat(6))
     original = by_hand(tiny_model, many.images)
     original[-1] += 5
-    result = compare(original, tiny_model, many)
+    result = compare(original, ModelFile.read(tiny_model), many)
     assert result.exported.total == 1200
     assert result.max_logit_difference == pytest.approx(5, rel=1e-3)
 
@@ -76,7 +77,7 @@ def test_one_changed_answer_does_not_pass(tiny_model: Path, random_split: Split)
     original = by_hand(tiny_model, random_split.images)
     top = original[7].argmax()
     original[7, (top + 1) % 10] = original[7, top] + 1e-6
-    result = compare(original, tiny_model, random_split)
+    result = compare(original, ModelFile.read(tiny_model), random_split)
     assert result.agreement.changed == 1
     with pytest.raises(GateError, match=r"tiny.onnx does not compute .* 1 of 200 answers changed"):
         check_equal(result, "tiny.onnx")
@@ -85,7 +86,7 @@ def test_one_changed_answer_does_not_pass(tiny_model: Path, random_split: Split)
 def test_a_difference_above_rounding_does_not_pass(tiny_model: Path, random_split: Split) -> None:
     original = by_hand(tiny_model, random_split.images)
     shifted = original + np.float32(0.01)  # no answer changes
-    result = compare(shifted, tiny_model, random_split)
+    result = compare(shifted, ModelFile.read(tiny_model), random_split)
     assert result.agreement.changed == 0
     with pytest.raises(GateError, match=r"0 of 200 answers changed, max \|Δlogit\| 0\.01 \(limit"):
         check_equal(result, "tiny.onnx")
@@ -94,7 +95,9 @@ def test_a_difference_above_rounding_does_not_pass(tiny_model: Path, random_spli
 def test_what_rounds_more_coarsely_is_measured_by_its_largest_logit(
     tiny_model: Path, random_split: Split
 ) -> None:
-    result = compare(by_hand(tiny_model, random_split.images), tiny_model, random_split)
+    result = compare(
+        by_hand(tiny_model, random_split.images), ModelFile.read(tiny_model), random_split
+    )
     check_equal(replace(result, max_logit_difference=0.009, largest_logit=100.0), "x")
     with pytest.raises(GateError):
         check_equal(replace(result, max_logit_difference=0.011, largest_logit=100.0), "x")
@@ -106,7 +109,7 @@ def test_a_nan_in_the_original_does_not_pass(tiny_model: Path, random_split: Spl
     original = by_hand(tiny_model, random_split.images)
     original[3, original[3].argmin()] = np.nan
     with pytest.raises(GateError, match="nan"):
-        check_equal(compare(original, tiny_model, random_split), "tiny.onnx")
+        check_equal(compare(original, ModelFile.read(tiny_model), random_split), "tiny.onnx")
 
 
 def test_a_file_that_gives_nan_does_not_pass(tiny_model: Path, random_split: Split) -> None:
@@ -118,7 +121,7 @@ def test_a_file_that_gives_nan_does_not_pass(tiny_model: Path, random_split: Spl
     weights.CopyFrom(numpy_helper.from_array(values, "weights"))
     onnx.save(model, tiny_model)
     with pytest.raises(GateError):
-        check_equal(compare(original, tiny_model, random_split), "tiny.onnx")
+        check_equal(compare(original, ModelFile.read(tiny_model), random_split), "tiny.onnx")
 
 
 def test_a_file_that_fails_on_single_images_does_not_pass(
@@ -142,20 +145,20 @@ def test_a_file_that_fails_on_single_images_does_not_pass(
     )
     onnx.save(model, tiny_model)
     with pytest.raises(GateError, match=r"tiny\.onnx is not fit to ship: .* 1 at a time"):
-        compare(original, tiny_model, random_split)
+        compare(original, ModelFile.read(tiny_model), random_split)
 
 
 def test_a_file_that_does_not_open_is_no_match(tmp_path: Path, random_split: Split) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="is not an ONNX file"):
-        compare(np.zeros((200, 10), np.float32), tmp_path / "broken.onnx", random_split)
+        ModelFile.read(tmp_path / "broken.onnx")
 
 
 def test_probabilities_are_compared_too(tiny_model: Path, random_split: Split) -> None:
     exported = by_hand(tiny_model, random_split.images)
     original = exported + np.random.default_rng(0).normal(0, 1, exported.shape).astype(np.float32)
     distance = np.abs(softmax(original, axis=1) - softmax(exported, axis=1))
-    found = compare(original, tiny_model, random_split).shift
+    found = compare(original, ModelFile.read(tiny_model), random_split).shift
     assert found.mean == pytest.approx(distance.mean(), rel=1e-3)
     assert found.most == pytest.approx(distance.max(), rel=1e-3)
 
@@ -236,7 +239,7 @@ def test_a_file_that_gives_nan_does_not_pass_as_int8_either(
     original = by_hand(tiny_model, random_split.images)
     original[3, original[3].argmin()] = np.nan
     with pytest.raises(GateError):
-        check_drop(compare(original, tiny_model, random_split), "tiny.onnx", 100.0)
+        check_drop(compare(original, ModelFile.read(tiny_model), random_split), "tiny.onnx", 100.0)
 
 
 # What computes the same on every CPU.
@@ -282,7 +285,7 @@ def test_what_is_not_portable_is_told_apart(changes: dict[str, float], message: 
 
 
 def test_a_float_file_is_its_own_reference(tiny_model: Path, random_split: Split) -> None:
-    found = portability(tiny_model, random_split.images)
+    found = portability(ModelFile.read(tiny_model), random_split.images)
     logits = by_hand(tiny_model, random_split.images)
     assert (found.widest_pair, found.images, found.changed) == (0, 200, 0)
     assert found.max_logit_difference < 1e-4 * np.abs(logits).max()
@@ -292,6 +295,6 @@ def test_a_float_file_is_its_own_reference(tiny_model: Path, random_split: Split
 def test_a_thousand_images_are_enough(tiny_model: Path, random_split: Split) -> None:
     many = random_split.images.repeat(6, axis=0)
     many[1000:] = 255  # would widen the range of the logits
-    found = portability(tiny_model, many)
+    found = portability(ModelFile.read(tiny_model), many)
     assert found.images == 1000
-    assert found == portability(tiny_model, many[:1000])
+    assert found == portability(ModelFile.read(tiny_model), many[:1000])

@@ -6,7 +6,6 @@ from pathlib import Path
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
 from mnist_edge.experiment_results import ExportedFile, ExportedRun
-from mnist_edge.lab import quantize
 from mnist_edge.lab.job import Job
 from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.quantize import Plan
@@ -37,14 +36,15 @@ def export(finished: Finished, out: Path, data: Dataset, tell: Progress) -> Expo
     An int8 file that does not pass its gate is not written. GateError for an fp32 one.
     """
     job = Job.of_run(finished.folder, finished.checkpoint, data, tell)
-    assert job.fp32 is not None  # a run was given
-    drafts, plan, refused = [job.fp32], Plan(), None
+    drafts: list[Draft] = []
+    refused = None
     try:
-        int8 = job.int8(plan, None, tell)
-        quantize.check(int8, plan)
-        drafts.append(int8)
+        for draft in job.drafts(Plan(), None, tell):
+            drafts.append(draft)
     except GateError as error:
-        refused = error
+        drafts, refused = [draft for draft in drafts if draft.name != error.file], error
+        if not drafts:
+            raise
     place(drafts, out, force=True)
     return ExportedRun(finished.run.name, tuple(map(_values, drafts)), refused)
 
