@@ -22,7 +22,7 @@ Edge = tuple[str, str]  # a module, and one that it imports
 MODULES = {
     "ground": "errors catalogue child_python escaping experiment_results file_access files "
     "fingerprint intervals letters literal_texts metrics older_names output_places refusals "
-    "seed_statistics",
+    "seed_statistics types",
     "model_file": "contract golden manifest opening saturation shipped",
     "datasets": "datasets",
     "preprocess": "picture",

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from mnist_edge.benchmark.data import images_to_time
 from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scoring import answers, scores
-from mnist_edge.benchmark.timing import Progress, Timed, preparation, time_all
+from mnist_edge.benchmark.timing import Timed, fractions, preparation, time_all
 from mnist_edge.contenders import Contender, Runner, Runs, answer
 from mnist_edge.contenders.base import CanSleep, OfModelFile
 from mnist_edge.errors import EdgeError, ModelError
@@ -23,6 +22,7 @@ from mnist_edge.files import sha256
 from mnist_edge.fresh import Start
 from mnist_edge.machine import this_machine
 from mnist_edge.stopwatch import THREAD, Latency, Meter
+from mnist_edge.types import Progress
 
 Item = TypeVar("Item")
 
@@ -35,7 +35,7 @@ def run(
     contenders: Sequence[Contender],
     data: Data,
     plan: Plan,
-    progress: Progress = lambda what, fraction: None,
+    progress: Progress = lambda what, done, total: None,
     missing: tuple[str, ...] = (),
 ) -> Benchmark:
     """Measure accuracy, start, memory and speed of every contender.
@@ -51,19 +51,19 @@ def run(
     opened = [
         one
         for _, one in refusals.each(
-            _told(contenders, partial(progress, "loading")),
+            _told(contenders, fractions(progress, "loading")),
             lambda contender: _open(contender, plan, images),
             refused,
         )
     ]
     answered = refusals.each(
-        _told(opened, partial(progress, "accuracy")),
+        _told(opened, fractions(progress, "accuracy")),
         lambda one: answers(one.contender, one.runner, data),
         refused,
     )
-    progress("accuracy", 1.0)
+    progress("accuracy", 1.0, 1.0)
     everything = [one.contender for one, _ in answered]
-    starts = _fresh(everything, plan, images, partial(progress, "fresh processes"), refused)
+    starts = _fresh(everything, plan, images, fractions(progress, "fresh processes"), refused)
     ready = [pair for pair, started in zip(answered, starts, strict=True) if started]
     starts = [started for started in starts if started]
     if not ready:

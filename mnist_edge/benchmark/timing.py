@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from mnist_edge.benchmark.record import Plan
 from mnist_edge.contenders import Runner
 from mnist_edge.stopwatch import Call, Latency, Meter, Protocol, measure
+from mnist_edge.types import Progress
 
 _BATCH_SAMPLES = 64  # calls are longer: as many as a p90 needs
 _TURN_S = 0.025
@@ -18,9 +18,6 @@ _TURNS = 20  # so many rounds fit into a short duration too
 _PREPARED = 700
 
 Images = NDArray[np.uint8]
-
-Progress = Callable[[str, float], None]
-"""Told what is under way, and the fraction of it that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,11 @@ class _Job:
     what: str
     size: int
     protocol: Protocol
+
+
+def fractions(progress: Progress, what: str) -> Callable[[float], None]:
+    """How `progress` is told of work that knows its fraction alone, in 0..1."""
+    return lambda fraction: progress(what, fraction, 1.0)
 
 
 def time_all(
@@ -70,7 +72,7 @@ def time_all(
             timing = measure(
                 _calls(job, waiting if waiting and _is_paced(job) else runners, images, fixed),
                 job.protocol,
-                partial(progress, job.what),
+                fractions(progress, job.what),
                 meters,
             )
         except KeyboardInterrupt:

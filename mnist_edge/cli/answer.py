@@ -12,7 +12,8 @@ from mnist_edge.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
-    from mnist_edge.datasets import Progress, Split
+    from mnist_edge.datasets import Split
+    from mnist_edge.types import Progress
 
 _MOST_ERRORS = 200  # on one sheet
 _NO_GOLDEN = "none in this file: export it again, and it carries some"

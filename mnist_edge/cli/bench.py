@@ -193,7 +193,7 @@ def bench(
             running,
             data,
             plan,
-            lambda what, fraction: tell(what, fraction, 1.0),
+            tell,
             found.missing,
         )
     for line in result.refused:

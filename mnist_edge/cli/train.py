@@ -14,10 +14,10 @@ from mnist_edge.cli.watching import Watch
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.progress import Progress
     from mnist_edge.lab.runs import RunPlan, TrainingRun
     from mnist_edge.lab.threads import Choice
     from mnist_edge.lab.world import World
+    from mnist_edge.types import Progress
 
 Made = TypeVar("Made")
 

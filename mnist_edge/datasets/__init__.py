@@ -10,12 +10,12 @@ from mnist_edge.datasets.base import (
     SIDE,
     Dataset,
     Findings,
-    Progress,
     Split,
     fingerprint,
 )
 from mnist_edge.datasets.splitting import stratified
 from mnist_edge.errors import DataSetNameError, MissingExtraError
+from mnist_edge.types import Progress
 
 __all__ = [
     "ENVIRONMENT",
@@ -23,7 +23,6 @@ __all__ = [
     "SIDE",
     "Dataset",
     "Findings",
-    "Progress",
     "Split",
     "fingerprint",
     "load",

@@ -1,6 +1,5 @@
 """What a data set is: a split of images and labels, and the three splits that belong together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,9 +15,6 @@ ENVIRONMENT = "MNIST_EDGE_DATA"
 FOLDER = "folder:"
 _VALIDATION_IMAGES = 5000
 _VALIDATION_SEED = 0
-
-Progress = Callable[[str, int, int], None]
-"""Called while a set is fetched or read: what is under way, units done, units in all."""
 
 
 @dataclass(frozen=True, slots=True)

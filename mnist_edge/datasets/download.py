@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_edge.datasets.base import ENVIRONMENT, Progress
+from mnist_edge.datasets.base import ENVIRONMENT
 from mnist_edge.errors import DataError
 from mnist_edge.files import alone_in
+from mnist_edge.types import Progress
 
 Connection = TypeVar("Connection", bound=http.client.HTTPConnection)
 

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import picture
-from mnist_edge.datasets.base import FOLDER, Dataset, Findings, Progress, Split
+from mnist_edge.datasets.base import FOLDER, Dataset, Findings, Split
 from mnist_edge.datasets.layout import TEST, TRAINING, VALIDATION, Layout, layout
 from mnist_edge.datasets.splitting import mask_of_test, mask_of_validation, part_of
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.picture.formats import NAMES
+from mnist_edge.types import Progress
 
 _MOST_NAMED = 20  # unreadable pictures in one message
 # A pixel has a colour where its channels are so far apart, and a picture where so many pixels have

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import idx
-from mnist_edge.datasets.base import ENVIRONMENT, SIDE, Dataset, Progress, Split, fingerprint
+from mnist_edge.datasets.base import ENVIRONMENT, SIDE, Dataset, Split, fingerprint
 from mnist_edge.datasets.download import fetch
 from mnist_edge.datasets.places import KERAS, cache_dir, holder, names_in, other_forms, variants
 from mnist_edge.datasets.published import SOURCES, File
 from mnist_edge.errors import DataError, FileError
 from mnist_edge.file_access import is_file, is_folder
+from mnist_edge.types import Progress
 
 __all__ = ["SOURCES", "File", "cache_dir", "download", "find", "read"]
 

@@ -19,9 +19,6 @@ from mnist_edge.opening import open_session
 
 _CHUNK = 250
 
-Progress = Callable[[int, int], None]
-"""Told how many layers are done, and how many there are."""
-
 
 @dataclass(frozen=True, slots=True)
 class LayerNoise:
@@ -69,16 +66,19 @@ class Diagnosis:
 def diagnose(
     quantizer: Quantizer,
     images: NDArray[np.uint8],
-    progress: Progress = lambda done, total: None,
+    watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Diagnosis:
-    """Measure every layer on images uint8 (N, 28, 28) that neither trained nor test."""
+    """Measure every layer on images uint8 (N, 28, 28) that neither trained nor test.
+
+    `watch` is told how many layers are done, and how many there are.
+    """
     names = quantizer.layers()
     fp32, int8 = quantizer.model, quantizer.quantize()
     expected, given = _outputs(fp32, names, images), _outputs(int8, names, images)
     before = expected[_last(fp32)]
     found = []
     for done, name in enumerate(names):
-        progress(done, len(names))
+        watch(done, len(names))
         weighted = name in quantizer.layers(WEIGHTED)
         without = _logits(quantizer.quantize([name]), images) if weighted else None
         found.append(
@@ -92,7 +92,7 @@ def diagnose(
                 mean_shift=None if without is None else metrics.shift(before, without).mean,
             )
         )
-    progress(len(names), len(names))
+    watch(len(names), len(names))
     whole = metrics.shift(before, _logits(int8, images))
     return Diagnosis(tuple(found), whole.mean, len(images))
 

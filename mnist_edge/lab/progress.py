@@ -1,10 +1,9 @@
-"""How far long work has come, for whoever watches it."""
+"""What a training tells of its steps and epochs, to whoever watches it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Progress = Callable[[str, float, float], None]
-"""Told what is under way, how much of it is done, and how much there is (0: unknown)."""
+from mnist_edge.types import Progress as Progress
 
 
 @dataclass(frozen=True, slots=True)

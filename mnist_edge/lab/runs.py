@@ -23,11 +23,12 @@ from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab import teacher
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.models import build
-from mnist_edge.lab.progress import EpochResult, Progress, Watcher
+from mnist_edge.lab.progress import EpochResult, Watcher
 from mnist_edge.lab.recipe import Recipe, recipe_for
 from mnist_edge.lab.teacher import Teacher
 from mnist_edge.lab.train import Trainer, TrainingInputs
 from mnist_edge.lab.world import World
+from mnist_edge.types import Progress
 
 _MODEL, _DATASET = "edge", "mnist"
 _ANEW = "train again without --resume"

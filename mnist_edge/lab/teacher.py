@@ -28,8 +28,8 @@ from mnist_edge.lab import bf16, view_files
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT
 from mnist_edge.lab.drawn import augment_batch, with_synthetic
-from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.recipe import Distillation, Recipe
+from mnist_edge.types import Progress
 
 _SEED = 0  # of the views: every student's are the same
 _BATCH = 500

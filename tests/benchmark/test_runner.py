@@ -1,6 +1,6 @@
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from mnist_edge.errors import DataError, GoldenError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.machine import this_machine
 from mnist_edge.metrics import Accuracy
+from mnist_edge.types import Progress
 from tests.clitools import write_folder
 from tests.conftest import make_card, write_tiny_model
 from tests.spies import Known, Table, dataset, numbered, skip_warm_up, table_of, with_golden
@@ -149,7 +150,11 @@ def test_progress_names_each_phase_in_order_and_stays_within_it(
 ) -> None:
     told: list[tuple[str, float]] = []
     contenders = [OnnxRuntime.open(tiny_model)] * 2
-    benchmark.run(contenders, {"digits": noise}, QUICK, lambda *one: told.append(one))
+
+    def tell(what: str, done: float, total: float) -> None:
+        told.append((what, done / total))
+
+    benchmark.run(contenders, {"digits": noise}, QUICK, tell)
     assert list(dict(told)) == [
         "loading",
         "accuracy",
@@ -357,13 +362,13 @@ def heeded() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def interrupting(phase: str, at: float) -> Callable[[str, float], None]:
+def interrupting(phase: str, at: float) -> Progress:
     """Ctrl-C, once, when so much of a phase is done."""
     come = False
 
-    def told(what: str, fraction: float) -> None:
+    def told(what: str, done: float, total: float) -> None:
         nonlocal come
-        if not come and (what, fraction >= at) == (phase, True):
+        if not come and (what, done / total >= at) == (phase, True):
             come = True
             signal.raise_signal(signal.SIGINT)
 

@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def time_them(
     runners: list[Any], plan: Plan, meters: Mapping[str, Callable[[], float]] | None = None
 ) -> timing.Timed:
-    return time_all(runners, IMAGES, plan, meters or {}, lambda what, fraction: None)
+    return time_all(runners, IMAGES, plan, meters or {}, lambda what, done, total: None)
 
 
 def calls_of(latency: Latency) -> NDArray[np.int64]:
@@ -181,7 +181,11 @@ def test_meters_are_read_for_each_contender_in_each_round(clock: Clock) -> None:
 def test_progress_names_what_is_under_way_and_ends_each(clock: Clock) -> None:
     told: list[tuple[str, float]] = []
     plan = Plan(duration_s=2, batches=(1, 64), rate_hz=50)
-    time_all([Timed(clock)], IMAGES, plan, {}, lambda *one: told.append(one))
+
+    def tell(what: str, done: float, total: float) -> None:
+        told.append((what, done / total))
+
+    time_all([Timed(clock)], IMAGES, plan, {}, tell)
     assert list(dict(told)) == [
         "timing, 1 image a call",
         "timing, 64 images a call",
@@ -283,7 +287,7 @@ def test_real_time_passes_too() -> None:
             return prepared.sum()
 
     runners: list[Runner] = [Quick(), Quick()]
-    found = time_all(runners, IMAGES, SHORT, {}, lambda what, fraction: None)
+    found = time_all(runners, IMAGES, SHORT, {}, lambda what, done, total: None)
     samples: Iterator[float] = chain.from_iterable(one.samples_us for one in found.batches[1])
     assert min(samples) > 0
 
@@ -305,6 +309,6 @@ def test_of_a_fixed_number_of_images_each_batch_takes_its_share(
             return np.zeros((len(prepared), 10), np.float32)
 
     plan = Plan(duration_s=0.01, batches=(size,))
-    found = time_all([Ten()], IMAGES, plan, {}, lambda what, fraction: None, [10])
+    found = time_all([Ten()], IMAGES, plan, {}, lambda what, done, total: None, [10])
     assert sizes == {through}
     np.testing.assert_allclose(found.batches[size][0].samples_us, 10 * size)

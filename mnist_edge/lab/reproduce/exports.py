@@ -7,10 +7,10 @@ from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
 from mnist_edge.experiment_results import ExportedFile, ExportedRun
 from mnist_edge.lab.job import Job
-from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.quantize import Plan
 from mnist_edge.lab.reproduce.work import Finished, Request, Work, best
 from mnist_edge.lab.shelf import Draft, place
+from mnist_edge.types import Progress
 
 _EXPORTED = "exported"
 

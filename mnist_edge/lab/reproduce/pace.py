@@ -13,12 +13,13 @@ import torch
 from mnist_edge.datasets import SIDE, Split
 from mnist_edge.lab import bf16, threads
 from mnist_edge.lab.models import build
-from mnist_edge.lab.progress import Progress, StepResult
+from mnist_edge.lab.progress import StepResult
 from mnist_edge.lab.recipe import Recipe
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Run
 from mnist_edge.lab.runs import train
 from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
+from mnist_edge.types import Progress
 
 _WARM_STEPS, _WARM_S = 1, 0.3
 _LEAST_STEPS = 2

@@ -10,13 +10,13 @@ from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab import checkpoint as disk
 from mnist_edge.lab.checkpoint import CHECKPOINT, Checkpoint
-from mnist_edge.lab.progress import Progress
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
 from mnist_edge.lab.runs import TrainingRun, check_resumable, check_unchanged
 from mnist_edge.lab.teacher import Teacher, open_teacher, taught_by
 from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import Accuracy
+from mnist_edge.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
