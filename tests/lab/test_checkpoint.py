@@ -12,7 +12,6 @@ import torch
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import runs
 from mnist_edge.lab.checkpoint import CHECKPOINT, HISTORY, RESULT, Checkpoint
 from mnist_edge.lab.models import build
 from mnist_edge.lab.recipe import Recipe
@@ -149,59 +148,6 @@ def test_the_shortcut_is_part_of_the_model() -> None:
     recipe = Recipe("resnet20", shortcut="projection")
     saved = Checkpoint(recipe, tuple("0123456789"), 1, [], network, network, {}, {})
     assert saved.original().state_dict().keys() == network.keys()
-
-
-def test_newest_is_the_one_written_last(tmp_path: Path) -> None:
-    for age, name in enumerate(["b", "a", "c"]):
-        run = written(tmp_path / name, b"")
-        os.utime(run / CHECKPOINT, (1000 - age, 1000 - age))
-    (tmp_path / "empty").mkdir()
-    assert runs.newest(tmp_path) == tmp_path / "b"
-
-
-def test_newest_without_any_run_says_how_to_train_one(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckpointError, match=r"no run in .*: train one first with 'mnist-edge tr"):
-        runs.newest(tmp_path)
-
-
-def test_set_aside_counts_up_and_loses_nothing(tmp_path: Path) -> None:
-    for number in range(1, 4):
-        run = written(tmp_path / "edge", bytes([number]))
-        assert runs.set_aside(run) == tmp_path / f"edge-{number}"
-        assert not run.exists()
-    kept = [(tmp_path / f"edge-{number}" / CHECKPOINT).read_bytes() for number in range(1, 4)]
-    assert kept == [b"\1", b"\2", b"\3"]
-
-
-def test_set_aside_leaves_a_folder_without_a_run_alone(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    assert runs.set_aside(tmp_path) is None
-    assert runs.set_aside(tmp_path / "nowhere") is None
-    assert (tmp_path / "notes.txt").exists()
-
-
-@pytest.mark.parametrize("run", [".", "..", "../edge"])
-def test_set_aside_does_not_move_the_ground_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str
-) -> None:
-    here = written(tmp_path / "edge", b"1")
-    if run == "..":
-        here = here / "inside"
-        here.mkdir()
-    monkeypatch.chdir(here)
-    with pytest.raises(CheckpointError, match="is where you are: choose another --out"):
-        runs.set_aside(Path(run))
-
-
-def test_set_aside_says_when_it_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rename(self: Path, target: Path) -> Path:
-        raise PermissionError(13, "Permission denied")
-
-    run = written(tmp_path / "edge", b"1")
-    monkeypatch.setattr(Path, "rename", rename)
-    with pytest.raises(CheckpointError, match=r"cannot rename .*: Permission denied. Choose"):
-        runs.set_aside(run)
 
 
 @pytest.mark.parametrize("model", ["../../outside", "/tmp/outside", "16k5s2-32/../x", "edge\0"])

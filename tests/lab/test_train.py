@@ -20,7 +20,7 @@ from mnist_edge.lab.nondigits import nondigits
 from mnist_edge.lab.optimizer import optimizer
 from mnist_edge.lab.progress import EpochResult, StepResult
 from mnist_edge.lab.recipe import Recipe, StrongAugmentation
-from mnist_edge.lab.runs import check_resumable, finish, train
+from mnist_edge.lab.runs import train
 from mnist_edge.lab.wear import Corruptions
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import softmax
@@ -305,31 +305,6 @@ def test_a_checkpoint_of_other_classes_is_refused(few: tuple[Split, Split], tmp_
     saved = replace(complete(replace(SHORT, epochs=1), few, tmp_path), classes=tuple("abcdefghij"))
     with pytest.raises(CheckpointError, match=r"started on the classes a, b, c, .* not 0, 1, 2"):
         next(epochs(SHORT, few, tmp_path, saved))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("epochs", 9), ("model", "edge"), ("lr", 0.5), ("seed", 3)]
-)
-def test_another_recipe_cannot_be_resumed(
-    few: tuple[Split, Split], tmp_path: Path, name: str, value: Any
-) -> None:
-    started = epochs(SHORT, few, tmp_path)
-    next(started)
-    saved = disk.load(tmp_path)
-    check_resumable(saved, SHORT, tmp_path)
-    before = getattr(SHORT, name)
-    with pytest.raises(CheckpointError, match=f"trained with {name} {before}, not {value}"):
-        check_resumable(saved, replace(SHORT, **{name: value}), tmp_path)
-
-
-def test_finish_records_its_result_once_and_for_all(
-    few: tuple[Split, Split], tmp_path: Path, digits: Dataset
-) -> None:
-    saved = complete(replace(SHORT, epochs=1), few, tmp_path)
-    assert saved.result is None
-    finished = finish(tmp_path, saved, digits.test)
-    assert disk.load(tmp_path).result == finished.result
-    assert_same(disk.load(tmp_path).average, saved.average)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""Training runs in their folders: planned, begun, gone on with, measured, found, set aside."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mnist_edge.datasets import Dataset, Split, fingerprint
+from mnist_edge.errors import CheckpointError, UsageError
+from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab import runs
+from mnist_edge.lab.checkpoint import CHECKPOINT
+from mnist_edge.lab.recipe import Recipe, RecipeError, recipe_for
+from mnist_edge.lab.runs import check_resumable, complete, plan, prepare, recipe_of, train
+from mnist_edge.lab.world import World
+from tests.lab.conftest import CPU, inputs
+
+SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)
+ONE = replace(SHORT, epochs=1)
+
+
+@pytest.fixture
+def few(digits: Dataset) -> tuple[Split, Split]:
+    return digits.training[slice(0, 170)], digits.validation[slice(0, 50)]
+
+
+@pytest.fixture
+def own(digits: Dataset) -> Dataset:
+    """A few of the digits, as a set that nobody published a SHA-256 of."""
+    data = Dataset("own", digits.classes, digits.train[slice(0, 200)], digits.test, "here")
+    return replace(data, fingerprint=fingerprint(data))
+
+
+def written(run: Path, content: bytes) -> Path:
+    run.mkdir(parents=True)
+    (run / CHECKPOINT).write_bytes(content)
+    return run
+
+
+def test_a_recipe_is_the_models_own_with_what_is_asked_for() -> None:
+    asked = {"model": "edge-xs", "dataset": "digits", "epochs": 3, "lr": 0.1}
+    own = recipe_for("edge-xs", "digits")
+    assert recipe_of(asked, None) == replace(own, epochs=3, lr=0.1)
+    assert recipe_of({}, None) == recipe_for("edge", "mnist")
+    with pytest.raises(RecipeError) as caught:
+        recipe_of({"lr": -1.0}, None)
+    assert (caught.value.field, caught.value.value) == ("lr", -1.0)
+    with pytest.raises(UsageError):
+        recipe_of({"shortcut": "zero"}, None)
+
+
+def test_a_run_is_planned_trained_and_measured(own: Dataset, tmp_path: Path) -> None:
+    run = prepare(plan(tmp_path, ONE), own)
+    assert run.has_epochs_left
+    assert [result.epoch for result in complete(run, CPU)] == [1]
+    saved = disk.load(tmp_path)
+    assert saved.fingerprint == own.fingerprint
+    assert saved.result is not None
+    assert saved.result["total"] == len(own.test)
+    again = plan(tmp_path, recipe_of({}, saved), saved)
+    assert again.is_finished
+    assert again.recipe == ONE
+
+
+def test_a_run_that_is_trained_is_only_measured(own: Dataset, tmp_path: Path) -> None:
+    run = prepare(plan(tmp_path, ONE), own)
+    for _ in train(run.inputs, run.folder, CPU):
+        pass
+    saved = disk.load(tmp_path)
+    left = prepare(plan(tmp_path, ONE, saved), own)
+    assert not plan(tmp_path, ONE, saved).is_finished
+    assert not left.has_epochs_left
+    assert left.saved_threads == saved.trained["threads"]
+    assert list(complete(left, CPU)) == []
+    done = disk.load(tmp_path)
+    assert done.result is not None
+    torch.testing.assert_close(done.average, saved.average, atol=0, rtol=0)
+
+
+def test_one_who_does_not_lead_measures_nothing(own: Dataset, tmp_path: Path) -> None:
+    follower = World(1, 1, torch.device("cpu"))
+    run = prepare(plan(tmp_path / "run", ONE), own)
+    assert [result.epoch for result in complete(run, follower)] == [1]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_small_set_has_more_epochs_where_nobody_asked_for_a_number(
+    own: Dataset, tmp_path: Path
+) -> None:
+    asked = prepare(plan(tmp_path, ONE), own).inputs.recipe
+    sized = prepare(plan(tmp_path, ONE, sized=True), own).inputs.recipe
+    assert asked == ONE
+    assert sized == ONE.sized(len(own.training))
+    assert sized.epochs > ONE.epochs
+
+
+def test_a_set_that_has_changed_is_refused(own: Dataset, tmp_path: Path) -> None:
+    next(train(prepare(plan(tmp_path, SHORT), own).inputs, tmp_path, CPU))
+    saved = disk.load(tmp_path)
+    goes_on = plan(tmp_path, SHORT, saved)
+    assert prepare(goes_on, own).inputs.fingerprint == saved.fingerprint
+    less = replace(own, train=own.train[slice(0, 150)])
+    with pytest.raises(CheckpointError, match=r"own has changed since .* was trained on it: "):
+        prepare(goes_on, replace(less, fingerprint=fingerprint(less)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", 9), ("model", "edge"), ("lr", 0.5), ("seed", 3)]
+)
+def test_another_recipe_cannot_be_resumed(
+    few: tuple[Split, Split], tmp_path: Path, name: str, value: Any
+) -> None:
+    next(train(inputs(SHORT, few), tmp_path, CPU))
+    saved = disk.load(tmp_path)
+    check_resumable(saved, SHORT, tmp_path)
+    before = getattr(SHORT, name)
+    with pytest.raises(CheckpointError, match=f"trained with {name} {before}, not {value}"):
+        check_resumable(saved, replace(SHORT, **{name: value}), tmp_path)
+
+
+def test_finish_records_its_result_once_and_for_all(
+    few: tuple[Split, Split], tmp_path: Path, digits: Dataset
+) -> None:
+    for _ in train(inputs(ONE, few), tmp_path, CPU):
+        pass
+    saved = disk.load(tmp_path)
+    assert saved.result is None
+    finished = runs.finish(tmp_path, saved, digits.test)
+    assert disk.load(tmp_path).result == finished.result
+    torch.testing.assert_close(disk.load(tmp_path).average, saved.average, atol=0, rtol=0)
+
+
+def test_newest_is_the_one_written_last(tmp_path: Path) -> None:
+    for age, name in enumerate(["b", "a", "c"]):
+        run = written(tmp_path / name, b"")
+        os.utime(run / CHECKPOINT, (1000 - age, 1000 - age))
+    (tmp_path / "empty").mkdir()
+    assert runs.newest(tmp_path) == tmp_path / "b"
+
+
+def test_newest_without_any_run_says_how_to_train_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CheckpointError, match=r"no run in .*: train one first with 'mnist-edge tr"):
+        runs.newest(tmp_path)
+
+
+def test_set_aside_counts_up_and_loses_nothing(tmp_path: Path) -> None:
+    for number in range(1, 4):
+        run = written(tmp_path / "edge", bytes([number]))
+        assert runs.set_aside(run) == tmp_path / f"edge-{number}"
+        assert not run.exists()
+    kept = [(tmp_path / f"edge-{number}" / CHECKPOINT).read_bytes() for number in range(1, 4)]
+    assert kept == [b"\1", b"\2", b"\3"]
+
+
+def test_set_aside_leaves_a_folder_without_a_run_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert runs.set_aside(tmp_path) is None
+    assert runs.set_aside(tmp_path / "nowhere") is None
+    assert (tmp_path / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("run", [".", "..", "../edge"])
+def test_set_aside_does_not_move_the_ground_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str
+) -> None:
+    here = written(tmp_path / "edge", b"1")
+    if run == "..":
+        here = here / "inside"
+        here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(CheckpointError, match="is where you are: choose another --out"):
+        runs.set_aside(Path(run))
+
+
+def test_set_aside_says_when_it_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rename(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    run = written(tmp_path / "edge", b"1")
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(CheckpointError, match=r"cannot rename .*: Permission denied. Choose"):
+        runs.set_aside(run)
