@@ -178,6 +178,11 @@ def test_a_file_that_differs_is_not_written(run: Path, monkeypatch: pytest.Monke
         r"max \|Δlogit\| .* \(limit .*\). Nothing was written",
     )
     assert not FILE.parent.exists()
+    invoke("export", run, "--report", "gate.json")  # which says of what did not pass, too
+    found = json.loads(Path("gate.json").read_text())
+    assert found["verdict"].startswith("The gate was not passed: edge-xs.onnx does not compute")
+    assert [file["file"] for file in found["files"]] == ["edge-xs.onnx"]
+    assert found["files"][0]["against_original"]["max_logit_difference"] > 0
 
 
 @pytest.mark.usefixtures("quick")

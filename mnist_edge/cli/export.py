@@ -192,6 +192,7 @@ def _drafts(
             for draft in job.drafts(wanted.plan, wanted.tuning, tell, threads, wanted.stem):
                 drafts.append(draft)
     except GateError as error:
+        gates.note_old_data(wanted.run, job)
         told = gates.refusal(error)
         if drafts:
             gates.write_report(report, drafts, f"The gate was not passed: {told}.", must=False)
