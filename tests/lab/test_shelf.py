@@ -7,8 +7,9 @@ import pytest
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.contract import PREFIX
-from mnist_edge.errors import EdgeError
-from mnist_edge.lab.shelf import place, serialized, with_card
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.lab.shelf import Draft, place, serialized, with_card
 from mnist_edge.machine import this_machine
 from mnist_edge.manifest import MANIFEST, read_manifest, with_latency, written
 from mnist_edge.metrics import Accuracy
@@ -222,3 +223,15 @@ def test_a_drafts_hash_is_that_of_its_file(tmp_path: Path) -> None:
     made = draft(gate=FP32_GATE)
     path = place([made], tmp_path)[0].path
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_draft_is_opened_as_whoever_ships_it_will(tiny_model: Path, random_split: Split) -> None:
+    model, original = onnx.load(tiny_model), Classifier(tiny_model).logits(random_split.images)
+    data = Dataset("made", tuple("0123456789"), random_split, random_split, "here")
+    made = Draft.of("x.onnx", model, make_card(), data, original)
+    assert made.card.accuracy == made.gate.verification.exported
+    assert made.card.golden is not None
+    assert made.card.confusion is not None
+    assert onnx.load_model_from_string(made.content).graph == model.graph
+    with pytest.raises(ModelError, match=r"x\.onnx is not a file of mnist-edge"):
+        Draft.of("x.onnx", model, make_card(classes=("a", "b")), data, original)
