@@ -18,6 +18,7 @@ from PIL import Image
 
 from mnist_edge import benchmark, contenders, files, machine, noise, stopwatch
 from mnist_edge.benchmark import compare, data, runner
+from mnist_edge.catalogue import BACKENDS
 from mnist_edge.contenders import Contender, Gathered
 from mnist_edge.datasets import digits
 from mnist_edge.errors import EdgeError
@@ -671,8 +672,8 @@ def test_without_a_set_digits_drawn_in_a_font_are_guessed_on(
 def test_all_takes_what_is_installed_and_names_what_is_not(
     letters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.setitem(sys.modules, "ncnn", None)
+    for module in {module for one in BACKENDS.values() for module in one.modules}:
+        monkeypatch.setitem(sys.modules, module, None)
     output, found = measured(tmp_path, letters, *SINGLE, "--contender", "all")
     assert [one["runtime"] for one in found["contenders"]] == ["onnxruntime"]
     for name in ("openvino", "ncnn"):

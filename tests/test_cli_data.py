@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge import shipped
-from mnist_edge.catalogue import NETWORKS
+from mnist_edge.catalogue import DATASETS, NETWORKS
 from mnist_edge.cli import main
 from mnist_edge.datasets import ENVIRONMENT, Dataset, load
 from mnist_edge.datasets.sources import SOURCES, File
@@ -492,8 +492,7 @@ def test_unknown_name_lists_the_known(cli: Cli) -> None:
     done = cli("data", "cifar10")
 
     assert failed(Said(done.returncode, done.stdout, done.stderr), 2) == (
-        "there is no data set 'cifar10': choose one of "
-        "mnist, fashion-mnist, kmnist, qmnist, digits, folder:PATH"
+        f"there is no data set 'cifar10': choose one of {', '.join(DATASETS)}, folder:PATH"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from mnist_edge.catalogue import EXTRAS
 from mnist_edge.classifier import Classifier
 from mnist_edge.contenders import (
     RUNTIMES,
@@ -15,6 +16,7 @@ from mnist_edge.contenders import (
     PyTorch,
     TorchCompile,
     gather,
+    load_backend,
 )
 from mnist_edge.contenders.ncnn import Ncnn
 from mnist_edge.contenders.openvino import OpenVino
@@ -29,6 +31,7 @@ def never() -> Examples:
     raise AssertionError("there was nothing to guess")
 
 
+KNOWN = ("onnxruntime", "openvino", "ncnn", "torch-compile", "pytorch")
 OURS = ForeignOptions(examples=never)
 FOREIGN = ForeignOptions(examples=examples)
 
@@ -88,13 +91,15 @@ def test_without_torch_there_is_no_original_and_no_word_of_it(
 
 
 def test_all_takes_what_is_here_in_the_order_of_a_table(made: Trained, tmp_path: Path) -> None:
-    for here in (OpenVino, Ncnn, PyTorch):
-        if reason := here.why_not():
+    for backend in (OpenVino, Ncnn, PyTorch):
+        if reason := backend.why_not():
             pytest.skip(reason)
     int8 = int8_of(made, tmp_path / "edge-xs-int8.onnx")
     found = gather([made.file, int8], made.home / "runs", ["all"], OURS)
     compiled = [("checkpoint.pt", "torch-compile")] * (TorchCompile.why_not() is None)
-    assert shown(found) == [
+    here = [name for name in RUNTIMES if load_backend(name).why_not() is None]
+    assert list(dict.fromkeys(one.runtime for one in found.contenders)) == here
+    assert [one for one in shown(found) if one[1] in KNOWN] == [
         ("edge-xs.onnx", "onnxruntime"),
         ("edge-xs-int8.onnx", "onnxruntime"),
         ("edge-xs.onnx", "openvino"),
@@ -108,16 +113,17 @@ def test_all_takes_what_is_here_in_the_order_of_a_table(made: Trained, tmp_path:
 def test_all_names_what_is_missing(
     made: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("openvino", "ncnn", "torch"):
-        monkeypatch.setitem(sys.modules, name, None)
+    for module in {module for extra in EXTRAS for module in extra.modules}:
+        monkeypatch.setitem(sys.modules, module, None)
     found = gather([made.file], made.home / "runs", ["all"], OURS)
     assert shown(found) == [("edge-xs.onnx", "onnxruntime")]
-    assert found.missing == (
+    assert len(found.missing) == len(RUNTIMES) - 1
+    assert [line for line in found.missing if line.split()[0] in (*KNOWN, "torch")] == [
         "openvino is not installed: pip install 'mnist-edge[openvino]'",
         "ncnn and pnnx are not installed: pip install 'mnist-edge[ncnn]'",
         "torch is not installed: pip install 'mnist-edge[train]'",
         "torch is not installed: pip install 'mnist-edge[train]'",
-    )
+    ]
 
 
 def test_what_is_named_is_all_that_comes(made: Trained) -> None:

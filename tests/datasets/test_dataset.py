@@ -42,8 +42,7 @@ def test_unknown_name_lists_the_known(name: str) -> None:
         load(name)
 
     assert str(caught.value) == (
-        f"there is no data set '{name}': choose one of "
-        "mnist, fashion-mnist, kmnist, qmnist, digits, folder:PATH"
+        f"there is no data set '{name}': choose one of {', '.join(DATASETS)}, folder:PATH"
     )
 
 

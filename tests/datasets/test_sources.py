@@ -359,7 +359,7 @@ def test_environment_that_holds_something_else_is_named(
 
     assert str(caught.value) == (
         f"{ENVIRONMENT} names {tmp_path / 'photos'}, which holds none of the files of "
-        "mnist, fashion-mnist, kmnist, qmnist: name the folder that does, or unset it"
+        f"{', '.join(SOURCES)}: name the folder that does, or unset it"
     )
 
 
