@@ -50,7 +50,7 @@ def test_digits_from_training_to_prediction(
     assert shown(r"^ +accuracy (\d+\.\d\d) %", exported.stdout) == tested
     assert "0 answers changed" in exported.stdout
 
-    timed = cli(*following(exported), "--duration", "0.05")
+    timed = cli(*following(exported), "--duration", "0.05", "--batch", "1")
     assert (timed.returncode, timed.stderr) == (0, "")
     for name in (r"edge-xs\.onnx", "PyTorch original"):
         assert shown(rf"^ *{name} +(\d+\.\d\d) ", timed.stdout) == tested
