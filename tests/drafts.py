@@ -14,6 +14,7 @@ from mnist_edge.lab.models import Network
 from mnist_edge.lab.shelf import Draft, Exported, place
 from mnist_edge.lab.verify import Gate, Portability, Verification
 from mnist_edge.metrics import Accuracy, Agreement, Shift
+from mnist_edge.report import card
 from tests.conftest import make_card, write_tiny_model
 
 _MEMORY: dict[str, onnx.ModelProto] = {}
@@ -35,7 +36,8 @@ def remembered(network: Network) -> onnx.ModelProto:
 def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:
     """A finished run's fp32 file, written to `out` once it has passed the gate."""
     job = Job.of_run(run, disk.load(run), data, lambda what, done, total: None)
-    return place(list(job.drafts(None, None, lambda what, done, total: None)), out, force)[0]
+    drafts = list(job.drafts(None, None, lambda what, done, total: None))
+    return place(drafts, out, card.render, force)[0]
 
 
 def verification(

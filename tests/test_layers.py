@@ -23,7 +23,7 @@ MODULES = {
     "ground": "errors catalogue child_python escaping experiment_results file_access files "
     "fingerprint intervals letters literal_texts metrics older_names output_places refusals "
     "seed_statistics types",
-    "model_file": "contract golden manifest opening saturation shipped",
+    "model_file": "contract golden manifest model_cards opening saturation shipped",
     "datasets": "datasets",
     "preprocess": "picture",
     "host": "cpus energy machine noise",
@@ -72,8 +72,6 @@ KNOWN = {
     "datasets.digits": "picture",
     "datasets.folder": "picture picture.formats",
     "datasets.layout": "contract picture.formats",
-    # An export writes its model card itself.
-    "lab.shelf": "report.card",
 }
 KNOWN_IN_CIRCLES: dict[str, str] = {}
 

@@ -143,6 +143,7 @@ def export(
     from mnist_edge.lab.finetune import Finetuning
     from mnist_edge.lab.quantize import Plan
     from mnist_edge.lab.shelf import place
+    from mnist_edge.report import card
 
     drop = _MAX_DROP if max_drop is None else max_drop
     keep = names(keep_float) or ()
@@ -156,7 +157,7 @@ def export(
     stem = name or (run.stem if run.is_file() else None)
     wanted = _Wanted(run, out, stem, plan if int8 else None, tuning, threads, force)
     job, drafts = _drafts(wanted, data_dir, report)
-    placed = place(drafts, out, force)
+    placed = place(drafts, out, card.render, force)
     made = site.written([one.path for one in placed], web, runtime) if web and runtime else None
     done = gates.Done(run, drafts, placed, made, runtime)
     gates.show_all(done, report, options.following(out, done.paths, job), as_json)

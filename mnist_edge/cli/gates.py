@@ -126,7 +126,7 @@ class Done:
         return [exported.path for exported in self.placed]
 
     def as_dict(self) -> dict[str, object]:
-        from mnist_edge.report import card
+        from mnist_edge import model_cards
 
         return {
             "run": str(self.run),
@@ -134,7 +134,7 @@ class Done:
                 draft.as_dict()
                 | {
                     "file": str(exported.path),
-                    "card": str(card.beside(exported.path)),
+                    "card": str(model_cards.beside(exported.path)),
                     "replaced_accuracy": exported.replaced.value if exported.replaced else None,
                 }
                 for draft, exported in zip(self.drafts, self.placed, strict=True)
@@ -145,14 +145,14 @@ class Done:
 
 def show_all(done: Done, report: Path | None, following: str, as_json: bool) -> None:
     """What was written, and the command that measures it."""
-    from mnist_edge.report import card
+    from mnist_edge import model_cards
 
     if as_json:
         say_json(done.as_dict())
         return
     for exported in done.placed:
         show(done.run, exported)
-    cards = " and ".join(str(card.beside(path)) for path in done.paths)
+    cards = " and ".join(str(model_cards.beside(path)) for path in done.paths)
     say(f"model card{'s' * (len(done.placed) > 1)}: {cards}")
     if report:
         say(f"wrote {report}")

@@ -145,6 +145,7 @@ def _reproduce(
     from mnist_edge.datasets import load
     from mnist_edge.lab.reproduce import Request, Work, conclude
     from mnist_edge.output_places import check_folder
+    from mnist_edge.report import card
 
     check_folder("--out", out)
     with progress_bar() as tell:
@@ -157,7 +158,7 @@ def _reproduce(
         for run in missing:
             _train(work, run, threads, _command(asked.name, words | {"--threads": 1}))
         with progress_bar() as tell:
-            found = conclude(work, Request(against, tell))
+            found = conclude(work, Request(against, tell, card.render))
     except KeyboardInterrupt:
         _stopped(work, _command(asked.name, words))
         raise typer.Exit(INTERRUPTED) from None

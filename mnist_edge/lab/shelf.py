@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from mnist_edge import model_cards
 from mnist_edge.classifier import Classifier, read_card
 from mnist_edge.contract import Card
 from mnist_edge.datasets import Dataset
@@ -19,8 +20,8 @@ from mnist_edge.lab.verify import Gate, Verification, measure
 from mnist_edge.machine import this_machine
 from mnist_edge.manifest import MANIFEST, entered
 from mnist_edge.metrics import Accuracy
+from mnist_edge.model_cards import CardText
 from mnist_edge.opening.model_file import ModelFile
-from mnist_edge.report import card as cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,18 @@ def with_card(graph: bytes, card: Card) -> bytes:
     return graph + bytes(metadata.SerializeToString(deterministic=True))
 
 
-def place(drafts: Sequence[Draft], out: Path, force: bool = False) -> list[Exported]:
-    """Write drafts and their model cards into a folder, all or none, and enter them in its
-    manifest. What was measured of a file's speed stays there as long as its bytes are the same.
+def place(
+    drafts: Sequence[Draft], out: Path, card_text: CardText, force: bool = False
+) -> list[Exported]:
+    """Write drafts and their model cards, which `card_text` makes, into a folder, all or none, and
+    enter them in its manifest. What was measured of a file's speed stays there as long as its bytes
+    are the same.
 
     Raises EdgeError, and leaves the folder as it was, where a better or foreign file is in the way
     without `force`, or the manifest cannot be read.
     """
     with alone_in(out):  # two exports at once would each write the manifest without the other
-        return _place(drafts, out, force)
+        return _place(drafts, out, card_text, force)
 
 
 def check_way(out: Path, stem: str | None, int8: bool, force: bool, coming: Coming) -> None:
@@ -154,20 +158,20 @@ def check_way(out: Path, stem: str | None, int8: bool, force: bool, coming: Comi
     for file in files:
         _check_in_the_way(out / file.name, file, force)
         if not force:
-            cards.check_in_the_way(cards.beside(out / file.name))
+            model_cards.check_in_the_way(model_cards.beside(out / file.name))
 
 
-def _place(drafts: Sequence[Draft], out: Path, force: bool) -> list[Exported]:
+def _place(drafts: Sequence[Draft], out: Path, card_text: CardText, force: bool) -> list[Exported]:
     manifest, timed = entered(out / MANIFEST, {draft.name: _entry(draft) for draft in drafts})
     replaced = [_check_in_the_way(out / draft.name, draft.coming, force) for draft in drafts]
     contents: dict[Path, bytes | str] = {}
     for draft in drafts:
         path = out / draft.name
         if not force:
-            cards.check_in_the_way(cards.beside(path))
-        facts = cards.Facts(draft.name, len(draft.content), draft.sha256, timed[draft.name])
+            model_cards.check_in_the_way(model_cards.beside(path))
+        facts = model_cards.Facts(draft.name, len(draft.content), draft.sha256, timed[draft.name])
         contents[path] = draft.content
-        contents[cards.beside(path)] = cards.render(draft.card, facts)
+        contents[model_cards.beside(path)] = card_text(draft.card, facts)
     write_together(contents | {out / MANIFEST: manifest})
     return [
         Exported(out / draft.name, draft.card, draft.opset, draft.gate, before)

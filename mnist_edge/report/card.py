@@ -1,6 +1,5 @@
 """A file's model card, in Markdown: made of its metadata, and of how fast `bench` found it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,33 +8,14 @@ from mnist_edge.catalogue import DATASETS
 from mnist_edge.classifier import read_card
 from mnist_edge.contract import Card
 from mnist_edge.datasets import FOLDER
-from mnist_edge.errors import EdgeError
 from mnist_edge.escaping import json_text
 from mnist_edge.files import sha256
-from mnist_edge.manifest import MANIFEST, Recorded, latency, read_manifest
+from mnist_edge.manifest import MANIFEST, latency, read_manifest
+from mnist_edge.model_cards import MARK, Facts
 from mnist_edge.report import dataset, limits, pieces, table, text, training
 from mnist_edge.report.pieces import bullets, escaped
 
-_MARK = "<!-- mnist-edge made this card of its file's metadata, and will make it again: do not edit"
 _MOST_CLASSES = 100  # that are listed by name
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a file's metadata cannot say: its name, its size and the SHA-256 of its bytes.
-
-    `latency` is what `mnist-edge bench --record` measured of it, None where nobody did.
-    """
-
-    name: str
-    size_bytes: int
-    sha256: str
-    latency: Recorded | None = None
-
-
-def beside(file: Path) -> Path:
-    """Where a file's card lies: edge.md beside edge.onnx."""
-    return file.with_suffix(".md")
 
 
 def of_file(file: Path) -> str:
@@ -47,19 +27,6 @@ def of_file(file: Path) -> str:
     found = latency(read_manifest(file.with_name(MANIFEST)), file.name, digest)
     facts = Facts(file.name, file.stat().st_size, digest, found)
     return render(read_card(file), facts)
-
-
-def check_in_the_way(path: Path) -> None:
-    """EdgeError where something lies in a card's place that is no card of ours."""
-    try:
-        ours = not path.exists() or path.read_bytes().startswith(_MARK.encode())
-    except OSError:
-        ours = False
-    if not ours:
-        raise EdgeError(
-            f"{path} is in the way of the model card and is not ours: "
-            "move it away, or choose another folder"
-        )
 
 
 def render(card: Card, facts: Facts) -> str:
@@ -78,7 +45,7 @@ def render(card: Card, facts: Facts) -> str:
         "Licence": [escaped(_licence(card)), ""],
         "Where it comes from": pieces.pairs(_origin(card, facts)),
     }
-    lines = [f"{_MARK} -->", f"# {escaped(facts.name)}", "", escaped(_summary(card, facts)), ""]
+    lines = [f"{MARK} -->", f"# {escaped(facts.name)}", "", escaped(_summary(card, facts)), ""]
     for title, content in sections.items():
         lines += [f"## {title}", "", *content] if content else []
     return "\n".join(lines).rstrip() + "\n"

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from mnist_edge import model_cards
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.classifier import read_card
 from mnist_edge.contenders import Contender, Runs
@@ -34,7 +35,7 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
             )
         check_folder("--record", contender.path.parent)
         _known(contender.path, sha256(contender.path))
-        card.check_in_the_way(card.beside(contender.path))
+        model_cards.check_in_the_way(model_cards.beside(contender.path))
 
 
 def write(record: Benchmark) -> list[Path]:
@@ -60,8 +61,8 @@ def contents(record: Benchmark) -> dict[Path, str]:
         place, timed = path.with_name(MANIFEST), _recorded(record, entry)
         before = manifests.get(place) or _known(path, entry.sha256)
         manifests[place] = with_latency(before, path.name, timed)
-        facts = card.Facts(path.name, entry.size_bytes, entry.sha256, timed)
-        found[card.beside(path)] = card.render(read_card(path), facts)
+        facts = model_cards.Facts(path.name, entry.size_bytes, entry.sha256, timed)
+        found[model_cards.beside(path)] = card.render(read_card(path), facts)
     return {place: written(files) for place, files in manifests.items()} | found
 
 

@@ -13,14 +13,16 @@ from markdown_it import MarkdownIt
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report
 
+from mnist_edge import model_cards
 from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.golden import Golden
 from mnist_edge.manifest import MANIFEST, Recorded, with_latency, written
 from mnist_edge.metrics import Accuracy, Threshold
+from mnist_edge.model_cards import Facts
 from mnist_edge.report import card as cards
-from mnist_edge.report.card import Facts, render
+from mnist_edge.report.card import render
 from tests.conftest import make_card, write_tiny_model
 from tests.test_manifest import TIMED
 
@@ -238,24 +240,24 @@ def test_a_foreign_file_has_no_card(tmp_path: Path) -> None:
 
 
 def test_only_our_own_cards_are_written_over(tmp_path: Path) -> None:
-    path = cards.beside(tmp_path / "tiny.onnx")
+    path = model_cards.beside(tmp_path / "tiny.onnx")
     assert path == tmp_path / "tiny.md"
-    cards.check_in_the_way(path)
+    model_cards.check_in_the_way(path)
     path.write_text(render(FULL, FACTS))
-    cards.check_in_the_way(path)
+    model_cards.check_in_the_way(path)
     for content in ("# my notes\n", ""):
         path.write_text(content)
         with pytest.raises(EdgeError, match=r"tiny\.md is in the way of the model card"):
-            cards.check_in_the_way(path)
+            model_cards.check_in_the_way(path)
     path.unlink()
     path.mkdir()
     with pytest.raises(EdgeError, match=r"tiny\.md is in the way"):
-        cards.check_in_the_way(path)
+        model_cards.check_in_the_way(path)
 
 
 @pytest.mark.parametrize("path", sorted(EXPORTED.glob("*.onnx")), ids=lambda path: path.name)
 def test_shipped_cards_say_what_their_files_and_the_manifest_say(path: Path) -> None:
     made = cards.of_file(path)
-    assert cards.beside(path).read_text("utf-8") == made
+    assert model_cards.beside(path).read_text("utf-8") == made
     known = json.loads((EXPORTED / MANIFEST).read_text("utf-8"))["files"][path.name]
     assert known["sha256"] in made

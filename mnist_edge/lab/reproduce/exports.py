@@ -10,14 +10,13 @@ from mnist_edge.lab.job import Job
 from mnist_edge.lab.quantize import Plan
 from mnist_edge.lab.reproduce.work import Finished, Request, Work, best
 from mnist_edge.lab.shelf import Draft, place
-from mnist_edge.types import Progress
 
 _EXPORTED = "exported"
 
 
 def export_one(work: Work, found: Sequence[Finished], request: Request) -> ExportedRun:
     """The files of the seed that is best on the validation split, for an experiment of one part."""
-    return export(best(found), work.house / _EXPORTED, work.data, request.tell)
+    return export(best(found), work.house / _EXPORTED, work.data, request)
 
 
 def export_best(
@@ -25,27 +24,27 @@ def export_best(
 ) -> dict[str, ExportedRun]:
     """Of each part, by its name, the files of the seed that is best on the validation split."""
     return {
-        part: export(best(found), work.house / _EXPORTED / part, work.data, request.tell)
+        part: export(best(found), work.house / _EXPORTED / part, work.data, request)
         for part, found in parts.items()
     }
 
 
-def export(finished: Finished, out: Path, data: Dataset, tell: Progress) -> ExportedRun:
+def export(finished: Finished, out: Path, data: Dataset, request: Request) -> ExportedRun:
     """Write a run's fp32 and int8 files into a folder; what lay there is replaced.
 
     An int8 file that does not pass its gate is not written. GateError for an fp32 one.
     """
-    job = Job.of_run(finished.folder, finished.checkpoint, data, tell)
+    job = Job.of_run(finished.folder, finished.checkpoint, data, request.tell)
     drafts: list[Draft] = []
     refused = None
     try:
-        for draft in job.drafts(Plan(), None, tell):
+        for draft in job.drafts(Plan(), None, request.tell):
             drafts.append(draft)
     except GateError as error:
         drafts, refused = [draft for draft in drafts if draft.name != error.file], error
         if not drafts:
             raise
-    place(drafts, out, force=True)
+    place(drafts, out, request.card_text, force=True)
     return ExportedRun(finished.run.name, tuple(map(_values, drafts)), refused)
 
 

@@ -16,6 +16,7 @@ from mnist_edge.lab.teacher import Teacher, open_teacher, taught_by
 from mnist_edge.lab.train import TrainingInputs
 from mnist_edge.lab.world import World
 from mnist_edge.metrics import Accuracy
+from mnist_edge.model_cards import CardText
 from mnist_edge.types import Progress
 
 
@@ -49,10 +50,11 @@ class Finished:
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a conclusion needs beside the work: a file to time against, how to tell what is under
-    way."""
+    way, and what makes the model cards of its files."""
 
     against: Path | None
     tell: Progress
+    card_text: CardText
 
 
 @dataclass(frozen=True, slots=True)
