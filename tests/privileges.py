@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,15 +21,10 @@ def as_ordinary_user(
 
     With `locked`, nobody may look into its current folder any more, once it is there.
     """
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if is_root and sys.platform != "linux":
-        pytest.skip("root may do anything here")
-    libc = ctypes.CDLL(None, use_errno=True)
+    lay_down = without_privileges()
 
     def begin() -> None:
-        for capability in _OVERRIDES if is_root else ():
-            if libc.prctl(_DROP, capability, 0, 0, 0):
-                os._exit(77)
+        lay_down()
         if locked:
             Path().chmod(0)
 
@@ -45,6 +41,22 @@ def as_ordinary_user(
     finally:
         if locked:
             cwd.chmod(0o700)
-    if is_root and done.returncode == 77:
-        pytest.skip("root cannot lay down its privileges here")
     return done
+
+
+def without_privileges() -> Callable[[], None]:
+    """What a new process does to become one that permissions hold for; skips where it cannot."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return lambda: None
+    if sys.platform != "linux":
+        pytest.skip("root may do anything here")
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def lay_down() -> None:
+        for capability in _OVERRIDES:
+            if libc.prctl(_DROP, capability, 0, 0, 0):
+                os._exit(77)
+
+    if subprocess.run(["true"], preexec_fn=lay_down, check=False).returncode == 77:
+        pytest.skip("root cannot lay down its privileges here")
+    return lay_down

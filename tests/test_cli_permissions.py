@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from mnist_edge.datasets.places import cache_dir
 from mnist_edge.errors import DataError
 from tests.clitools import write_digit
 from tests.conftest import make_card, write_tiny_model
-from tests.privileges import as_ordinary_user
+from tests.crash.nursery import Nursery
+from tests.privileges import as_ordinary_user, without_privileges
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's permissions")
 
@@ -52,14 +54,21 @@ def run(folder: Path, *args: str, locked: bool = False) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Forks commands that permissions hold for."""
+    with Nursery(begin=without_privileges()) as found:
+        yield found
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_locked_folder_is_one_line(folder: Path, name: str) -> None:
-    code, _, said = run(folder, *COMMANDS[name])
-    assert code == 1, said
-    assert said.startswith("error: ")
-    assert said.count("\n") == 1
-    assert "ermission denied" in said
-    assert "locked" in said
+def test_a_locked_folder_is_one_line(folder: Path, nursery: Nursery, name: str) -> None:
+    ended = nursery.run(folder, *COMMANDS[name])
+    assert ended.code == 1, ended.said
+    assert ended.said.startswith("error: ")
+    assert ended.said.count("\n") == 1
+    assert "ermission denied" in ended.said
+    assert "locked" in ended.said
 
 
 def test_a_latency_that_could_not_be_recorded_is_said_before_measuring(tmp_path: Path) -> None:
@@ -77,11 +86,10 @@ def test_a_latency_that_could_not_be_recorded_is_said_before_measuring(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["export", "train --out", "train --resume", "data", "eval"])
-def test_a_name_that_is_too_long_is_one_line(folder: Path, name: str) -> None:
-    args = [LONG if part == LOCKED else part for part in COMMANDS[name]]
-    code, _, said = run(folder, *args)
-    assert (code, said.count("\n")) == (1, 1), said
-    assert "name too long" in said
+def test_a_name_that_is_too_long_is_one_line(folder: Path, nursery: Nursery, name: str) -> None:
+    ended = nursery.run(folder, *(LONG if part == LOCKED else part for part in COMMANDS[name]))
+    assert (ended.code, ended.said.count("\n")) == (1, 1), ended.said
+    assert "name too long" in ended.said
 
 
 def test_a_current_folder_without_permission_is_no_hindrance(folder: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,11 +34,12 @@ class Ended:
 class Nursery:
     """A process that forks commands in the folders that it is told; a context manager.
 
-    `prelude` is Python that each child runs before its command.
+    `prelude` is Python that each child runs before its command; `begin` is what the process does
+    before anything else.
     """
 
-    def __init__(self, prelude: str = "") -> None:
-        self.prelude = prelude
+    def __init__(self, prelude: str = "", begin: Callable[[], None] | None = None) -> None:
+        self.prelude, self.begin = prelude, begin
 
     def __enter__(self) -> "Nursery":
         # What children do is not the test's own code: coverage would slow it down.
@@ -48,6 +50,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            preexec_fn=self.begin,
             env={**environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         )
         self._hear()
