@@ -66,16 +66,16 @@ FLOORS := $(VENV)-floors
 floors: ## the device's tests on the lowest versions of its packages
 	$(PYTHON) -m venv $(FLOORS)
 	$(FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  $$($(PYTHON) tests/floors.py) -e . onnx scikit-learn scipy pytest pytest-timeout
-	$(FLOORS)/bin/python -m pytest -q tests/opening tests/picture tests/reading tests/datasets \
-	  tests/web tests/test_contract.py tests/test_files.py tests/test_golden.py tests/test_shipped.py \
-	  tests/test_cli_answer.py tests/test_cli_draw.py tests/test_cli_predict.py tests/test_stopwatch.py \
-	  tests/test_threshold.py tests/contenders/test_onnxruntime.py
+	  $$($(PYTHON) tests/helpers/floors.py) -e . onnx scikit-learn scipy pytest pytest-timeout
+	$(FLOORS)/bin/python -m pytest -q tests/model_file tests/preprocess tests/predict tests/datasets \
+	  tests/web tests/test_files.py tests/test_threshold.py tests/cli/test_evaluate.py \
+	  tests/cli/test_draw.py tests/cli/test_predict.py tests/benchmark/test_stopwatch.py \
+	  tests/backends/test_onnxruntime.py
 
-# Everything that wants a GPU, in 8 minutes; the head of tests/benchmarks/gpu says what it needs. In
+# Everything that wants a GPU, in 8 minutes; the head of benchmarks/gpu says what it needs. In
 # the project's environment where there is one, else in that of $(PYTHON): nothing is installed.
 gpu: ## what wants a GPU, in 8 minutes
-	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.benchmarks.gpu --out gpu
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu --out gpu
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix .

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mnist_edge import read_picture
-from mnist_edge.lab.glyphs import digit
-from mnist_edge.lab.pen import curve
+from mnist_edge.lab.synthetic.glyphs import digit
+from mnist_edge.lab.synthetic.strokes import curve
 
 HERE = Path(__file__).parent
 PAPER, INK = (246, 244, 238), (38, 42, 90)

@@ -12,7 +12,7 @@ __all__ = ["Classifier", "EdgeError", "Prediction", "__version__", "read_picture
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
     from mnist_edge.errors import EdgeError
-    from mnist_edge.picture import read_picture
+    from mnist_edge.preprocess import read_picture
 
 
 def __getattr__(name: str) -> Any:
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return EdgeError
     if name == "read_picture":
-        from mnist_edge.picture import read_picture
+        from mnist_edge.preprocess import read_picture
 
         return read_picture
     raise AttributeError(f"module 'mnist_edge' has no attribute '{name}'")

@@ -85,25 +85,23 @@ class Backend:
 
 _ORIGINAL = "the PyTorch network that a file was exported from"
 BACKENDS: dict[str, Backend] = {  # in the order of a table
-    "onnxruntime": Backend("mnist_edge.contenders.onnxruntime:OnnxRuntime", "ONNX files"),
+    "onnxruntime": Backend("mnist_edge.backends.onnxruntime:OnnxRuntime", "ONNX files"),
     "openvino": Backend(
-        "mnist_edge.contenders.openvino:OpenVino",
+        "mnist_edge.backends.openvino:OpenVino",
         "ONNX files",
         extra="openvino",
         modules=("openvino",),
         packages=("openvino",),
     ),
     "ncnn": Backend(
-        "mnist_edge.contenders.ncnn:Ncnn",
+        "mnist_edge.backends.ncnn:Ncnn",
         "fp32 files of mnist-edge",
         extra="ncnn",
         modules=("ncnn", "pnnx"),
         packages=("ncnn",),
     ),
-    "torch-compile": Backend(
-        "mnist_edge.contenders.pytorch:TorchCompile", _ORIGINAL, extra="train"
-    ),
-    "pytorch": Backend("mnist_edge.contenders.pytorch:PyTorch", _ORIGINAL, extra="train"),
+    "torch-compile": Backend("mnist_edge.backends.pytorch:TorchCompile", _ORIGINAL, extra="train"),
+    "pytorch": Backend("mnist_edge.backends.pytorch:PyTorch", _ORIGINAL, extra="train"),
 }
 
 

@@ -7,15 +7,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import golden, shipped
-from mnist_edge.contract import INPUT, OUTPUT, SIDE, Card
 from mnist_edge.errors import GoldenError, ModelError
-from mnist_edge.golden import GoldenCheck
 from mnist_edge.metrics import softmax
-from mnist_edge.opening import first_answer, open_session
-from mnist_edge.opening.graph import Value, show
-from mnist_edge.opening.model_file import AnyModel, ModelFile
-from mnist_edge.opening.tensors import FLOAT, UINT8
+from mnist_edge.model_file import golden, shipped
+from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE, Card
+from mnist_edge.model_file.golden import GoldenCheck
+from mnist_edge.model_file.graph import Value, show
+from mnist_edge.model_file.reader import AnyModel, ModelFile
+from mnist_edge.model_file.session import first_answer, open_session
+from mnist_edge.model_file.tensors import FLOAT, UINT8
 
 Images = NDArray[np.uint8]
 Run = Callable[[Images], NDArray[np.float32]]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mnist_edge.contract import Card
 from mnist_edge.datasets import ENVIRONMENT, Dataset, Split, load_if_here
 from mnist_edge.metrics import Accuracy
-from tests.clitools import move_package
+from mnist_edge.model_file.contract import Card
+from tests.helpers.cli import move_package
 
 if TYPE_CHECKING:
-    from tests.trained import Trained
+    from tests.helpers.trained import Trained
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -104,8 +104,8 @@ def write_tiny_model(path: Path, card: Card | None = None, seed: int = 0) -> Pat
 
 def write_golden_model(path: Path, off_by: float = 0.0, **card: object) -> Path:
     """A tiny model with its own golden answers, one of which is off by so much."""
-    from mnist_edge import golden
     from mnist_edge.classifier import Classifier
+    from mnist_edge.model_file import golden
 
     own = golden.made(Classifier(write_tiny_model(path)).logits, card.get("precision") == "int8")
     rows = [list(row) for row in own.logits]
@@ -133,7 +133,7 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def made(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
     """A network trained on the digits and exported, once for all tests."""
-    from tests.trained import trained
+    from tests.helpers.trained import trained
 
     return trained(tmp_path_factory.getbasetemp() / "home")
 

@@ -12,13 +12,14 @@ import pytest
 from PIL import Image, features
 
 import mnist_edge
-from mnist_edge import child_python, fresh, picture
-from mnist_edge.contenders import OnnxRuntime
-from mnist_edge.picture import decoder_process
-from mnist_edge.reading.chunks import Chunk, Pace
-from mnist_edge.reading.processes import shared
-from tests.clitools import write_digit
+from mnist_edge import child_python, preprocess
+from mnist_edge.backends import OnnxRuntime
+from mnist_edge.benchmark import cold_start
+from mnist_edge.predict.chunks import Chunk, Pace
+from mnist_edge.predict.processes import shared
+from mnist_edge.preprocess import decoder_process
 from tests.conftest import write_tiny_model
+from tests.helpers.cli import write_digit
 
 PACKAGE = Path(mnist_edge.__file__).parent
 IMAGE = np.zeros((1, 28, 28), np.uint8)
@@ -28,9 +29,9 @@ _MARK = "open(__file__ + '.ran', 'w').close()\nraise SystemExit(9)\n"
 _IMPORTED = """
 import sys
 from pathlib import Path
-import mnist_edge.cli.bench, mnist_edge.fresh, mnist_edge.reading.processes
+import mnist_edge.cli.bench, mnist_edge.benchmark.cold_start, mnist_edge.predict.processes
 import multiprocessing.spawn, multiprocessing.resource_tracker
-from mnist_edge.contenders import OnnxRuntime
+from mnist_edge.backends import OnnxRuntime
 OnnxRuntime.open(Path(sys.argv[1])).load(1)
 print(*{name.split(".")[0] for name in sys.modules})
 """
@@ -56,7 +57,7 @@ def trapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_fresh_process_falls_into_no_trap(trapped: Path) -> None:
-    assert fresh.start(OnnxRuntime.open(trapped / "tiny.onnx"), 1, IMAGE).first_answer_s > 0
+    assert cold_start.start(OnnxRuntime.open(trapped / "tiny.onnx"), 1, IMAGE).first_answer_s > 0
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
@@ -65,7 +66,7 @@ def test_the_process_that_decodes_falls_into_no_trap(
 ) -> None:
     monkeypatch.setattr(decoder_process, "_running", None)  # an earlier test's
     Image.new("L", (20, 30)).save("0.avif")
-    assert picture.load("0.avif").size == (20, 30)
+    assert preprocess.load("0.avif").size == (20, 30)
     decoder_process._end()
 
 
@@ -101,7 +102,10 @@ def test_a_trap_is_one(tmp_path: Path) -> None:
     (tmp_path / "pickle.py").write_text(_MARK)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
     done = subprocess.run(
-        [sys.executable, "-m", "mnist_edge.fresh"], cwd=tmp_path, env=environment, check=False
+        [sys.executable, "-m", "mnist_edge.benchmark.cold_start"],
+        cwd=tmp_path,
+        env=environment,
+        check=False,
     )
     assert done.returncode == 9
     assert (tmp_path / "pickle.py.ran").exists()

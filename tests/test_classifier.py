@@ -8,12 +8,13 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from mnist_edge import Classifier, shipped
-from mnist_edge.contract import PREFIX
+from mnist_edge import Classifier
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
 from mnist_edge.metrics import Threshold
-from mnist_edge.opening import open_session
+from mnist_edge.model_file import shipped
+from mnist_edge.model_file.contract import PREFIX
+from mnist_edge.model_file.session import open_session
 from tests.conftest import make_card, write_tiny_model
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.files import sha256
-from mnist_edge.manifest import MANIFEST, read_manifest
+from mnist_edge.model_file.manifest import MANIFEST, read_manifest
 from tests.datasets.idx_files import write_set
 from tests.datasets.server import serving
 
@@ -43,9 +43,9 @@ def test_one_classifier_answers_sixteen_threads_as_one(name: str) -> None:
 EXPORTING = """
 import os, sys, traceback
 from pathlib import Path
-from mnist_edge.lab import shelf
-from mnist_edge.report import card
-from tests.drafts import draft
+from mnist_edge.lab.export import publish
+from mnist_edge.report import model_card
+from tests.helpers.exports import draft
 children = []
 for at, name in enumerate(sys.argv[1:]):
     children.append(os.fork())
@@ -53,7 +53,7 @@ for at, name in enumerate(sys.argv[1:]):
         try:
             for seed in range(8):
                 made = draft(name, seed=1000 * at + seed)
-                shelf.place([made], Path("exported"), card.render, force=True)
+                publish.place([made], Path("exported"), model_card.render, force=True)
         except BaseException:
             traceback.print_exc()
             os._exit(1)

@@ -10,16 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from mnist_edge import golden
+from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark.inspection import check_batches
 from mnist_edge.classifier import Classifier
 from mnist_edge.consistency import Dependence, inconsistency
-from mnist_edge.contenders import OnnxRuntime
 from mnist_edge.errors import GoldenError, ModelError
-from mnist_edge.opening.model_file import ModelFile
-from tests.clitools import assert_fails, write_digit
+from mnist_edge.model_file import golden
+from mnist_edge.model_file.reader import ModelFile
 from tests.conftest import Cli, make_card, write_tiny_model
-from tests.opening import bombs
+from tests.helpers.cli import assert_fails, write_digit
+from tests.model_file import bombs
 
 Logits = NDArray[np.float32]
 IMAGES = np.random.default_rng(0).integers(0, 256, (500, 28, 28), dtype=np.uint8)

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from mnist_edge import shipped
+from benchmarks.difficult_pictures import answers, baseline, ours
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
-from tests.benchmarks.difficult_pictures import answers, baseline, ours
+from mnist_edge.model_file import shipped
 from tests.difficult import KINDS, LARGE, Case, cases, files, nondigits, screens
 from tests.difficult.strokes import LABELS, Drawn, has_its_loops, thinned
 

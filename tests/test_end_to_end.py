@@ -14,11 +14,11 @@ from PIL import Image
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import load
-from mnist_edge.lab import checkpoint as disk
-from tests.clitools import invoke
+from mnist_edge.lab.training import checkpoint as disk
+from tests.cli.test_train import write_signs
 from tests.conftest import Cli
+from tests.helpers.cli import invoke
 from tests.lab.conftest import one_thread  # noqa: F401
-from tests.test_cli_train import write_signs
 
 QUICK = ("--device", "cpu", "--epochs", "6", "--batch-size", "32")
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.gpu import report, weights
-from tests.benchmarks.gpu.__main__ import STAGES
-from tests.benchmarks.gpu.goals import goals
-from tests.benchmarks.gpu.plan import ROOT, environment
-from tests.drafts import exported
+from benchmarks.gpu import report, weights
+from benchmarks.gpu.__main__ import STAGES
+from benchmarks.gpu.goals import goals
+from benchmarks.gpu.plan import ROOT, environment
+from tests.helpers.exports import exported
 
-GPU = (sys.executable, "-m", "tests.benchmarks.gpu")
+GPU = (sys.executable, "-m", "benchmarks.gpu")
 
 
 def test_every_stage_is_rehearsed(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.lab.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT
 from tests.conftest import write_tiny_model
 from tests.crash.nursery import Nursery
-from tests.opening import bombs
-from tests.picture import hostile
+from tests.model_file import bombs
+from tests.preprocess import hostile
 
 MOST_MB = 600
 
@@ -90,7 +90,7 @@ def refusal(ended: Ended) -> str:
 
 @pytest.mark.parametrize("name", bombs.TOO_LARGE)
 def test_models(name: str, tmp_path: Path) -> None:
-    """Foreign ones; tests/opening has those that claim to be ours."""
+    """Foreign ones; tests/model_file has those that claim to be ours."""
     bombs.write(tmp_path / "bomb.onnx", bombs.TOO_LARGE[name]())
     said = refusal(run(tmp_path, "bench", "bomb.onnx", "--dataset", "digits"))
     assert "bomb.onnx is refused: " in said
@@ -254,8 +254,8 @@ def expanded(run: Path) -> None:
     """Tensors of gigabytes over storages of four bytes."""
     import torch
 
-    from mnist_edge.lab.models import build
-    from mnist_edge.lab.recipe import Recipe
+    from mnist_edge.lab.training.models import build
+    from mnist_edge.lab.training.recipe import Recipe
     from tests.lab.conftest import told
 
     weights = build("edge").state_dict()
@@ -280,7 +280,7 @@ def expanded(run: Path) -> None:
 def giant_network(run: Path) -> None:
     import torch
 
-    from mnist_edge.lab.recipe import Recipe
+    from mnist_edge.lab.training.recipe import Recipe
     from tests.lab.conftest import told
 
     recipe = Recipe().as_dict() | {

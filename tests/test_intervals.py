@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES
 from mnist_edge.intervals import (
     Ratio,
     paired_ratio,
@@ -9,7 +10,6 @@ from mnist_edge.intervals import (
     resampled_medians,
     upper_bound,
 )
-from mnist_edge.stopwatch import NEEDED_SAMPLES
 
 
 @pytest.mark.parametrize("rank", [50, 90, 95, 99, 99.9])

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.picture import read_picture
-from tests.clitools import invoke
+from mnist_edge.preprocess import read_picture
 from tests.crash.nursery import Nursery
+from tests.helpers.cli import invoke
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"

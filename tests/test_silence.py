@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import without_network
-from tests.clitools import write_digit
-from tests.without_network import ASKED, REFUSED
+from tests.helpers import without_network
+from tests.helpers.cli import write_digit
+from tests.helpers.without_network import ASKED, REFUSED
 
 pytestmark = pytest.mark.skipif(
     platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"),

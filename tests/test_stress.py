@@ -16,9 +16,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from mnist_edge.contract import PREFIX
-from tests.clitools import assert_fails, invoke
+from mnist_edge.model_file.contract import PREFIX
 from tests.conftest import write_tiny_model
+from tests.helpers.cli import assert_fails, invoke
 
 EXPORTED = Path(__file__).parent.parent / "exported"
 Floats = NDArray[np.float32]

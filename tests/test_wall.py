@@ -12,8 +12,8 @@ import pytest
 import mnist_edge
 from mnist_edge.catalogue import EXTRAS
 from mnist_edge.files import sha256
-from tests.clitools import assert_fails, write_digit
 from tests.conftest import make_card, write_tiny_model
+from tests.helpers.cli import assert_fails, write_digit
 
 PACKAGE = Path(mnist_edge.__file__).parent
 BANNED = (*sorted({module for extra in EXTRAS for module in extra.modules}), "jsonschema")
@@ -93,7 +93,7 @@ def crosses(name: str) -> bool:
         ("try:\n  import onnx\nexcept ImportError:\n  pass", True),
         ("class A:\n  from sklearn import svm", True),
         ("def f():\n  import torch", False),
-        ("if TYPE_CHECKING:\n  from mnist_edge.lab.train import StepResult", False),
+        ("if TYPE_CHECKING:\n  from mnist_edge.lab.training.trainer import StepResult", False),
         ("import onnxruntime", False),
         ("from mnist_edge.labels import x", False),
     ],

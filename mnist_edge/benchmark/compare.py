@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.contenders import Contender
+from mnist_edge.backends import Contender
+from mnist_edge.benchmark.stopwatch import round_medians
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import read_bytes
 from mnist_edge.intervals import Ratio, resampled_medians
-from mnist_edge.stopwatch import round_medians
 
 Floats = NDArray[np.float64]
 Record = Mapping[str, Any]

@@ -7,17 +7,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import kernels
+from mnist_edge.backends import Contender, OnnxRuntime, Runner, answer
+from mnist_edge.backends.base import OfModelFile, chunk
+from mnist_edge.benchmark import kernels
+from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.classifier import Classifier
 from mnist_edge.consistency import inconsistency
-from mnist_edge.contenders import Contender, OnnxRuntime, Runner, answer
-from mnist_edge.contenders.base import OfModelFile, chunk
 from mnist_edge.errors import ModelError
-from mnist_edge.golden import GoldenCheck
-from mnist_edge.kernels import Deviation, Kernels
-from mnist_edge.opening.bounds import MOST_MEMORY
-from mnist_edge.opening.tensors import FLOAT16
-from mnist_edge.saturation import LARGEST_PAIR, widest_pair
+from mnist_edge.model_file.golden import GoldenCheck
+from mnist_edge.model_file.resource_bounds import MOST_MEMORY
+from mnist_edge.model_file.saturation import LARGEST_PAIR, widest_pair
+from mnist_edge.model_file.tensors import FLOAT16
 
 _REFERENCE_IMAGES = 500
 

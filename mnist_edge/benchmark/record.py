@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.backends import Contender, Runs, Subject, outputs
+from mnist_edge.backends.outputs import Kind
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.contenders import Contender, Runs, Subject, outputs
-from mnist_edge.contenders.outputs import Kind
+from mnist_edge.benchmark.stopwatch import Latency, speedup
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError
+from mnist_edge.host.machine import Machine
+from mnist_edge.host.noise import Noise
 from mnist_edge.intervals import Ratio
-from mnist_edge.machine import Machine
 from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.noise import Noise
-from mnist_edge.stopwatch import Latency, speedup
 
 Data = dict[str, Dataset]
 """What a contender's file calls its data set -> the set to score it on."""

@@ -9,19 +9,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import energy, fresh, noise, refusals, stopwatch
-from mnist_edge.benchmark.data import images_to_time
+from mnist_edge import partial_failures
+from mnist_edge.backends import Contender, Runner, Runs, answer
+from mnist_edge.backends.base import CanSleep, OfModelFile
+from mnist_edge.benchmark import cold_start, stopwatch
+from mnist_edge.benchmark.cold_start import Start
 from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
+from mnist_edge.benchmark.scored_data import images_to_time
 from mnist_edge.benchmark.scoring import answers, scores
+from mnist_edge.benchmark.stopwatch import THREAD, Latency, Meter
 from mnist_edge.benchmark.timing import Timed, fractions, preparation, time_all
-from mnist_edge.contenders import Contender, Runner, Runs, answer
-from mnist_edge.contenders.base import CanSleep, OfModelFile
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
-from mnist_edge.fresh import Start
-from mnist_edge.machine import this_machine
-from mnist_edge.stopwatch import THREAD, Latency, Meter
+from mnist_edge.host import energy, noise
+from mnist_edge.host.machine import this_machine
 from mnist_edge.types import Progress
 
 Item = TypeVar("Item")
@@ -50,13 +52,13 @@ def run(
     refused: list[EdgeError] = []
     opened = [
         one
-        for _, one in refusals.each(
+        for _, one in partial_failures.each(
             _told(contenders, fractions(progress, "loading")),
             lambda contender: _open(contender, plan, images),
             refused,
         )
     ]
-    answered = refusals.each(
+    answered = partial_failures.each(
         _told(opened, fractions(progress, "accuracy")),
         lambda one: answers(one.contender, one.runner, data),
         refused,
@@ -191,7 +193,7 @@ def _fresh(
             if at in failed:
                 continue
             try:
-                found[at].append(fresh.start(contenders[at], plan.threads, images[:1]))
+                found[at].append(cold_start.start(contenders[at], plan.threads, images[:1]))
             except ModelError as error:
                 refused.append(error)
                 failed.add(at)

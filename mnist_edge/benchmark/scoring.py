@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
+from mnist_edge.backends import Contender, Runner, Runs, answer, outputs
+from mnist_edge.backends.base import chunk
+from mnist_edge.backends.outputs import Kind
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
-from mnist_edge.contenders import Contender, Runner, Runs, answer, outputs
-from mnist_edge.contenders.base import chunk
-from mnist_edge.contenders.outputs import Kind
 from mnist_edge.datasets import Dataset
-from mnist_edge.datasets.classes import positions
+from mnist_edge.datasets.class_names import positions
 from mnist_edge.errors import ModelError
 
 Logits = NDArray[np.float32]

@@ -11,18 +11,18 @@ import typer
 import mnist_edge
 from mnist_edge import child_python
 from mnist_edge.cli import (
-    answer,
     bench,
     data,
     doctor,
     draw,
+    evaluate,
     export,
     models,
     predict,
     reproduce,
     train,
 )
-from mnist_edge.cli.shell import Commands, run, say
+from mnist_edge.cli.console import Commands, run, say
 
 app = typer.Typer(
     cls=Commands,
@@ -36,7 +36,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("bench")(bench.bench)
-app.command("eval")(answer.evaluate)
+app.command("eval")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("draw")(draw.draw)
 app.command("data")(data.data)

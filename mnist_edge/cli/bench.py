@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_edge.catalogue import BACKENDS
-from mnist_edge.cli import bench_files, given
-from mnist_edge.cli.driving import drive
+from mnist_edge.cli import bench_options, bench_output
+from mnist_edge.cli.bench_loadgen import drive
+from mnist_edge.cli.console import INTERRUPTED, columns, hint, progress_bar, say, show_parts
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
-from mnist_edge.cli.shell import INTERRUPTED, columns, hint, progress_bar, say, show_parts
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -137,14 +137,15 @@ def bench(
     All contenders are timed in one run, interleaved in random order, on test images. Any ONNX
     classifier of 28×28 images can be measured too.
     """
-    from mnist_edge import benchmark, contenders, output_places, shipped
+    from mnist_edge import backends, benchmark, output_paths
     from mnist_edge.benchmark import compare as comparison
-    from mnist_edge.machine import this_machine
-    from mnist_edge.report import record, recording, summary
+    from mnist_edge.host.machine import this_machine
+    from mnist_edge.model_file import shipped
+    from mnist_edge.report import record_latency, summary, to_json
 
-    limit = given.limit(fail_slower, compare)
-    given.check_finite(duration, rate)
-    plan = benchmark.Plan(threads, duration, given.batches(batch), rate, cold, seed)
+    limit = bench_options.limit(fail_slower, compare)
+    bench_options.check_finite(duration, rate)
+    plan = benchmark.Plan(threads, duration, bench_options.batches(batch), rate, cold, seed)
     outputs = {
         "--json": json_file,
         "--markdown": markdown_file,
@@ -153,14 +154,14 @@ def bench(
     }
     if loadgen:
         written = outputs.values()
-        given.check_alone(any(written), compare is not None, cold, strict, record_it)
-    given.check_places(outputs)
-    stdout_taken = bench_files.STDOUT in outputs.values()
+        bench_options.check_alone(any(written), compare is not None, cold, strict, record_it)
+    bench_options.check_places(outputs)
+    stdout_taken = bench_output.STDOUT in outputs.values()
     remark = hint if stdout_taken else say
-    old = comparison.read(compare, record.READABLE) if compare else None
+    old = comparison.read(compare, to_json.READABLE) if compare else None
     if old:  # now, and not after minutes of measuring
         comparison.check_same_machine(old, asdict(this_machine()), plan.threads)
-    foreign = contenders.ForeignOptions(
+    foreign = backends.ForeignOptions(
         dataset=dataset or "mnist",
         scale=input_scale,
         mean=input_mean,
@@ -168,16 +169,20 @@ def bench(
         examples=cache(lambda: benchmark.examples(dataset, data_dir)),
     )
     absent: list[EdgeError] = []
-    found = contenders.gather(
-        shipped.find_all(files, absent), Path("runs"), given.names(contender), foreign, absent
+    found = backends.gather(
+        shipped.find_all(files, absent),
+        Path("runs"),
+        bench_options.names(contender),
+        foreign,
+        absent,
     )
     read = [one.path for one in found.contenders] + ([compare] if compare else [])
-    places = {option: path for option, path in outputs.items() if path != bench_files.STDOUT}
-    output_places.check_files(places, read)
+    places = {option: path for option, path in outputs.items() if path != bench_output.STDOUT}
+    output_paths.check_files(places, read)
     if loadgen:
-        output_places.check_folder("--loadgen-logs", loadgen_logs)
+        output_paths.check_folder("--loadgen-logs", loadgen_logs)
     if record_it:
-        recording.check(found.contenders, plan)
+        record_latency.check(found.contenders, plan)
     running, data, unfit = benchmark.with_data(found.contenders, dataset, data_dir)
     if old:
         comparison.check_common(old, running, plan.batches)
@@ -199,10 +204,10 @@ def bench(
     for line in result.refused:
         hint(f"error: {line}")
     result = replace(result, refused=(*map(str, (*found.refused, *unfit)), *result.refused))
-    values = record.benchmark(result)
+    values = to_json.benchmark(result)
     # Files first: whatever becomes of stdout, they are there. And what cannot be written after
     # all, such as on a disk that is full by now, must not cost the tables.
-    wrote, failed = bench_files.write(result, values, outputs, record_it)
+    wrote, failed = bench_output.write(result, values, outputs, record_it)
     _warn(result) if stdout_taken else _show(result)
     for path in wrote:
         remark(f"wrote {path}")

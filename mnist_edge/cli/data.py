@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.cli.console import progress_bar, say, say_json, show
 from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir
-from mnist_edge.cli.shell import progress_bar, say, say_json, show
 
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
@@ -25,12 +25,12 @@ def data(
     """Fetch a data set, check it, and say what it holds."""
     import numpy as np
 
-    from mnist_edge import output_places
+    from mnist_edge import output_paths
     from mnist_edge.datasets import FOLDER, load
     from mnist_edge.report import dataset, table
 
     read = [Path(name.removeprefix(FOLDER))] if name.startswith(FOLDER) else []
-    output_places.check_files({"--preview": preview}, read)
+    output_paths.check_files({"--preview": preview}, read)
     with progress_bar() as tell:
         found = load(name, data_dir, tell)
     if preview:
@@ -61,7 +61,7 @@ def data(
 def _draw_preview(path: Path, found: "Dataset") -> None:
     import numpy as np
 
-    from mnist_edge.report import sheet
+    from mnist_edge.report import contact_sheet
 
     chosen = np.concatenate(
         [
@@ -70,4 +70,4 @@ def _draw_preview(path: Path, found: "Dataset") -> None:
         ]
     )
     captions = [found.classes[label] for label in found.train.labels[chosen]]
-    sheet.write(path, found.train.images[chosen], captions, columns=_PREVIEW_PER_CLASS)
+    contact_sheet.write(path, found.train.images[chosen], captions, columns=_PREVIEW_PER_CLASS)

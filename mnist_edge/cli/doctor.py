@@ -2,13 +2,13 @@
 
 import shutil
 
+from mnist_edge.cli.console import say, say_json
 from mnist_edge.cli.options import AsJson
-from mnist_edge.cli.shell import say, say_json
 
 
 def doctor(as_json: AsJson = False) -> None:
     """Say what can be measured on this machine, and how well."""
-    from mnist_edge.report import health
+    from mnist_edge.report import doctor as health
 
     found = health.examine()
     if as_json:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.cli.console import hint, say, say_json
 from mnist_edge.cli.options import AsJson
-from mnist_edge.cli.shell import hint, say, say_json
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier
@@ -47,10 +47,10 @@ def draw(
 
 
 def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool) -> None:
-    from mnist_edge import shipped
     from mnist_edge.classifier import Classifier
-    from mnist_edge.web.answering import Answers
+    from mnist_edge.model_file import shipped
     from mnist_edge.web.server import Server
+    from mnist_edge.web.service import Answers
 
     first = shipped.find(file)
     classifiers = [Classifier(first), *_others(first)]
@@ -77,9 +77,9 @@ def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool
 
 def _others(first: Path) -> "Iterator[Classifier]":
     """The exported files of other names that can be opened; what is wrong with one is said."""
-    from mnist_edge import shipped
     from mnist_edge.classifier import Classifier
     from mnist_edge.errors import EdgeError
+    from mnist_edge.model_file import shipped
 
     try:
         paths = shipped.files()

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_edge.cli import export_options as options
-from mnist_edge.cli import gates, site
+from mnist_edge.cli import export_output, export_site
+from mnist_edge.cli.bench_options import names
+from mnist_edge.cli.console import progress_bar
 from mnist_edge.cli.export_options import RUNS
-from mnist_edge.cli.given import names
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
-from mnist_edge.cli.shell import progress_bar
 from mnist_edge.errors import EdgeError, GateError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.finetune import Finetuning
-    from mnist_edge.lab.job import Job
-    from mnist_edge.lab.quantize import Plan
-    from mnist_edge.lab.shelf import Draft
+    from mnist_edge.lab.export.finetune import Finetuning
+    from mnist_edge.lab.export.pipeline import Job
+    from mnist_edge.lab.export.publish import Draft
+    from mnist_edge.lab.export.quantize import Plan
 
 _MAX_DROP = 0.10
 
@@ -133,17 +133,17 @@ def export(
     options.check_names(out, name)
     run = options.meant(run)
     options.check(run, int8, wants_int8, report, web, threads)
-    runtime = site.runtime(web, web_runtime)
+    runtime = export_site.runtime(web, web_runtime)
     if web and runtime and not int8 and not (run and run.is_dir()):
-        site.write([run] if run else None, web, runtime, as_json)
+        export_site.write([run] if run else None, web, runtime, as_json)
         return
     if diagnose:
         options.check_diagnosis(wants_int8 | {"--report": report})
-    from mnist_edge.lab import runs
-    from mnist_edge.lab.finetune import Finetuning
-    from mnist_edge.lab.quantize import Plan
-    from mnist_edge.lab.shelf import place
-    from mnist_edge.report import card
+    from mnist_edge.lab.export.finetune import Finetuning
+    from mnist_edge.lab.export.publish import place
+    from mnist_edge.lab.export.quantize import Plan
+    from mnist_edge.lab.training import runs
+    from mnist_edge.report import model_card
 
     drop = _MAX_DROP if max_drop is None else max_drop
     keep = names(keep_float) or ()
@@ -157,10 +157,12 @@ def export(
     stem = name or (run.stem if run.is_file() else None)
     wanted = _Wanted(run, out, stem, plan if int8 else None, tuning, threads, force)
     job, drafts = _drafts(wanted, data_dir, report)
-    placed = place(drafts, out, card.render, force)
-    made = site.written([one.path for one in placed], web, runtime) if web and runtime else None
-    done = gates.Done(run, drafts, placed, made, runtime)
-    gates.show_all(done, report, options.following(out, done.paths, job), as_json)
+    placed = place(drafts, out, model_card.render, force)
+    made = (
+        export_site.written([one.path for one in placed], web, runtime) if web and runtime else None
+    )
+    done = export_output.Done(run, drafts, placed, made, runtime)
+    export_output.show_all(done, report, options.following(out, done.paths, job), as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,8 @@ def _drafts(
     wanted: _Wanted, data_dir: Path | None, report: Path | None
 ) -> tuple["Job", list["Draft"]]:
     """The files to write, which passed their gate; the report of it is written whether or not."""
-    from mnist_edge.lab.job import Job
-    from mnist_edge.lab.shelf import check_way
+    from mnist_edge.lab.export.pipeline import Job
+    from mnist_edge.lab.export.publish import check_way
 
     int8 = wanted.plan is not None
     allow = partial(check_way, wanted.out, wanted.stem, int8, wanted.force)
@@ -193,24 +195,26 @@ def _drafts(
             for draft in job.drafts(wanted.plan, wanted.tuning, tell, threads, wanted.stem):
                 drafts.append(draft)
     except GateError as error:
-        gates.note_old_data(wanted.run, job)
-        told = gates.refusal(error)
+        export_output.note_old_data(wanted.run, job)
+        told = export_output.refusal(error)
         if drafts:
-            gates.write_report(report, drafts, f"The gate was not passed: {told}.", must=False)
+            export_output.write_report(
+                report, drafts, f"The gate was not passed: {told}.", must=False
+            )
         raise EdgeError(told) from error
-    gates.note_old_data(wanted.run, job)
-    gates.write_report(report, drafts, "The gate was passed.")
+    export_output.note_old_data(wanted.run, job)
+    export_output.write_report(report, drafts, "The gate was passed.")
     return job, drafts
 
 
 def _diagnose(run: Path, data_dir: Path | None, plan: "Plan", as_json: bool) -> None:
-    from mnist_edge.lab.job import Job
+    from mnist_edge.lab.export.pipeline import Job
 
     try:
         with progress_bar() as tell:
             job = Job.of(run, RUNS, data_dir, tell)
             diagnosis = job.diagnose(plan, tell)
     except GateError as error:
-        raise EdgeError(gates.refusal(error)) from error
-    gates.note_old_data(run, job)
-    gates.show_diagnosis(diagnosis, as_json)
+        raise EdgeError(export_output.refusal(error)) from error
+    export_output.note_old_data(run, job)
+    export_output.show_diagnosis(diagnosis, as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_edge.errors import EdgeError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.job import Job
+    from mnist_edge.lab.export.pipeline import Job
 
 RUNS = Path("runs")
 OUT = Path("exported")
@@ -21,7 +21,7 @@ def meant(run: Path | None) -> Path | None:
     there is none of these."""
     if run is None or run.is_dir():
         return run
-    from mnist_edge import shipped
+    from mnist_edge.model_file import shipped
 
     if len(run.parts) == 1 and (RUNS / run).is_dir():
         return RUNS / run
@@ -79,17 +79,17 @@ def check_diagnosis(given: dict[str, Any]) -> None:
 def check_places(run: Path, out: Path | None, report: Path | None, web: Path | None) -> None:
     """EdgeError for places that cannot be read or written, before minutes of work; an `out` of None
     is not written to."""
-    from mnist_edge import output_places
-    from mnist_edge.lab.checkpoint import CHECKPOINT
-    from mnist_edge.manifest import MANIFEST, read_manifest
+    from mnist_edge import output_paths
+    from mnist_edge.lab.training.checkpoint import CHECKPOINT
+    from mnist_edge.model_file.manifest import MANIFEST, read_manifest
 
     read = [run / CHECKPOINT if run.is_dir() else run]
     if out is not None:
         read.append(out / MANIFEST)
         read_manifest(out / MANIFEST)
-    output_places.check_files({"--report": report}, read)
-    output_places.check_folder("--out", out)
-    output_places.check_folder("--web", web)
+    output_paths.check_files({"--report": report}, read)
+    output_paths.check_folder("--out", out)
+    output_paths.check_folder("--web", web)
 
 
 def following(out: Path, made: Sequence[Path], job: "Job") -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mnist_edge.report import text
-from mnist_edge.report.pieces import code, escaped
+from mnist_edge.report import formatting
+from mnist_edge.report.markdown_elements import code, escaped
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.diagnose import Diagnosis
-    from mnist_edge.lab.shelf import Draft
-    from mnist_edge.lab.verify import Verification
+    from mnist_edge.lab.export.diagnose import Diagnosis
+    from mnist_edge.lab.export.gate import Verification
+    from mnist_edge.lab.export.publish import Draft
 
 
 def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
@@ -27,7 +27,7 @@ def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
     lines.append("")
     for draft in drafts:
         lines.append(
-            f"- {code(draft.name)}: {text.size(len(draft.content))}, SHA-256 {draft.sha256}"
+            f"- {code(draft.name)}: {formatting.size(len(draft.content))}, SHA-256 {draft.sha256}"
         )
         if draft.card.calibration:
             told = ", ".join(f"{key} {value}" for key, value in draft.card.calibration.items())
@@ -47,8 +47,8 @@ def _row(name: str, against: str, found: "Verification") -> str:
     cells = [
         code(name),
         against,
-        text.percent(found.original.value),
-        f"{text.percent(found.exported.value)} ({text.interval(found.exported)})",
+        formatting.percent(found.original.value),
+        f"{formatting.percent(found.exported.value)} ({formatting.interval(found.exported)})",
         f"{change.changed} of {change.total:,}",
         str(change.better),
         str(change.worse),

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.catalogue import NETWORKS
+from mnist_edge.cli.console import hint, say, say_json, show
 from mnist_edge.cli.options import AsJson
-from mnist_edge.cli.shell import hint, say, say_json, show
 from mnist_edge.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.catalogue import Cost
     from mnist_edge.catalogue import Network as Described
-    from mnist_edge.contract import Card
-    from mnist_edge.lab.models import Network
+    from mnist_edge.lab.training.models import Network
+    from mnist_edge.model_file.contract import Card
 
 
 def models(
@@ -44,7 +44,7 @@ def models(
     """
     _check(name, summary, files, copy, force, as_json)
     if copy:
-        from mnist_edge import shipped
+        from mnist_edge.model_file import shipped
 
         say(f"wrote {shipped.copy(*copy, force=force)}")
     elif files:
@@ -80,8 +80,8 @@ def _check(
 
 
 def _show_networks(described: "dict[str, Described]") -> None:
+    from mnist_edge.report.formatting import amount
     from mnist_edge.report.grid import Grid
-    from mnist_edge.report.text import amount
 
     rows = [
         (one, found.what, amount(found.params), amount(found.macs))
@@ -106,7 +106,7 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
     described = NETWORKS.get(name)
     if summary or described is None:
         from mnist_edge.catalogue import Network as Described
-        from mnist_edge.lab.models import build, cost, entry
+        from mnist_edge.lab.training.models import build, cost, entry
 
         network = build(name)
         spent = cost(network)
@@ -124,9 +124,9 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
 
 
 def _show_files(as_json: bool) -> None:
-    from mnist_edge import shipped
+    from mnist_edge.model_file import shipped
+    from mnist_edge.report.formatting import percent, size
     from mnist_edge.report.grid import Grid
-    from mnist_edge.report.text import percent, size
 
     cards = {path: card for path in shipped.known() if (card := _card(path))}
     if as_json:
@@ -148,8 +148,8 @@ def _show_files(as_json: bool) -> None:
 
 def _card(path: Path) -> "Card | None":
     """What a file says of itself, without running it; what is wrong with it is said."""
-    from mnist_edge.contract import Card
-    from mnist_edge.opening.model_file import ModelFile
+    from mnist_edge.model_file.contract import Card
+    from mnist_edge.model_file.reader import ModelFile
 
     try:
         return Card.from_metadata(ModelFile.of(path).graph.metadata)
@@ -171,16 +171,16 @@ def _file_values(path: Path, card: "Card") -> dict[str, Any]:
 
 
 def _layer_values(network: "Network") -> list[dict[str, Any]]:
-    from mnist_edge.lab.summary import layers
+    from mnist_edge.lab.training.layer_summary import layers
 
     return [asdict(layer) for layer in layers(network)]
 
 
 def _show_layers(network: "Network", exported: "Cost") -> None:
     from mnist_edge.catalogue import total
-    from mnist_edge.lab.summary import layers
+    from mnist_edge.lab.training.layer_summary import layers
+    from mnist_edge.report.formatting import amount
     from mnist_edge.report.layers import grid
-    from mnist_edge.report.text import amount
 
     found = layers(network)
     folds = total(found) != exported

@@ -9,7 +9,7 @@ from mnist_edge.catalogue import DATASETS
 
 
 def _usable(threads: int) -> int:
-    from mnist_edge.machine import threads_for
+    from mnist_edge.host.machine import threads_for
 
     return threads_for(threads)
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.cli.console import hint
 from mnist_edge.cli.options import MODEL_HELP
-from mnist_edge.cli.shell import hint
 from mnist_edge.errors import GoldenError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier
-    from mnist_edge.cli.readings import Writer
-    from mnist_edge.cli.telling import Output
+    from mnist_edge.cli.predict_formats import Writer
+    from mnist_edge.cli.predict_output import Output
 
 _MANY = 20  # pictures: more get a bar while they are read, and a summary
 _ALIGNED = 1000  # as many names decide on the width of their column
@@ -106,12 +106,12 @@ def predict(
             and sys.stdin.isatty(),
         }
     )
-    from mnist_edge import reading
+    from mnist_edge import predict as reading
     from mnist_edge.classifier import Classifier
-    from mnist_edge.cli import readings, streams, telling
-    from mnist_edge.cli.json_rows import Json
-    from mnist_edge.machine import threads_for
-    from mnist_edge.reading.saved import Folder
+    from mnist_edge.cli import predict_formats, predict_output, streams
+    from mnist_edge.cli.predict_json import Json
+    from mnist_edge.host.machine import threads_for
+    from mnist_edge.predict.save_input import Folder
 
     if threads is not None:
         workers = threads
@@ -123,7 +123,9 @@ def predict(
     if threshold is None:
         threshold = _own_threshold(classifier)
     look: reading.Look = reading.Single(classifier.card.dataset)
-    layout = readings.LINE if line else readings.GRID if grid else readings.SINGLE
+    layout = (
+        predict_formats.LINE if line else predict_formats.GRID if grid else predict_formats.SINGLE
+    )
     if line or grid:
         look = reading.Several(classifier, on_one_line=line)
     found = reading.find(paths, recursive)
@@ -132,15 +134,17 @@ def predict(
     if as_json:
         writer = Json(layout, classifier.classes, threshold, answers, sys.stdout.encoding)
     elif as_csv:
-        writer = readings.Csv(layout, threshold, answers)
+        writer = predict_formats.Csv(layout, threshold, answers)
     else:
-        width = readings.name_width([source.name for source in first])
+        width = predict_formats.name_width([source.name for source in first])
         colours = _colours() if show else None
         columns = shutil.get_terminal_size().columns
-        writer = readings.Text(layout, classifier.classes, threshold, width, colours, columns)
+        writer = predict_formats.Text(
+            layout, classifier.classes, threshold, width, colours, columns
+        )
         if paths and classifier.path != model:  # which one it is, nobody has said yet
             hint(f"model: {answers}")
-    output = telling.Output(sys.stdout)
+    output = predict_output.Output(sys.stdout)
     if check:
         _check(classifier, output, as_json, as_csv)
     if not paths:
@@ -149,9 +153,9 @@ def predict(
     folder = Folder(save_input) if save_input else None
     # Nobody knows how many lie below before all folders have been looked into.
     count = partial(reading.count, [] if recursive else paths)
-    with telling.bar(len(first) > _MANY, count) as step:
+    with predict_output.bar(len(first) > _MANY, count) as step:
         batches = reading.read(classifier, chain(first, found), look, threshold, processes)
-        tally = telling.tell(batches, writer, folder, output, step)
+        tally = predict_output.tell(batches, writer, folder, output, step)
     if tally.pictures > _MANY and not streams.has_gone(sys.stdout):
         hint(str(tally))
     if tally.unreadable:
@@ -172,10 +176,10 @@ def _own_threshold(classifier: "Classifier") -> float:
 
 
 def _colours() -> str:
-    from mnist_edge.report import blocks
+    from mnist_edge.report import terminal_image
 
     draws = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
-    return blocks.depth(draws, os.environ)
+    return terminal_image.depth(draws, os.environ)
 
 
 def _silence_pillow() -> None:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.cli.listing import about, show_list, show_times
+from mnist_edge.cli.console import INTERRUPTED, hint, progress_bar, say, say_json, show
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
-from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar, say, say_json, show
-from mnist_edge.cli.speed import counted, threads_told
-from mnist_edge.cli.watching import Watch
+from mnist_edge.cli.progress import Watch
+from mnist_edge.cli.reproduce_list import about, show_list, show_times
+from mnist_edge.cli.training_speed import counted, threads_told
 from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.experiment_results import ExperimentResult
     from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
-    from mnist_edge.lab.reproduce.work import Work
-    from mnist_edge.lab.world import World
+    from mnist_edge.lab.reproduce.session import Work
+    from mnist_edge.lab.training.distributed import World
     from mnist_edge.report.sections import Section
 
 _OUT = Path("runs/reproduce")
@@ -85,9 +85,9 @@ def reproduce(
         raise UsageError("name one experiment, or ask for --list (with or without --time)")
     if name is None and not time:
         return show_list(as_json)
-    from mnist_edge import shipped
     from mnist_edge.lab.reproduce.experiments import Options, experiment
-    from mnist_edge.lab.world import join
+    from mnist_edge.lab.training.distributed import join
+    from mnist_edge.model_file import shipped
 
     options = Options(
         dataset=dataset,
@@ -144,8 +144,8 @@ def _reproduce(
 ) -> None:
     from mnist_edge.datasets import load
     from mnist_edge.lab.reproduce import Request, Work, conclude
-    from mnist_edge.output_places import check_folder
-    from mnist_edge.report import card
+    from mnist_edge.output_paths import check_folder
+    from mnist_edge.report import model_card
 
     check_folder("--out", out)
     with progress_bar() as tell:
@@ -158,7 +158,7 @@ def _reproduce(
         for run in missing:
             _train(work, run, threads, _command(asked.name, words | {"--threads": 1}))
         with progress_bar() as tell:
-            found = conclude(work, Request(against, tell, card.render))
+            found = conclude(work, Request(against, tell, model_card.render))
     except KeyboardInterrupt:
         _stopped(work, _command(asked.name, words))
         raise typer.Exit(INTERRUPTED) from None
@@ -170,7 +170,7 @@ def _tell(found: "ExperimentResult", folder: Path, command: str, as_json: bool) 
     """Put the result into the experiment's folder, all of it or nothing, and show it."""
     from mnist_edge.escaping import json_text
     from mnist_edge.files import write_together
-    from mnist_edge.machine import this_machine
+    from mnist_edge.host.machine import this_machine
     from mnist_edge.report import reproduce
 
     at, machine = datetime.now(UTC).isoformat(timespec="seconds"), this_machine()
@@ -212,7 +212,7 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
 
 
 def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
-    from mnist_edge.lab.threads import for_training, used
+    from mnist_edge.lab.training.threads import for_training, used
 
     number = 1 + [one.name for one in work.wanted].index(run.name)
     which = f"run {number} of {len(work.wanted)}, {run.name}"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mnist_edge.cli.console import INTERRUPTED, hint, progress_bar
 from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir, TrainingThreads, asked_threads
-from mnist_edge.cli.run_summary import close, introduce, stopped
-from mnist_edge.cli.shell import INTERRUPTED, hint, progress_bar
-from mnist_edge.cli.watching import Watch
+from mnist_edge.cli.progress import Watch
+from mnist_edge.cli.train_output import close, introduce, stopped
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.runs import RunPlan, TrainingRun
-    from mnist_edge.lab.threads import Choice
-    from mnist_edge.lab.world import World
+    from mnist_edge.lab.training.distributed import World
+    from mnist_edge.lab.training.runs import RunPlan, TrainingRun
+    from mnist_edge.lab.training.threads import Choice
     from mnist_edge.types import Progress
 
 Made = TypeVar("Made")
@@ -74,7 +74,7 @@ def train(
     Each model has its own recipe; options change it. Ctrl-C loses at most the epoch under way:
     --resume goes on. Under torchrun, every process trains its share of each batch.
     """
-    from mnist_edge.lab.world import join
+    from mnist_edge.lab.training.distributed import join
 
     asked: dict[str, Any] = {
         "model": model,
@@ -100,10 +100,10 @@ def train(
 def _plan(
     asked: dict[str, Any], teachers: list[Path], folder: Path, resume: bool, world: "World"
 ) -> "RunPlan":
-    from mnist_edge.lab import runs
-    from mnist_edge.lab.checkpoint import load
-    from mnist_edge.lab.recipe import RecipeError
-    from mnist_edge.output_places import check_folder
+    from mnist_edge.lab.training import runs
+    from mnist_edge.lab.training.checkpoint import load
+    from mnist_edge.lab.training.recipe import RecipeError
+    from mnist_edge.output_paths import check_folder
 
     if world.leads:
         check_folder("--out", folder)
@@ -127,9 +127,9 @@ def _train(
     plan: "RunPlan", data_dir: Path | None, threads: int | None, world: "World", as_json: bool
 ) -> None:
     from mnist_edge import datasets
-    from mnist_edge.lab import runs
-    from mnist_edge.lab.checkpoint import load
-    from mnist_edge.lab.threads import for_training, used
+    from mnist_edge.lab.training import runs
+    from mnist_edge.lab.training.checkpoint import load
+    from mnist_edge.lab.training.threads import for_training, used
 
     name = plan.recipe.dataset
     data = _first_on_rank_0(world, lambda tell: datasets.load(name, data_dir, tell))
@@ -161,7 +161,7 @@ def _train(
 
 def _epochs(run: "TrainingRun", world: "World", choice: "Choice") -> None:
     """Train to the end, a line for each epoch, and one where it has become slow."""
-    from mnist_edge.lab.drawn import added
+    from mnist_edge.lab.training.training_mix import added
 
     recipe = run.inputs.recipe
     starting = "starting"
@@ -176,7 +176,7 @@ def _epochs(run: "TrainingRun", world: "World", choice: "Choice") -> None:
 
 def _teacher(path: Path) -> Path:
     """A run's folder, or an exported file by its path or name."""
-    from mnist_edge import shipped
+    from mnist_edge.model_file import shipped
 
     if path.is_dir() or (len(path.parts) > 1 and path.suffix != ".onnx"):
         return path

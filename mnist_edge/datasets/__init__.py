@@ -13,7 +13,7 @@ from mnist_edge.datasets.base import (
     Split,
     fingerprint,
 )
-from mnist_edge.datasets.splitting import stratified
+from mnist_edge.datasets.splits import stratified
 from mnist_edge.errors import DataSetNameError, MissingExtraError
 from mnist_edge.types import Progress
 
@@ -37,15 +37,15 @@ def load(name: str, data_dir: Path | None = None, progress: Progress | None = No
     IDX sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
     downloaded into the cache. Raises DataError, naming the file and what to do.
     """
-    from mnist_edge.datasets import folder, sources
+    from mnist_edge.datasets import folder, idx_datasets
 
     if name.startswith(FOLDER):
         return folder.load(Path(name.removeprefix(FOLDER)), progress)
     if name in DATASETS:
         if DATASETS[name].module:
             return _made(name)
-        place = sources.find(name, data_dir) or sources.download(name, progress)
-        return sources.read(name, place)
+        place = idx_datasets.find(name, data_dir) or idx_datasets.download(name, progress)
+        return idx_datasets.read(name, place)
     if name and Path(name).is_dir():
         raise DataSetNameError(f"'{name}' is a folder: name it as {FOLDER}{name}")
     known = ", ".join([*DATASETS, f"{FOLDER}PATH"])
@@ -57,7 +57,7 @@ def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
 
     A person's own folder is never here by its name alone. Raises DataError for damaged files.
     """
-    from mnist_edge.datasets import sources
+    from mnist_edge.datasets import idx_datasets
 
     if name not in DATASETS:
         return None
@@ -66,8 +66,8 @@ def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
             return _made(name)
         except MissingExtraError:
             return None
-    place = sources.find(name, data_dir)
-    return sources.read(name, place) if place else None
+    place = idx_datasets.find(name, data_dir)
+    return idx_datasets.read(name, place) if place else None
 
 
 def _made(name: str) -> Dataset:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets.splitting import digests_of, part_of, stratified
+from mnist_edge.datasets.splits import digests_of, part_of, stratified
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import Fingerprint, Part
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.datasets.base import Dataset, Split
 from mnist_edge.errors import MissingExtraError
-from mnist_edge.picture import centre
+from mnist_edge.preprocess import centre
 
 # The digits stand in the order of 14 forms, about 128 digits each, that were filled in one after
 # the other with the same text: the first eleven train, the last three test, so that no form is in

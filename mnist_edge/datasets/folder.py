@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import picture
+from mnist_edge import preprocess
 from mnist_edge.datasets.base import FOLDER, Dataset, Findings, Split
-from mnist_edge.datasets.layout import TEST, TRAINING, VALIDATION, Layout, layout
-from mnist_edge.datasets.splitting import mask_of_test, mask_of_validation, part_of
+from mnist_edge.datasets.folder_layout import TEST, TRAINING, VALIDATION, Layout, layout
+from mnist_edge.datasets.splits import mask_of_test, mask_of_validation, part_of
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.picture.formats import NAMES
+from mnist_edge.preprocess.formats import NAMES
 from mnist_edge.types import Progress
 
 _MOST_NAMED = 20  # unreadable pictures in one message
@@ -114,15 +114,15 @@ def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
     read = {}
     for name, split in found.splits.items():
         count = len(split.paths)
-        images = np.zeros((count, picture.SIDE, picture.SIDE), np.uint8)
+        images = np.zeros((count, preprocess.SIDE, preprocess.SIDE), np.uint8)
         coloured, digests, sizes = np.zeros(count, bool), [], []
         for at, path in enumerate(split.paths):
             try:
-                loaded = picture.load(path)
+                loaded = preprocess.load(path)
                 digests.append(_digest(path))
                 sizes.append(loaded.size)
                 coloured[at] = _has_colour(loaded.pixels)
-                images[at] = picture.prepared([loaded.pixels], FOLDER)[0]
+                images[at] = preprocess.prepared([loaded.pixels], FOLDER)[0]
             except DataError as error:
                 errors.append(str(error))
             done += 1

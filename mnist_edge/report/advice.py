@@ -15,7 +15,7 @@ from mnist_edge.benchmark.recommend import (
     Recommendation,
     recommendations,
 )
-from mnist_edge.report import names, text
+from mnist_edge.report import formatting, labels
 
 _UNFIT = {
     Unfit.WRONG_HERE: "on this CPU, do not ship {}: computed wrongly here",
@@ -34,7 +34,7 @@ Name = Callable[[Entry], str]
 
 def lines(record: Benchmark) -> list[str]:
     """What to ship, and what speaks for the other models."""
-    name, largest = names.of(record), max(record.plan.batches)
+    name, largest = labels.of(record), max(record.plan.batches)
     return [line for one in recommendations(record) for line in _lines(one, name, largest)]
 
 
@@ -70,7 +70,7 @@ def _lines(found: Recommendation, name: Name, largest: int) -> list[str]:
 def _about_unfit(unfit: Sequence[Misfit], name: Name) -> list[str]:
     """A line for each reason not to recommend files."""
     return [
-        _UNFIT[why].format(names.listed([name(one.entry) for one in unfit if one.why is why]))
+        _UNFIT[why].format(labels.listed([name(one.entry) for one in unfit if one.why is why]))
         for why in dict.fromkeys(one.why for one in unfit)
         if why in _UNFIT
     ]
@@ -108,9 +108,8 @@ def _loss(found: Precisions) -> str:
     change = found.int8.score.change if found.int8.score else None
     if change is None:
         return f"is {-found.gap * 100:.2f} points less accurate"
-    return (
-        f"made {change.worse} answers wrong and {change.better} right (p {text.chance(change.p)})"
-    )
+    p = formatting.chance(change.p)
+    return f"made {change.worse} answers wrong and {change.better} right (p {p})"
 
 
 def _kept(int8: Entry) -> str:
@@ -157,11 +156,11 @@ def _compared(other: Other, name: Name) -> str:
 
 def _accuracy(entry: Entry) -> str:
     assert entry.accuracy  # without one, a file is unfit
-    return text.percent(entry.accuracy.value)
+    return formatting.percent(entry.accuracy.value)
 
 
 def _sizes(one: Entry, other: Entry) -> str:
-    return f"{text.size(one.size_bytes)} against {text.size(other.size_bytes)}"
+    return f"{formatting.size(one.size_bytes)} against {formatting.size(other.size_bytes)}"
 
 
 def _times(ratio: float) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mnist_edge.datasets import FOLDER, Dataset, Findings
 from mnist_edge.fingerprint import Fingerprint, changes
-from mnist_edge.report.text import counted
+from mnist_edge.report.formatting import counted
 
 _MOST_PAIRS = 3
 _HEIF = (".heic", ".heif", ".hif")

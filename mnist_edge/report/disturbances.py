@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from mnist_edge.noise import MOST_SPREAD, Cause, Noise
+from mnist_edge.host.noise import MOST_SPREAD, Cause, Noise
 
 _HABITS = {
     "ondemand": "the clock follows the load",

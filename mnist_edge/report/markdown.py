@@ -1,9 +1,9 @@
 """A benchmark as Markdown, for a README or an issue."""
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, detail_tables, pieces, table, words
+from mnist_edge.report import advice, detail_tables, markdown_elements, table, words
 from mnist_edge.report.grid import Grid
-from mnist_edge.report.pieces import bullets, escaped
+from mnist_edge.report.markdown_elements import bullets, escaped
 
 
 def benchmark(record: Benchmark) -> str:
@@ -29,4 +29,4 @@ def _table(shown: Grid) -> list[str]:
     rows = [[escaped(cell) for cell in row] for row in shown.rows]
     for at in shown.under:
         rows[at][0] = f"&nbsp;&nbsp;{rows[at][0]}"
-    return pieces.table([escaped(name) for name in shown.columns], rows, shown.left)
+    return markdown_elements.table([escaped(name) for name in shown.columns], rows, shown.left)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_edge.report import pieces
+from mnist_edge.report import markdown_elements
 from mnist_edge.report.grid import Grid
-from mnist_edge.report.pieces import bullets, escaped
+from mnist_edge.report.markdown_elements import bullets, escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ def markdown(sections: Sequence[Section]) -> list[str]:
         told += [f"## {escaped(section.title)}", ""]
         if grid := section.grid:
             rows = [[escaped(cell) for cell in row] for row in grid.rows]
-            told += pieces.table([escaped(name) for name in grid.columns], rows, grid.left)
+            told += markdown_elements.table(
+                [escaped(name) for name in grid.columns], rows, grid.left
+            )
         told += bullets(list(section.lines))
     return told

@@ -7,9 +7,9 @@ from enum import Enum, auto
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.benchmark.compare import Change
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.report import dataset, disturbances, names
-from mnist_edge.report.text import counted
-from mnist_edge.saturation import LARGEST_PAIR
+from mnist_edge.model_file.saturation import LARGEST_PAIR
+from mnist_edge.report import dataset, disturbances, labels
+from mnist_edge.report.formatting import counted
 
 _SPINNING = " that spin while they wait (in a Classifier{} they sleep)"
 _PACED = ", and in the paced run,"
@@ -41,7 +41,7 @@ def lines(record: Benchmark) -> list[str]:
 
 def _unread(record: Benchmark) -> str:
     unread = record.noise.unreadable
-    return f" (cannot be read here: {names.listed(unread)})" if unread else ""
+    return f" (cannot be read here: {labels.listed(unread)})" if unread else ""
 
 
 def _calls(record: Benchmark) -> str:
@@ -71,7 +71,7 @@ def _fixed(record: Benchmark) -> list[str]:
     return [
         f"{name} takes {entry.subject.batch} images a call, no more and no fewer: the times of "
         "fewer images are their share of such a call"
-        for name, entry in zip(names.full(record), record.entries, strict=True)
+        for name, entry in zip(labels.full(record), record.entries, strict=True)
         if (entry.subject.batch or 1) > 1
     ]
 
@@ -110,7 +110,7 @@ class Note:
 def notes(record: Benchmark) -> list[Note]:
     """What a person must not overlook: files that this CPU computes wrongly, layers in float."""
     told = []
-    for name, entry in zip(names.full(record), record.entries, strict=True):
+    for name, entry in zip(labels.full(record), record.entries, strict=True):
         found = entry.findings
         if found and found.saturates:
             why = f"computes wrongly on this CPU: {_saturation(entry, found)}"
@@ -118,7 +118,7 @@ def notes(record: Benchmark) -> list[Note]:
         elif found and found.may_saturate:
             told.append(Note(Kind.MAY_SATURATE, f"{name} {_elsewhere(entry, found)}"))
         if found and found.kernels.any_int8 and found.kernels.in_float:
-            layers = names.listed(found.kernels.in_float)
+            layers = labels.listed(found.kernels.in_float)
             told.append(Note(Kind.IN_FLOAT, f"{name}: {layers} stayed in float"))
     return [*told, *(Note(Kind.OTHER_IMAGES, line) for line in _other_images(record))]
 

@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry
+from mnist_edge.benchmark.kernels import Kernels
+from mnist_edge.benchmark.stopwatch import Latency
 from mnist_edge.datasets import Dataset
-from mnist_edge.golden import GoldenCheck
-from mnist_edge.kernels import Kernels
-from mnist_edge.report import names, text
+from mnist_edge.model_file.golden import GoldenCheck
+from mnist_edge.report import formatting
+from mnist_edge.report import labels as names
 from mnist_edge.report.grid import Grid
-from mnist_edge.report.names import Label
+from mnist_edge.report.labels import Label
 from mnist_edge.report.terminal import WIDTH, fits
-from mnist_edge.stopwatch import Latency
 
 
 def quality(record: Benchmark) -> Grid:
@@ -25,14 +26,14 @@ def quality(record: Benchmark) -> Grid:
     rows = [
         [
             _accuracy(entry),
-            text.interval(entry.accuracy) if entry.accuracy else "",
+            formatting.interval(entry.accuracy) if entry.accuracy else "",
             _calibration(entry),
             *_changed(entry),
-            text.size(entry.size_bytes) if entry.contender.runs.file else "",
-            text.milliseconds(entry.load.percentile_us(50)),
-            text.milliseconds(entry.first.percentile_us(50)),
+            formatting.size(entry.size_bytes) if entry.contender.runs.file else "",
+            formatting.milliseconds(entry.load.percentile_us(50)),
+            formatting.milliseconds(entry.first.percentile_us(50)),
             *([_cold(entry)] if record.plan.cold else []),
-            text.size(entry.peak_bytes, 0) if entry.peak_bytes else "-",
+            formatting.size(entry.peak_bytes, 0) if entry.peak_bytes else "-",
         ]
         for entry in record.entries
     ]
@@ -138,15 +139,15 @@ def _changed(entry: Entry) -> list[str]:
         return ["", ""]
     if not change.changed:
         return ["0", ""]
-    return [f"{change.changed} +{change.better} -{change.worse}", text.chance(change.p)]
+    return [f"{change.changed} +{change.better} -{change.worse}", formatting.chance(change.p)]
 
 
 def _cold(entry: Entry) -> str:
-    return text.milliseconds(entry.cold.percentile_us(50), 0) if entry.cold else "-"
+    return formatting.milliseconds(entry.cold.percentile_us(50), 0) if entry.cold else "-"
 
 
 def _percentile(latency: Latency | None, rank: float) -> str:
-    return text.microseconds(latency.percentile_us(rank) if latency else None)
+    return formatting.microseconds(latency.percentile_us(rank) if latency else None)
 
 
 def _golden(check: GoldenCheck | None) -> str:
@@ -162,14 +163,14 @@ def _speedup(record: Benchmark, entry: Entry, batch: int) -> str:
     if over is None:
         return "1"
     found = record.speedup(entry, over, batch)
-    return "-" if found is None else text.speedup(found)
+    return "-" if found is None else formatting.speedup(found)
 
 
 def _int8(found: Kernels) -> str:
     if not found.any_int8:
         return "float"
     parts = [
-        f"{int8} of {text.counted(count, what)}"
+        f"{int8} of {formatting.counted(count, what)}"
         for what, int8, count in (
             ("convolution", found.int8_convolutions, found.convolutions),
             ("product", found.int8_products, found.products),

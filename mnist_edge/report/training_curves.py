@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_edge.escaping import plain
 from mnist_edge.experiment_results import ErrorCurves
-from mnist_edge.literal_texts import escape_what_fonts_lack, literal_texts
+from mnist_edge.report.literal_text import escape_what_fonts_lack, literal_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.contenders import OnnxRuntime
-from mnist_edge.report import disturbances, names, summary, text
-from mnist_edge.stopwatch import NEEDED_SAMPLES
+from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES
+from mnist_edge.report import disturbances, formatting, labels, summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def remarks(record: Benchmark) -> list[str]:
     found = [note.text for note in summary.notes(record) if not note.is_warning]
     found += [
         f"{name} is not a file of mnist-edge: {entry.contender.intake.described()}."
-        for name, entry in zip(names.files(record), record.entries, strict=True)
+        for name, entry in zip(labels.files(record), record.entries, strict=True)
         if isinstance(entry.contender, OnnxRuntime) and not entry.subject.ours
     ]
     if any(entry.recorded for entry in record.entries):
@@ -57,7 +57,7 @@ def remarks(record: Benchmark) -> list[str]:
 def protocol(record: Benchmark) -> list[str]:
     """How it was measured, one sentence or two for each matter."""
     plan = record.plan
-    threads = text.counted(plan.threads, "thread")
+    threads = formatting.counted(plan.threads, "thread")
     told = [
         f"All contenders ran in one process on {threads} and took turns in rounds of "
         f"random order (seed {plan.seed}): when the machine drifts, it drifts for all of them.",
@@ -111,9 +111,11 @@ def noise(record: Benchmark) -> list[tuple[str, str]]:
     """What else went on while it was timed: a name and a value each."""
     found, values = record.noise, []
     if found.steal is not None:
-        values.append(("CPU time that the host gave to other guests", text.percent(found.steal)))
+        values.append(
+            ("CPU time that the host gave to other guests", formatting.percent(found.steal))
+        )
     if found.others is not None:
-        values.append(("CPU used by other programs", text.percent(found.others)))
+        values.append(("CPU used by other programs", formatting.percent(found.others)))
     if found.switches_per_s is not None:
         values.append(("involuntary switches a second", f"{found.switches_per_s:.1f}"))
     if found.load is not None:
@@ -121,13 +123,15 @@ def noise(record: Benchmark) -> list[tuple[str, str]]:
     if found.throttled is not None:
         values.append(("times that the CPU quota stopped it", f"{found.throttled:,}"))
     if found.paused is not None:
-        values.append(("time in which timed calls stood still", text.percent(found.paused, 1)))
+        values.append(
+            ("time in which timed calls stood still", formatting.percent(found.paused, 1))
+        )
     if found.spread:
         name, spread = max(found.spread.items(), key=lambda pair: pair[1])
-        told = f"{text.percent(spread, 1)}, {name}"
+        told = f"{formatting.percent(spread, 1)}, {name}"
         values.append(("largest difference between rounds (interquartile)", told))
     if found.unreadable:
-        values.append(("cannot be read here", names.listed(found.unreadable)))
+        values.append(("cannot be read here", labels.listed(found.unreadable)))
     return values
 
 
@@ -139,10 +143,9 @@ def _calls(record: Benchmark) -> str:
         if found:
             counts = sorted(len(latency.samples_us) for latency in found)
             span = f"{counts[0]:,}" if counts[0] == counts[-1] else f"{counts[0]:,}-{counts[-1]:,}"
-            parts.append(
-                f"{span} calls of {text.counted(size, 'image')} in {len(found[0].turns):,} rounds"
-            )
-    return f"Each was timed for {names.listed(parts)}." if parts else ""
+            images = formatting.counted(size, "image")
+            parts.append(f"{span} calls of {images} in {len(found[0].turns):,} rounds")
+    return f"Each was timed for {labels.listed(parts)}." if parts else ""
 
 
 def _yardstick(record: Benchmark) -> str:
@@ -153,4 +156,4 @@ def _yardstick(record: Benchmark) -> str:
     told = f"A fixed piece of work, timed in the same rounds, took {median:.1f} µs at the median"
     if found.spread is None:
         return f"{told}."
-    return f"{told}; half of its rounds lay within {text.percent(found.spread, 1)}."
+    return f"{told}; half of its rounds lay within {formatting.percent(found.spread, 1)}."

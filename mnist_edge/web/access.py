@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from mnist_edge.web.answering import Answers
-from mnist_edge.web.limits import Connections, Memory, Rate
+from mnist_edge.web.request_limits import Connections, Memory, Rate
+from mnist_edge.web.service import Answers
 
 _MOST_CONNECTIONS, _MOST_OF_ONE = 32, 8  # of one address that is not this machine's
 _PER_SECOND, _BURST = 400.0, 800.0  # requests; a pen asks at each frame of the screen

@@ -17,8 +17,8 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from mnist_edge.errors import DataError, ModelError
 from mnist_edge.web.access import GuardedServer, RefusedError
-from mnist_edge.web.answering import IMAGE_BYTES
-from mnist_edge.web.limits import State
+from mnist_edge.web.request_limits import State
+from mnist_edge.web.service import IMAGE_BYTES
 
 JSON = "application/json"
 _MOST_BODY = 8_000_000  # bytes: a photograph

@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from mnist_edge.classifier import read_card
-from mnist_edge.contract import Card
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import is_file, read_bytes
 from mnist_edge.files import alone_in, sweep, write_together
-from mnist_edge.web import facts
+from mnist_edge.model_file.contract import Card
+from mnist_edge.web import site_json
 from mnist_edge.web.runtime import Runtime, integrity
 
 _MODELS, _RUNTIME = "models", "runtime"
@@ -58,7 +58,7 @@ def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
 
 def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
     """Every file of the site, by its place in it. The list of them, site.json, is the last."""
-    found = facts.page()
+    found = site_json.page()
     worker = found.pop(_WORKER).decode()
     found["index.html"] = _with_policy(found["index.html"], runtime)
     found |= runtime.files
@@ -68,15 +68,15 @@ def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
         found[place] = path.read_bytes()
         golden = asdict(card.golden) if card.golden else None
         described.append(
-            facts.model(path, card)
+            site_json.model(path, card)
             | {"url": quote(place), "integrity": integrity(found[place]), "golden": golden}
         )
-    site = facts.site(runtime.engine, described)
-    listed = sorted([*found, _WORKER, facts.FILE])
+    site = site_json.site(runtime.engine, described)
+    listed = sorted([*found, _WORKER, site_json.FILE])
     text = json.dumps(site | {"files": listed}, indent=1)
-    found[facts.FILE] = text.encode()
+    found[site_json.FILE] = text.encode()
     found[_WORKER] = _worker(worker, found, runtime)
-    found[facts.FILE] = found.pop(facts.FILE)  # written last
+    found[site_json.FILE] = found.pop(site_json.FILE)  # written last
     return found
 
 
@@ -110,9 +110,9 @@ def _worker(text: str, contents: dict[str, bytes], runtime: Runtime) -> bytes:
 def _claimed(folder: Path, names: list[str]) -> Iterator[None]:
     """List what belongs to the site, old and new, while it is written: whoever comes after a kill
     knows what is to be removed. A site that cannot be written stays as it was."""
-    place = folder / facts.FILE
+    place = folder / site_json.FILE
     before = read_bytes(place, _MOST_BYTES) if is_file(place) else None
-    claim = json.dumps({"mnist_edge": facts.VERSION, "files": names, "models": []})
+    claim = json.dumps({"mnist_edge": site_json.VERSION, "files": names, "models": []})
     write_together({place: claim})
     try:
         yield
@@ -128,7 +128,7 @@ def _former(folder: Path) -> set[str]:
     """The places of a site's files that are in a folder. EdgeError for a folder of other things."""
     if not any(_is_foreign(path.name) for path in folder.iterdir()):
         return set()
-    files = _listed(folder / facts.FILE)
+    files = _listed(folder / site_json.FILE)
     if files is None:
         raise EdgeError(
             f"{folder} holds other things than a site of this tool: choose an empty folder"
@@ -140,7 +140,7 @@ def _listed(place: Path) -> list[Any] | None:
     """The files that a site says are its own; None where this says no such thing."""
     try:
         site = json.loads(read_bytes(place, _MOST_BYTES))
-        files = site["files"] if site["mnist_edge"] == facts.VERSION else None
+        files = site["files"] if site["mnist_edge"] == site_json.VERSION else None
     except (EdgeError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return files if isinstance(files, list) else None

@@ -4,23 +4,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from mnist_edge.contenders import Contender
-from tests import spies
+from mnist_edge.backends import Contender
+from tests.helpers import fakes
 
 
 @pytest.fixture(autouse=True)
 def _little_to_collect() -> Iterator[None]:
-    with spies.little_to_collect():
+    with fakes.little_to_collect():
         yield
 
 
 @pytest.fixture
 def cold_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is called to warm up."""
-    spies.skip_warm_up(monkeypatch)
+    fakes.skip_warm_up(monkeypatch)
 
 
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[Contender]:
     """Which contenders were started in processes of their own; none really is."""
-    return spies.start_no_process(monkeypatch)
+    return fakes.start_no_process(monkeypatch)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mnist_edge.backends import Examples, ForeignOptions, Images, OnnxRuntime, Runner, gather
 from mnist_edge.benchmark.inspection import Findings, inspect
-from mnist_edge.contenders import Examples, ForeignOptions, Images, OnnxRuntime, Runner, gather
-from mnist_edge.contract import INPUT
 from mnist_edge.errors import GoldenError
-from mnist_edge.opening import open_session
-from mnist_edge.picture import drawn_digits
+from mnist_edge.model_file.contract import INPUT
+from mnist_edge.model_file.session import open_session
+from mnist_edge.preprocess import drawn_digits
+from tests.backends import foreign
 from tests.conftest import make_card, write_tiny_model
-from tests.contenders import foreign
-from tests.spies import Known, table_of, with_golden, write_absorbing_model
+from tests.helpers.fakes import Known, table_of, with_golden, write_absorbing_model
 
 IMAGES = drawn_digits(640)
 

@@ -9,15 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_edge import stopwatch
-from mnist_edge.benchmark import runner
+from mnist_edge.backends import Contender
+from mnist_edge.benchmark import runner, stopwatch
+from mnist_edge.benchmark.stopwatch import Latency, Meter, Protocol, measure, off_cpu
 from mnist_edge.benchmark.timing import Timed
-from mnist_edge.contenders import Contender
-from mnist_edge.cpus import Clock, Times
-from mnist_edge.noise import MOST_PAUSED, Cause, Noise, Reading, between
+from mnist_edge.host.cpus import Clock, Times
+from mnist_edge.host.noise import MOST_PAUSED, Cause, Noise, Reading, between
 from mnist_edge.report.disturbances import reasons, text
-from mnist_edge.stopwatch import Latency, Meter, Protocol, measure, off_cpu
-from tests.report.made import file
+from tests.report.records import file
 
 SCHEDULES = [(1, 4), (10, 20), (300, 1000)]  # stopped for so many ms in every so many
 YARDSTICK_US, NETWORK_US = 9.0, 600.0

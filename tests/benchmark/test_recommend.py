@@ -19,16 +19,6 @@ from mnist_edge.benchmark.recommend import (
     recommendations,
 )
 from mnist_edge.metrics import Accuracy, Agreement
-from tests.report.made import (
-    FINDINGS,
-    INT8_FINDINGS,
-    benchmark,
-    dataset,
-    entry,
-    file,
-    latency,
-    original,
-)
 from tests.report.models import (
     AS_GOOD,
     BEST,
@@ -38,6 +28,16 @@ from tests.report.models import (
     fp32,
     int8,
     model,
+)
+from tests.report.records import (
+    FINDINGS,
+    INT8_FINDINGS,
+    benchmark,
+    dataset,
+    entry,
+    file,
+    latency,
+    original,
 )
 
 

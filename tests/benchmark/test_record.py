@@ -1,16 +1,12 @@
 import numpy as np
 import pytest
 
+from mnist_edge.backends import RUNTIMES, Runs, load_backend
 from mnist_edge.benchmark import Entry, Plan
-from mnist_edge.contenders import (
-    RUNTIMES,
-    Runs,
-    load_backend,
-)
+from mnist_edge.benchmark.stopwatch import Latency, speedup
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
-from mnist_edge.stopwatch import Latency, speedup
-from tests.report import made
+from tests.report import records
 
 
 @pytest.mark.parametrize(
@@ -36,16 +32,16 @@ def test_every_runtime_says_what_of_a_model_it_runs() -> None:
 
 
 def test_an_entry_knows_the_file_and_the_original() -> None:
-    found = [made.entry(made.file("x.onnx", one)) for one in RUNTIMES]
+    found = [records.entry(records.file("x.onnx", one)) for one in RUNTIMES]
     assert [one.contender.runtime for one in found if one.is_file] == ["onnxruntime"]
     assert [one.contender.runtime for one in found if one.is_original] == ["pytorch"]
 
 
 def test_the_accuracy_is_the_measured_one_or_else_the_recorded() -> None:
     said, found = Accuracy(8, 10), Accuracy(9, 10)
-    measured = made.entry(made.file("a.onnx", recorded=said), found)
-    unmeasured = made.entry(made.file("a.onnx"), said, recorded=True)
-    foreign = made.entry(made.file("a.onnx", recorded=None), score=None)
+    measured = records.entry(records.file("a.onnx", recorded=said), found)
+    unmeasured = records.entry(records.file("a.onnx"), said, recorded=True)
+    foreign = records.entry(records.file("a.onnx", recorded=None), score=None)
     accuracies = [entry.accuracy for entry in (measured, unmeasured, foreign)]
     assert accuracies == [found, said, None]
     assert [entry.recorded for entry in (measured, unmeasured, foreign)] == [False, True, False]
@@ -58,7 +54,7 @@ def latency(*turns: list[float], **used: list[float]) -> Latency:
 
 
 def entry_of(size: int, found: Latency) -> Entry:
-    return made.entry(made.file("a.onnx"), batches={size: found})
+    return records.entry(records.file("a.onnx"), batches={size: found})
 
 
 def test_throughput_comes_from_the_median() -> None:
@@ -81,13 +77,13 @@ def test_what_no_meter_read_is_unknown() -> None:
     assert entry.cpu_us_per_image(1) is entry.joules_per_image(1) is None
 
 
-ORIGINAL = made.entry(made.original("runs/edge/checkpoint.pt"))
-COMPILED = made.entry(made.file("runs/edge/checkpoint.pt", "torch-compile"))
-FP32 = made.entry(made.file("edge.onnx"))
-INT8 = made.entry(made.file("edge-int8.onnx", precision="int8"))
-OPENVINO = made.entry(made.file("edge.onnx", "openvino"))
-OTHER = made.entry(made.file("other.onnx", family="1" * 64))
-OTHER_INT8 = made.entry(made.file("other-int8.onnx", family="1" * 64, precision="int8"))
+ORIGINAL = records.entry(records.original("runs/edge/checkpoint.pt"))
+COMPILED = records.entry(records.file("runs/edge/checkpoint.pt", "torch-compile"))
+FP32 = records.entry(records.file("edge.onnx"))
+INT8 = records.entry(records.file("edge-int8.onnx", precision="int8"))
+OPENVINO = records.entry(records.file("edge.onnx", "openvino"))
+OTHER = records.entry(records.file("other.onnx", family="1" * 64))
+OTHER_INT8 = records.entry(records.file("other-int8.onnx", family="1" * 64, precision="int8"))
 
 
 @pytest.mark.parametrize(
@@ -103,14 +99,14 @@ OTHER_INT8 = made.entry(made.file("other-int8.onnx", family="1" * 64, precision=
 def test_speed_is_compared_with_the_original_or_fp32_or_the_first_of_the_model(
     entries: tuple[Entry, ...], expected: Entry
 ) -> None:
-    record = made.benchmark(*entries)
+    record = records.benchmark(*entries)
     family = [entry for entry in entries if entry is not OTHER]
     assert all(record.baseline(entry) is expected for entry in family if entry is not expected)
     assert record.baseline(expected) is None
 
 
 def test_each_family_has_its_own_baseline() -> None:
-    record = made.benchmark(FP32, ORIGINAL, OTHER, OTHER_INT8)
+    record = records.benchmark(FP32, ORIGINAL, OTHER, OTHER_INT8)
     found = [record.baseline(entry) for entry in record.entries]
     assert [one and one.contender.path.name for one in found] == [
         "checkpoint.pt",
@@ -121,8 +117,11 @@ def test_each_family_has_its_own_baseline() -> None:
 
 
 def test_a_speedup_is_paired_and_the_inverse_of_the_other_way_round() -> None:
-    slow, fast = made.entry(made.file("a.onnx")), made.entry(made.file("b.onnx"), center_us=20)
-    record = made.benchmark(slow, fast)
+    slow, fast = (
+        records.entry(records.file("a.onnx")),
+        records.entry(records.file("b.onnx"), center_us=20),
+    )
+    record = records.benchmark(slow, fast)
     found, back = record.speedup(fast, slow, 1), record.speedup(slow, fast, 1)
     assert found is not None
     assert back is not None
@@ -132,8 +131,8 @@ def test_a_speedup_is_paired_and_the_inverse_of_the_other_way_round() -> None:
 
 
 def test_what_was_not_timed_has_no_speedup() -> None:
-    both, one = FP32, made.entry(made.file("b.onnx"), batches={1: FP32.batches[1]})
-    record = made.benchmark(both, one)
+    both, one = FP32, records.entry(records.file("b.onnx"), batches={1: FP32.batches[1]})
+    record = records.benchmark(both, one)
     assert record.speedup(one, both, 64) is record.speedup(both, one, 64) is None
     assert record.speedup(both, one, 7) is None
     assert record.speedup(one, both, 1) is not None
@@ -142,5 +141,5 @@ def test_what_was_not_timed_has_no_speedup() -> None:
 @pytest.mark.parametrize(("rounds", "known"), [(10, False), (11, True)])
 def test_too_few_rounds_have_no_speedup(rounds: int, known: bool) -> None:
     found = {1: latency(*[[9.0]] * rounds)}
-    one, other = (made.entry(made.file(name), batches=found) for name in "ab")
-    assert (made.benchmark(one, other).speedup(one, other, 1) is not None) is known
+    one, other = (records.entry(records.file(name), batches=found) for name in "ab")
+    assert (records.benchmark(one, other).speedup(one, other, 1) is not None) is known

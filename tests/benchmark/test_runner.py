@@ -9,10 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from mnist_edge import benchmark, datasets, fresh, metrics, stopwatch
-from mnist_edge.benchmark import Benchmark, Data, Plan, find_data, images_to_time, runner
-from mnist_edge.classifier import Classifier
-from mnist_edge.contenders import (
+from mnist_edge import benchmark, datasets, metrics
+from mnist_edge.backends import (
     Contender,
     Examples,
     ForeignOptions,
@@ -22,17 +20,28 @@ from mnist_edge.contenders import (
     Runs,
     gather,
 )
-from mnist_edge.contract import Card
+from mnist_edge.benchmark import (
+    Benchmark,
+    Data,
+    Plan,
+    cold_start,
+    find_data,
+    images_to_time,
+    runner,
+    stopwatch,
+)
+from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.errors import DataError, GoldenError, ModelError
 from mnist_edge.files import sha256
-from mnist_edge.machine import this_machine
+from mnist_edge.host.machine import this_machine
 from mnist_edge.metrics import Accuracy
+from mnist_edge.model_file.contract import Card
 from mnist_edge.types import Progress
-from tests.clitools import write_folder
 from tests.conftest import make_card, write_tiny_model
-from tests.spies import Known, Table, dataset, numbered, skip_warm_up, table_of, with_golden
-from tests.trained import Trained
+from tests.helpers.cli import write_folder
+from tests.helpers.fakes import Known, Table, dataset, numbered, skip_warm_up, table_of, with_golden
+from tests.helpers.trained import Trained
 
 QUICK = Plan(duration_s=0.02, batches=(1, 64))
 SINGLE = replace(QUICK, batches=(1,))
@@ -244,7 +253,7 @@ def test_cold_starts_are_interleaved_in_random_order(starts: list[Contender]) ->
 
 
 def test_where_memory_cannot_be_read_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fresh, "start", lambda *job: fresh.Start(1.0, None))
+    monkeypatch.setattr(cold_start, "start", lambda *job: cold_start.Start(1.0, None))
     (entry,) = benchmark.run([Known(table_of(LABELS))], NUMBERED, replace(QUICK, cold=True)).entries
     assert entry.peak_bytes is None
     assert entry.cold is not None
@@ -253,7 +262,7 @@ def test_where_memory_cannot_be_read_it_is_unknown(monkeypatch: pytest.MonkeyPat
 def test_processes_are_really_started(
     tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "start", REAL_START)
+    monkeypatch.setattr(cold_start, "start", REAL_START)
     monkeypatch.setattr(runner, "_COLD_STARTS", 2)
     (entry,) = run([tiny_model], {"digits": noise}, replace(QUICK, cold=True)).entries
     assert entry.cold is not None
@@ -262,7 +271,7 @@ def test_processes_are_really_started(
     assert entry.peak_bytes is None or entry.peak_bytes > 10_000_000
 
 
-REAL_START = fresh.start
+REAL_START = cold_start.start
 
 
 def test_a_paced_run_is_beside_the_tight_one(
@@ -331,12 +340,12 @@ def test_one_that_fails_in_its_own_process_does_not_end_the_others(
 ) -> None:
     other = write_tiny_model(tmp_path / "other.onnx", seed=1)
 
-    def start(contender: Contender, *job: object) -> fresh.Start:
+    def start(contender: Contender, *job: object) -> cold_start.Start:
         if contender.path == other:
             raise ModelError("other.onnx failed in a process of its own: why")
-        return fresh.Start(1.0, 1_000_000)
+        return cold_start.Start(1.0, 1_000_000)
 
-    monkeypatch.setattr(fresh, "start", start)
+    monkeypatch.setattr(cold_start, "start", start)
     found = run([other, tiny_model], {"digits": noise}, replace(SINGLE, cold=True))
     assert [entry.contender.path for entry in found.entries] == [tiny_model]
     assert found.entries[0].cold is not None
@@ -346,10 +355,10 @@ def test_one_that_fails_in_its_own_process_does_not_end_the_others(
 def test_a_contender_that_fails_in_its_own_process_ends_it(
     tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(*job: object) -> fresh.Start:
+    def start(*job: object) -> cold_start.Start:
         raise ModelError("tiny.onnx in onnxruntime failed in a process of its own: why")
 
-    monkeypatch.setattr(fresh, "start", start)
+    monkeypatch.setattr(cold_start, "start", start)
     with pytest.raises(ModelError, match="process of its own: why"):
         run([tiny_model], {"digits": noise})
 

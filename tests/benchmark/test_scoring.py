@@ -5,14 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
+from mnist_edge.backends import Contender, outputs
+from mnist_edge.backends.outputs import Kind
 from mnist_edge.benchmark import Data, Score
 from mnist_edge.benchmark.scoring import answers as answers_of
 from mnist_edge.benchmark.scoring import scores
-from mnist_edge.contenders import Contender, outputs
-from mnist_edge.contenders.outputs import Kind
 from mnist_edge.errors import ModelError
 from mnist_edge.metrics import Accuracy
-from tests.spies import Known, Table, dataset, table_of
+from tests.helpers.fakes import Known, Table, dataset, table_of
 
 COUNT = 1203  # more than two chunks
 LABELS = np.arange(COUNT, dtype=np.int64) * 7 % 10

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mnist_edge.backends import Runner
 from mnist_edge.benchmark import Plan, timing
+from mnist_edge.benchmark.stopwatch import Latency
 from mnist_edge.benchmark.timing import batches, preparation, time_all
-from mnist_edge.contenders import Runner
-from mnist_edge.stopwatch import Latency
-from tests.spies import Clock, Timed, numbered, numbers
+from tests.helpers.fakes import Clock, Timed, numbered, numbers
 
 IMAGES = numbered(200)
 SHORT = Plan(duration_s=0.01, batches=(1,))

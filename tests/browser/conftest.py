@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mnist_edge import shipped
 from mnist_edge.classifier import Classifier
-from mnist_edge.web.answering import Answers
+from mnist_edge.model_file import shipped
 from mnist_edge.web.runtime import NAME, VERSION, Runtime, from_package
 from mnist_edge.web.server import Server
+from mnist_edge.web.service import Answers
 from mnist_edge.web.site import export
 from tests.conftest import make_card, write_tiny_model
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge import picture
+from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, digits
 from tests.browser.conftest import NAMES, Open
-from tests.picture.drawing import drawing
+from tests.preprocess.drawing import drawing
 
 Points = list[tuple[float, float]]
 DIGITS: dict[str, list[Points]] = {
@@ -61,11 +61,11 @@ def test_the_network_sees_what_python_makes_of_the_same_canvas(tab: Open, url: s
         opened.settled()
         ink = grey(opened.page.evaluate(_TO_TEXT % "app.pad.ink().data"), 280)
         seen = grey(opened.page.evaluate(_SEEN), 28)
-        assert np.array_equal(seen, picture.drawn(ink))
+        assert np.array_equal(seen, preprocess.drawn(ink))
         page = io.BytesIO()
         Image.fromarray(255 - ink).save(page, "PNG")
         page.seek(0)
-        assert np.array_equal(seen, picture.read_picture(page))
+        assert np.array_equal(seen, preprocess.read_picture(page))
 
 
 _TO_TEXT = """import('./app.js').then((app) => {
@@ -81,7 +81,7 @@ _SEEN = """(() => {
 })()"""
 
 
-def grey(text: str, side: int) -> picture.Grey:
+def grey(text: str, side: int) -> preprocess.Grey:
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side)
 
 
@@ -98,7 +98,7 @@ _ANSWERS = """async ([name, text]) => {
 }"""
 
 
-def compare(tab: Open, url: str, file: Path, images: picture.Grey) -> None:
+def compare(tab: Open, url: str, file: Path, images: preprocess.Grey) -> None:
     """Labels are equal; logits differ by 1e-4 at most, in int8 by one of 255 steps."""
     model = Classifier(file)
     wanted = model.predict(images)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from mnist_edge import shipped
 from mnist_edge.classifier import Classifier
-from mnist_edge.picture import drawn
+from mnist_edge.model_file import shipped
+from mnist_edge.preprocess import drawn
 from mnist_edge.web.runtime import Runtime
 from tests.browser.conftest import hosting
-from tests.picture.drawing import drawing
+from tests.preprocess.drawing import drawing
 from tests.test_readme import README, ROOT, blocks
 
 if TYPE_CHECKING:

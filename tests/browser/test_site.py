@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mnist_edge import shipped
+from mnist_edge.model_file import shipped
 from mnist_edge.web.runtime import Runtime, from_cdn
 from mnist_edge.web.site import export
 from tests.browser.conftest import Open, hosting

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_edge.lab import checkpoint as disk
+from mnist_edge.lab.training import checkpoint as disk
 from tests.crash.nursery import Nursery
 
 CHAIN = "4k5s2v-4s2"

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab.checkpoint import CHECKPOINT
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import CHECKPOINT
 from tests.conftest import write_tiny_model
 from tests.crash.nursery import Nursery
 

@@ -13,7 +13,7 @@ import pytest
 
 from mnist_edge.datasets import ENVIRONMENT, download, load, load_if_here
 from mnist_edge.datasets.download import fetch
-from mnist_edge.datasets.sources import SOURCES, File, cache_dir
+from mnist_edge.datasets.idx_datasets import SOURCES, File, cache_dir
 from mnist_edge.errors import DataError
 from tests.datasets.idx_files import small_arrays, write_set
 from tests.datasets.server import Server, serving

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.datasets import Dataset, Split, layout, load
+from mnist_edge.datasets import Dataset, Split, folder_layout, load
 from mnist_edge.errors import DataError
-from mnist_edge.picture import drawn_digits
+from mnist_edge.preprocess import drawn_digits
 
 
 def draw(path: Path, seed: int = 0, size: tuple[int, int] = (28, 28)) -> Path:
@@ -220,7 +220,7 @@ def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
 def test_heic_without_its_plugin_is_passed_over(tmp_path: Path) -> None:
     make(tmp_path, {"a": 2, "b": 2})
     (tmp_path / "a" / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    layout._suffixes.cache_clear()
+    folder_layout._suffixes.cache_clear()
 
     found = folder(tmp_path).findings
 

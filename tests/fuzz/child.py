@@ -9,7 +9,7 @@ with atheris.instrument_imports(include=["mnist_edge"]):
     from tests.fuzz.targets import TARGETS
 
     if "checkpoint" in sys.argv[1:2]:  # the edge never imports it by itself
-        import mnist_edge.lab.checkpoint  # noqa: F401
+        import mnist_edge.lab.training.checkpoint  # noqa: F401
 
 if __name__ == "__main__":
     target, *options = sys.argv[1:]

@@ -18,13 +18,13 @@ from PIL import Image
 
 from mnist_edge.benchmark import compare
 from mnist_edge.classifier import Classifier
-from mnist_edge.contract import PREFIX, Card
 from mnist_edge.datasets import idx
 from mnist_edge.errors import EdgeError
-from mnist_edge.manifest import latency, read_manifest
-from mnist_edge.opening import screening
-from mnist_edge.opening.model_file import ModelFile
-from mnist_edge.picture import read_picture
+from mnist_edge.model_file import validate
+from mnist_edge.model_file.contract import PREFIX, Card
+from mnist_edge.model_file.manifest import latency, read_manifest
+from mnist_edge.model_file.reader import ModelFile
+from mnist_edge.preprocess import read_picture
 
 Target = Callable[[bytes], None]
 _MEMORY = Path("/dev/shm")  # no disk is worn by a million files
@@ -52,7 +52,7 @@ def picture(content: bytes) -> None:
 def onnx_file(content: bytes) -> None:
     """What is looked at before ONNX Runtime reads a file."""
     with contextlib.suppress(EdgeError):
-        screening.screen(content, Path("file.onnx"))
+        validate.screen(content, Path("file.onnx"))
 
 
 def opened_model(content: bytes) -> None:
@@ -89,7 +89,7 @@ def card(content: bytes) -> None:
 
 def checkpoint(content: bytes) -> None:
     """A run's checkpoint."""
-    from mnist_edge.lab import checkpoint as disk
+    from mnist_edge.lab.training import checkpoint as disk
 
     (_FOLDER / disk.CHECKPOINT).write_bytes(content)
     with contextlib.suppress(EdgeError):
@@ -131,9 +131,9 @@ TARGETS: dict[str, Target] = {
 
 
 def benchmark_schema() -> int:
-    from mnist_edge.report import record
+    from mnist_edge.report import to_json
 
-    return record.SCHEMA
+    return to_json.SCHEMA
 
 
 def _honest() -> dict[str, str]:
@@ -176,7 +176,7 @@ def _onnx_seeds() -> list[bytes]:
 
 def _model_seeds() -> list[bytes]:
     """Our smallest, and one that is smaller yet."""
-    from tests.opening.bombs import averaging
+    from tests.model_file.bombs import averaging
 
     shipped = Path(__file__).parents[2] / "exported" / "edge-xs-int8.onnx"
     return [shipped.read_bytes(), averaging()]
@@ -203,8 +203,8 @@ def _card_seeds() -> list[bytes]:
 def _checkpoint_seeds() -> list[bytes]:
     import torch
 
-    from mnist_edge.lab.models import build
-    from mnist_edge.lab.recipe import Recipe
+    from mnist_edge.lab.training.models import build
+    from mnist_edge.lab.training.recipe import Recipe
     from tests.lab.conftest import told
 
     network = build("1k3s9-1s3", 2).state_dict()
@@ -241,7 +241,7 @@ def _benchmark_seeds() -> list[bytes]:
 def _manifest_seeds() -> list[bytes]:
     from dataclasses import asdict
 
-    from tests.test_manifest import TIMED
+    from tests.model_file.test_manifest import TIMED
 
     entry = {"sha256": "0" * 64, "latency": asdict(TIMED)}
     return [json.dumps({"files": {"a.onnx": entry}}).encode()]

@@ -8,15 +8,15 @@ from pathlib import Path
 from PIL import Image
 
 from mnist_edge.benchmark import Plan
+from mnist_edge.benchmark.kernels import Deviation
 from mnist_edge.catalogue import EXTRAS
-from mnist_edge.cpus import Clock
-from mnist_edge.kernels import Deviation
-from mnist_edge.machine import Machine
+from mnist_edge.host.cpus import Clock
+from mnist_edge.host.machine import Machine
+from mnist_edge.host.noise import Noise
 from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.noise import Noise
-from mnist_edge.report.health import Health
-from tests.clitools import write_folder
-from tests.report.made import FINDINGS, benchmark, entry, file, latency, original
+from mnist_edge.report.doctor import Health
+from tests.helpers.cli import write_folder
+from tests.report.records import FINDINGS, benchmark, entry, file, latency, original
 
 HEALTH = Health(
     machine=Machine(

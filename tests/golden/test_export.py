@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from tests import golden
-from tests.clitools import invoke
+from tests.helpers.cli import invoke
 
 FILES = {"fp32": "edge-xs.onnx", "int8": "edge-xs-int8.onnx"}
 MEASURED = (

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from mnist_edge import machine, shipped
-from mnist_edge.report import health, record
+from mnist_edge.host import machine
+from mnist_edge.model_file import shipped
+from mnist_edge.report import doctor, to_json
 from tests import golden
-from tests.clitools import invoke, write_digit
 from tests.conftest import write_golden_model, write_tiny_model
-from tests.experiments import make_small
 from tests.golden.records import HEALTH, write_pictures
+from tests.helpers.cli import invoke, write_digit
+from tests.helpers.experiments import make_small
 from tests.lab.conftest import one_thread  # noqa: F401
 from tests.report.test_schema import bare, full
 
@@ -33,7 +34,7 @@ def said(*args: object) -> Any:
 def test_bench() -> None:
     names = ("machine.packages", "noise.spread", "contenders[].batches", "yardstick")
     for kind, made in (("bench", full()), ("bench-least", bare())):
-        values = json.loads(json.dumps(record.benchmark(made)))
+        values = json.loads(json.dumps(to_json.benchmark(made)))
         golden.check_keys(f"json/{kind}.txt", values, names)
 
 
@@ -82,7 +83,7 @@ def test_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "examine", lambda: HEALTH)
+    monkeypatch.setattr(doctor, "examine", lambda: HEALTH)
     golden.check_keys("json/doctor.txt", said("doctor"), names=["machine.packages"])
 
 

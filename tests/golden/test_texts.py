@@ -11,24 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from mnist_edge import benchmark, shipped
-from mnist_edge.cli import gate_report, gates
-from mnist_edge.contract import Card
-from mnist_edge.lab.shelf import Exported
+from mnist_edge import benchmark
+from mnist_edge.cli import export_output, gate_report
+from mnist_edge.lab.export.publish import Exported
 from mnist_edge.metrics import Accuracy
-from mnist_edge.report import card as cards
-from mnist_edge.report import health, load, plots
+from mnist_edge.model_file import shipped
+from mnist_edge.model_file.contract import Card
+from mnist_edge.report import doctor, loadgen, plots
+from mnist_edge.report import model_card as cards
 from tests import golden
-from tests.clitools import invoke, write_digit
 from tests.conftest import make_card, write_golden_model, write_tiny_model
-from tests.drafts import draft, int8_draft
 from tests.golden.records import BENCH, HEALTH, write_pictures
-from tests.report.test_card import FACTS, FULL, INT8
-from tests.report.test_load import MULTI, OFFLINE, SERVER, STREAM, shown
-from tests.report.test_page import Node, Reader
-from tests.report.test_training import RECIPE
-from tests.test_gate_report import DIAGNOSIS
-from tests.test_manifest import TIMED
+from tests.helpers.cli import invoke, write_digit
+from tests.helpers.exports import draft, int8_draft
+from tests.model_file.test_manifest import TIMED
+from tests.report.test_gate_report import DIAGNOSIS
+from tests.report.test_html import Node, Reader
+from tests.report.test_loadgen import MULTI, OFFLINE, SERVER, STREAM, shown
+from tests.report.test_model_card import FACTS, FULL, INT8
+from tests.report.test_training_description import RECIPE
 
 INVISIBLE = ("style", "script", "title", "svg")
 
@@ -78,7 +79,7 @@ def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_loadgen() -> None:
     parts = [
-        "\n".join([*shown([result]), *load.notes([result])])
+        "\n".join([*shown([result]), *loadgen.notes([result])])
         for result in (STREAM, MULTI, SERVER, OFFLINE)
     ]
     golden.check("texts/loadgen.txt", "\n\n".join(parts))
@@ -103,13 +104,15 @@ def test_export(capsys: pytest.CaptureFixture[str]) -> None:
     for made, before in ((draft(), None), (int8_draft(), Accuracy(9950, 10_000))):
         path = Path(made.name)
         path.write_bytes(bytes(12_345))
-        gates.show(Path("runs/tiny"), Exported(path, made.card, made.opset, made.gate, before))
-    gates.show_diagnosis(DIAGNOSIS, as_json=False)
+        export_output.show(
+            Path("runs/tiny"), Exported(path, made.card, made.opset, made.gate, before)
+        )
+    export_output.show_diagnosis(DIAGNOSIS, as_json=False)
     golden.check("texts/export.txt", capsys.readouterr().out)
 
 
 def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "examine", lambda: HEALTH)
+    monkeypatch.setattr(doctor, "examine", lambda: HEALTH)
     golden.check("texts/doctor.txt", said("doctor"))
 
 

@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from mnist_edge.datasets import Dataset, Split, load
-from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab.blocks import ConvNorm, ResidualBlock
-from mnist_edge.lab.checkpoint import Checkpoint
-from mnist_edge.lab.models import ZOO, Entry, Network, build
-from mnist_edge.lab.progress import EpochResult
-from mnist_edge.lab.recipe import Recipe
-from mnist_edge.lab.runs import finish, train
-from mnist_edge.lab.train import TrainingInputs
-from mnist_edge.lab.world import World
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.blocks import ConvNorm, ResidualBlock
+from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.events import EpochResult
+from mnist_edge.lab.training.models import ZOO, Entry, Network, build
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.runs import finish, train
+from mnist_edge.lab.training.trainer import TrainingInputs
 
 CPU = World(0, 1, torch.device("cpu"))
 

@@ -10,12 +10,12 @@ import torch
 
 from mnist_edge.datasets import Dataset, Split, fingerprint
 from mnist_edge.errors import CheckpointError, UsageError
-from mnist_edge.lab import checkpoint as disk
-from mnist_edge.lab import runs
-from mnist_edge.lab.checkpoint import CHECKPOINT
-from mnist_edge.lab.recipe import Recipe, RecipeError, recipe_for
-from mnist_edge.lab.runs import check_resumable, complete, plan, prepare, recipe_of, train
-from mnist_edge.lab.world import World
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training import runs
+from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.recipe import Recipe, RecipeError, recipe_for
+from mnist_edge.lab.training.runs import check_resumable, complete, plan, prepare, recipe_of, train
 from tests.lab.conftest import CPU, inputs
 
 SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from mnist_edge.benchmark import Entry
-from mnist_edge.kernels import Deviation
+from mnist_edge.benchmark.kernels import Deviation
 from mnist_edge.metrics import Accuracy, Agreement
-from tests.report.made import FINDINGS, INT8_FINDINGS, entry, file
+from tests.report.records import FINDINGS, INT8_FINDINGS, entry, file
 
 SLIGHTLY_WORSE = Agreement(changed=6, better=1, worse=5, total=10_000)
 CLEARLY_WORSE = Agreement(changed=30, better=2, worse=25, total=10_000)

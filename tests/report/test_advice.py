@@ -10,8 +10,8 @@ from mnist_edge.benchmark.fitness import Unfit
 from mnist_edge.benchmark.recommend import Decision, Int8, Merit, recommendations
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import advice
-from tests.report.made import INT8_FINDINGS, benchmark, entry, file, original
 from tests.report.models import AS_GOOD, BEST, CLEARLY_WORSE, WORSE, WRONG, fp32, int8, model
+from tests.report.records import INT8_FINDINGS, benchmark, entry, file, original
 
 WIDE = int8(30.0, 1200.0, findings=replace(INT8_FINDINGS, widest_pair=254))
 FORGED = model("forged", Accuracy(10_000, 10_000), recorded=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mnist_edge.report import markdown, terminal
 from mnist_edge.report.grid import Grid
-from mnist_edge.report.page import elements
+from mnist_edge.report.html import elements
 
 SHOWN = Grid(
     ("file", "what", "p50", "size"),

@@ -5,11 +5,11 @@ from html import unescape
 import pytest
 from markdown_it import MarkdownIt
 
+from mnist_edge.host.noise import Noise
 from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.noise import Noise
 from mnist_edge.report import advice, markdown, table
-from mnist_edge.report.pieces import escaped
-from tests.report.made import benchmark, entry, file, original
+from mnist_edge.report.markdown_elements import escaped
+from tests.report.records import benchmark, entry, file, original
 
 READER = MarkdownIt("commonmark").enable("table")
 

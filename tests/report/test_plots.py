@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from mnist_edge.benchmark import Benchmark
+from mnist_edge.benchmark.stopwatch import Latency
 from mnist_edge.errors import EdgeError, MissingExtraError
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import plots
-from mnist_edge.report.plots import accuracy, drawing, latencies
+from mnist_edge.report.plots import accuracy, common, latencies
 from mnist_edge.report.plots.theme import DARK, LIGHT, Theme
-from mnist_edge.stopwatch import Latency
-from tests.report.made import benchmark, entry, file, original
+from tests.report.records import benchmark, entry, file, original
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -190,7 +190,7 @@ def test_with_nothing_to_draw_there_is_no_chart(tmp_path: Path) -> None:
 
 def test_a_name_that_finds_no_room_beside_its_mark_has_a_line_to_it() -> None:
     crowd = [entry(file(f"contender-{at}.onnx"), center_us=60.0 + at / 99) for at in range(9)]
-    figure = drawing.blank(plots.NARROW, 420)
+    figure = common.blank(plots.NARROW, 420)
     accuracy.draw(figure, benchmark(*crowd), plots.NARROW, LIGHT)
     texts = figure.axes[0].texts
     boxes = [text.get_window_extent() for text in texts if text.get_text()]
@@ -204,7 +204,7 @@ def test_no_sample_is_clipped_however_slow() -> None:
     samples[123], samples[456] = 1e6, 2.5
     batches = {1: Latency(samples, np.array([700]))}
     record = benchmark(entry(file("edge.onnx"), batches=batches), entry(file("b.onnx")))
-    figure = drawing.blank(plots.WIDE, 300)
+    figure = common.blank(plots.WIDE, 300)
     latencies.draw(figure, record, plots.WIDE, LIGHT)
     (axes,) = figure.axes
     low, high = axes.get_xlim()
@@ -217,7 +217,7 @@ def test_no_sample_is_clipped_however_slow() -> None:
 
 def test_long_names_keep_their_ends_and_crowd_out_nothing() -> None:
     long = "a-very-long-name-of-a-file-" * 4 + "end.onnx"
-    figure = drawing.blank(plots.NARROW, 300)
+    figure = common.blank(plots.NARROW, 300)
     latencies.draw(figure, benchmark(entry(file(long))), plots.NARROW, LIGHT)
     shown = next(text for text in figure.axes[0].texts if "…" in text.get_text())
     assert shown.get_text().startswith("a-very")
@@ -228,13 +228,13 @@ def test_long_names_keep_their_ends_and_crowd_out_nothing() -> None:
 @pytest.mark.parametrize("times", [[90.0, 110.0], [60.0, 60.0], [50.0, 1082.0, 1900.0], [3, 9e6]])
 @pytest.mark.parametrize("width", [plots.NARROW, plots.WIDE])
 def test_an_axis_of_time_has_a_few_round_ticks(times: list[float], width: int) -> None:
-    axes = drawing.axes_of(drawing.blank(width, 200), LIGHT)
-    drawing.time_axis(axes, times, width)
+    axes = common.axes_of(common.blank(width, 200), LIGHT)
+    common.time_axis(axes, times, width)
     low, high = axes.get_xlim()
     ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
     assert low < min(times) <= max(times) < high
     assert 2 <= len(ticks) <= width // 40
-    labels = [drawing.duration(tick) for tick in ticks]
+    labels = [common.duration(tick) for tick in ticks]
     assert len(set(labels)) == len(labels)
     assert max(map(len, labels)) <= 7
 
@@ -251,7 +251,7 @@ def test_an_axis_of_time_has_a_few_round_ticks(times: list[float], width: int) -
     ],
 )
 def test_durations_are_short(value_us: float, expected: str) -> None:
-    assert drawing.duration(value_us) == expected
+    assert common.duration(value_us) == expected
 
 
 def test_families_have_colours_and_runtimes_shapes() -> None:
@@ -261,7 +261,7 @@ def test_families_have_colours_and_runtimes_shapes() -> None:
         entry(file("b.onnx", "ncnn", family="b")),
         entry(file("c.onnx", "litert", family="c")),
     )
-    colours, markers = drawing.colours(record, LIGHT), drawing.markers(record)
+    colours, markers = common.colours(record, LIGHT), common.markers(record)
     assert len(set(colours.values())) == len(colours) == 3
     shapes = [markers[one.contender.runtime] for one in record.entries]
     assert len(set(shapes)) == 4

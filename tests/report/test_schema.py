@@ -11,13 +11,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mnist_edge.benchmark import Benchmark, Plan
-from mnist_edge.cpus import Clock
-from mnist_edge.golden import GoldenCheck
-from mnist_edge.kernels import Deviation
+from mnist_edge.benchmark.kernels import Deviation
+from mnist_edge.host.cpus import Clock
+from mnist_edge.host.noise import Noise
 from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.noise import Noise
-from mnist_edge.report import record
-from tests.report.made import FINDINGS, benchmark, entry, file, latency, score
+from mnist_edge.model_file.golden import GoldenCheck
+from mnist_edge.report import to_json
+from tests.report.records import FINDINGS, benchmark, entry, file, latency, score
 
 SCHEMA: dict[str, Any] = json.loads((files("mnist_edge.report") / "bench.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -75,7 +75,7 @@ def bare() -> Benchmark:
 
 def written(made: Benchmark) -> dict[str, Any]:
     """As it comes out of the file."""
-    values: dict[str, Any] = json.loads(json.dumps(record.benchmark(made), allow_nan=False))
+    values: dict[str, Any] = json.loads(json.dumps(to_json.benchmark(made), allow_nan=False))
     return values
 
 
@@ -105,8 +105,8 @@ def schemas(part: Any) -> Iterator[dict[str, Any]]:
 
 def test_the_schema_is_one_and_has_the_number_that_is_written() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["properties"]["schema"]["const"] == record.SCHEMA
-    assert SCHEMA["$id"].endswith(f":{record.SCHEMA}")
+    assert SCHEMA["properties"]["schema"]["const"] == to_json.SCHEMA
+    assert SCHEMA["$id"].endswith(f":{to_json.SCHEMA}")
 
 
 def broken() -> Benchmark:

@@ -6,13 +6,13 @@ import pytest
 
 from mnist_edge.benchmark import Benchmark, Plan
 from mnist_edge.benchmark.compare import Change
-from mnist_edge.cpus import Clock
+from mnist_edge.benchmark.kernels import Deviation, Kernels
+from mnist_edge.host.cpus import Clock
+from mnist_edge.host.noise import Noise
 from mnist_edge.intervals import Ratio
-from mnist_edge.kernels import Deviation, Kernels
-from mnist_edge.noise import Noise
 from mnist_edge.report import summary
 from mnist_edge.report.summary import Kind, Note
-from tests.report.made import FINDINGS, INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
+from tests.report.records import FINDINGS, INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
 
 SATURATING = Deviation(500, 41, 9.7, 0.09)
 

@@ -13,15 +13,15 @@ from sklearn.metrics import classification_report
 
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry, Plan
-from mnist_edge.cli import shell
+from mnist_edge.benchmark.kernels import Deviation, Kernels
+from mnist_edge.cli import console
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.sources import SOURCES
-from mnist_edge.golden import GoldenCheck
-from mnist_edge.kernels import Deviation, Kernels
+from mnist_edge.datasets.idx_datasets import SOURCES
 from mnist_edge.metrics import Agreement
+from mnist_edge.model_file.golden import GoldenCheck
 from mnist_edge.report import table, terminal
 from mnist_edge.report.grid import Grid
-from tests.report.made import (
+from tests.report.records import (
     FINDINGS,
     INT8_FINDINGS,
     Stand,
@@ -432,7 +432,7 @@ def test_a_confusion_too_wide_for_100_columns_lists_the_commonest_mistakes() -> 
 
 
 def test_classes_may_have_names_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    shell.show(table.confusion(["[/b]", "[red]"], np.array([[8, 2], [0, 4]])))
+    console.show(table.confusion(["[/b]", "[red]"], np.array([[8, 2], [0, 4]])))
     assert capsys.readouterr().out.splitlines()[0].split()[-2:] == ["[/b]", "[red]"]
 
 

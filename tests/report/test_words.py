@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_edge.contenders import Intake, OnnxRuntime
-from mnist_edge.kernels import Kernels
-from mnist_edge.noise import Noise
-from mnist_edge.opening.model_file import ModelFile
+from mnist_edge.backends import Intake, OnnxRuntime
+from mnist_edge.benchmark.kernels import Kernels
+from mnist_edge.host.noise import Noise
+from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.report import summary, words
-from tests.report.made import INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
+from tests.report.records import INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
 
 
 def test_the_verdict_is_a_value_and_one_sentence() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnist_edge.picture import drawn, letterbox
+from mnist_edge.preprocess import drawn, letterbox
 
 Grey = NDArray[np.uint8]
 FILE = Path(__file__).with_name("drawings.json")

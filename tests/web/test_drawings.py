@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.golden import inputs
+from mnist_edge.model_file.golden import inputs
 from tests.difficult import several
 from tests.web.drawings import FILE, drawings, read
 

@@ -16,17 +16,17 @@ import onnx
 import pytest
 from PIL import Image
 
-from mnist_edge import picture
+from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
-from mnist_edge.web import handler, limits
+from mnist_edge.web import handler, request_limits
 from mnist_edge.web import server as web
-from mnist_edge.web.answering import Answers
-from mnist_edge.web.limits import State
+from mnist_edge.web.request_limits import State
 from mnist_edge.web.server import Server
+from mnist_edge.web.service import Answers
 from tests.conftest import make_card, write_golden_model, write_tiny_model
 from tests.difficult import several
-from tests.picture.drawing import drawing
+from tests.preprocess.drawing import drawing
 
 IMAGE = "application/octet-stream"
 Reply = tuple[int, dict[str, str], bytes]
@@ -54,7 +54,7 @@ def server(models: list[Path]) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def unhurried(server: Server) -> None:
     """The limit of the rate is of one test alone."""
-    server.rate = limits.Rate(1e6, 1e6)
+    server.rate = request_limits.Rate(1e6, 1e6)
 
 
 def ask(
@@ -132,7 +132,7 @@ def test_a_picture_is_prepared_as_predict_prepares_it(server: Server, kind: str)
     Image.fromarray(drawing("4", paper=230, ink=40)).save(buffer, kind)
     status, found = answer(server, buffer.getvalue(), f"image/{kind.lower()}")
     assert status == 200
-    wanted = picture.read_picture(io.BytesIO(buffer.getvalue()))
+    wanted = preprocess.read_picture(io.BytesIO(buffer.getvalue()))
     assert base64.b64decode(found["image"]) == wanted.tobytes()
     assert found["digits"] == 1
 
@@ -387,7 +387,7 @@ def test_noise_is_survived(server: Server) -> None:
 
 
 def test_too_many_requests_are_put_off(server: Server) -> None:
-    server.rate = limits.Rate(50.0, 20.0)
+    server.rate = request_limits.Rate(50.0, 20.0)
     found = [ask(server, "/icon.svg")[0] for _ in range(60)]
     assert found[:20] == [200] * 20
     assert 429 in found
@@ -428,7 +428,7 @@ def is_hung_up_on(connection: socket.socket) -> bool:
 
 
 def test_a_head_that_drips_is_hung_up_on(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(limits.LIMITS_S, State.HEAD, 0.5)
+    monkeypatch.setitem(request_limits.LIMITS_S, State.HEAD, 0.5)
     held = held_open(server, 32)
     with contextlib.suppress(ConnectionError):
         for connection in held:
@@ -450,7 +450,7 @@ def test_the_longest_idle_makes_room(server: Server) -> None:
 
 
 def test_one_address_cannot_take_all_connections() -> None:
-    found = limits.Connections(most=4, of_one=2)
+    found = request_limits.Connections(most=4, of_one=2)
     pairs = [socket.socketpair() for _ in range(6)]
     first, second, third, fourth, fifth, sixth = (pair[0] for pair in pairs)
     assert found.admit(first, "10.0.0.1", limited=True)
@@ -470,7 +470,7 @@ def test_one_address_cannot_take_all_connections() -> None:
 def test_bodies_wait_for_memory_before_they_are_read(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "memory", limits.Memory(1000, wait_s=0.2))
+    monkeypatch.setattr(server, "memory", request_limits.Memory(1000, wait_s=0.2))
     assert answer(server, bytes(784))[0] == 200
     with server.memory.hold(500) as held:
         assert held

@@ -8,9 +8,9 @@ import torch
 from mnist_edge.experiment_results import ExperimentResult, Findings, FinishedRun, PlannedRun
 from mnist_edge.lab.reproduce import best, classics, depth, shortcuts
 from mnist_edge.lab.reproduce.experiments import Run
-from mnist_edge.lab.reproduce.work import Finished
-from mnist_edge.lab.reproduce.work import Request as Request
-from mnist_edge.lab.reproduce.work import Work as Work
+from mnist_edge.lab.reproduce.session import Finished
+from mnist_edge.lab.reproduce.session import Request as Request
+from mnist_edge.lab.reproduce.session import Work as Work
 
 _CONCLUSIONS: dict[str, Callable[[Work, Request], Findings]] = {
     "three-block": classics.three_block,

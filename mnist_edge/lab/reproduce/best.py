@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from mnist_edge.experiment_results import Best, ExportedRun, Part, Target, Timed
-from mnist_edge.lab.reproduce import latency
+from mnist_edge.lab.reproduce import timing
 from mnist_edge.lab.reproduce.experiments import TAUGHT, TEACHER
 from mnist_edge.lab.reproduce.exports import export_best, names, paths
-from mnist_edge.lab.reproduce.work import Finished, Request, Work, by_part
+from mnist_edge.lab.reproduce.session import Finished, Request, Work, by_part
 from mnist_edge.seed_statistics import Spread
 
 TARGETS = {
@@ -24,7 +24,7 @@ def conclude(work: Work, request: Request) -> Best:
     if request.against:
         request.tell("timing the files", 0, 0)
         files = {request.against.name: request.against} | paths(work, exported)
-        timed = latency.time_files(files)
+        timed = timing.time_files(files)
     parts = {name: _part(name, trained[name], exported[name], timed) for name in trained}
     teacher = f"{TEACHER}-0" if any(part.taught for part in parts.values()) else None
     return Best(parts, teacher, timed)
@@ -40,5 +40,5 @@ def _part(
         target=TARGETS[model],
         exported=exported,
         taught=name != model,
-        fastest=latency.fastest(timed, names(name, exported)) if timed else None,
+        fastest=timing.fastest(timed, names(name, exported)) if timed else None,
     )

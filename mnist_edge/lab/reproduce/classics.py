@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from mnist_edge import metrics
 from mnist_edge.catalogue import Claim
 from mnist_edge.experiment_results import OneEpoch, ThreeBlock
-from mnist_edge.lab.models import build
 from mnist_edge.lab.reproduce.exports import export_one
-from mnist_edge.lab.reproduce.work import Finished, Request, Work
-from mnist_edge.lab.summary import layers
+from mnist_edge.lab.reproduce.session import Finished, Request, Work
+from mnist_edge.lab.training.layer_summary import layers
+from mnist_edge.lab.training.models import build
 from mnist_edge.seed_statistics import ClaimCheck, Spread
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from mnist_edge.experiment_results import Degradation, Depth, ErrorCurves
 from mnist_edge.lab.reproduce.experiments import NETWORKS
-from mnist_edge.lab.reproduce.work import Request, Work
+from mnist_edge.lab.reproduce.session import Request, Work
 
 _CLEAR = 1.96  # standard errors: 95 %
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mnist_edge.lab.recipe import Distillation, Recipe
 from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, Options, Run
-from mnist_edge.lab.reproduce.pace import DIGITS_SIZE, FULL_SIZE, Pace, Sizes, likeness, paces
-from mnist_edge.lab.reproduce.work import Work
-from mnist_edge.lab.world import World
+from mnist_edge.lab.reproduce.session import Work
+from mnist_edge.lab.reproduce.step_time import DIGITS_SIZE, FULL_SIZE, Pace, Sizes, likeness, paces
+from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.recipe import Distillation, Recipe
 from mnist_edge.types import Progress
 
 _VIEWS = Distillation(("",)).views

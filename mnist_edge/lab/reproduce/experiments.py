@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from mnist_edge import catalogue
 from mnist_edge.catalogue import DATASETS, SHORTCUTS
 from mnist_edge.errors import UsageError
-from mnist_edge.lab.augment import NOT_AT_ALL
-from mnist_edge.lab.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.augment import NOT_AT_ALL
+from mnist_edge.lab.training.recipe import Recipe, recipe_for
 
 SIZES = ("small", "full")
 ALONGSIDE = 1000  # validation images of watched runs, which choose nothing

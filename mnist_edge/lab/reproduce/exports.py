@@ -6,10 +6,10 @@ from pathlib import Path
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
 from mnist_edge.experiment_results import ExportedFile, ExportedRun
-from mnist_edge.lab.job import Job
-from mnist_edge.lab.quantize import Plan
-from mnist_edge.lab.reproduce.work import Finished, Request, Work, best
-from mnist_edge.lab.shelf import Draft, place
+from mnist_edge.lab.export.pipeline import Job
+from mnist_edge.lab.export.publish import Draft, place
+from mnist_edge.lab.export.quantize import Plan
+from mnist_edge.lab.reproduce.session import Finished, Request, Work, best
 
 _EXPORTED = "exported"
 

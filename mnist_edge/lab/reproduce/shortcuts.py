@@ -2,10 +2,10 @@
 
 from mnist_edge.catalogue import SHORTCUTS
 from mnist_edge.experiment_results import Shortcuts
-from mnist_edge.lab.models import build, cost
-from mnist_edge.lab.reproduce import latency
+from mnist_edge.lab.reproduce import timing
 from mnist_edge.lab.reproduce.exports import export_best, paths
-from mnist_edge.lab.reproduce.work import Request, Work, by_part
+from mnist_edge.lab.reproduce.session import Request, Work, by_part
+from mnist_edge.lab.training.models import build, cost
 from mnist_edge.seed_statistics import Spread
 
 _MODEL, _PLAIN = "resnet20", "plain20"
@@ -21,5 +21,5 @@ def conclude(work: Work, request: Request) -> Shortcuts:
         costs={kind: cost(build(_MODEL, classes, kind)) for kind in SHORTCUTS},
         plain_params=cost(build(_PLAIN, classes)).params,
         exported=exported,
-        timed=latency.time_files(paths(work, exported)),
+        timed=timing.time_files(paths(work, exported)),
     )

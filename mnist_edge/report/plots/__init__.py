@@ -13,9 +13,9 @@ from mnist_edge.benchmark import Benchmark
 from mnist_edge.errors import MissingExtraError, UsageError
 from mnist_edge.escaping import plain
 from mnist_edge.files import write_atomically
-from mnist_edge.literal_texts import literal_texts
-from mnist_edge.report import disturbances, names, text
-from mnist_edge.report.plots import accuracy, drawing, latencies, svg
+from mnist_edge.report import disturbances, formatting, labels
+from mnist_edge.report.literal_text import literal_texts
+from mnist_edge.report.plots import accuracy, common, latencies, svg
 from mnist_edge.report.plots.theme import DARK, LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def benchmark(record: Benchmark, path: Path) -> None:
         raise UsageError(f"cannot draw {path.name}: its name has to end in {' or '.join(SUFFIXES)}")
     kind = path.suffix.lower().removeprefix(".")
     with _matplotlib():
-        resolution = drawing.UNITS_PER_INCH * (2 if kind == "png" else 1)
+        resolution = common.UNITS_PER_INCH * (2 if kind == "png" else 1)
         content = svg.written(_both(record, WIDE, LIGHT), kind, "bench", resolution)
     write_atomically(path, content)
 
@@ -74,11 +74,11 @@ def elements(record: Benchmark, width: int) -> tuple[str | None, str | None]:
     with _matplotlib():
         found: list[str | None] = [None, None]
         if accuracy.points(record):
-            figure = drawing.blank(width, _accuracy_height(width))
+            figure = common.blank(width, _accuracy_height(width))
             accuracy.draw(figure, record, width, svg.MARKED)
             found[0] = svg.element(figure, f"accuracy-{width}")
         if latencies.strips(record):
-            figure = drawing.blank(width, _latencies_height(record))
+            figure = common.blank(width, _latencies_height(record))
             latencies.draw(figure, record, width, svg.MARKED)
             found[1] = svg.element(figure, f"latencies-{width}")
         return found[0], found[1]
@@ -87,7 +87,7 @@ def elements(record: Benchmark, width: int) -> tuple[str | None, str | None]:
 def accuracy_caption(record: Benchmark) -> str:
     """What the first chart shows, and whom it leaves out."""
     drawn = {point.name for point in accuracy.points(record)}
-    absent = [name for name in names.full(record) if name not in drawn]
+    absent = [name for name in labels.full(record) if name not in drawn]
     told = (
         "Further up is more accurate, further left is faster. Vertical bars are Wilson's 95 % "
         "interval of the accuracy; horizontal ones go from the median latency to p90. Colours are "
@@ -114,11 +114,11 @@ def latencies_caption(record: Benchmark) -> str:
 def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
     """The charts one above the other, under what they were measured on."""
     heights = [_accuracy_height(width), _latencies_height(record)]
-    figure = drawing.blank(width, sum(heights) + _TITLE)
+    figure = common.blank(width, sum(heights) + _TITLE)
     figure.set_facecolor(theme.paper)
     # Its own wrapping would take a `$` for the beginning of a formula, whatever it is told.
     title = textwrap.fill(plain(_title(record)), width // _LETTER)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=drawing.TEXT, color=theme.ink)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=common.TEXT, color=theme.ink)
     parts: Any = figure.subfigures(2, 1, height_ratios=heights)
     upper, lower = parts
     if latencies.strips(record):
@@ -129,7 +129,7 @@ def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
 
 
 def _title(record: Benchmark) -> str:
-    threads = text.counted(record.plan.threads, "thread")
+    threads = formatting.counted(record.plan.threads, "thread")
     quiet = disturbances.text(record.noise)
     return f"{record.machine.cpu}, {threads}, {record.measured_at[:10]}; {quiet}"
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.report import names
-from mnist_edge.report.plots import drawing
+from mnist_edge.benchmark.stopwatch import Latency
+from mnist_edge.report import labels
+from mnist_edge.report.plots import common
 from mnist_edge.report.plots.theme import Theme
-from mnist_edge.stopwatch import Latency
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def strips(record: Benchmark) -> list[Strip]:
     """The contenders that were timed at the smallest batch."""
     return [
         Strip(name, entry, latency)
-        for name, entry in zip(names.full(record), record.entries, strict=True)
+        for name, entry in zip(labels.full(record), record.entries, strict=True)
         if (latency := entry.batches.get(min(record.plan.batches)))
     ]
 
@@ -44,22 +44,22 @@ def strips(record: Benchmark) -> list[Strip]:
 def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
     """Draw the chart on a figure, or on a part of one."""
     found = strips(record)
-    axes = drawing.axes_of(figure, theme)
+    axes = common.axes_of(figure, theme)
     ends = [
         end for one in found for end in (one.latency.samples_us.min(), one.latency.samples_us.max())
     ]
-    drawing.time_axis(axes, ends, width, log=True)
+    common.time_axis(axes, ends, width, log=True)
     axes.grid(axis="x", color=theme.grid, linewidth=0.8)
     axes.set_yticks([])
     axes.set_ylim(len(found) - 0.75, -0.95)
     edges = np.geomspace(*axes.get_xlim(), max(2, round(width / _BIN)))
     for at, one in enumerate(found):
-        colour = drawing.colours(record, theme)[one.entry.subject.family]
+        colour = common.colours(record, theme)[one.entry.subject.family]
         _draw_strip(axes, at, one.latency, edges, colour)
         _draw_marks(axes, at, one.latency, colour, theme)
     _draw_words(axes, found, width, theme)
-    axes.set_xlabel(drawing.timed(record), fontsize=drawing.TEXT, color=theme.quiet)
-    drawing.legend(figure, _keys(theme), width, theme)
+    axes.set_xlabel(common.timed(record), fontsize=common.TEXT, color=theme.quiet)
+    common.legend(figure, _keys(theme), width, theme)
 
 
 def _draw_strip(
@@ -110,11 +110,11 @@ def _draw_marks(axes: "Axes", at: int, latency: Latency, colour: str, theme: The
 def _draw_words(axes: "Axes", found: Sequence[Strip], width: int, theme: Theme) -> None:
     """Names on the left; on the right, where there is room for all of them, what they took."""
     widest = 0.95 * width
-    called = [drawing.fitted(axes, one.name, widest) for one in found]
+    called = [common.fitted(axes, one.name, widest) for one in found]
     told = [""] * len(found)
     for choice in ([_told(one, True) for one in found], [_told(one, False) for one in found]):
         both = [f"{name}   {words}" for name, words in zip(called, choice, strict=True)]
-        if max(drawing.extent(axes, line)[0] for line in both) <= widest:
+        if max(common.extent(axes, line)[0] for line in both) <= widest:
             told = choice
             break
     for at, (name, words) in enumerate(zip(called, told, strict=True)):
@@ -124,9 +124,9 @@ def _draw_words(axes: "Axes", found: Sequence[Strip], width: int, theme: Theme) 
 
 def _told(one: Strip, is_long: bool) -> str:
     median = one.latency.percentile_us(50)
-    told = [] if median is None else [f"p50 {drawing.duration(median)}"]
+    told = [] if median is None else [f"p50 {common.duration(median)}"]
     if is_long or median is None:
-        told.append(f"max {drawing.duration(one.latency.samples_us.max())}")
+        told.append(f"max {common.duration(one.latency.samples_us.max())}")
     return ", ".join(told)
 
 
@@ -139,9 +139,9 @@ def _draw_word(axes: "Axes", x: int, at: int, words: str, colour: str, theme: Th
             transform=axes.get_yaxis_transform(),
             ha="right" if x else "left",
             va="bottom",
-            fontsize=drawing.TEXT,
+            fontsize=common.TEXT,
             color=colour,
-            bbox=drawing.paper(theme),
+            bbox=common.paper(theme),
         ).set_in_layout(False)
 
 

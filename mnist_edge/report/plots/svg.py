@@ -4,8 +4,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from mnist_edge.literal_texts import escape_what_fonts_lack
-from mnist_edge.report.plots.drawing import UNITS_PER_INCH
+from mnist_edge.report.literal_text import escape_what_fonts_lack
+from mnist_edge.report.plots.common import UNITS_PER_INCH
 from mnist_edge.report.plots.theme import LIGHT, Theme
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mnist_edge.experiment_results import (
     Shortcuts,
     ThreeBlock,
 )
-from mnist_edge.report import layers, table, text
+from mnist_edge.report import formatting, layers, table
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.reproduce.tables import (
     SPREAD,
@@ -84,10 +84,10 @@ def _depth(found: Depth) -> Section:
     rows = [
         (
             name,
-            text.percent(one.training[-1]),
-            text.percent(min(one.training)),
-            text.percent(one.test[-1]),
-            text.percent(min(one.test)),
+            formatting.percent(one.training[-1]),
+            formatting.percent(min(one.training)),
+            formatting.percent(one.test[-1]),
+            formatting.percent(min(one.test)),
         )
         for name, one in found.errors.items()
     ]
@@ -123,7 +123,7 @@ def _best(found: Best) -> list[Section]:
         (
             name,
             *spread_cells(part.accuracy),
-            text.percent(part.target.accuracy),
+            formatting.percent(part.target.accuracy),
             "yes" if part.reached else "no",
         )
         for name, part in found.parts.items()
@@ -169,7 +169,7 @@ def degradation(found: Degradation) -> str:
 def _pair(kind: str, errors: Mapping[str, float], worse: bool) -> str:
     """plain56 trains worse than plain20 (training error 5.2 % against 2.1 %)"""
     deep, shallow = f"{kind}56", f"{kind}20"
-    one, other = text.percent(errors[deep]), text.percent(errors[shallow])
+    one, other = formatting.percent(errors[deep]), formatting.percent(errors[shallow])
     how = "trains worse" if worse else "does not train worse"
     return f"{deep} {how} than {shallow} (training error {one} against {other})"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import mnist_edge
 from mnist_edge.experiment_results import Depth, ExperimentResult, FinishedRun
-from mnist_edge.machine import Machine
-from mnist_edge.report import text, training_curves
+from mnist_edge.host.machine import Machine
+from mnist_edge.report import formatting, training_curves
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.reproduce import findings
 from mnist_edge.report.sections import Section, markdown
@@ -22,7 +22,7 @@ def sections(result: ExperimentResult) -> list[Section]:
     return [
         Section(result.experiment.what, None, tuple(setting)),
         *findings.sections(result.findings, result.experiment.claims),
-        Section("runs", _runs(result.runs), (f"trained in {text.duration(total_s)} in all",)),
+        Section("runs", _runs(result.runs), (f"trained in {formatting.duration(total_s)} in all",)),
     ]
 
 
@@ -98,9 +98,9 @@ def _runs(found: Sequence[FinishedRun]) -> Grid:
             str(one.trained.get("threads", "")),
             str(one.recipe["seed"]),
             str(one.recipe["epochs"]),
-            text.percent(one.test.value),
-            text.interval(one.test),
-            text.duration(one.duration_s),
+            formatting.percent(one.test.value),
+            formatting.interval(one.test),
+            formatting.duration(one.duration_s),
         )
         for one in found
     ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.experiment_results import ExportedRun, Timed
 from mnist_edge.intervals import Ratio
-from mnist_edge.report import text
+from mnist_edge.report import formatting
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.sections import Section
 from mnist_edge.seed_statistics import Difference, Spread
@@ -21,7 +21,7 @@ def spread_cells(spread: Spread, fractions: bool = False) -> tuple[str, str, str
     deviation = "" if spread.deviation is None else f"{spread.deviation * scale:.{digits + 1}f}"
     low, high = (f"{value * scale:.{digits}f}" for value in (spread.low, spread.high))
     span = f"{low}-{high}" if spread.count > 1 else ""
-    mean = f"{spread.mean:.{digits}f}" if fractions else text.percent(spread.mean, 3)
+    mean = f"{spread.mean:.{digits}f}" if fractions else formatting.percent(spread.mean, 3)
     return str(spread.count), mean, deviation, span
 
 
@@ -52,10 +52,10 @@ def _files(exported: Mapping[str, ExportedRun]) -> Grid:
     rows = [
         (
             f"{folder}{file.name}",
-            text.percent(file.accuracy.value),
-            text.interval(file.accuracy),
+            formatting.percent(file.accuracy.value),
+            formatting.interval(file.accuracy),
             str(file.changed),
-            text.size(file.size_bytes),
+            formatting.size(file.size_bytes),
         )
         for folder, one in exported.items()
         for file in one.files

@@ -16,7 +16,7 @@ from mnist_edge.experiment_results import (
     Shortcuts,
     ThreeBlock,
 )
-from mnist_edge.machine import Machine
+from mnist_edge.host.machine import Machine
 from mnist_edge.report.reproduce.findings import degradation
 from mnist_edge.report.reproduce.tables import refusal
 

@@ -1,4 +1,4 @@
-// A drawing in MNIST's form: byte for byte what mnist_edge/picture/canvas.py makes of it.
+// A drawing in MNIST's form: byte for byte what mnist_edge/preprocess/canvas.py makes of it.
 //
 // A field is {width, height, data: Uint8Array}; 0 is canvas, 255 full ink. The names are those of
 // canvas.py and form.py; resampling is Pillow's, in the same fixed-point numbers.

@@ -1,4 +1,4 @@
-// The golden answers of a file, given here again: see mnist_edge/golden.py, whose inputs these are.
+// The golden answers of a file, given here again: see mnist_edge/model_file/golden.py, whose inputs these are.
 
 const SIDE = 28, COUNT = 8, SEED = 2463534242;
 const GENERATOR = "xorshift32-strokes-1";

@@ -1,0 +1,60 @@
+"""Stage 5: several processes under torchrun, beside one alone."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.gpu.plan import Ended, Finding, Plan, environment
+from mnist_edge.lab.training import checkpoint as disk
+
+
+def measure(plan: Plan) -> Iterator[Finding]:
+    """One process under torchrun has the weights of one alone; several come as far."""
+    alone = plan.out / "runs" / plan.device  # of the first stage
+    if not (alone / disk.CHECKPOINT).is_file():
+        yield "alone", "was not trained"
+        return
+    recipe = disk.load(alone).recipe
+    options = (
+        "train", "--model", recipe.model, "--dataset", recipe.dataset,
+        "--epochs", recipe.epochs, "--device", plan.device,
+    )  # fmt: skip
+    counts = {1, 2 if plan.device == "cpu" else torch.cuda.device_count()}
+    for count in sorted(counts - {0} - ({2} if plan.tiny else set())):
+        run = plan.out / "processes" / str(count)
+        done = _torchrun(plan, count, *options, "--out", run)
+        if done.code:
+            yield f"{count} under torchrun", {"exit code": done.code, "error": done.last}
+        else:
+            yield f"{count} under torchrun", _compared(alone, run)
+
+
+def _torchrun(plan: Plan, count: int, *arguments: object) -> Ended:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    done = subprocess.run(
+        [*launcher, f"--nproc-per-node={count}", "-m", "mnist_edge", *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=max(60.0, plan.left_s),
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def _compared(alone: Path, together: Path) -> dict[str, Any]:
+    one, other = disk.load(alone), disk.load(together)
+    pairs = [(one.average[name].float(), other.average[name].float()) for name in one.average]
+    return {
+        "exit code": 0,
+        "processes": other.trained["processes"],
+        "same bits": all(torch.equal(*pair) for pair in pairs),
+        "largest difference of a weight": max(float((a - b).abs().max()) for a, b in pairs),
+        "validation accuracies": [
+            saved.history[-1]["validation_accuracy"] for saved in (one, other)
+        ],
+    }

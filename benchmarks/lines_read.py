@@ -1,0 +1,317 @@
+"""How many numbers and sheets are read right. Run it with
+
+    python -m benchmarks.lines_read [--seed N] [--per-kind N] [--only KIND,KIND]
+        [--model FILE] [--validation] [--unscored] [--sheet FILE.png]
+
+Lines of 1 to 10 digits and sheets, written with MNIST's test images (with `--validation`, those
+held out of training: what is tuned is tuned on them). By kind: the share of numbers read whole,
+what the network alone makes of the same digits, digits read right, and boxes that overlap the true
+ones by half.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mnist_edge.classifier import Classifier, in_chunks
+from mnist_edge.datasets import Split, load_if_here
+from mnist_edge.model_file import shipped
+from mnist_edge.preprocess.several.lines import Found, Score, grid, line
+from tests.helpers import page_pictures
+from tests.helpers.page_pictures import Page, Random
+
+Draw = Callable[[Split, Random], Page]
+
+
+def _high(random: Random) -> float:
+    return float(random.uniform(40, 120))
+
+
+def _dark(kind: str, sheet: page_pictures.Sheet, random: Random) -> Page:
+    return page_pictures.page_of(kind, sheet, random.uniform(200, 255), random.uniform(0, 80))
+
+
+def _count(random: Random) -> int:
+    return int(random.integers(1, 11))
+
+
+def _separate(split: Split, random: Random) -> Page:
+    return _dark(
+        "separate", page_pictures.number(split, random, _count(random), _high(random)), random
+    )
+
+
+def _tight(split: Split, random: Random) -> Page:
+    sheet = page_pictures.number(split, random, _count(random), _high(random), page_pictures.tight)
+    return _dark("tight", sheet, random)
+
+
+def _touching(split: Split, random: Random) -> Page:
+    count = int(random.integers(2, 9))
+    sheet = page_pictures.number(
+        split, random, count, _high(random), page_pictures.tight, touching=0.5
+    )
+    return _dark("touching", sheet, random)
+
+
+def _skewed(split: Split, random: Random) -> Page:
+    skew = random.uniform(-10, 10)
+    sheet = page_pictures.number(split, random, _count(random), _high(random), skew=skew)
+    return _dark("skewed", sheet, random)
+
+
+def _varied(split: Split, random: Random) -> Page:
+    sheet = page_pictures.number(split, random, _count(random), _high(random), varied=0.35)
+    return _dark("varied", sheet, random)
+
+
+def _ruled(split: Split, random: Random) -> Page:
+    high = _high(random)
+    sheet = page_pictures.number(split, random, _count(random), high)
+    return _dark("ruled", page_pictures.ruled(sheet, random, high, random.random() < 0.4), random)
+
+
+def _marked(
+    kind: str, mark: Callable[[page_pictures.Sheet, Random, float], page_pictures.Sheet]
+) -> Draw:
+    """A number, and then what `mark` does to it."""
+
+    def draw(split: Split, random: Random) -> Page:
+        high = _high(random)
+        number = page_pictures.number(split, random, _count(random), high)
+        return _dark(kind, mark(number, random, high), random)
+
+    draw.__name__ = f"_{kind}"  # which seeds it
+    return draw
+
+
+def _photo(split: Split, random: Random) -> Page:
+    sheet = page_pictures.number(
+        split, random, _count(random), _high(random), skew=random.uniform(-6, 6)
+    )
+    page = page_pictures.page_of("photo", sheet, random.uniform(170, 240), random.uniform(20, 90))
+    return page_pictures.photographed(page, random)
+
+
+def _inverted(split: Split, random: Random) -> Page:
+    sheet = page_pictures.number(split, random, _count(random), _high(random))
+    return page_pictures.page_of("inverted", sheet, random.uniform(0, 70), random.uniform(190, 255))
+
+
+def _small(split: Split, random: Random) -> Page:
+    return _dark(
+        "small", page_pictures.number(split, random, _count(random), random.uniform(16, 24)), random
+    )
+
+
+def _sheet(split: Split, random: Random, lattice: bool = False) -> page_pictures.Sheet:
+    high = float(random.uniform(28, 60))
+    rows, most = int(random.integers(3, 8)), int(random.integers(3, 9))
+    pitch = 1.75 * high
+    size = round(pitch * rows + high), round(pitch * most + high)
+    sheet = page_pictures.Sheet(np.zeros(size, np.float32))
+    for row in range(rows):
+        middle = 0.5 * high + (row + 0.5) * pitch
+        if not lattice:
+            count = int(random.integers(1, most + 1))
+            chosen = random.integers(len(split.labels), size=count)
+            left = round(high * random.uniform(0.5, 1.2))
+            page_pictures.write(
+                sheet, split, chosen, left, middle, high, random,
+                lambda r: float(r.uniform(0.15, 0.4)),
+            )  # fmt: skip
+            continue
+        sheet.labels.append([])
+        sheet.boxes.append([])
+        sheet.indices.append([])
+        for column in range(most):
+            index = int(random.integers(len(split.labels)))
+            own = page_pictures.stroke_of(split.images[index], high * random.uniform(0.9, 1.1))
+            y = middle - own.shape[0] / 2 + random.uniform(-0.1, 0.1) * high
+            x = 0.5 * high + (column + 0.5) * pitch - own.shape[1] / 2
+            x += random.uniform(-0.15, 0.15) * high
+            sheet.boxes[-1].append(sheet.put(own, round(x), round(y)))
+            sheet.labels[-1].append(int(split.labels[index]))
+            sheet.indices[-1].append(index)
+    if lattice:
+        thick = max(1, round(high / 25))
+        for at in range(max(rows, most) + 1):
+            place = round(0.5 * high + at * pitch)
+            ends = round(0.5 * high), round(0.5 * high + pitch * rows)
+            sides = round(0.5 * high), round(0.5 * high + pitch * most)
+            if at <= rows:
+                sheet.ink[place : place + thick, sides[0] : sides[1] + thick] = 1
+            if at <= most:
+                sheet.ink[ends[0] : ends[1] + thick, place : place + thick] = 1
+    return sheet
+
+
+def _sheet_plain(split: Split, random: Random) -> Page:
+    return _dark("sheet", _sheet(split, random), random)
+
+
+def _sheet_turned(split: Split, random: Random) -> Page:
+    page = _dark("sheet, turned", _sheet(split, random), random)
+    return page_pictures.turned(page, random.uniform(-5, 5), int(page.pixels.max()))
+
+
+def _sheet_lattice(split: Split, random: Random) -> Page:
+    page = _dark("sheet, squares", _sheet(split, random, lattice=True), random)
+    return page_pictures.turned(page, random.uniform(-3, 3), int(page.pixels.max()))
+
+
+def _sheet_photo(split: Split, random: Random) -> Page:
+    page = _dark("sheet, photo", _sheet(split, random), random)
+    page = page_pictures.turned(page, random.uniform(-4, 4), int(page.pixels.max()))
+    return page_pictures.photographed(page, random)
+
+
+LINES: list[Draw] = [
+    _separate, _tight, _skewed, _varied, _ruled, _marked("boxed", page_pictures.boxed),
+    _marked("dotted", page_pictures.dotted), _photo, _inverted, _small,
+    _marked("broken", page_pictures.broken), _touching,
+]  # fmt: skip
+SHEETS: list[Draw] = [_sheet_plain, _sheet_turned, _sheet_lattice, _sheet_photo]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    page: Page
+    rows: list[list[Found]]
+    read: list[list[int]]
+    alone: list[bool]  # for each number, whether the network reads its single images
+    duration_s: float
+
+    @property
+    def whole(self) -> list[bool]:
+        """For each number, whether it was read."""
+        wanted = self.page.labels
+        if len(self.read) != len(wanted):
+            return [row in self.read for row in wanted]
+        return [one == other for one, other in zip(self.read, wanted, strict=True)]
+
+    def digits(self) -> Iterator[tuple[bool, bool]]:
+        """For each true digit, whether there is a box for it, and whether that was read right."""
+        found = [
+            (item.box, label)
+            for row, labels in zip(self.rows, self.read, strict=True)
+            for item, label in zip(row, labels, strict=True)
+        ]
+        for labels, boxes in zip(self.page.labels, self.page.boxes, strict=True):
+            for label, box in zip(labels, boxes, strict=True):
+                overlaps = [page_pictures.overlap(box, other) for other, _ in found]
+                at = int(np.argmax(overlaps)) if overlaps else -1
+                boxed = at >= 0 and overlaps[at] >= 0.5
+                yield boxed, boxed and found[at][1] == label
+
+
+def read(
+    model: Classifier, page: Page, known: NDArray[np.bool_], score: Score | None, sheet: bool
+) -> Result:
+    loaded = page.loaded
+    start = perf_counter()
+    rows = grid(loaded, score) if sheet else [line(loaded, score)]
+    duration_s = perf_counter() - start
+    labels = [
+        model.predict(np.stack([item.image for item in row])).labels.tolist() if row else []
+        for row in rows
+    ]
+    return Result(page, rows, labels, [bool(known[row].all()) for row in page.indices], duration_s)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--per-kind", type=int, default=40)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--model", type=Path, default=None)
+    parser.add_argument("--validation", action="store_true")
+    parser.add_argument("--unscored", action="store_true")
+    parser.add_argument("--sheet", type=Path, default=None, help="draws those read wrong")
+    args = parser.parse_args()
+    data = load_if_here("mnist")
+    if data is None:
+        raise SystemExit("MNIST is not here: name its folder in MNIST_EDGE_DATA")
+    split = data.validation if args.validation else data.test
+    model = Classifier(args.model or shipped.default())
+
+    def score(images: page_pictures.Grey) -> NDArray[np.float32]:
+        return np.asarray(model.predict(images).probabilities.max(axis=1), np.float32)
+
+    wrong: list[Result] = []
+    everything: list[Result] = []
+    known = in_chunks(model.logits, split.images).argmax(axis=1) == split.labels
+    print(f"{model.path}: {known.mean():.2%} of the single images right")
+    heads = ("pages", "numbers", "whole", "alone", "digits", "right", "boxed", "extra", "ms")
+    print(f"{'':16}" + "".join(f"{head:>9}" for head in heads))
+    for draw in [*LINES, *SHEETS]:
+        name = draw.__name__
+        if args.only and name.strip("_") not in args.only.split(","):
+            continue
+        results = []
+        for at in range(args.per_kind if draw in LINES else max(1, args.per_kind // 4)):
+            random = np.random.default_rng([args.seed, at, sum(map(ord, name))])
+            page = draw(split, random)
+            result = read(model, page, known, None if args.unscored else score, draw in SHEETS)
+            results.append(result)
+            if not all(result.whole):
+                wrong.append(result)
+        _say(results[0].page.kind, results)
+        everything += results if draw in LINES else []
+    if everything:
+        _say("all lines", everything)
+    if args.sheet:
+        _draw(wrong, args.sheet)
+
+
+def _say(kind: str, results: list[Result]) -> None:
+    whole = [one for result in results for one in result.whole]
+    alone = [one for result in results for one in result.alone]
+    digits = [one for result in results for one in result.digits()]
+    extra = sum(len(row) for result in results for row in result.rows) - len(digits)
+    boxed, right = np.mean(digits, axis=0)
+    spent = np.median([result.duration_s for result in results])
+    print(
+        f"{kind:16}{len(results):9}{len(whole):9}{np.mean(whole):9.1%}{np.mean(alone):9.1%}"
+        f"{len(digits):9}{right:9.1%}{boxed:9.1%}{extra:+9}{spent * 1000:9.0f}"
+    )
+
+
+def _draw(results: list[Result], path: Path, width: int = 1000) -> None:
+    """The pages that were read wrong, with the boxes that were found."""
+    drawn = []
+    for result in results[:24]:
+        image = Image.fromarray(result.page.pixels).convert("RGB")
+        pen = ImageDraw.Draw(image)
+        for row, labels in zip(result.rows, result.read, strict=True):
+            for at, (item, label) in enumerate(zip(row, labels, strict=True)):
+                colour = ("red", "blue", "green")[at % 3]
+                pen.rectangle(item.box, outline=colour, width=2)
+                pen.text(item.box[:2], str(label), fill=colour, font_size=18)
+        image.thumbnail((width // 2 - 6, 400))
+        field = Image.new("RGB", (width // 2, image.height + 18), "white")
+        field.paste(image, (0, 18))
+        said = f"{result.page.kind}: {result.page.labels[0]}"
+        ImageDraw.Draw(field).text((2, 2), said, fill="black")
+        drawn.append(field)
+    columns: list[list[Image.Image]] = [drawn[::2], drawn[1::2]]
+    height = max(sum(image.height for image in column) for column in columns)
+    whole = Image.new("RGB", (width, max(1, height)), "white")
+    for x, column in zip((0, width // 2), columns, strict=True):
+        y = 0
+        for image in column:
+            whole.paste(image, (x, y))
+            y += image.height
+    whole.save(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""What a file of others expects of its pixels: the form in which it is least surprised by labelled
+training images.
+
+Accuracy tells little: many networks read as many digits right under any scaling. Their log-loss
+does, because it is what they were trained to keep small. Some networks escape it. Where answers
+are so sure that they are 0 or 1, it counts little more than mistakes, and where they were never
+meant as probabilities, it means nothing: then accuracy decides. Where a network knows all training
+images, a larger scale only makes it surer: then two images laid over each other decide, of which
+it can never be sure.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mnist_edge import metrics
+from mnist_edge.backends import outputs
+from mnist_edge.backends.input_format import AS_THEY_ARE, USUAL, Basis, Guess, Intake, Verdict
+from mnist_edge.backends.outputs import Kind, Outputs
+from mnist_edge.classifier import CHUNK, in_chunks
+from mnist_edge.datasets import Split, stratified
+from mnist_edge.errors import ModelError
+from mnist_edge.model_file.reader import AnyModel, ModelFile
+from mnist_edge.model_file.session import open_session
+
+FEW, MANY = 500, 5000
+
+# The next best form has to have twice the log-loss of the best, or 1.25 times where it also reads
+# fewer right than chance explains; and more by three standard errors. Of 18 small networks of known
+# form, trained for 1,500 steps on MNIST, the one with the least loss was always the true one; the
+# next had 1.16 to 9.6 times its loss.
+MARGIN, _SMALL_MARGIN, _ERRORS = 2.0, 1.25, 3.0
+_PERFECT = 0.02  # a log-loss below which a smaller one says nothing
+_BY_CHANCE = 0.01  # McNemar's p below which accuracies differ
+_SATURATED = 1 - 1e-6  # a top probability that a float32 hardly tells from 1
+_POOR = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled images of `classes` classes, never test images: `few`, and `many` for what few
+    cannot decide."""
+
+    few: Split
+    many: Split
+    classes: int
+
+    @classmethod
+    def of(cls, split: Split, classes: int) -> "Examples":
+        """Of a training split, as many images of each class as it has in proportion."""
+
+        def some(count: int) -> Split:
+            return split[stratified(split.labels, min(count, len(split)), seed=0)]
+
+        return cls(some(FEW), some(MANY), classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tried:
+    """How a form did: the log-loss of each example, float64 (N,), which were read right, bool
+    (N,), and the share whose top probability is as good as 1."""
+
+    intake: Intake
+    losses: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    saturated: float
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean())
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.mean())
+
+
+def guess(
+    model: AnyModel,
+    intake: Intake,
+    examples: Callable[[], Examples],
+    scale: float | None = None,
+    mean: float | None = None,
+    invert: bool | None = None,
+) -> Intake:
+    """The intake of a file with the usual preparation that suits the examples best.
+
+    What is given stays; what is None is tried. A scale that is given alone means a mean of 0.
+    `examples` is called only when there is something to try. ModelError when scale or mean are
+    given for an input that has no room for them.
+    """
+    model = ModelFile.of(model)
+    if scale is not None and mean is None:
+        mean = 0.0
+    forms = dict.fromkeys(
+        (own if scale is None else scale, other if mean is None else mean)
+        for own, other in (USUAL if intake.dtype != "uint8" else (AS_THEY_ARE,))
+    )
+    if intake.dtype == "uint8" and AS_THEY_ARE not in forms:
+        raise ModelError(
+            f"{model.path} takes pixels as uint8: --input-scale and --input-mean have no meaning "
+            "there"
+        )
+    inverted = (False, True) if invert is None else (invert,)
+    forms_of = [
+        replace(intake, scale=form[0], mean=form[1], invert=turned)
+        for turned, form in product(inverted, forms)
+    ]
+    if len(forms_of) == 1:
+        return forms_of[0]
+    return _best(open_session(model), forms_of, examples())
+
+
+def _best(session: ort.InferenceSession, forms: Sequence[Intake], examples: Examples) -> Intake:
+    tried = _try(session, forms, examples.few)
+    perfect = [one.intake for one in tried if one.loss <= _PERFECT]
+    if len(perfect) > 1:
+        return _surest_least(tried, _try(session, perfect, *_mixed(examples.few)))
+    found = choose(tried)
+    if found.tied and len(examples.many) > len(examples.few):
+        tried = _try(session, [one.intake for one in _plausible(tried)], examples.many)
+        found = choose(tried)
+    return found
+
+
+def _mixed(examples: Split) -> tuple[Split, Split]:
+    """Pairs of images of different classes laid over each other, with either's label."""
+    other = examples[np.roll(np.arange(len(examples)), len(examples) // 2)]
+    halves = examples.images // 2 + other.images // 2
+    differ = examples.labels != other.labels
+    return Split(halves, examples.labels)[differ], Split(halves, other.labels)[differ]
+
+
+def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> Intake:
+    """Of forms that read all examples right, that which is least surprised by mixed ones; the
+    first of those that this cannot tell apart."""
+    ranked = sorted(mixed, key=lambda one: one.loss)
+    near = [one for one in mixed if one.loss < MARGIN * ranked[0].loss]
+    ranked = near + [one for one in ranked if one not in near]
+    alone = {one.intake: one for one in tried}
+    best, rival = (alone[one.intake] for one in ranked[:2])
+    return _guessed(best, rival, len(near) == 1, Basis.MIXED)
+
+
+def _try(session: ort.InferenceSession, forms: Sequence[Intake], *labelled: Split) -> list[Tried]:
+    """`labelled` are the same images, with one label or with several that are equally right."""
+    answers = [_answers(session, form, labelled[0]) for form in forms]
+    kinds = {outputs.kind(some) for some in answers}
+    kind = kinds.pop() if len(kinds) == 1 else Kind.LOGITS  # logits look like shares by chance
+    found = []
+    for form, some in zip(forms, answers, strict=True):
+        losses = [outputs.log_losses(some, images.labels, kind) for images in labelled]
+        right = np.any([some.argmax(axis=1) == images.labels for images in labelled], axis=0)
+        saturated = float((outputs.confidence(some, kind) >= _SATURATED).mean())
+        found.append(Tried(form, np.mean(losses, axis=0), right, saturated))
+    return found
+
+
+def _answers(session: ort.InferenceSession, form: Intake, images: Split) -> Outputs:
+    def answer(some: NDArray[np.uint8]) -> Outputs:
+        return form.answers(
+            lambda values: session.run([form.output], {form.name: values})[0], form.prepare(some)
+        )
+
+    return in_chunks(answer, images.images, min(CHUNK, form.most))
+
+
+def choose(tried: Sequence[Tried]) -> Intake:
+    """The form that did best, with what that rests on; of equally good ones, the first."""
+    ranked = sorted(tried, key=lambda one: one.loss)
+    most = max(tried, key=lambda one: one.accuracy)
+    if _says_little(ranked[0], most):
+        near = [one for one in ranked if _chance(most, one) >= _BY_CHANCE]
+        ranked = near + [one for one in ranked if one not in near]
+        apart, basis = len(near) == 1, Basis.ACCURACY
+    else:
+        apart, basis = _apart(ranked[0], ranked[1]), Basis.LOG_LOSS
+    return _guessed(ranked[0], ranked[1], apart, basis)
+
+
+def _says_little(best: Tried, most: Tried) -> bool:
+    """Whether the log-loss, which chose `best`, is not to be believed against the accuracy, which
+    speaks for `most`: even the best answers are saturated, or the softmax means nothing. Where
+    only `most` is saturated, its scale is too large: that changes no answer of many networks.
+    """
+    saturated = best.saturated > 0.5
+    return most.accuracy > best.accuracy and (saturated or _chance(most, best) < _BY_CHANCE)
+
+
+def _guessed(best: Tried, rival: Tried, apart: bool, basis: Basis) -> Intake:
+    verdict = Verdict.APART if apart else Verdict.TIED
+    made = Guess(
+        examples=len(best.losses),
+        basis=basis,
+        accuracy=best.accuracy,
+        loss=best.loss,
+        rival=rival.intake.form,
+        rival_accuracy=rival.accuracy,
+        rival_loss=rival.loss,
+        verdict=Verdict.POOR if best.accuracy < _POOR else verdict,
+    )
+    return replace(best.intake, guess=made)
+
+
+def _apart(best: Tried, rival: Tried) -> bool:
+    """Whether the log-losses of the same images differ by more than the margin, and chance."""
+    more = rival.losses - best.losses
+    error = float(more.std()) / np.sqrt(len(more))
+    worse = rival.accuracy < best.accuracy and _chance(best, rival) < _BY_CHANCE
+    margin = _SMALL_MARGIN if worse else MARGIN
+    return rival.loss >= margin * best.loss and float(more.mean()) > _ERRORS * error
+
+
+def _chance(one: Tried, other: Tried) -> float:
+    """McNemar's p of the difference in what two forms read right."""
+    same = np.ones(len(one.right), np.int64)
+    return metrics.agreement(one.right.astype(np.int64), other.right.astype(np.int64), same).p
+
+
+def _plausible(tried: Sequence[Tried]) -> list[Tried]:
+    """Those that may be the best: more images are asked of no others."""
+    best, most = min(tried, key=lambda one: one.loss), max(tried, key=lambda one: one.accuracy)
+    return [one for one in tried if not _apart(best, one) or _chance(most, one) >= _BY_CHANCE]

@@ -1,0 +1,112 @@
+"""ONNX Runtime: files of ours, and any other ONNX classifier of 28×28 images."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mnist_edge.backends.base import Contender, Images, Runs, Subject, answer
+from mnist_edge.backends.input_format import Intake, Values
+from mnist_edge.backends.model_info import of_file
+from mnist_edge.classifier import read_card
+from mnist_edge.errors import ModelError
+from mnist_edge.model_file.contract import INPUT, SIDE, Card
+from mnist_edge.model_file.reader import ModelFile
+from mnist_edge.model_file.session import open_session
+from mnist_edge.preprocess import drawn_digits
+
+_APART = 1e-3
+_ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way
+"""How far another runtime's logits may be from ONNX Runtime's, as a part of their range."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxRuntime:
+    """A file in ONNX Runtime, with the session that `Classifier` opens, and its bare `run` timed:
+    other runtimes are timed without a Classifier around them too. Several threads spin here, as
+    those of the others do; a Classifier's sleep, and so do those of a paced run."""
+
+    model: ModelFile
+    subject: Subject
+    intake: Intake = field(repr=False)
+    runtime: str = "onnxruntime"
+    runs: ClassVar[Runs] = Runs.FILE
+
+    @classmethod
+    def open(cls, path: Path) -> "OnnxRuntime":
+        """A file of ours. ModelError when it does not honour the contract."""
+        model = ModelFile.read(path)
+        return cls.ours(model, read_card(model))
+
+    @classmethod
+    def ours(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
+        """A file of ours whose card has been read."""
+        most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
+        return cls(model, of_file(model.path, card), Intake.ours(len(card.classes), most))
+
+    @staticmethod
+    def why_not() -> None:
+        """It is always here."""
+
+    @staticmethod
+    def takes(source: "OnnxRuntime") -> bool:
+        return True
+
+    @staticmethod
+    def of(source: "OnnxRuntime") -> "OnnxRuntime":
+        return source
+
+    @property
+    def path(self) -> Path:
+        return self.model.path
+
+    @property
+    def most_images(self) -> int:
+        return self.intake.most
+
+    def load(self, threads: int, optimize: bool = True) -> "Session":
+        """`optimize=False` runs the graph as written: the float reference of an int8 file."""
+        return Session(open_session(self.model, threads, optimize), self.intake)
+
+    def load_asleep(self, threads: int) -> "Session":
+        return Session(open_session(self.model, threads, spinning=False), self.intake)
+
+    def feed(self, images: Images) -> dict[str, Values]:
+        """What one call of `session.run` takes: the images, repeated where it takes a fixed
+        number of them."""
+        images = np.resize(images, (self.intake.batch or len(images), SIDE, SIDE))
+        return {self.intake.name: self.intake.prepare(images)}
+
+    def check(self, other: Contender) -> None:
+        """ModelError when another runtime makes something else of this file: converters and
+        optimizers have faults."""
+        images = drawn_digits(10)
+        expected, found = answer(self.load(1), images), answer(other.load(1), images)
+        exact = self.subject.precision == "fp32" and self.intake.dtype != "float16"
+        allowed = (_APART if exact else _ROUNDED_APART) * np.ptp(expected)
+        if found.shape != expected.shape or not np.abs(found - expected).max() <= allowed:
+            raise ModelError(
+                f"{self.path.name} computes something else in {other.runtime}: left out"
+            )
+
+
+class Session:
+    """An open session; see `base.Runner`."""
+
+    def __init__(self, session: ort.InferenceSession, intake: Intake) -> None:
+        self.prepare = intake.prepare
+        self._run = session.run
+        self._intake, self._plain = intake, intake.plain
+        self._input, self._outputs = intake.name, [intake.output]
+
+    def run(self, prepared: Values) -> NDArray[np.float32]:
+        if self._plain:
+            answer: NDArray[np.float32] = self._run(self._outputs, {self._input: prepared})[0]
+            return answer
+        return self._intake.answers(self._call, prepared)
+
+    def _call(self, values: Values) -> Any:
+        return self._run(self._outputs, {self._input: values})[0]

@@ -1,0 +1,191 @@
+"""PyTorch: the network that a file was exported from, eager and compiled. Extra `[train]`."""
+
+import logging
+import shutil
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.backends.base import Images, Runs, Subject
+from mnist_edge.backends.model_info import of_original
+from mnist_edge.errors import ModelError
+from mnist_edge.files import sha256
+from mnist_edge.host import machine
+from mnist_edge.model_file.contract import Card
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mnist_edge.lab.training.models import Network
+
+    Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class PyTorch:
+    """The original of a file, eager. `temperature` is what the file divides its logits by."""
+
+    path: Path  # of the checkpoint
+    subject: Subject
+    temperature: float
+    runtime: str = "pytorch"
+    runs: ClassVar[Runs] = Runs.ORIGINAL
+
+    @staticmethod
+    def why_not() -> str | None:
+        """Why PyTorch cannot run here; None where it can. Importing it takes seconds."""
+        try:
+            import torch  # noqa: F401
+        except (ImportError, OSError):
+            return "torch is not installed: pip install 'mnist-edge[train]'"
+        return None
+
+    @staticmethod
+    def takes(original: "PyTorch") -> bool:
+        return True
+
+    @staticmethod
+    def of(original: "PyTorch") -> "PyTorch":
+        return original
+
+    def load(self, threads: int) -> "Eager":
+        """PyTorch's threads are the whole process's: it has as many as were last asked for."""
+        return Eager(_network(self, threads))
+
+
+@dataclass(frozen=True, slots=True)
+class TorchCompile:
+    """The original of a file through torch.compile, once for each batch size, with fixed shapes.
+
+    Each compilation takes seconds, where PyTorch's cache is cold half a minute. `backend` is one
+    of PyTorch's compilers; inductor is the one that people mean.
+    """
+
+    path: Path  # of the checkpoint
+    subject: Subject
+    temperature: float
+    runtime: str = "torch-compile"
+    runs: ClassVar[Runs] = Runs.COMPILED
+    backend: str = "inductor"
+
+    @staticmethod
+    def why_not() -> str | None:
+        """Why torch.compile cannot run here; None where it can."""
+        if reason := PyTorch.why_not():
+            return reason
+        compiler = machine.cpp_compiler()
+        if shutil.which(compiler) is None:
+            return f"torch-compile needs a C++ compiler, and there is no {compiler}: install one"
+        if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+            return "torch-compile needs Python's headers, and there is no Python.h: install them"
+        return None
+
+    @staticmethod
+    def takes(original: PyTorch) -> bool:
+        return True
+
+    @classmethod
+    def of(cls, original: PyTorch) -> "TorchCompile":
+        return cls(original.path, original.subject, original.temperature)
+
+    def load(self, threads: int) -> "Compiled":
+        """Ready to answer one image; other batch sizes are compiled when they first come.
+        ModelError when this machine cannot compile it."""
+        # Where CUDA was once installed, it remarks that there is no GPU.
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+        runner = Compiled(_network(self, threads), self.backend)
+        try:
+            runner.run(runner.prepare(np.zeros((1, 28, 28), np.uint8)))
+        except Exception as error:  # whatever a compiler may say
+            reason = " ".join(str(error).strip().splitlines()[:2])[:200]  # who raised, and what
+            raise ModelError(
+                f"torch.compile fails on {self.subject.name}: {reason}. "
+                "It needs a C++ compiler and Python's headers"
+            ) from error
+        return runner
+
+
+class Eager:
+    """A network as PyTorch runs it, without gradients; see `base.Runner`."""
+
+    def __init__(self, network: "Network") -> None:
+        import torch
+
+        self._network, self._mode = network, torch.inference_mode
+        self.prepare: Callable[[Images], Tensor] = torch.from_numpy
+
+    def run(self, prepared: "Tensor") -> NDArray[np.float32]:
+        with self._mode():
+            logits: NDArray[np.float32] = self._network(prepared).numpy()
+        return logits
+
+
+class Compiled:
+    """A network compiled for each batch size that it meets; see `base.Runner`."""
+
+    def __init__(self, network: "Network", backend: str) -> None:
+        import torch
+
+        self._network, self._backend, self._mode = network, backend, torch.inference_mode
+        self._sizes: dict[int, Forward] = {}
+        self.prepare: Callable[[Images], Tensor] = torch.from_numpy
+
+    def run(self, prepared: "Tensor") -> NDArray[np.float32]:
+        forward = self._sizes.get(len(prepared)) or self._compile(len(prepared))
+        with self._mode():
+            logits: NDArray[np.float32] = forward(prepared).numpy()
+        return logits
+
+    def _compile(self, size: int) -> "Forward":
+        import torch
+
+        network = self._network
+
+        def forward(images: "Tensor") -> "Tensor":
+            logits: Tensor = network(images)
+            return logits
+
+        # PyTorch keeps what it compiled with the code object, looks through all that is there at
+        # each call, and stops compiling at 8: so each network and size has code of its own.
+        own = FunctionType(
+            forward.__code__.replace(), forward.__globals__, closure=forward.__closure__
+        )
+        compiled: Forward = torch.compile(own, dynamic=False, fullgraph=True, backend=self._backend)
+        self._sizes[size] = compiled
+        return compiled
+
+
+def original_of(card: Card, runs: Path) -> PyTorch | None:
+    """The original of an exported file: the run whose checkpoint has the hash that it names.
+
+    None where the run is not here.
+    """
+    for path in _checkpoints(runs):
+        if sha256(path) == card.checkpoint_sha256:
+            return PyTorch(path, of_original(card), card.temperature)
+    return None
+
+
+def _checkpoints(runs: Path) -> list[Path]:
+    """Those below a folder; none where it may not be looked into."""
+    try:
+        return sorted(runs.glob("*/checkpoint.pt"))
+    except OSError:
+        return []
+
+
+def _network(original: PyTorch | TorchCompile, threads: int) -> "Network":
+    import torch
+
+    from mnist_edge.lab.training import checkpoint
+
+    torch.set_num_threads(threads)
+    network = checkpoint.load(original.path.parent).original()
+    network.temperature.fill_(original.temperature)
+    return network

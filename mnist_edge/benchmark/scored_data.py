@@ -1,0 +1,86 @@
+"""The data to score contenders on, and the images to time them with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge import datasets, partial_failures
+from mnist_edge.backends import Contender, Examples, Subject
+from mnist_edge.benchmark.record import Data
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.class_names import in_order_of
+from mnist_edge.errors import DataError, EdgeError
+from mnist_edge.preprocess import drawn_digits
+
+_TIMED_IMAGES = 1000
+_EXAMPLES = 500
+
+
+def with_data(
+    contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None
+) -> tuple[tuple[Contender, ...], Data, list[EdgeError]]:
+    """The contenders that their data fit, these, and what is wrong with others. DataError where
+    no contender is left, as for `find_data`."""
+    try:
+        return tuple(contenders), find_data(contenders, dataset, data_dir), []
+    except DataError:
+        if len(contenders) < 2:
+            raise
+    refused: list[EdgeError] = []
+    pairs = partial_failures.each(
+        contenders, lambda one: find_data([one], dataset, data_dir), refused
+    )
+    data: Data = {}
+    for _, found in pairs:
+        data |= found
+    return tuple(one for one, _ in pairs), data, refused
+
+
+def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None) -> Data:
+    """The data to score the contenders on: `dataset` for all of them, or each one's own.
+
+    Their own sets count only where they are on this machine: nothing is downloaded. Raises
+    DataError for a set that is damaged, or has other classes.
+    """
+    found: Data = {}
+    chosen = datasets.load(dataset, data_dir) if dataset else None
+    for subject in (contender.subject for contender in contenders):
+        known = found.get(subject.dataset)
+        own = chosen or known or datasets.load_if_here(subject.dataset, data_dir)
+        if own is None:
+            continue
+        _check_classes(own, subject)
+        found[subject.dataset] = own
+    return found
+
+
+def _check_classes(data: Dataset, subject: Subject) -> None:
+    """DataError for classes of other names; of a file that names none, for another number."""
+    advice = "name the set that it was trained on with --dataset"
+    if subject.names is not None:
+        in_order_of(data, subject.names, subject.name, advice)
+    elif len(data.classes) != subject.classes:
+        raise DataError(
+            f"{data.name} has {len(data.classes)} classes, and {subject.name} gives "
+            f"{subject.classes} values for each image: {advice}, or leave the file out"
+        )
+
+
+def examples(name: str | None, data_dir: Path | None) -> Examples:
+    """Labelled training images to find out what form of input a file of others takes: never test
+    images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
+    """
+    here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
+    if here is None:
+        labels = np.arange(_EXAMPLES, dtype=np.int64) % 10
+        return Examples.of(Split(drawn_digits(_EXAMPLES), labels), 10)
+    return Examples.of(here.train, len(here.classes))
+
+
+def images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:
+    """Real test images where there are any: zeros would flatter, and one image too."""
+    for _, dataset in sorted(data.items()):
+        return dataset.test.images[:_TIMED_IMAGES], f"test images of {dataset.name}"
+    return drawn_digits(_TIMED_IMAGES), "digits drawn in a font: no data set is here"

@@ -1,0 +1,47 @@
+"""mnist-edge bench --loadgen"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnist_edge.cli.console import progress_bar, say, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mnist_edge.backends import Contender
+    from mnist_edge.benchmark import Data, Plan
+
+
+def drive(
+    contenders: "Sequence[Contender]",
+    data: "Data",
+    plan: "Plan",
+    scenario: str,
+    logs: Path,
+) -> None:
+    from mnist_edge import benchmark
+    from mnist_edge.benchmark import loadgen
+    from mnist_edge.report import loadgen as load
+
+    images, described = benchmark.images_to_time(data)
+    results: list[loadgen.LoadResult] = []
+    with progress_bar() as tell:
+        for contender, name in zip(contenders, loadgen.names(contenders), strict=True):
+            tell(f"LoadGen, {scenario}", len(results), len(contenders))
+            results.append(
+                loadgen.run(
+                    contender,
+                    images,
+                    scenario,
+                    plan.threads,
+                    plan.duration_s,
+                    plan.rate_hz,
+                    logs,
+                    max(plan.batches),
+                    name,
+                )
+            )
+    show(load.table(results))
+    for line in load.notes(results):
+        say(line)
+    say(f"{described}; LoadGen's own logs are in {logs}/")

@@ -1,0 +1,84 @@
+"""What the options of `mnist-edge bench` mean, and what is wrong with them: said before anything
+is measured."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from mnist_edge.cli.bench_output import STDOUT
+from mnist_edge.errors import UsageError
+
+_LARGEST_BATCH = 4096
+
+
+def limit(fail_slower: str | None, compare: Path | None) -> float | None:
+    """10% or 0.1 as 0.1. UsageError for what is no share, or without anything to compare with.
+
+    A plain 5 is no share: whoever means 5 % would wait for five times as long.
+    """
+    if fail_slower is None:
+        return None
+    if compare is None:
+        raise UsageError("--fail-slower needs an earlier benchmark: --compare OLD.json")
+    number, percent, rest = fail_slower.strip().partition("%")
+    try:
+        limit = float(number) / (100 if percent else 1)
+    except ValueError:
+        limit = -1.0
+    if rest or not 0 <= limit < (10 if percent else 1):
+        raise UsageError(f"--fail-slower is a share such as 10%, not {fail_slower}")
+    return limit
+
+
+def batches(text: str) -> tuple[int, ...]:
+    try:
+        sizes = sorted(int(size) for size in text.split(","))
+    except ValueError:
+        sizes = []
+    if len(set(sizes)) < len(sizes):
+        raise UsageError(f"--batch names a count of images twice: {text}")
+    if not sizes or not 1 <= sizes[0] <= sizes[-1] <= _LARGEST_BATCH:
+        raise UsageError(f"--batch is counts of images such as 1,8,64, not {text}")
+    return tuple(sizes)
+
+
+def check_finite(duration: float, rate: float | None) -> None:
+    if not math.isfinite(duration) or not math.isfinite(rate or 0):
+        raise UsageError("--duration and --rate are finite numbers of seconds and of Hz")
+
+
+def check_alone(files: bool, compare: bool, cold: bool, strict: bool, record: bool) -> None:
+    """UsageError for options that --loadgen would ignore."""
+    options = {
+        "--json, --markdown, --html or --plot": files,
+        "--compare": compare,
+        "--cold": cold,
+        "--strict": strict,
+        "--record": record,
+    }
+    for name, given in options.items():
+        if given:
+            raise UsageError(
+                f"--loadgen goes without {name}: LoadGen keeps its own clock and its own logs"
+            )
+
+
+def names(texts: list[str] | None) -> tuple[str, ...] | None:
+    if not texts:
+        return None
+    return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
+
+
+def check_places(outputs: Mapping[str, Path | None]) -> None:
+    """UsageError for what would fail after minutes of measuring."""
+    from mnist_edge.report import plots
+
+    plot_file, html_file = outputs["--plot"], outputs["--html"]
+    if plot_file and plot_file.suffix.lower() not in plots.SUFFIXES:
+        raise UsageError(f"--plot writes .png or .svg, and {plot_file} is neither")
+    if html_file == STDOUT:
+        raise UsageError("- is stdout, and --html writes a file: name one")
+    if [*outputs.values()].count(STDOUT) > 1:
+        raise UsageError("- is stdout, which takes one of --json and --markdown: name a file")
+    if plot_file or html_file:
+        plots.check()

@@ -1,0 +1,84 @@
+"""What `mnist-edge export --web` does besides exporting: the site, and what is told of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.cli.console import say, say_json
+from mnist_edge.errors import EdgeError, UsageError
+
+if TYPE_CHECKING:
+    from mnist_edge.web.runtime import Runtime
+    from mnist_edge.web.site import Site
+
+
+def runtime(web: Path | None, package: Path | None) -> "Runtime | None":
+    """Where the site's runtime comes from: said before minutes of work, if it is not there."""
+    if web is None:
+        if package is not None:
+            raise UsageError("--web-runtime is about the site: add --web DIR")
+        return None
+    from mnist_edge.web import runtime as found
+
+    if package is not None:
+        return found.from_package(package)
+    installed = Path("node_modules") / found.NAME
+    if not installed.is_dir():
+        return found.from_cdn()
+    runtime = found.from_package(installed)
+    if runtime.version != found.VERSION:
+        raise EdgeError(
+            f"{installed} is version {runtime.version}, whose files cannot be verified: "
+            f"npm install {found.NAME}@{found.VERSION}, or take it by --web-runtime {installed}"
+        )
+    return runtime
+
+
+def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json: bool) -> None:
+    """The site of files that were exported before: these, or all that there are."""
+    from mnist_edge.model_file import shipped
+
+    made = written(shipped.find_all(models), web, runtime)
+    if as_json:
+        say_json(as_dict(made, runtime))
+    else:
+        tell(made, runtime)
+
+
+def written(models: Sequence[Path], web: Path, runtime: "Runtime") -> "Site":
+    from mnist_edge.web import site
+
+    return site.export(models, web, runtime)
+
+
+def as_dict(site: "Site | None", runtime: "Runtime | None") -> dict[str, Any]:
+    if site is None or runtime is None:
+        return {}
+    return {
+        "web": {
+            "folder": str(site.folder),
+            "files": site.files,
+            "size_bytes": site.size_bytes,
+            "models": site.models,
+            "runtime": {"version": runtime.version, "origin": runtime.origin},
+        }
+    }
+
+
+def tell(site: "Site", runtime: "Runtime") -> None:
+    from mnist_edge.report import formatting
+    from mnist_edge.web.runtime import NAME, VERSION
+
+    say(
+        f"{site.folder}: a site of {site.files} files, {formatting.size(site.size_bytes)}, that "
+        f"answers in the browser with {', '.join(site.models)}"
+    )
+    if runtime.files:
+        say(f"  {NAME} {runtime.version} from {runtime.origin} is in it")
+    else:
+        say(
+            f"  {NAME} {runtime.version} (14 MB, checked by its hash) is fetched from "
+            f"{runtime.origin} at the first visit; to have it in the site: npm install "
+            f"{NAME}@{VERSION}, and again"
+        )
+    say(f"  try it: python3 -m http.server --directory {site.folder}, at http://localhost:8000/")

@@ -1,0 +1,171 @@
+"""Readings as a person or a spreadsheet takes them: whole lines for each (JSON: `json_rows`).
+
+Names of files and classes are what their makers called them: see `mnist_edge.escaping`.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Protocol
+
+from mnist_edge.escaping import cell, plain
+from mnist_edge.predict import Digit, Reading
+from mnist_edge.report import terminal_image
+from mnist_edge.report.formatting import percent
+
+SINGLE, LINE, GRID = "single", "line", "grid"
+"""What was looked for in each picture."""
+
+_WIDEST_NAME = 60
+
+
+class Writer(Protocol):
+    """`head` comes first; `text` is what one reading becomes, whose inputs lie in `saved`."""
+
+    @property
+    def head(self) -> str: ...
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str: ...
+
+
+def number(rows: Sequence[Sequence[Digit]], separator: str = "\n") -> str:
+    """The labels of rows of digits: `2026`, or `20?6` where one is not sure."""
+    labels = [[digit.label for digit in row] for row in rows]
+    between = "" if all(len(label) == 1 for row in labels for label in row) else " "
+    return separator.join(between.join(row) for row in labels)
+
+
+def chance(digits: Sequence[Digit]) -> float | None:
+    """The probability that all digits are as first guessed, were they independent."""
+    product = 1.0
+    for digit in digits:
+        product *= digit.first.probability
+    return product if digits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Csv:
+    """RFC 4180: a header, lines that end in CR LF, quotes where they are needed. No cell is a
+    formula to a spreadsheet."""
+
+    layout: str
+    threshold: float
+    model: str
+
+    @property
+    def head(self) -> str:
+        several = ("file", "text", "probability", "digits")
+        single = ("file", "label", "probability", "guess", "second", "second_probability")
+        return _csv((*(single if self.layout == SINGLE else several), *_CSV_ENDS))
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        failed = reading.failure is not None
+        if self.layout != SINGLE:
+            digits = reading.digits
+            text = None if failed else number(reading.rows)
+            found: tuple[Any, ...] = (text, chance(digits), None if failed else len(digits))
+        elif failed:
+            found = (None,) * 5
+        else:
+            (digit,) = reading.digits
+            second = (
+                (digit.second.label, digit.second.probability) if digit.second else (None, None)
+            )
+            found = (digit.label, digit.first.probability, digit.first.label, *second)
+        return _csv((reading.file, *found, self.threshold, reading.note, reading.error, self.model))
+
+
+_CSV_ENDS = ("threshold", "note", "error", "model")
+
+
+def _csv(values: Sequence[Any]) -> str:
+    paper = io.StringIO()
+    shown = [cell(value) if isinstance(value, str) else value for value in values]
+    csv.writer(paper).writerow(shown)
+    return paper.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A row for a person; `name_width` columns for the name. Where there is an error, no row.
+
+    With `colours` (see `report.blocks`) what the network saw is drawn below, and the probabilities
+    beside it, on a screen of `columns`.
+    """
+
+    layout: str
+    classes: tuple[str, ...]
+    threshold: float
+    name_width: int
+    colours: str | None = None
+    columns: int = 80
+    head: str = ""
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        if reading.failure is not None:
+            return ""
+        name = padded(plain(reading.file), self.name_width)
+        rows = {SINGLE: self._single, LINE: self._line, GRID: self._grid}[self.layout](reading)
+        drawn = [line for digit in reading.digits for line in self._drawn(digit)]
+        return "\n".join((f"{name}  {rows}".rstrip(), *drawn)) + "\n"
+
+    def _single(self, reading: Reading) -> str:
+        (digit,) = reading.digits
+        widest = max(cells(plain(name)) for name in self.classes)
+        # A guess that is not sure stands behind its question mark.
+        label = plain(digit.label if digit.sure else f"{digit.label} {digit.first.label}")
+        row = padded(label, widest + 2 * (self.threshold > 0 or not digit.sure))
+        row += f"  {percent(digit.first.probability, 1):>7}"
+        if digit.second:
+            second = padded(plain(digit.second.label), widest)
+            row += f"   {second}  {percent(digit.second.probability, 1):>6}"
+        return row
+
+    def _line(self, reading: Reading) -> str:
+        share = chance(reading.digits)
+        if share is None:
+            return "no digit"
+        return f"{plain(number(reading.rows))}  {percent(share, 1):>7}"
+
+    def _grid(self, reading: Reading) -> str:
+        if not reading.digits:
+            return "no digit"
+        sizes = f"{len(reading.digits)} digits in {len(reading.rows)} rows"
+        return "\n".join((sizes, *(f"  {plain(number([row]))}" for row in reading.rows)))
+
+    def _drawn(self, digit: Digit) -> list[str]:
+        if self.colours is None:
+            return []
+        left = terminal_image.draw(digit.image, self.colours)
+        shares = dict(zip(map(plain, self.classes), digit.probabilities, strict=True))
+        width = min(30, self.columns - digit.image.shape[1] - _BESIDE - max(map(cells, shares)))
+        right = terminal_image.bars(shares, width, self.colours) if width >= 5 else []
+        above = (len(left) - len(right)) // 2
+        lines = zip_longest(left, [""] * above + right, fillvalue="")
+        return ["", *(f"  {pixels}   {bar}".rstrip() for pixels, bar in lines), ""]
+
+
+_BESIDE = 2 + 3 + 1 + 1 + 7  # columns of a drawing besides pixels, name and bar
+
+
+def name_width(names: Sequence[str]) -> int:
+    """Columns that fit most names: those much longer than others stand out."""
+    return max(
+        (width for name in names if (width := cells(plain(name))) <= _WIDEST_NAME), default=0
+    )
+
+
+def padded(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)

@@ -1,0 +1,128 @@
+"""Readings said as they come: rows on stdout, what went wrong on stderr, and a bar meanwhile."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from mnist_edge.cli import streams
+from mnist_edge.cli.console import hint, progress_bar
+from mnist_edge.cli.predict_formats import Writer
+
+if TYPE_CHECKING:
+    from mnist_edge.predict import Reading
+    from mnist_edge.predict.save_input import Folder
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been read so far."""
+
+    pictures: int = 0
+    unsure: int = 0
+    unreadable: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        read = self.pictures - self.unreadable
+        return (
+            f"{self.pictures:,} pictures: {read:,} read, {self.unsure:,} of them not sure; "
+            f"{self.unreadable:,} unreadable; {self.pictures / self.seconds:,.0f} pictures/s"
+        )
+
+
+def tell(
+    batches: "Iterable[Sequence[Reading]]",
+    writer: "Writer",
+    folder: "Folder | None",
+    output: "Output",
+    step: Callable[[int], None],
+) -> Tally:
+    """Print what has been read, as soon as it is there."""
+    tally, start = Tally(), time.perf_counter()
+    for batch in _stoppable(batches):
+        for reading in batch:
+            tally.pictures += 1
+            saved = folder.save(reading) if folder else ()
+            output.rows(writer.text(reading, saved))
+            if reading.failure is not None:
+                tally.unreadable += 1
+                output.remark(f"error: {reading.failure}")
+            elif not reading.sure:
+                tally.unsure += 1
+            if reading.note is not None:
+                output.remark(f"note: {reading.file} {reading.note}")
+        output.flush()
+        step(tally.pictures)
+        if tally.unreadable and folder is None and streams.has_gone(output.out):
+            break  # nobody reads on, and nothing to come changes a file or the exit code
+    tally.seconds = time.perf_counter() - start
+    return tally
+
+
+class Output:
+    """Rows on stdout and remarks on stderr: in the order of the pictures where both are seen."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out = out
+        self.waiting: list[str] = []
+
+    def rows(self, text: str) -> None:
+        self.waiting.append(text)
+
+    def remark(self, line: str) -> None:
+        self.flush()
+        hint(line)
+
+    def flush(self) -> None:
+        """Whole rows at once: what Ctrl-C cuts off is no half row."""
+        self.out.write("".join(self.waiting))
+        self.waiting.clear()
+        self.out.flush()
+
+
+def _stoppable(batches: "Iterable[Sequence[Reading]]") -> "Iterator[Sequence[Reading]]":
+    """The batches; Ctrl-C stops at once what is being read, but what has been read is said first,
+    so that a script never gets half a row.
+
+    A second Ctrl-C does not wait for that, for nobody may be reading what is being written.
+    """
+    saying = asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if asked or not saying:
+            raise KeyboardInterrupt
+        asked = True
+
+    # A job in the background ignores it, and only the main thread may decide.
+    listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not listens or threading.current_thread() is not threading.main_thread():
+        yield from batches
+        return
+    signal.signal(signal.SIGINT, ask)
+    try:
+        for batch in batches:
+            saying = True
+            yield batch
+            saying = False
+            if asked:
+                raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def bar(many: bool, count: Callable[[], int]) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where there are many pictures and somebody to see it; not under rows that
+    scroll by on the same screen, and show as well how far it is."""
+    if not many or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda done: None
+        return
+    total = count()
+    with progress_bar() as tell:
+        yield lambda done: tell("reading", done, total)

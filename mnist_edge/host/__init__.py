@@ -1,0 +1,1 @@
+"""This machine: its CPUs, what they do beside us, their energy."""

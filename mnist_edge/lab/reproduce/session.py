@@ -1,0 +1,191 @@
+"""An experiment's trainings on disk: what is finished, what is begun, and what comes next."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.errors import CheckpointError
+from mnist_edge.files import sha256
+from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.training.distillation import Teacher, open_teacher, taught_by
+from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.runs import TrainingRun, check_resumable, check_unchanged
+from mnist_edge.lab.training.trainer import TrainingInputs
+from mnist_edge.metrics import Accuracy
+from mnist_edge.model_file.card_files import CardText
+from mnist_edge.types import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that has been measured on the test split."""
+
+    run: Run
+    folder: Path
+    checkpoint: Checkpoint
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """On the test split."""
+        result = self.checkpoint.result
+        assert result is not None  # that is what finished means
+        return Accuracy(result["correct"], result["total"])
+
+    @property
+    def validation(self) -> Accuracy:
+        """On the validation split, after the last epoch."""
+        last = self.checkpoint.history[-1]
+        return Accuracy(last["validation_correct"], last["validation_total"])
+
+    @property
+    def duration_s(self) -> float:
+        """Of its training, without the answers to the validation and the test split."""
+        return float(sum(epoch["duration_s"] for epoch in self.checkpoint.history))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a conclusion needs beside the work: a file to time against, how to tell what is under
+    way, and what makes the model cards of its files."""
+
+    against: Path | None
+    tell: Progress
+    card_text: CardText
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An experiment as it was asked for, the data it runs on, and the folder of its runs."""
+
+    experiment: Experiment
+    options: Options
+    data: Dataset
+    house: Path
+    world: World
+    runs: tuple[Run, ...]
+    training: Split = field(repr=False)
+    validation: Split = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, options: Options, data: Dataset, out: Path, world: World
+    ) -> "Work":
+        """EdgeError for a part that the experiment has not."""
+        training, validation = data.training, data.validation
+        experiment.wanted(options, len(training))  # the parts are there
+        runs = experiment.runs(options, len(training))
+        house = out / experiment.house(options)
+        return cls(experiment, options, data, house, world, runs, training, validation)
+
+    @property
+    def is_as_claimed(self) -> bool:
+        """Whether this is what the claims or aims are of."""
+        return self.experiment.is_as_claimed(self.options.dataset, self.options.epochs)
+
+    @property
+    def wanted(self) -> tuple[Run, ...]:
+        """The runs of the parts that are asked for."""
+        return self.experiment.wanted(self.options, len(self.training))
+
+    def saved(self, run: Run) -> Checkpoint | None:
+        """How far a run has come; None where it has not begun.
+
+        CheckpointError where what lies there is damaged, or was trained by another recipe.
+        """
+        folder = self.house / run.name
+        if not (folder / CHECKPOINT).exists():
+            return None
+        saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
+        alone = replace(saved.recipe, distillation=None)
+        check_resumable(replace(saved, recipe=alone), run.recipe, folder)
+        check_unchanged(saved, self.data, folder, "choose another --out")
+        curve = ("training_accuracy", "test_correct")
+        if run.watched and any(one.get(name) is None for one in saved.history for name in curve):
+            raise CheckpointError(
+                f"{folder} was trained without its curve of test errors: "
+                "move it away, or choose another --out"
+            )
+        if run.teacher is not None:
+            self._check_teacher(run.teacher, saved, folder)
+        return saved
+
+    def finished(self, names: Sequence[str] | None = None) -> list[Finished]:
+        """The runs of these names that are done, or all that are, asked for or not."""
+        runs = [run for run in self.runs if names is None or run.name in names]
+        found = [(run, self.saved(run)) for run in runs]
+        return [
+            Finished(run, self.house / run.name, saved)
+            for run, saved in found
+            if saved is not None and saved.result is not None
+        ]
+
+    def missing(self) -> list[Run]:
+        """The runs asked for that are still to be trained, or trained on.
+
+        CheckpointError where a teacher would be missing.
+        """
+        done = {one.run.name for one in self.finished()}
+        left = [run for run in self.wanted if run.name not in done]
+        there = done | {run.name for run in left}
+        for run in left:
+            if run.teacher is not None and run.teacher not in there:
+                part = next(other.part for other in self.runs if other.name == run.teacher)
+                raise CheckpointError(
+                    f"{run.part} learns from {run.teacher}, which is not trained yet: "
+                    f"ask for both, --only {part},{run.part}"
+                )
+        return left
+
+    def training_run(self, run: Run) -> TrainingRun:
+        """A run as it is trained, from its beginning or from where it stopped; without its
+        teacher's answers yet."""
+        recipe, teachers = run.recipe, tuple[Teacher, ...]()
+        if run.teacher is not None:
+            teachers = (open_teacher(self.house / run.teacher, self.house),)
+            recipe = taught_by(recipe, teachers)
+        saved, inputs = self.saved(run), TrainingInputs.of(recipe, self.data)
+        if saved:
+            inputs = replace(inputs, fingerprint=saved.fingerprint)
+        if run.watched:
+            few = self.validation[:ALONGSIDE]
+            inputs = replace(inputs, validation=few, watched=self.data.test)
+        return TrainingRun(
+            folder=self.house / run.name,
+            inputs=inputs,
+            test=self.data.test,
+            teachers=teachers,
+            saved=saved,
+        )
+
+    def _check_teacher(self, name: str, saved: Checkpoint, folder: Path) -> None:
+        plan = saved.recipe.distillation
+        if not self.finished((name,)):
+            return  # nobody knows yet what it will be
+        if plan is None or plan.teachers != (sha256(self.house / name / CHECKPOINT),):
+            raise CheckpointError(
+                f"{folder} was not taught by the {name} that is there now: "
+                "move it away, or choose another --out"
+            )
+
+
+def best(found: Sequence[Finished]) -> Finished:
+    """The best of several on the validation split; the first of equals."""
+    return max(found, key=lambda one: one.validation.value)
+
+
+def by_part(found: Sequence[Finished]) -> dict[str, list[Finished]]:
+    """Finished runs by the part that they belong to, in their order."""
+    parts: dict[str, list[Finished]] = {}
+    for one in found:
+        parts.setdefault(one.run.part, []).append(one)
+    return parts
+
+
+@functools.lru_cache(maxsize=64)
+def _opened(folder: Path, changed_ns: int) -> Checkpoint:
+    """A checkpoint, read once for as long as it stays as it is."""
+    return disk.load(folder)

@@ -1,0 +1,1 @@
+"""Images that are drawn: digits of a pen, and what is no digit."""

@@ -1,0 +1,1 @@
+"""Training: models, recipes, augmentation, losses, the loop, runs on disk."""

@@ -1,0 +1,198 @@
+"""What the fields of a checkpoint may be: one place for types, ranges and how they fit together.
+
+A checkpoint may come from anywhere. What leaves here is plain values and tensors, which fit the
+network that the recipe names.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mnist_edge.errors import CheckpointError
+from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.lab.training.dataclass_schema import SchemaError, is_plain, typed
+from mnist_edge.lab.training.dataclass_schema import build as dataclass_of
+from mnist_edge.lab.training.events import EpochResult
+from mnist_edge.lab.training.models import build
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.torch_file import StoredTensor, TorchFile
+
+_LEAST_CLASSES, _MOST_CLASSES = 2, 10_000
+_MOST_IMAGES = 10**9
+_MOST_CIRCUMSTANCES = 100
+_MOST_PARAMETERS, _MOST_SETTINGS = 10_000, 100  # of an optimizer, and of each of these
+
+ToTensor = Callable[[StoredTensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    split: str
+    correct: int
+    total: int
+
+
+def checked(file: TorchFile) -> dict[str, Any]:
+    """The fields of a checkpoint, without its format. EdgeError where one is wrong."""
+    values = file.values
+    recipe = Recipe.from_dict(values["recipe"])
+    classes = _classes(values["classes"])
+    epochs_done = typed(int, values["epochs_done"], "epochs_done")
+    _check(1 <= epochs_done <= recipe.epochs, "epochs_done is no epoch of the recipe")
+    network, average = (_weights(values[name], file, name) for name in ("network", "average"))
+    _check_fit(recipe, classes, network, average)
+    return {
+        "recipe": recipe,
+        "classes": classes,
+        "epochs_done": epochs_done,
+        "history": _history(values["history"], epochs_done),
+        "network": network,
+        "average": average,
+        "optimizer": _optimizer(values["optimizer"], file),
+        "trained": _circumstances(values["trained"]),
+        "result": _result(values["result"]),
+        "fingerprint": _fingerprint(values.get("fingerprint")),
+    }
+
+
+def _check(right: bool, wrong: str) -> None:
+    if not right:
+        raise SchemaError(wrong)
+
+
+def _classes(values: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = typed(tuple[str, ...], values, "classes")
+    _check(_LEAST_CLASSES <= len(names) <= _MOST_CLASSES, "classes are too few or too many")
+    _check(all(names) and len(set(names)) == len(names), "classes have no name, or one name twice")
+    return names
+
+
+def _history(values: Any, epochs_done: int) -> list[dict[str, Any]]:
+    _check(
+        isinstance(values, list) and len(values) == epochs_done, "history has not every epoch once"
+    )
+    return [_epoch(value, number) for number, value in enumerate(values, start=1)]
+
+
+def _epoch(values: Any, number: int) -> dict[str, Any]:
+    """An epoch's result as it is written: EpochResult, and its accuracy."""
+    name = f"history[{number - 1}]"
+    _check(isinstance(values, dict), f"{name} is no dict")
+    own = {key: value for key, value in values.items() if key != "validation_accuracy"}
+    # The first runs did not know it yet.
+    result = dataclass_of(EpochResult, {"training_accuracy": 0.0} | own, name)
+    _check(result.epoch == number, f"{name}.epoch is not {number}")
+    _check_count(result.validation_correct, result.validation_total, f"{name}.validation_correct")
+    _check(0 <= (result.test_correct or 0) <= _MOST_IMAGES, f"{name}.test_correct is none")
+    _check(result.duration_s >= 0, f"{name}.duration_s is negative")
+    return dict(own) | {"validation_accuracy": result.validation_accuracy}
+
+
+def _result(values: Any) -> dict[str, Any] | None:
+    if values is None:
+        return None
+    result = dataclass_of(_Result, values, "result")
+    _check_count(result.correct, result.total, "result.correct")
+    return {"split": result.split, "correct": result.correct, "total": result.total}
+
+
+def _fingerprint(values: Any) -> Fingerprint | None:
+    """None in runs from before there were any."""
+    if values is None:
+        return None
+    try:
+        return Fingerprint.from_dict(values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SchemaError("fingerprint is none") from error
+
+
+def _check_count(correct: int, total: int, name: str) -> None:
+    _check(0 <= correct <= total <= _MOST_IMAGES and total > 0, f"{name} is no part of its total")
+
+
+def _circumstances(values: Any) -> dict[str, Any]:
+    """Plain values by their names: a card holds them as JSON."""
+    _check(
+        isinstance(values, dict) and len(values) <= _MOST_CIRCUMSTANCES, "trained is no short dict"
+    )
+    for name, value in values.items():
+        _check(isinstance(name, str) and is_plain(name), "trained has a name that is no text")
+        _check(is_plain(value), "trained has a value that JSON does not know")
+    threads = values.get("threads", 1)
+    _check(type(threads) is int and threads > 0, "trained.threads is no number of threads")
+    return dict(values)
+
+
+def _weights(values: Any, file: TorchFile, name: str) -> dict[str, Tensor]:
+    _check(isinstance(values, dict), f"{name} is no dict")
+    _check(
+        all(isinstance(key, str) and isinstance(one, StoredTensor) for key, one in values.items()),
+        f"{name} holds what is no tensor",
+    )
+    _check(len(set(values.values())) == len(values), f"{name} has one tensor under two names")
+    return {key: file.tensor(stored) for key, stored in values.items()}
+
+
+def _check_fit(recipe: Recipe, classes: tuple[str, ...], *weights: Mapping[str, Tensor]) -> None:
+    """CheckpointError for weights of another network; before that is built, which takes memory."""
+    with torch.device("meta"):
+        wanted = _forms(build(recipe.model, len(classes), recipe.shortcut).state_dict())
+    if any(_forms(found) != wanted for found in weights):
+        raise CheckpointError(
+            f"the weights are not those of a '{recipe.model}' of this version: train it again"
+        )
+
+
+def _forms(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
+
+
+def _optimizer(values: Any, file: TorchFile) -> dict[str, Any]:
+    """The state of each parameter, and the settings of their groups; {} for a run that ended.
+
+    Whether the state fits the parameters, `optimizer.restore` finds out.
+    """
+    _check(isinstance(values, dict), "optimizer is no dict")
+    if not values:
+        return {}
+    _check(set(values) == {"state", "param_groups"}, "optimizer has not its two parts")
+    states = _dicts(values["state"], "optimizer.state")
+    groups = values["param_groups"]
+    _check(isinstance(groups, list), "optimizer.param_groups is no list")
+    numbered = _dicts(dict(enumerate(groups)), "optimizer.param_groups")
+    return {
+        "state": {
+            number: {name: _state(one, file) for name, one in state.items()}
+            for number, state in states.items()
+        },
+        "param_groups": [
+            {name: _setting(one) for name, one in group.items()} for group in numbered.values()
+        ],
+    }
+
+
+def _dicts(values: Any, name: str) -> dict[Any, dict[Any, Any]]:
+    """A dict of dicts, each of which may be there many times: their numbers are bounded."""
+    right = isinstance(values, dict) and len(values) <= _MOST_PARAMETERS
+    right = right and all(
+        isinstance(one, dict) and len(one) <= _MOST_SETTINGS for one in values.values()
+    )
+    _check(right, f"{name} has not what an optimizer has")
+    return dict(values)
+
+
+def _state(value: Any, file: TorchFile) -> Any:
+    if isinstance(value, StoredTensor):
+        return file.tensor(value)
+    _check(is_plain(value), "optimizer.state holds what is no tensor")
+    return value
+
+
+def _setting(value: Any) -> Any:
+    parts = value if isinstance(value, list | tuple) else [value]
+    right = len(parts) <= _MOST_PARAMETERS and all(map(is_plain, parts))
+    _check(right, "optimizer.param_groups holds what is no setting")
+    return value

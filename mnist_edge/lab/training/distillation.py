@@ -1,0 +1,244 @@
+"""What teachers answer: warped copies of the training images, answered once, and kept.
+
+A student's run of 60 epochs would ask a teacher of a hundred times its size 60 times for every
+image, which takes hours; and a teacher is worth most where it sees exactly what the student sees.
+So the copies are made once, with the teachers' answers, and all students learn from them.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mnist_edge.classifier import Classifier
+from mnist_edge.datasets import FOLDER, Split
+from mnist_edge.datasets.class_names import positions, unlike
+from mnist_edge.errors import CheckpointError, DataError
+from mnist_edge.files import sha256
+from mnist_edge.lab.training import bf16, soft_target_files
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.recipe import Distillation, Recipe
+from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
+from mnist_edge.types import Progress
+
+_SEED = 0  # of the views: every student's are the same
+_BATCH = 500
+
+Answering = Callable[[Tensor], Tensor]
+"""A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A finished run or an exported file.
+
+    `source` is the run's folder or the file, `sha256` that of its checkpoint or of the file,
+    `model` its name in the zoo, `home` the folder in which its answers are kept, and
+    `answering` gives what answers on a device.
+    """
+
+    source: Path
+    sha256: str
+    model: str
+    classes: tuple[str, ...]
+    dataset: str
+    home: Path
+    answering: Callable[[torch.device], Answering]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """`images` uint8 (V, N, 28, 28): warped copies of `whole`, the N training images; `logits`
+    float32 (V, N, classes): the logarithm of the teachers' mean probabilities."""
+
+    whole: Split
+    images: Tensor
+    logits: Tensor
+
+    def to(self, device: torch.device) -> "Views":
+        return Views(self.whole, self.images.to(device), self.logits.to(device))
+
+
+def open_teacher(source: Path, runs: Path) -> Teacher:
+    """A run's folder, or a file as `mnist-edge export` writes it, whose answers go into `runs`.
+
+    CheckpointError when the run is not there, or not finished; ModelError for a bad file.
+    """
+    return _of_file(source, runs) if source.suffix == ".onnx" else _of_run(source)
+
+
+def _of_run(run: Path) -> Teacher:
+    checkpoint = disk.load(run)
+    if checkpoint.result is None:
+        raise CheckpointError(
+            f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
+            "a teacher has to be finished, with 'mnist-edge train --resume'"
+        )
+    network = checkpoint.original()
+    return Teacher(
+        run,
+        sha256(run / CHECKPOINT),
+        checkpoint.recipe.model,
+        checkpoint.classes,
+        checkpoint.recipe.dataset,
+        run,
+        lambda device: bf16.answering(network, device),
+    )
+
+
+def _of_file(file: Path, runs: Path) -> Teacher:
+    classifier = Classifier(file, threads=torch.get_num_threads())
+    card = classifier.card
+    precision = "" if card.precision == "fp32" else f" in {card.precision}"
+    network = card.model + precision
+
+    def answering(device: torch.device) -> Answering:
+        def answer(images: Tensor) -> Tensor:
+            # A file's logits are divided by its temperature; a student learns the network's own.
+            logits = classifier.logits(images.cpu().numpy()) * np.float32(card.temperature)
+            return torch.from_numpy(logits).to(device)
+
+        return answer
+
+    return Teacher(file, sha256(file), network, card.classes, card.dataset, runs, answering)
+
+
+def taught_by(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
+    """The same recipe with these teachers."""
+    names = tuple(teacher.sha256 for teacher in teachers)
+    plan = replace(
+        recipe.distillation or Distillation(names),
+        teachers=names,
+        models=tuple(teacher.model for teacher in teachers),
+    )
+    return replace(recipe, distillation=plan)
+
+
+def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
+    """The runs below a folder whose checkpoints have these SHA-256.
+
+    CheckpointError where one is missing.
+    """
+    there = {sha256(path): path.parent for path in sorted(runs.glob(f"*/{CHECKPOINT}"))}
+    for name in wanted:
+        if name not in there:
+            raise CheckpointError(
+                f"the teacher {name[:12]} is not in {runs}/: name its run or file with --teacher"
+            )
+    return [open_teacher(there[name], runs) for name in wanted]
+
+
+def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -> list[Teacher]:
+    """The teachers, answering in the order of the student's classes. DataError for one that tells
+    other things apart."""
+    return [_in_order(teacher, classes, dataset) for teacher in teachers]
+
+
+def _in_order(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
+    order = positions(classes, teacher.classes)
+    if order is None:
+        advice = "it cannot teach them"
+        told = unlike(dataset, classes, str(teacher.source), teacher.classes, advice)
+        raise DataError(told)
+    if teacher.classes == classes:
+        return teacher
+    columns = torch.from_numpy(order)
+
+    def answering(device: torch.device) -> Answering:
+        answer = teacher.answering(device)
+        return lambda images: answer(images)[:, columns.to(device)]
+
+    return replace(teacher, classes=classes, answering=answering)
+
+
+def views(
+    teachers: Sequence[Teacher],
+    training: Split,
+    recipe: Recipe,
+    device: torch.device,
+    progress: Progress = lambda what, done, total: None,
+) -> Views:
+    """The views of a recipe with their teachers' answers, made where they are not kept yet.
+
+    They lie in the first teacher's home, a file for each view, and can be deleted. What is there
+    when it is interrupted is not made again. EdgeError when it cannot be written.
+    """
+    plan = recipe.distillation
+    assert plan is not None  # what teachers are for
+    whole = with_synthetic(training, replace(recipe, seed=_SEED))
+    folder = teachers[0].home / f"views-{_key(recipe, whole)}"
+    files = [folder / f"{number:02}.npz" for number in range(plan.views)]
+    missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
+    total = float(len(missing) * len(whole))
+    answering = [teacher.answering(device) for teacher in teachers]
+    for place, number in enumerate(missing):
+
+        def tell(done: int, before: int = place * len(whole)) -> None:
+            progress("asking the teacher", before + done, total)
+
+        images, logits = _view(answering, whole, recipe, number, device, tell)
+        soft_target_files.write(files[number], images, logits)
+    found = [soft_target_files.read(file, len(whole), len(teachers[0].classes)) for file in files]
+    images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
+    return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
+
+
+_SEEN = (
+    "dataset",
+    "images",
+    "augmentation",
+    "strong_augmentation",
+    "synthetic_share",
+    "outlier_share",
+)
+"""The fields of a recipe that decide on what teachers see."""
+
+
+def _key(recipe: Recipe, whole: Split) -> str:
+    """What views and answers depend on, in eight letters."""
+    assert recipe.distillation is not None
+    parts: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name in _SEEN}
+    parts["teachers"] = recipe.distillation.teachers
+    if recipe.dataset.startswith(FOLDER):  # whose pictures and classes change under its name
+        parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
+        parts["labels"] = hashlib.sha256(whole.labels.tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _view(
+    answering: Sequence[Answering],
+    whole: Split,
+    recipe: Recipe,
+    number: int,
+    device: torch.device,
+    tell: Callable[[int], None],
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """One warped copy of every image, uint8 (N, 28, 28), and the answers (N, classes)."""
+    generator = torch.Generator(device).manual_seed(_SEED * 100_003 + number)
+    originals = torch.tensor(whole.images, device=device)
+    # In random order: which images get strong augmentation depends on their place in a batch.
+    order = torch.randperm(len(originals), generator=generator, device=device)
+    images = torch.empty_like(originals)
+    logits = torch.empty((len(originals), answering[0](originals[:1]).shape[1]), device=device)
+    for at in range(0, len(order), _BATCH):
+        index = order[at : at + _BATCH]
+        seen = augment_batch(originals[index], recipe, generator).round().clamp(0, 255).byte()
+        images[index], logits[index] = seen, _answer(answering, seen)
+        tell(at + len(index))
+    return images.cpu().numpy(), logits.cpu().numpy()
+
+
+def _answer(answering: Sequence[Answering], images: Tensor) -> Tensor:
+    """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
+    found = [F.log_softmax(answer(images), dim=1) for answer in answering]
+    return torch.stack(found).logsumexp(dim=0) - math.log(len(found))

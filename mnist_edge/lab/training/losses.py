@@ -1,0 +1,55 @@
+"""Every loss that a network is trained by: cross-entropy on smoothed labels, and distillation."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mnist_edge.lab.training.recipe import Distillation
+
+
+def smoothed_targets(classes: int, smoothing: float) -> Tensor:
+    """The probabilities that a network is to give for each label: float32 (classes + 1, classes).
+
+    Row `label` is that label with label smoothing (Szegedy et al. 2016, arXiv 1512.00567); the
+    last row, which the label -1 of what belongs to no class finds, is even.
+    """
+    table = torch.full((classes + 1, classes), 1 / classes)
+    table[:classes] = torch.eye(classes) * (1 - smoothing) + smoothing / classes
+    return table
+
+
+def training_loss(
+    logits: Tensor, targets: Tensor, taught: Tensor | None, plan: Distillation | None
+) -> Tensor:
+    """What `train` minimises on a batch, a scalar: cross-entropy, or distillation with teachers.
+
+    logits: float32 (N, C); targets: float32 (N, C), rows of `smoothed_targets`; taught: float32
+    (N, C), the teachers' logits, where the recipe has a plan for them.
+    """
+    if taught is None or plan is None:
+        return F.cross_entropy(logits, targets)
+    return distillation(logits, targets, taught, plan)
+
+
+def distillation(logits: Tensor, targets: Tensor, taught: Tensor, plan: Distillation) -> Tensor:
+    """The teachers' answers and the labels, weighed by `plan.share` (Hinton et al. 2015, arXiv
+    1503.02531), a scalar. Shapes as in `training_loss`.
+
+    The teachers' part is multiplied by the square of the temperature, as its gradients shrink by
+    it.
+    """
+    soft = divergence(logits, taught, plan.temperature)
+    hard = F.cross_entropy(logits, targets)
+    return plan.share * plan.temperature**2 * soft + (1 - plan.share) * hard
+
+
+def divergence(logits: Tensor, taught: Tensor, temperature: Tensor | float) -> Tensor:
+    """The mean Kullback-Leibler divergence of a student's probabilities from its teacher's, both
+    of logits (N, C) divided by the temperature. It is what quantization-aware fine-tuning
+    minimises."""
+    return F.kl_div(
+        F.log_softmax(logits / temperature, dim=1),
+        F.log_softmax(taught / temperature, dim=1),
+        log_target=True,
+        reduction="batchmean",
+    )

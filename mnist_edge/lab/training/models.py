@@ -1,0 +1,242 @@
+"""The zoo: small residual networks for 28×28 grey images, and their names.
+
+Every network takes the raw pixels, uint8 or float in 0..255, and gives logits. Normalisation is
+x / 255 and nothing else, and it lives in `Network`, once. Shapes stand behind the lines.
+"""
+
+import copy
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mnist_edge.catalogue import NETWORKS, Cost
+from mnist_edge.errors import EdgeError, UsageError
+from mnist_edge.lab.training.blocks import ConvNorm, FoldingBlock, ResidualBlock, fold_blocks
+from mnist_edge.model_file.contract import SIDE
+
+EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
+_STEM = re.compile(r"([1-9]\d{0,3})(?:k([13579]))?(?:s([1-9]))?(?P<valid>v)?")
+_BLOCK = re.compile(r"([1-9]\d{0,3})(?:s([1-9]))?")
+
+_FLAT = "flat"
+_MOST_PARAMETERS = 50_000_000
+_MOST_CLASSES = 10_000
+_MOST_BLOCKS = 100  # of a chain
+_MOST_VALUES = 16 << 20  # of a map of all images that are answered at once: 64 MB
+
+Build = Callable[[int, str], nn.Module]
+"""Makes a network's body for so many classes, with a choice of shortcut."""
+
+
+class Network(nn.Module):
+    """Raw pixels in, logits out: images uint8 or float (N, 28, 28) -> float32 (N, classes).
+
+    `temperature` divides the logits (Guo et al. 2017, arXiv 1706.04599); 1 while training.
+    `widest` is how many values the largest map of an image has.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, body: nn.Module, widest: int = 1) -> None:
+        super().__init__()
+        self.body, self.widest = body, widest
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images.unsqueeze(1).float() / 255  # (N, 1, 28, 28)
+        logits: Tensor = self.body(x)
+        return logits / self.temperature
+
+    def answer(self, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
+        """The logits (N, classes) of images (N, 28, 28), in eval mode, without gradients.
+
+        At most `batch` at once; of a network with wide maps, fewer.
+        """
+        was_training, device = self.training, self.temperature.device
+        self.eval()
+        batch = max(1, min(batch, _MOST_VALUES // self.widest))
+        with torch.inference_mode():
+            parts = [
+                self(torch.tensor(images[at : at + batch], device=device)).cpu()
+                for at in range(0, len(images), batch)
+            ]
+        self.train(was_training)
+        logits: NDArray[np.float32] = torch.cat(parts).float().numpy()
+        return logits
+
+
+def _head(channels: int, size: int, classes: int) -> list[nn.Module]:
+    # AvgPool2d, not AdaptiveAvgPool2d: it exports as AveragePool, which can run in int8.
+    return [nn.AvgPool2d(size), nn.Flatten(), nn.Linear(channels, classes)]
+
+
+def _flat_head(channels: int, size: int, classes: int) -> list[nn.Module]:
+    """Weights of its own for every pixel of the last map. In int8 that costs nothing, neither
+    bytes nor time: an average is exported as such weights too."""
+    return [nn.Flatten(), nn.Linear(channels * size * size, classes)]
+
+
+def chain(spec: str) -> Build:
+    """A network of folding blocks, from what they are called: "16k5s2v-32s2-64s2-64".
+
+    The stem's channels, [k its kernel,] [s its stride,] [v without padding]; then those of each
+    block, whose kernel is always 3, [and s its stride]. Its last map is averaged, unless the last
+    part is "flat". EdgeError for anything else.
+    """
+    first, *others = spec.split("-")
+    flat = others[-1:] == [_FLAT]
+    if flat:
+        others.pop()
+    stem, found = _STEM.fullmatch(first), [_BLOCK.fullmatch(other) for other in others]
+    blocks = [(int(block[1]), int(block[2] or 1)) for block in found if block]
+    if stem is None or not blocks or len(blocks) < len(found):
+        raise UsageError(f"'{spec}' is no chain such as {EXAMPLE}: channels, k kernel, s stride")
+    channels, kernel, stride = (int(stem[1]), int(stem[2] or 3), int(stem[3] or 1))
+    padding = 0 if stem["valid"] else kernel // 2
+    widths = [channels, *(outputs for outputs, _ in blocks)]
+    if len(blocks) > _MOST_BLOCKS:
+        raise UsageError(f"a chain of {len(blocks):,} blocks is too long: at most {_MOST_BLOCKS}")
+    # A 3×3 and a 1×1 convolution in each block; its dense layer is small beside them.
+    if sum(10 * before * after for before, after in pairwise(widths)) > _MOST_PARAMETERS:
+        raise UsageError(f"'{spec}' has more than {_MOST_PARAMETERS:,} parameters: too many here")
+
+    def build(classes: int, shortcut: str) -> nn.Module:
+        layers = [ConvNorm(1, channels, kernel, stride, padding), nn.ReLU()]
+        side, inputs = (SIDE + 2 * padding - kernel) // stride + 1, channels
+        for outputs, by in blocks:
+            layers.append(FoldingBlock(inputs, outputs, by))
+            inputs, side = outputs, math.ceil(side / by)
+        return nn.Sequential(*layers, *(_flat_head if flat else _head)(inputs, side, classes))
+
+    return build
+
+
+def _widest(spec: str) -> int:
+    """At most how many values a chain's maps have: as if it did not shrink behind its stem."""
+    channels = [int(part) for part in re.findall(r"(?:^|-)(\d+)", spec)]
+    stride = int(re.findall(r"^[^-]*s(\d)|$", spec)[0] or 1)
+    return max(channels) * math.ceil(SIDE / stride) ** 2
+
+
+def _resnet3(classes: int, shortcut: str) -> nn.Module:
+    kernels = (3, 3, 1)
+    return nn.Sequential(
+        ResidualBlock(1, 64, stride=2, kernels=kernels),  # (N, 64, 14, 14)
+        ResidualBlock(64, 256, stride=2, kernels=kernels),  # (N, 256, 7, 7)
+        ResidualBlock(256, 512, stride=2, kernels=kernels),  # (N, 512, 4, 4)
+        *_head(512, 4, classes),
+    )
+
+
+def _resnet18(classes: int, shortcut: str) -> nn.Module:
+    from torchvision.models import resnet18  # slow to import, and only this model needs it
+
+    net: nn.Module = resnet18(num_classes=classes)
+    net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    net.avgpool = nn.Identity()  # the last map of a 28×28 image is 1×1 already
+    return net
+
+
+def _cifar_resnet(blocks: int, skips: bool) -> Build:
+    """He et al. 2015, section 4.2: 6 n + 2 layers in three stages of 16, 32, 64 channels."""
+
+    def build(classes: int, shortcut: str) -> nn.Module:
+        kind = shortcut if skips else None
+        layers: list[nn.Module] = [ConvNorm(1, 16), nn.ReLU()]  # (N, 16, 28, 28)
+        for inputs, outputs in ((16, 16), (16, 32), (32, 64)):
+            stride = 1 if inputs == outputs else 2
+            layers.append(ResidualBlock(inputs, outputs, stride, shortcut=kind))
+            layers += [ResidualBlock(outputs, outputs, shortcut=kind) for _ in range(blocks - 1)]
+        return nn.Sequential(*layers, *_head(64, 7, classes))  # (N, 64, 7, 7) before the head
+
+    return build
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name of the zoo: what it is, and how its body is built from (classes, shortcut)."""
+
+    what: str
+    build: Build = field(repr=False)
+    shortcuts: tuple[str, ...] = ()  # the choices that --shortcut has here; the first is default
+    widest: int = 16 * SIDE * SIDE  # values of the largest map of an image, or more
+
+
+def _known(name: str, build: Build) -> Entry:
+    described = NETWORKS[name]
+    return Entry(described.what, build, described.shortcuts)
+
+
+ZOO: dict[str, Entry] = {
+    name: _known(name, build)
+    for name, build in {
+        "edge": chain("16k5s2v-32s2-32-64s2-64"),
+        "edge-xs": chain("16k5s2v-16s2-16-16-24s2-24-flat"),
+        "resnet3": _resnet3,
+        "resnet18": _resnet18,
+        "resnet20": _cifar_resnet(3, True),
+        "resnet56": _cifar_resnet(9, True),
+        "plain20": _cifar_resnet(3, False),
+        "plain56": _cifar_resnet(9, False),
+    }.items()
+}
+
+
+def entry(name: str) -> Entry:
+    """What a name of the zoo, or a chain, stands for. EdgeError for any other."""
+    if name in ZOO:
+        return ZOO[name]
+    if not name[:1].isdigit():
+        known = ", ".join(ZOO)
+        raise UsageError(
+            f"there is no model '{name}': choose one of {known}, or a chain such as {EXAMPLE}"
+        )
+    return Entry("a chain of folding blocks", chain(name), widest=_widest(name))
+
+
+def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
+    """A fresh network, with PyTorch's default initialisation (global RNG).
+
+    Raises EdgeError for an unknown name, a shortcut that the network does not know, or more than
+    10,000 classes.
+    """
+    found = entry(name)
+    if classes > _MOST_CLASSES:
+        raise EdgeError(f"{classes:,} classes are too many: at most {_MOST_CLASSES:,}")
+    if shortcut is not None and shortcut not in found.shortcuts:
+        known = ", ".join(found.shortcuts)
+        advice = f"choose one of {known}" if known else "leave --shortcut away"
+        raise UsageError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
+    body = found.build(classes, shortcut or "".join(found.shortcuts[:1]))
+    return Network(body, found.widest)
+
+
+def cost(network: Network) -> Cost:
+    """Count parameters, and the multiply-adds of convolutions and dense layers for one image.
+
+    Of a folding block, the one convolution is counted that an exported file runs.
+    """
+    network = copy.deepcopy(network).eval()
+    fold_blocks(network)
+    macs = 0
+
+    def count(layer: nn.Module, inputs: object, output: Tensor) -> None:
+        nonlocal macs
+        if isinstance(layer, nn.Conv2d):
+            macs += output.numel() * layer.weight[0].numel()
+        elif isinstance(layer, nn.Linear):
+            macs += layer.weight.numel()
+
+    for layer in network.modules():
+        layer.register_forward_hook(count)
+    with torch.no_grad():
+        network(torch.zeros(1, 28, 28, dtype=torch.uint8, device=network.temperature.device))
+    params = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return Cost(params, macs)

@@ -1,0 +1,246 @@
+"""What a training run does, as one frozen value; one recipe per model of the zoo."""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mnist_edge.catalogue import DATASETS
+from mnist_edge.errors import EdgeError
+from mnist_edge.lab.training.augment import NOT_AT_ALL, Augmentation
+from mnist_edge.lab.training.corruptions import Corruptions
+from mnist_edge.lab.training.dataclass_schema import SchemaError, build
+from mnist_edge.lab.training.models import entry
+from mnist_edge.model_file.older_names import renamed_recipe
+
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
+SCHEDULES = ("one-cycle", "steps", "constant")
+MOST_EPOCHS = 10_000
+_MOST_TEACHERS, _MOST_VIEWS = 100, 1000
+_LEAST_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
+
+
+class RecipeError(EdgeError):
+    """A field's value is out of its range."""
+
+    def __init__(self, field: str, value: object) -> None:
+        super().__init__(f"recipe: {field} cannot be {value}")
+        self.field, self.value = field, value
+
+
+@dataclass(frozen=True, slots=True)
+class StrongAugmentation:
+    """The `share` of every batch, 0..1, that gets a wider transform than the rest, and
+    corruptions."""
+
+    share: float = 0.5
+    transform: Augmentation = field(default_factory=Augmentation)
+    corruptions: Corruptions = field(default_factory=Corruptions)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise EdgeError(f"recipe: the share of strong augmentation cannot be {self.share}")
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """What teachers add: `share` of the loss asks for the mean of their probabilities, at
+    `temperature`, in place of the label (Hinton et al. 2015, arXiv 1503.02531).
+
+    They see what the student sees, which is what makes them good teachers (Beyer et al. 2021,
+    arXiv 2106.05237): `views` warped copies of every training image, the same for every seed,
+    which they answer once; each epoch learns from one of them. `teachers` are the SHA-256 of
+    their checkpoints, `models` their names in the zoo.
+    """
+
+    teachers: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    views: int = 8
+    share: float = 0.7
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("teachers", "models"):  # lists, in JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        rules = {
+            "teachers": 1 <= len(self.teachers) <= _MOST_TEACHERS,
+            "models": len(self.models) <= _MOST_TEACHERS,
+            "views": 1 <= self.views <= _MOST_VIEWS,
+            "share": 0 < self.share <= 1,
+            "temperature": 0 < self.temperature < math.inf,
+        }
+        for name, right in rules.items():
+            if not right:
+                raise EdgeError(f"distillation: {name} cannot be {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An optimizer under a learning rate's schedule, label smoothing, and an EMA of the weights.
+
+    `lr` is the peak. Under the schedule "one-cycle", `warmup` is the fraction of all steps that
+    rise to it, and the rest falls to 0 along a cosine (Smith 2018, arXiv 1803.09820); under
+    "steps" it falls to a tenth after half of all steps, and to a tenth of that after three
+    quarters (He et al. 2015, section 4.2). `ema_decay` is per step; 0 is no average. `images` is
+    how many of the training images there are to be, None for all. `shortcut` is None where the
+    model has no choice. What follows `augmentation` is for digits in MNIST's form, and means
+    nothing on other data sets: `strong_augmentation` of a part of every batch, and the parts of all
+    training images that are synthetic digits, and outliers (no digits at all).
+    """
+
+    model: str = "edge"
+    dataset: str = "mnist"
+    epochs: int = 20
+    batch_size: int = 128
+    lr: float = 3e-3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    ema_decay: float = 0.998
+    warmup: float = 0.2
+    optimizer: str = "adamw"
+    schedule: str = "one-cycle"
+    images: int | None = None
+    seed: int = 0
+    shortcut: str | None = None
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    strong_augmentation: StrongAugmentation | None = None
+    synthetic_share: float = 0.0
+    outlier_share: float = 0.0
+    distillation: Distillation | None = None
+
+    def __post_init__(self) -> None:
+        rules = {
+            "epochs": 1 <= self.epochs <= MOST_EPOCHS,
+            "batch_size": self.batch_size >= 2,  # batch norm has no variance from one image
+            "lr": 0 < self.lr < math.inf,
+            "weight_decay": 0 <= self.weight_decay < math.inf,
+            "label_smoothing": 0 <= self.label_smoothing < 1,
+            "ema_decay": 0 <= self.ema_decay < 1,
+            "warmup": 0 < self.warmup < 1,
+            "optimizer": self.optimizer in OPTIMIZERS,
+            "schedule": self.schedule in SCHEDULES,
+            "images": self.images is None or self.images >= 2,
+            "seed": 0 <= self.seed < 2**31,
+            "synthetic_share": 0 <= self.synthetic_share <= 0.5,
+            "outlier_share": 0 <= self.outlier_share <= 0.4,
+        }
+        for name, right in rules.items():
+            if not right:
+                raise RecipeError(name, getattr(self, name))
+
+    @property
+    def of_digits(self) -> bool:
+        """Whether it trains on the ten digits in MNIST's form."""
+        return self.dataset in DATASETS and DATASETS[self.dataset].mnist_digits
+
+    def learning_rate(self, step: int, steps: int) -> float:
+        """The learning rate of `step` (from 0) out of `steps`: a pure function, so a resumed run
+        needs no schedule of its own."""
+        if self.schedule == "constant":
+            return self.lr
+        if self.schedule == "steps":
+            return self.lr * 0.1 ** ((2 * step >= steps) + (4 * step >= 3 * steps))
+        rise = max(1, round(steps * self.warmup))
+        if step < rise:
+            return self.lr * (step + 1) / rise
+        fraction = (step - rise) / max(1, steps - rise)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * fraction))
+
+    def sized(self, training_images: int) -> "Recipe":
+        """The same recipe with epochs enough for a small training set, whose epochs are short."""
+        steps = max(1, training_images // self.batch_size)
+        return replace(self, epochs=max(self.epochs, math.ceil(_LEAST_STEPS / steps)))
+
+    def for_timing(self) -> "Recipe":
+        """The same steps, for a trial: without what is prepared before the first of them (digits
+        that are drawn, images that teachers have seen), and at a rate that lets nothing diverge."""
+        plan = replace(self, lr=1e-6, synthetic_share=0.0, outlier_share=0.0)
+        if self.distillation is None:
+            return plan
+        return replace(plan, distillation=None, augmentation=NOT_AT_ALL, strong_augmentation=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, for checkpoints and metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """The inverse of `as_dict`, of older versions too: what they did not know is off.
+
+        Raises EdgeError for fields that a recipe does not have, or values of another type.
+        """
+        try:
+            return build(cls, renamed_recipe(values), "recipe")
+        except SchemaError as error:
+            raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
+
+
+# Chosen on validation images, as they are and as other pens and cameras would have left them.
+_STRONG_AUGMENTATION = StrongAugmentation(
+    share=0.5,
+    transform=Augmentation(rotation_deg=18.0, scale=0.18, shear=0.25, shift=0.10, elastic_px=0.9),
+    corruptions=Corruptions(
+        probability=0.3,
+        erode=0.8,
+        dilate=1.0,
+        blur=0.8,
+        dropout=1.2,
+        speckle=1.1,
+        downsample=0.8,
+        contrast=4.0,
+        gamma=0.6,
+        fade=0.4,
+        noise=0.12,
+    ),
+)
+_SYNTHETIC_SHARE, _OUTLIER_SHARE = 0.12, 0.08
+
+RECIPES: dict[str, Recipe] = {
+    "edge": Recipe(
+        model="edge",
+        epochs=60,
+        lr=4e-3,
+        weight_decay=0.05,
+        ema_decay=0.999,
+        strong_augmentation=_STRONG_AUGMENTATION,
+        synthetic_share=_SYNTHETIC_SHARE,
+        outlier_share=_OUTLIER_SHARE,
+    ),
+    "edge-xs": Recipe(
+        model="edge-xs",
+        epochs=60,
+        lr=5e-3,
+        label_smoothing=0.02,
+        strong_augmentation=_STRONG_AUGMENTATION,
+        synthetic_share=_SYNTHETIC_SHARE,
+        outlier_share=_OUTLIER_SHARE,
+    ),
+    "resnet3": Recipe(
+        model="resnet3",
+        epochs=16,
+        lr=1e-3,
+        weight_decay=0.05,
+        label_smoothing=0.02,  # little: smoothed teachers teach less (Müller et al. 2019)
+        ema_decay=0.999,
+        strong_augmentation=_STRONG_AUGMENTATION,
+        synthetic_share=_SYNTHETIC_SHARE,
+        outlier_share=_OUTLIER_SHARE,
+    ),
+    "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
+    "resnet20": Recipe(model="resnet20", epochs=16),
+    "resnet56": Recipe(model="resnet56", epochs=16, lr=2e-3),
+    "plain20": Recipe(model="plain20", epochs=16),
+    "plain56": Recipe(model="plain56", epochs=16, lr=1e-3),
+}
+
+
+def recipe_for(model: str, dataset: str = "mnist") -> Recipe:
+    """The shipped recipe of a model, edge's for a chain, without what means nothing on a data set
+    of other things.
+
+    Raises EdgeError for an unknown name.
+    """
+    entry(model)
+    recipe = replace(RECIPES.get(model, RECIPES["edge"]), model=model, dataset=dataset)
+    if recipe.of_digits:
+        return recipe
+    return replace(recipe, strong_augmentation=None, synthetic_share=0.0, outlier_share=0.0)

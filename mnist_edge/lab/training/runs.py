@@ -1,0 +1,253 @@
+"""Training runs in their folders: planned, begun or gone on with, measured at the end; found, set
+aside.
+
+A run is a folder with a checkpoint in it. `plan` says what is asked for, `prepare` brings the data
+set, `complete` trains what is left and measures the test split. `train` and `reproduce` both go
+this way; what is shown of it is theirs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.class_names import in_order_of
+from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.files import alone_in
+from mnist_edge.fingerprint import changes
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training import distillation
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.training.distillation import Teacher
+from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.events import EpochResult, Watcher
+from mnist_edge.lab.training.models import build
+from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
+from mnist_edge.types import Progress
+
+_MODEL, _DATASET = "edge", "mnist"
+_ANEW = "train again without --resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What is asked for, before the data set is there.
+
+    `saved` is the checkpoint that it goes on behind; None for a new run. `sized` says that a small
+    data set may have more epochs than the recipe, as nobody asked for a number of them.
+    """
+
+    folder: Path
+    recipe: Recipe
+    teachers: tuple[Teacher, ...] = ()
+    saved: Checkpoint | None = None
+    sized: bool = False
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is trained and measured already."""
+        return self.saved is not None and self.saved.result is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """A run with all that it is trained and measured on.
+
+    `teachers` answer in the order of its classes; `saved` is as in a plan.
+    """
+
+    folder: Path
+    inputs: TrainingInputs
+    test: Split
+    teachers: tuple[Teacher, ...] = ()
+    saved: Checkpoint | None = None
+
+    @property
+    def has_epochs_left(self) -> bool:
+        """Else it is trained, and only to be measured."""
+        return self.saved is None or self.saved.epochs_done < self.inputs.recipe.epochs
+
+    @property
+    def saved_threads(self) -> int | None:
+        """On how many threads it was begun; None for a new run."""
+        return self.saved.trained.get("threads") if self.saved else None
+
+    def with_soft_targets(self, device: torch.device, progress: Progress) -> "TrainingRun":
+        """The run with its teachers' answers, where it learns from any. To make them takes minutes
+        where they are not kept yet; `progress` is told how far it has come."""
+        if not self.teachers or not self.has_epochs_left:
+            return self
+        own = self.inputs
+        soft = distillation.views(self.teachers, own.training, own.recipe, device, progress)
+        return replace(self, inputs=replace(own, soft_targets=soft))
+
+
+def recipe_of(asked: Mapping[str, Any], saved: Checkpoint | None) -> Recipe:
+    """The model's own recipe, or that of a saved run, with the fields that are asked for.
+
+    RecipeError for a field that cannot have its value, UsageError for an unknown model or a
+    shortcut that it has not.
+    """
+    if saved:
+        return replace(saved.recipe, **asked)
+    own = recipe_for(asked.get("model", _MODEL), asked.get("dataset", _DATASET))
+    recipe = replace(own, **asked)
+    build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
+    return recipe
+
+
+def plan(
+    folder: Path,
+    recipe: Recipe,
+    saved: Checkpoint | None = None,
+    teachers: Sequence[Path] = (),
+    sized: bool = False,
+) -> RunPlan:
+    """A run by a recipe in a folder; `teachers` are finished runs and exported files.
+
+    CheckpointError where what is saved was begun with another recipe, or a teacher is not there.
+    """
+    opened = tuple(distillation.open_teacher(source, folder.parent) for source in teachers)
+    if opened:
+        recipe = distillation.taught_by(recipe, opened)
+    if saved:
+        check_resumable(saved, recipe, folder)
+    return RunPlan(folder=folder, recipe=recipe, teachers=opened, saved=saved, sized=sized)
+
+
+def prepare(plan: RunPlan, data: Dataset) -> TrainingRun:
+    """The run on a data set. CheckpointError or DataError where the set is not the one that it was
+    begun on, or a teacher tells other classes apart."""
+    recipe, teachers, fingerprint = plan.recipe, plan.teachers, data.fingerprint
+    if plan.saved:
+        data = in_order_of(data, plan.saved.classes, str(plan.folder), _ANEW)
+        check_unchanged(plan.saved, data, plan.folder, _ANEW)
+        fingerprint = plan.saved.fingerprint
+    elif plan.sized:
+        recipe = recipe.sized(len(data.training))
+    if recipe.distillation and not teachers:
+        names = recipe.distillation.teachers
+        teachers = tuple(distillation.find_teachers(names, plan.folder.parent))
+    return TrainingRun(
+        folder=plan.folder,
+        inputs=replace(TrainingInputs.of(recipe, data), fingerprint=fingerprint),
+        test=data.test,
+        teachers=tuple(distillation.check(teachers, data.classes, data.name)),
+        saved=plan.saved,
+    )
+
+
+def complete(
+    run: TrainingRun, world: World, watch: Watcher = lambda step: None
+) -> Iterator[EpochResult]:
+    """Train the epochs that are left, and measure the run on the test split, which finishes it."""
+    if run.has_epochs_left:
+        yield from train(run.inputs, run.folder, world, resume=run.saved, watch=watch)
+    if world.leads:
+        finish(run.folder, disk.load(run.folder), run.test)
+
+
+def train(
+    inputs: TrainingInputs,
+    folder: Path,
+    world: World,
+    *,
+    resume: Checkpoint | None = None,
+    watch: Watcher = lambda step: None,
+    acceleration: str = "auto",
+) -> Iterator[EpochResult]:
+    """Train, and yield each epoch's result once its checkpoint lies in the folder.
+
+    Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
+    behind a checkpoint's last epoch. `acceleration` is one of ACCELERATIONS. Raises EdgeError when
+    memory runs out, the loss diverges, or another process trains in the folder.
+    """
+    recipe = inputs.recipe
+    try:
+        trainer = Trainer(inputs, world, resume=resume, acceleration=acceleration)
+        with alone_in(folder, busy(folder)) if world.leads else nullcontext():
+            for epoch in range(trainer.epochs_done, recipe.epochs):
+                result = trainer.epoch(epoch, watch)
+                if world.leads:
+                    disk.save(folder, trainer.checkpoint())
+                yield result
+    except torch.OutOfMemoryError as error:
+        raise EdgeError(
+            f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
+            "use a smaller --batch-size, or --device cpu"
+        ) from error
+
+
+def finish(folder: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
+    """Measure a trained run on the test split, once, and record it in the run's folder."""
+    answers = checkpoint.original().answer(test.images).argmax(axis=1)
+    result = {
+        "split": "test",
+        "correct": int((answers == test.labels).sum()),
+        "total": len(test.labels),
+    }
+    finished = replace(checkpoint, result=result)
+    disk.save(folder, finished)
+    return finished
+
+
+def newest(runs: Path) -> Path:
+    """The run below `runs` whose checkpoint was written last. CheckpointError without any."""
+    found = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        raise CheckpointError(
+            f"there is no run in {runs}/: train one first with 'mnist-edge train'"
+        )
+    return found[-1].parent
+
+
+def busy(folder: Path) -> str:
+    """What is said of a run that another process trains."""
+    return f"{folder} is being trained by another process: wait for it, or choose another --out"
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Rename a run that is in the way to <name>-1, <name>-2, …, so that nothing is lost.
+
+    Returns its new place, or None when nothing was there. EdgeError when it cannot be renamed, or
+    is being trained.
+    """
+    if not (folder / CHECKPOINT).exists():
+        return None
+    if Path.cwd().is_relative_to(folder.resolve()):  # else the new run would go where it went
+        raise CheckpointError(f"{folder} holds a run, and is where you are: choose another --out")
+    number = 1
+    while (kept := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    try:
+        with alone_in(folder, busy(folder)):
+            return folder.rename(kept)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot rename {folder}, which holds a run: {error.strerror}. Choose another --out"
+        ) from error
+
+
+def check_resumable(checkpoint: Checkpoint, recipe: Recipe, folder: Path) -> None:
+    """CheckpointError when a run was started with another recipe than the one asked for."""
+    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
+    for name in before:
+        if before[name] != asked[name]:
+            raise CheckpointError(
+                f"{folder} was trained with {name} {before[name]}, not {asked[name]}: "
+                "resume it with what it was started with, or choose another --out"
+            )
+
+
+def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
+    """CheckpointError for a data set with other images than those that a run was started on."""
+    if told := changes(checkpoint.fingerprint, data.fingerprint):
+        raise CheckpointError(
+            f"{data.name} has changed since {folder} was trained on it: {told}. Put its pictures "
+            f"back as they were, or {advice}"
+        )

@@ -1,0 +1,141 @@
+"""How many threads to train with: all cores where they are free, and one where they are not.
+
+PyTorch's threads meet behind every layer, and spin until the last has come. A small network has
+many such meetings a millisecond. Where another program takes one of the cores, all wait for the
+thread that was stopped, and two are slower than one (measured with `edge` on 2 cores, images/s:
+8,100 against 5,300 on a quiet machine, 2,100 against 5,500 beside one busy loop). Threads that
+sleep in place of spinning are no cure: 2,800 on a quiet machine. So both are timed.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+import torch
+
+from mnist_edge.host.machine import usable_threads
+from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
+
+_ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # what PyTorch heeds when it starts
+_SOME = 4  # where there are many cores, a few may be the best
+_TURN_S = 0.1  # of steps with one number of threads, before it is another's turn
+_ROUNDS, _LEAST_ROUNDS, _MOST_S = 5, 2, 6.0
+_HOPELESS = 0.5  # of the fastest: not timed any further
+_WORTH_IT = 1.15  # times the speed: what more threads have to give, as another program may come
+
+Step = Callable[[], int]
+"""Takes one real training step on a copy of what is to be trained; returns its images."""
+
+
+class Reason(Enum):
+    """Why it is this number."""
+
+    ASKED = "asked for"
+    ENVIRONMENT = "of the environment"
+    CHECKPOINT = "as before"
+    TIMED = "timed"
+    ONLY = "no choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`count` threads; `rates` are images/s by the number of threads, where they were timed."""
+
+    count: int
+    reason: Reason
+    rates: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def images_per_s(self) -> float | None:
+        """What this number gave when it was timed."""
+        return self.rates.get(self.count)
+
+
+def choose(asked: int | None, saved: int | None, step: Callable[[], Step]) -> Choice:
+    """The number of threads for a training on the CPU.
+
+    What a person asks for, on the command line or in the environment, comes first; then what a
+    run that goes on was begun with, `saved`, for the same bits; else the faster, by timing what
+    `step` makes. Nothing but the time is left of that.
+    """
+    if asked is not None:
+        return Choice(asked, Reason.ASKED)
+    if any(os.environ.get(name) for name in _ENVIRONMENT):
+        return Choice(torch.get_num_threads(), Reason.ENVIRONMENT)
+    if saved is not None:
+        return Choice(min(saved, usable_threads()), Reason.CHECKPOINT)
+    counts = candidates()
+    if len(counts) == 1:
+        return Choice(counts[0], Reason.ONLY)
+    rates = timed(step(), counts)
+    return Choice(best(rates), Reason.TIMED, rates)
+
+
+def for_training(
+    inputs: TrainingInputs, world: World, asked: int | None, saved: int | None = None
+) -> Choice:
+    """The threads of a run. On a GPU, and where several processes share the cores, they are as
+    PyTorch has them unless they are asked for."""
+    if asked is None and (world.size > 1 or world.device.type != "cpu"):
+        return Choice(torch.get_num_threads(), Reason.ONLY)
+    return choose(asked, saved, lambda: trial_step(inputs, world))
+
+
+def candidates() -> tuple[int, ...]:
+    """The numbers that are worth a try: 1, some, and all that PyTorch would take."""
+    most = max(1, min(torch.get_num_threads(), usable_threads()))
+    return tuple(sorted({1, min(_SOME, most), most}))
+
+
+def best(rates: Mapping[int, float]) -> int:
+    """The number to take: a larger one only where it is clearly faster."""
+    chosen = min(rates)
+    for count in sorted(rates):
+        if rates[count] > _WORTH_IT * rates[chosen]:
+            chosen = count
+    return chosen
+
+
+def timed(
+    step: Step, counts: Sequence[int], clock: Callable[[], float] = time.perf_counter
+) -> dict[int, float]:
+    """Images/s with each number of threads, in turns: what disturbs, disturbs all of them."""
+    images, seconds = dict.fromkeys(counts, 0), dict.fromkeys(counts, 0.0)
+    left, started = list(counts), clock()
+    for number in range(1 + _ROUNDS):
+        for count in left:
+            taken, spent = _turn(step, count, clock)
+            if number:  # the first prepares kernels and memory
+                images[count] += taken
+                seconds[count] += spent
+        if number >= _LEAST_ROUNDS:
+            rates = {count: images[count] / seconds[count] for count in counts}
+            left = [count for count in left if rates[count] > _HOPELESS * max(rates.values())]
+        if number and (len(left) == 1 or clock() - started > _MOST_S):
+            break
+    return {count: images[count] / seconds[count] for count in counts}
+
+
+def _turn(step: Step, count: int, clock: Callable[[], float]) -> tuple[int, float]:
+    """Images and seconds of some steps, behind one for which the threads wake up."""
+    with used(count):
+        step()
+        images, started = 0, clock()
+        while images == 0 or clock() - started < _TURN_S:
+            images += step()
+        return images, clock() - started
+
+
+@contextmanager
+def used(count: int) -> Iterator[None]:
+    """PyTorch with so many threads, which are the whole process's; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

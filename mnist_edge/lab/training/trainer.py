@@ -1,0 +1,275 @@
+"""The training loop: a recipe and images in, epoch results and a checkpoint out.
+
+The whole training set is one uint8 array on the device; a batch is an index into it, warped as a
+whole. Everything random in an epoch comes from one generator seeded by (seed, epoch), and the
+learning rate is a function of the step, so a checkpoint needs no random state to be resumed
+bit-identically.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.lab.training import bf16, ema
+from mnist_edge.lab.training.acceleration import chosen, forward_of, is_graphed
+from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
+from mnist_edge.lab.training.distillation import Views
+from mnist_edge.lab.training.distributed import World, circumstances
+from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
+from mnist_edge.lab.training.losses import smoothed_targets, training_loss
+from mnist_edge.lab.training.models import build
+from mnist_edge.lab.training.optimizer import optimizer, restore, state_of
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
+
+_PROGRESS_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingInputs:
+    """What a run learns from, and what it is measured on after every epoch.
+
+    `soft_targets` is what a recipe with teachers learns from. The split `watched` is answered
+    after every epoch, for a curve, and chooses nothing. `fingerprint` is that of the data set,
+    which checkpoints carry.
+    """
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    training: Split
+    validation: Split
+    soft_targets: Views | None = None
+    watched: Split | None = None
+    fingerprint: Fingerprint | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe, data: Dataset) -> "TrainingInputs":
+        """A recipe on a data set's own splits, learning from labels alone."""
+        return cls(
+            recipe=recipe,
+            classes=data.classes,
+            training=data.training,
+            validation=data.validation,
+            fingerprint=data.fingerprint,
+        )
+
+
+def trial_step(inputs: TrainingInputs, world: World) -> Callable[[], int]:
+    """A step of this training, to be timed, on a network of its own and a few of the images;
+    called, it returns how many."""
+    recipe = inputs.recipe.for_timing()
+    few = inputs.training[slice(0, recipe.batch_size)]
+    trainer = Trainer(
+        TrainingInputs(recipe=recipe, classes=inputs.classes, training=few, validation=few), world
+    )
+    index = torch.arange(trainer.batch, device=world.device)
+
+    def step() -> int:
+        trainer.network.train()
+        trainer.step(index, 0)[0].item()
+        return trainer.batch
+
+    return step
+
+
+class Trainer:
+    """A network in training: its weights and their average, its optimizer, its images.
+
+    Whoever has one calls `epoch` for each of the recipe's epochs, in order, and finds in
+    `checkpoint` what there is to save. `network` is what learns, `average` what is shipped.
+    """
+
+    def __init__(
+        self,
+        inputs: TrainingInputs,
+        world: World,
+        *,
+        resume: Checkpoint | None = None,
+        acceleration: str = "auto",
+    ) -> None:
+        """EdgeError for a batch that the processes cannot share; CheckpointError for a checkpoint
+        of other classes or another network."""
+        recipe, soft = inputs.recipe, inputs.soft_targets
+        # What teachers have answered is of the same images for every seed.
+        training = with_synthetic(inputs.training, recipe) if soft is None else soft.whole
+        batch = _batch_size(recipe, len(training), world)
+        self.inputs, self.recipe, self.world, self.batch = inputs, recipe, world, batch
+        self.soft_targets = soft.to(world.device) if soft else None
+        self.images = torch.tensor(training.images, device=world.device)
+        self.labels = torch.tensor(training.labels, device=world.device)
+        classes = len(inputs.classes)
+        self.targets = smoothed_targets(classes, recipe.label_smoothing).to(world.device)
+        self.steps = len(self.labels) // batch
+        self.epochs_done, self.history = 0, list[dict[str, Any]]()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            network = build(recipe.model, classes, recipe.shortcut)
+        self.in_bf16 = bf16.pays(network, world.device)
+        form = bf16.layout(network, world.device, self.in_bf16)
+        self.network = network.to(world.device).to(memory_format=form)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        how = chosen(acceleration, world, self.steps * recipe.epochs)
+        graphed = is_graphed(how)
+        self.optimizer = optimizer(
+            self.network, recipe, capturable=graphed and world.device.type == "cuda"
+        )
+        self.generator = torch.Generator(world.device)
+        self.trained: dict[str, Any] = circumstances(world, self.in_bf16)
+        if resume:
+            self._restore(resume)
+        self._pairs = ema.pairs(self.average, self.network)
+        self.forward = forward_of(self.network, world, how, self.in_bf16)
+        self.launch: Launch = self._compute
+        if graphed:
+            self.launch = GraphedStep(
+                self._compute, self.generator, batch, self.optimizer.zero_grad
+            )
+
+    def _restore(self, saved: Checkpoint) -> None:
+        if saved.classes != self.inputs.classes:
+            raise CheckpointError(
+                f"this run was started on the classes {', '.join(saved.classes)}, "
+                f"not {', '.join(self.inputs.classes)}: train again without --resume"
+            )
+        try:
+            self.network.load_state_dict(saved.network)
+            self.average.load_state_dict(saved.average)
+            restore(self.optimizer, saved.optimizer, self.recipe)
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"this checkpoint does not fit a '{self.recipe.model}' of this version: "
+                "train again without --resume"
+            ) from error
+        self.epochs_done, self.history = saved.epochs_done, list(saved.history)
+        self.trained = saved.trained | {"threads": torch.get_num_threads()}
+
+    def epoch(self, epoch: int, watch: Watcher) -> EpochResult:
+        """One pass over the training images, and the EMA's accuracy on the validation split."""
+        draws = self.generator.manual_seed(self.recipe.seed * 100_003 + epoch)
+        order = torch.randperm(len(self.labels), generator=draws, device=self.world.device)
+        self.network.train()
+        total = torch.zeros((), device=self.world.device)
+        right = torch.zeros((), dtype=torch.int64, device=self.world.device)
+        started = shown = time.perf_counter()
+        for step in range(self.steps):
+            index = order[step * self.batch : (step + 1) * self.batch]
+            loss, correct = self.step(index, epoch * self.steps + step)
+            total += loss
+            right += correct
+            if (now := time.perf_counter()) - shown >= _PROGRESS_EVERY_S:
+                shown = now
+                watch(self._progress(epoch, step + 1, loss.item(), now - started))
+        mean_loss = total.item() / self.steps
+        duration_s = time.perf_counter() - started
+        if not math.isfinite(mean_loss):
+            raise EdgeError(f"the loss diverged in epoch {epoch + 1}: use a lower --lr")
+        result = EpochResult(
+            epoch=epoch + 1,
+            epochs=self.recipe.epochs,
+            loss=mean_loss,
+            training_accuracy=right.item() / self._told(order),
+            validation_correct=self._count_right(self.inputs.validation),
+            validation_total=len(self.inputs.validation.labels),
+            images_per_s=self.steps * self.batch / duration_s,
+            duration_s=duration_s,
+            test_correct=self._count_right(self.inputs.watched) if self.inputs.watched else None,
+        )
+        self.epochs_done = epoch + 1
+        self.history.append(asdict(result) | {"validation_accuracy": result.validation_accuracy})
+        return result
+
+    def _batch(self, index: Tensor, view: Tensor | int) -> tuple[Tensor, Tensor | None]:
+        """Images as the network sees them, and what teachers answer to them where there are any."""
+        if self.soft_targets is None:
+            return augment_batch(self.images[index], self.recipe, self.generator), None
+        soft = self.soft_targets
+        return soft.images[view, index].float(), soft.logits[view, index]
+
+    def _told(self, order: Tensor) -> int:
+        """How many images of this process's share of an epoch belong to a class."""
+        seen = order[: self.steps * self.batch].view(self.steps, self.batch)
+        own = self.labels[seen[:, self.world.rank :: self.world.size]]
+        return max(1, int((own >= 0).sum()))
+
+    def step(self, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """The optimizer's step of a number, on this process's share of a batch: its loss, and how
+        many of its answers were right. index: int64, the images of the whole batch."""
+        soft = self.soft_targets
+        view = 0 if soft is None else step // self.steps % len(soft.images)
+        rate = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
+        return self.launch(index, view, rate, ema.weight_of(step, self.recipe.ema_decay))
+
+    def _compute(
+        self, index: Tensor, view: Tensor | int, rate: Tensor | float, weight: Tensor | float
+    ) -> tuple[Tensor, Tensor]:
+        """A step as kernels alone: it reads no tensor's value, so it can be a CUDA graph."""
+        # Every process makes the whole batch, so that its draws do not depend on how many
+        # processes there are, and trains on its share.
+        share = slice(self.world.rank, None, self.world.size)
+        images, taught = self._batch(index, view)
+        images, labels = images[share], self.labels[index[share]]
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.in_bf16):
+            logits = self.forward(images)
+        logits = logits.float()
+        answers = None if taught is None else taught[share]
+        loss = training_loss(logits, self.targets[labels], answers, self.recipe.distillation)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        ema.update(self._pairs, weight)
+        return loss.detach(), (logits.argmax(dim=1) == labels).sum()
+
+    def _count_right(self, split: Split) -> int:
+        if not self.world.leads:
+            return 0
+        answers = self.average.answer(split.images).argmax(axis=1)
+        return int((answers == split.labels).sum())
+
+    def _progress(self, epoch: int, step: int, loss: float, elapsed_s: float) -> StepResult:
+        left = (self.recipe.epochs - epoch) * self.steps - step
+        return StepResult(
+            epoch=epoch + 1,
+            epochs=self.recipe.epochs,
+            step=step,
+            steps=self.steps,
+            loss=loss,
+            images_per_s=step * self.batch / elapsed_s,
+            left_s=left * elapsed_s / step,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """What there is to save now."""
+        return Checkpoint(
+            recipe=self.recipe,
+            classes=self.inputs.classes,
+            epochs_done=self.epochs_done,
+            history=self.history,
+            network=self.network.state_dict(),
+            average=self.average.state_dict(),
+            optimizer=state_of(self.optimizer),
+            trained=self.trained,
+            fingerprint=self.inputs.fingerprint,
+        )
+
+
+def _batch_size(recipe: Recipe, images: int, world: World) -> int:
+    """Images in a step. EdgeError where the processes cannot share them."""
+    batch = min(recipe.batch_size, images)
+    if batch < 2 * world.size or batch % world.size:
+        raise EdgeError(
+            f"a batch of {batch} images cannot be shared by {world.size} processes: "
+            "choose a --batch-size that is a multiple of their number"
+        )
+    return batch

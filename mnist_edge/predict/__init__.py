@@ -1,0 +1,22 @@
+"""Pictures, by the thousand, read by a network: sources -> readings, in order, as they come."""
+
+from mnist_edge.predict.detectors import Look, Several, Single
+from mnist_edge.predict.reader import read
+from mnist_edge.predict.results import UNSURE, Digit, Failure, Guess, Reading
+from mnist_edge.predict.sources import STDIN, Source, count, find
+
+__all__ = [
+    "STDIN",
+    "UNSURE",
+    "Digit",
+    "Failure",
+    "Guess",
+    "Look",
+    "Reading",
+    "Several",
+    "Single",
+    "Source",
+    "count",
+    "find",
+    "read",
+]

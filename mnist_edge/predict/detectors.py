@@ -1,0 +1,81 @@
+"""What is looked for in a picture: one digit, a line of them, or a sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge import preprocess
+from mnist_edge.classifier import Classifier
+from mnist_edge.errors import DataError
+from mnist_edge.predict.results import ONE_DIGIT, Failure, Grey, Page
+from mnist_edge.preprocess import Looked
+from mnist_edge.preprocess.load import Loaded
+from mnist_edge.preprocess.several import lines
+
+Seen = tuple[Page | Failure, Sequence[Grey]]
+"""A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""
+
+
+class Look(Protocol):
+    """What finds the digits of pictures, of each in turn."""
+
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One character, brought into the form in which `dataset` shows its images."""
+
+    dataset: str
+
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
+        raw = [each.pixels for each in pictures if not each.is_ready]
+        looked = iter(preprocess.looked_at(raw, self.dataset))
+        return [
+            (ONE_DIGIT, [each.pixels]) if each.is_ready else _one(each, next(looked))
+            for each in pictures
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The digits of a number on one line, left to right, or of a sheet, row by row; the network
+    tells where to cut."""
+
+    model: Classifier
+    on_one_line: bool
+
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
+        return [self._seen(each) for each in pictures]
+
+    def _seen(self, loaded: Loaded) -> Seen:
+        try:
+            return _several(loaded, self._rows(loaded))
+        except DataError as error:
+            return Failure(str(error)), []
+
+    def _rows(self, loaded: Loaded) -> list[list[lines.Found]]:
+        if not self.on_one_line:
+            return lines.grid(loaded, self._score)
+        row = lines.line(loaded, self._score)
+        return [row] if row else []
+
+    def _score(self, images: Grey) -> NDArray[np.floating]:
+        best: NDArray[np.float32] = self.model.predict(images).probabilities.max(axis=1)
+        return best
+
+
+def _one(loaded: Loaded, found: Looked) -> Seen:
+    notes = [note for note in (loaded.note, found.note) if note]
+    if found.digits == 1 and not notes:
+        return ONE_DIGIT, [found.image]
+    note = "; ".join(notes) or None
+    return ONE_DIGIT._replace(note=note, one_digit=found.digits == 1), [found.image]
+
+
+def _several(loaded: Loaded, rows: Sequence[Sequence[lines.Found]]) -> Seen:
+    page = Page([[found.box for found in row] for row in rows], loaded.note)
+    return page, [found.image for row in rows for found in row]

@@ -1,0 +1,134 @@
+"""Any picture a person has -> uint8 (28, 28), 0 = background, the way the model was trained.
+
+`reading` opens it, `ink` tells ink from paper, `find` finds the digit, `form` brings it into
+MNIST's form (LeCun et al. 1998). In drawings (`canvas`) nothing has to be looked for. Pictures of
+a `folder:` set have no such form: they are fitted into the square and left as they are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_edge.preprocess.canvas import as_drawn, drawn
+from mnist_edge.preprocess.colour import plane
+from mnist_edge.preprocess.foreground import is_even
+from mnist_edge.preprocess.load import Loaded, Source, load
+from mnist_edge.preprocess.mnist_format import SIDE, as_formed, centre, formed, letterbox
+from mnist_edge.preprocess.sample_digits import drawn_digits
+from mnist_edge.preprocess.search import find_digit
+from mnist_edge.preprocess.several.lines import Found, grid, line, read_grid, read_line
+
+__all__ = [
+    "SIDE",
+    "Found",
+    "Loaded",
+    "Looked",
+    "Source",
+    "centre",
+    "digit",
+    "digits",
+    "drawn",
+    "drawn_digits",
+    "grey",
+    "grid",
+    "letterbox",
+    "line",
+    "load",
+    "looked_at",
+    "prepare",
+    "prepared",
+    "read_grid",
+    "read_line",
+    "read_picture",
+]
+
+Grey = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
+_FOLDER = "folder:"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found on a picture: the `image` of its digit in MNIST's form, uint8 (28, 28), and
+    how many `digits` there are: of several the image shows the clearest, of none it is all zeros.
+    A `blank` picture has no ink at all."""
+
+    image: Grey
+    digits: int
+    blank: bool = False
+
+    @property
+    def note(self) -> str | None:
+        """What a person should know, of a picture in which one digit was looked for."""
+        if self.digits == 1:
+            return None
+        if self.digits:
+            return f"several digits ({self.digits}) are here: --line or --grid"
+        return (
+            "is blank: there is nothing to read" if self.blank else "shows no digit that is clear"
+        )
+
+
+def read_picture(source: Source) -> Grey:
+    """A picture of one digit in MNIST's form: uint8 (28, 28), 0 = background, 255 = ink.
+
+    `source` is the path of a file, an open binary file, or a Pillow image: PNG, JPEG, GIF, BMP,
+    TIFF, WebP, AVIF, PPM, ICO, or HEIF where pillow-heif is installed, from 8×8 to 64 megapixels
+    (24 of WebP, AVIF and HEIF), ink lighter or darker than its paper. A blank page gives all zeros.
+    Raises DataError, in one line with the file's name, for what cannot be read.
+
+    >>> Classifier("exported/edge.onnx").predict(read_picture("seven.png")).labels
+    """
+    return digit(load(source).pixels)
+
+
+def prepare(source: Source, dataset: str) -> Grey:
+    """Read a picture and bring it into the form in which `dataset` shows its images."""
+    return prepared([load(source).pixels], dataset)[0]
+
+
+def prepared(pictures: Sequence[Pixels], dataset: str) -> list[Grey]:
+    """Pixels (H, W) or (H, W, 3) in the form, (28, 28), in which `dataset` shows its images."""
+    return [looked.image for looked in looked_at(pictures, dataset)]
+
+
+def grey(pixels: NDArray[np.uint8]) -> Grey:
+    """The luminance, uint8 (H, W), of grey or RGB pixels."""
+    return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def digit(pixels: Pixels) -> Grey:
+    """The digit on a picture, uint8 (H, W) or (H, W, 3), in MNIST's form; all zeros when blank.
+
+    What has that form already, or has it inverted, is left as it is.
+    """
+    return digits([pixels])[0]
+
+
+def digits(pictures: Sequence[Pixels]) -> list[Grey]:
+    """As `digit`, of many pictures: those that have the form are told faster together."""
+    return [looked.image for looked in looked_at(pictures)]
+
+
+def looked_at(pictures: Sequence[Pixels], dataset: str = "mnist") -> list[Looked]:
+    """As `prepared`, with how many digits each picture shows; pictures of a folder show one."""
+    if dataset.startswith(_FOLDER):
+        return [Looked(letterbox(grey(pixels)), 1) for pixels in pictures]
+    return [
+        _looked_for(pixels) if image is None else Looked(image, 1)
+        for pixels, image in zip(pictures, as_formed(pictures), strict=True)
+    ]
+
+
+def _looked_for(pixels: Pixels) -> Looked:
+    image = as_drawn(pixels)
+    if image is not None:
+        return Looked(image, 1)
+    grey = plane(pixels)
+    found = find_digit(grey)
+    if found is None:
+        return Looked(np.zeros((SIDE, SIDE), np.uint8), 0, blank=is_even(grey))
+    return Looked(formed(found.ink), found.digits)

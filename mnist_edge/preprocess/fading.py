@@ -1,0 +1,63 @@
+"""Where a digit's strokes fade: lines that go on from its ink, too faint to be taken for ink."""
+
+import numpy as np
+
+from mnist_edge.preprocess.components import Mask, grouped, grown
+from mnist_edge.preprocess.foreground import Plane, extreme, opacity
+from mnist_edge.preprocess.mnist_format import stroke_width
+
+_FAINTEST, _FAINT = 12.0, 0.07  # grey values; of full ink
+_NOISES = 4.0  # times the paper's noise
+_LEAST = 0.12  # of the digit's longer side: what is shorter is a smudge
+_MOST = 1.5  # times the digit's own ink
+_NEAR = 9  # pixels of the view
+_SIDES = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+def faded(strength: Plane, mask: Mask, full: float, noise: float) -> Mask:
+    """Ink (H, W) in which the strokes of a `mask` go on fainter. `strength` and `noise` are those
+    of an `Ink`, `full` the strength of full ink.
+
+    A line is stronger than what lies on both of its sides, which a shadow, and the blurred edge of
+    a stroke, are not. None is set where one runs out of the view: it is a rule of the paper.
+    """
+    nothing = np.zeros_like(mask)
+    least = max(_FAINTEST, _FAINT * full, _NOISES * noise)
+    reach = max(2, round(stroke_width(np.where(mask, np.uint8(255), np.uint8(0)))))
+    near = mask
+    for _ in range(2 + reach // 2):
+        near = grown(near)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    long = _LEAST * (max(np.ptp(rows), np.ptp(columns)) + 1)
+    parts = grouped((_ridge(strength, reach) > least) & ~mask, 1)
+    if not len(parts):
+        return nothing
+    joined = np.zeros(len(parts), bool)
+    joined[np.unique(parts.labels[near & (parts.labels >= 0)])] = True
+    chosen = joined & (np.maximum(parts.height, parts.width) >= long)
+    if (joined & parts.at_edge).any() or parts.area[chosen].sum() > _MOST * np.count_nonzero(mask):
+        return nothing
+    return parts.only(chosen)
+
+
+def faded_opacity(strength: Plane, fading: Mask, noise: float) -> Plane:
+    """How full faded ink is: 1 where it is as strong as the strongest of it near by."""
+    full = extreme(np.where(fading, strength, np.float32(0)), _NEAR, np.maximum)
+    full_or_1 = np.maximum(full, np.float32(1))
+    return np.where(full > 0, opacity(strength, full_or_1, noise), np.float32(0))
+
+
+def _ridge(strength: Plane, reach: int) -> Plane:
+    """By how much each pixel is stronger than those at `reach` on both sides, along that of four
+    directions in which it is most."""
+    padded = np.pad(strength, reach, mode="edge")
+    height, width = strength.shape
+    best = np.zeros_like(strength)
+    for down, right in _SIDES:
+        step = round(reach / np.hypot(down, right))
+        one, other = (
+            padded[reach + at * down :, reach + at * right :][:height, :width]
+            for at in (-step, step)
+        )
+        np.maximum(best, strength - np.maximum(one, other), out=best)
+    return best

@@ -1,0 +1,158 @@
+"""The sheet, card, screen or frame that a digit stands on, cut out of what lies around it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mnist_edge.preprocess.components import Components, Mask, components, grown
+from mnist_edge.preprocess.foreground import Plane, otsu
+
+_COARSE = 128  # the longer side at which sheets are looked for
+_MOST_SHEETS = 3
+_LEAST_CONTRAST = 24.0  # grey values between a sheet and what lies around it
+_LEAST_AREA = 0.12  # of the picture
+_WRITTEN = 0.003  # of a sheet, at least, is ink
+_LEAST_OF_BOX = 0.65  # a page turned by 12° fills as much of its box, a triangle half
+_MOST_CROSSED = 0.02  # of a sheet's rim may be ink: what is written stands within it
+_MOST_ALIKE = 0.4  # of what is around a sheet may be as light as it
+_LEAST_SQUARE = 0.88  # how well a sheet fits its own corners
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A part of a picture: `grey` float32 (H, W), its corner at (`left`, `top`) of the whole."""
+
+    grey: Plane
+    left: int
+    top: int
+
+
+def onto_sheets(grey: Plane) -> list[Sheet]:
+    """The sheets of a picture (H, W), each within the next, and at last the picture itself.
+
+    A page on a table, a canvas in a window, a figure in its frame. What lies outside a sheet's
+    slanting edges is filled with the grey of the edge.
+    """
+    sheets = [Sheet(grey, 0, 0)]
+    for _ in range(_MOST_SHEETS):
+        inner = _inner(sheets[0].grey)
+        if inner is None:
+            break
+        left, top = sheets[0].left + inner.left, sheets[0].top + inner.top
+        sheets.insert(0, Sheet(inner.grey, left, top))
+    return sheets
+
+
+def _inner(grey: Plane) -> Sheet | None:
+    height, width = grey.shape
+    scale = min(1.0, _COARSE / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        coarse = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), np.float32)
+    else:
+        coarse = grey
+    threshold, contrast = otsu(coarse)
+    if contrast < _LEAST_CONTRAST:
+        return None
+    found: tuple[int, Mask] | None = None
+    for mask in (coarse > threshold, coarse <= threshold):
+        parts = components(mask)
+        for at in np.flatnonzero(parts.area > _LEAST_AREA * 0.5 * mask.size):
+            area, filled = _sheet_like(parts, int(at), coarse)
+            if area and (found is None or area > found[0]):
+                found = area, filled
+    return None if found is None else _cut_out(grey, found[1])
+
+
+def is_sheet(parts: Components, at: int) -> bool:
+    """Whether a component is a sheet with something on it, rather than a stroke."""
+    full = parts.area[at] > 0.4 * parts.height[at] * parts.width[at]
+    return bool(full and _sheet_like(parts, at)[0])
+
+
+def _sheet_like(parts: Components, at: int, grey: Plane | None = None) -> tuple[int, Mask]:
+    """The area of a component with its holes, in pixels, and that mask; 0 when it is no sheet.
+
+    Ink that is nearer to the sheet's grey than to its surroundings' is looked for in `grey`.
+    """
+    part = parts.labels == at
+    filled = filled_between(part)
+    area = int(filled.sum())
+    height, width = part.shape
+    high, wide = int(parts.height[at]), int(parts.width[at])
+    inside = ~grown(grown(~filled))
+    rim = inside & grown(grown(~inside))
+    outside = ~filled
+    alike = float((outside & (parts.labels >= 0)).sum()) / max(1, int(outside.sum()))
+    crossed = float((rim & ~part).sum()) / max(1, int(rim.sum()))
+    written = float((inside & ~part).sum()) / max(1, int(inside.sum()))
+    if grey is not None and written <= _WRITTEN and inside.any():
+        threshold, contrast = otsu(grey[inside])
+        if contrast >= _LEAST_CONTRAST:
+            darker = float((grey[inside] <= threshold).mean())
+            written = min(darker, 1 - darker)
+    roomy = min(high, wide) > 0.45 * max(height, width) and min(high, wide) > 0.5 * max(high, wide)
+    free_sides = (
+        int(parts.top[at] > 0)
+        + int(parts.left[at] > 0)
+        + int(parts.bottom[at] < height)
+        + int(parts.right[at] < width)
+    )
+    square = (
+        free_sides > 0
+        and area > _LEAST_AREA * part.size
+        and area > _LEAST_OF_BOX * high * wide
+        and min(high, wide) > 0.3 * max(high, wide)
+        and (_WRITTEN < written < 0.4 or (written <= _WRITTEN and roomy and area > 0.3 * part.size))
+        and alike < _MOST_ALIKE
+        and crossed < _MOST_CROSSED
+        and _squareness(filled) > _LEAST_SQUARE
+    )
+    return (area if square else 0), filled
+
+
+def filled_between(part: Mask) -> Mask:
+    """A component with what lies between its pixels both along its row and along its column."""
+    rows = np.logical_or.accumulate(part, 1) & np.logical_or.accumulate(part[:, ::-1], 1)[:, ::-1]
+    columns = np.logical_or.accumulate(part, 0) & np.logical_or.accumulate(part[::-1], 0)[::-1]
+    both: Mask = rows & columns
+    return both
+
+
+def _squareness(filled: Mask) -> float:
+    """How well a mask is covered by the quadrilateral of its extreme points along the diagonals,
+    as intersection over union: nearly 1 for a sheet, turned or not, 0.64 for a disc."""
+    y, x = np.nonzero(filled)
+    corners = [int(np.argmax(key)) for key in (-x - y, x - y, x + y, y - x)]
+    drawn = Image.new("1", filled.shape[::-1])
+    ImageDraw.Draw(drawn).polygon([(int(x[at]), int(y[at])) for at in corners], fill=1, outline=1)
+    ideal = np.asarray(drawn)
+    return float((ideal & filled).sum() / (ideal | filled).sum())
+
+
+def _cut_out(grey: Plane, filled: Mask) -> Sheet:
+    """The sheet's part of a picture, what is beside its edges replaced by their grey."""
+    scale_y, scale_x = grey.shape[0] / filled.shape[0], grey.shape[1] / filled.shape[1]
+    used = np.flatnonzero(filled.any(axis=1))
+    rim = max(1, round(0.02 * max(filled.shape)))
+    first = filled[used].argmax(axis=1) + _rim(filled[:, 0], used, rim)
+    last = filled.shape[1] - 1 - filled[used, ::-1].argmax(axis=1)
+    last = last - _rim(filled[:, -1], used, rim)
+    top = used[0] + (rim if used[0] > 0 else 0)
+    bottom = used[-1] + 1 - (rim if used[-1] + 1 < filled.shape[0] else 0)
+    rows = np.arange(round(top * scale_y), max(round(bottom * scale_y), round(top * scale_y) + 1))
+    at = (rows + 0.5) / scale_y - 0.5
+    lows = np.interp(at, used, first) * scale_x
+    highs = np.maximum(np.interp(at, used, last) * scale_x, lows)
+    left, right = int(lows.min()), min(grey.shape[1], int(np.ceil(highs.max())) + 1)
+    columns = np.arange(left, right)
+    index = np.clip(columns, np.ceil(lows)[:, None], np.floor(highs)[:, None]).astype(int)
+    index = index.clip(0, grey.shape[1] - 1)
+    return Sheet(np.take_along_axis(grey[rows], index, axis=1), left, int(rows[0]))
+
+
+def _rim(edge: NDArray[np.bool_], used: NDArray[np.int64], rim: int) -> NDArray[np.int64]:
+    """How far to stay away from a sheet's edge in each row: not where the picture ends there."""
+    return np.where(edge[used], 0, rim)

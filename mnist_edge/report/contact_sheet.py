@@ -1,0 +1,46 @@
+"""Contact sheets: many small images with a line under each, as one PNG."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mnist_edge.escaping import plain
+from mnist_edge.files import write_atomically
+from mnist_edge.report.fonts import for_pillow
+
+_ZOOM, _GAP, _LINE, _COLUMNS = 3, 10, 14, 10
+_PAPER, _TEXT = 250, 40
+
+
+def write(path: Path, images: NDArray[np.uint8], captions: Sequence[str], columns: int = 0) -> None:
+    """Draw images, uint8 (N, H, W), three times as large, and write them to `path` as PNG.
+
+    The columns are as wide as the longest caption needs. EdgeError when it cannot be written.
+    """
+    buffer = io.BytesIO()
+    draw(images, captions, columns or _COLUMNS).save(buffer, "PNG")
+    write_atomically(path, buffer.getvalue())
+
+
+def draw(images: NDArray[np.uint8], captions: Sequence[str], columns: int) -> Image.Image:
+    """The sheet as a grey picture."""
+    font, captions = for_pillow([plain(caption) for caption in captions], size=12)
+    side = images.shape[1] * _ZOOM
+    widest = max((font.getlength(caption) for caption in captions), default=0)
+    width = max(side, round(widest)) + _GAP
+    height = side + _LINE + _GAP
+    columns = min(columns, max(1, len(images)))
+    rows = -(-len(images) // columns) or 1
+    paper = Image.new("L", (columns * width + _GAP, rows * height + _GAP), _PAPER)
+    pen = ImageDraw.Draw(paper)
+    for at, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        left = _GAP + at % columns * width
+        top = _GAP + at // columns * height
+        large = Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST)
+        paper.paste(large, (left, top))
+        pen.text((left, top + side + 1), caption, _TEXT, font)
+    return paper

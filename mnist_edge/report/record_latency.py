@@ -1,0 +1,111 @@
+"""What a benchmark leaves with the files that it timed: their latency, in manifest and card."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.backends import Contender, Runs
+from mnist_edge.benchmark import Benchmark, Entry, Plan
+from mnist_edge.classifier import read_card
+from mnist_edge.errors import EdgeError, UsageError
+from mnist_edge.files import alone_in, sha256, write_together
+from mnist_edge.model_file import card_files
+from mnist_edge.model_file.manifest import (
+    MANIFEST,
+    Recorded,
+    knows,
+    read_manifest,
+    with_latency,
+    written,
+)
+from mnist_edge.model_file.shipped import came_with_package
+from mnist_edge.output_paths import check_folder
+from mnist_edge.report import disturbances, model_card
+
+_BATCH = 1
+
+
+def check(contenders: Sequence[Contender], plan: Plan) -> None:
+    """EdgeError for what could not be recorded afterwards: a file that no manifest beside it
+    knows, a card that is not ours, nothing timed in ONNX Runtime, or not one image a call."""
+    if _BATCH not in plan.batches:
+        raise UsageError("--record is of one image a call: leave --batch away, or ask for 1 too")
+    timed = [one for one in contenders if one.runs is Runs.FILE]
+    if not timed:
+        raise UsageError("--record is of files in ONNX Runtime: add --contender onnxruntime")
+    for contender in timed:
+        if came_with_package(contender.path):
+            raise EdgeError(
+                f"--record writes beside a file, and {contender.path} is the installed package's: "
+                f"copy it and its {MANIFEST} into a folder of your own, and name it there"
+            )
+        check_folder("--record", contender.path.parent)
+        _known(contender.path, sha256(contender.path))
+        card_files.check_in_the_way(card_files.beside(contender.path))
+
+
+def write(record: Benchmark) -> list[Path]:
+    """Write the manifests and cards of all files that were timed in ONNX Runtime, all or none;
+    where they are. EdgeError as by `check`, should a file have changed meanwhile."""
+    folders = {entry.contender.path.parent for entry in record.entries if entry.is_file}
+    with ExitStack() as stack:
+        for folder in sorted(folders):
+            stack.enter_context(alone_in(folder))
+        found = contents(record)
+        write_together(found)
+    return list(found)
+
+
+def contents(record: Benchmark) -> dict[Path, str]:
+    """What `write` writes."""
+    manifests: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, str] = {}
+    for entry in record.entries:
+        path = entry.contender.path
+        if not entry.is_file or path in found:
+            continue
+        place, timed = path.with_name(MANIFEST), _recorded(record, entry)
+        before = manifests.get(place) or _known(path, entry.sha256)
+        manifests[place] = with_latency(before, path.name, timed)
+        facts = card_files.Facts(path.name, entry.size_bytes, entry.sha256, timed)
+        found[card_files.beside(path)] = model_card.render(read_card(path), facts)
+    return {place: written(files) for place, files in manifests.items()} | found
+
+
+def _known(path: Path, digest: str) -> dict[str, Any]:
+    """The manifest beside a file, which knows it. EdgeError for any other."""
+    place = path.with_name(MANIFEST)
+    files = read_manifest(place)
+    if not files:
+        raise EdgeError(
+            f"--record writes into the {MANIFEST} beside a file, and {path} has none: "
+            "export it with 'mnist-edge export', or leave --record away"
+        )
+    if not knows(files, path.name, digest):
+        raise EdgeError(
+            f"{place} does not know {path.name} as it is (its SHA-256): "
+            "export it again, or leave it away"
+        )
+    return files
+
+
+def _recorded(record: Benchmark, entry: Entry) -> Recorded:
+    latency = entry.batches[_BATCH]
+
+    def rounded(rank: float) -> float | None:
+        value = latency.percentile_us(rank)
+        return None if value is None else round(value, 2)
+
+    return Recorded(
+        p50_us=rounded(50),
+        p90_us=rounded(90),
+        p99_us=rounded(99),
+        n=len(latency.samples_us),
+        batch=_BATCH,
+        threads=record.plan.threads,
+        cpu=record.machine.cpu,
+        onnxruntime=record.machine.packages.get("onnxruntime", "unknown"),
+        measured_at=record.measured_at,
+        verdict=disturbances.text(record.noise),
+    )

@@ -1,0 +1,83 @@
+"""What the page asks of this machine: bytes in, an answer as plain values out."""
+
+import base64
+import io
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.classifier import Classifier, Prediction
+from mnist_edge.errors import DataError, GoldenError, ModelError
+from mnist_edge.model_file.contract import SIDE
+from mnist_edge.preprocess import load, looked_at
+from mnist_edge.web import site_json
+
+IMAGE_BYTES = SIDE * SIDE
+
+
+class Answers:
+    """What models answer, by the names of their files; of two of one name, the first.
+
+    The golden answers of each are checked, and what came of it stands in `site`. What cannot be
+    answered raises DataError for bad bytes, and ModelError for a model that answers no numbers.
+    """
+
+    def __init__(self, classifiers: Sequence[Classifier]) -> None:
+        self._by_name: dict[str, Classifier] = {}
+        for classifier in classifiers:
+            self._by_name.setdefault(classifier.path.stem, classifier)
+        self._reading = threading.Lock()  # a large photograph takes hundreds of megabytes
+        models = [
+            site_json.model(classifier.path, classifier.card) | {"self_test": _checked(classifier)}
+            for classifier in self._by_name.values()
+        ]
+        self.site = site_json.site({"kind": "server"}, models)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def of_image(self, name: str, body: bytes) -> dict[str, Any]:
+        """The answer to an image in the model's own form: 784 bytes, row by row."""
+        if len(body) != IMAGE_BYTES:
+            raise DataError(
+                f"an image is {IMAGE_BYTES} bytes, {SIDE} rows of grey, not {len(body)}"
+            )
+        image = np.frombuffer(body, np.uint8).reshape(SIDE, SIDE)
+        return self._answered(name, image)
+
+    def of_picture(self, name: str, body: bytes) -> dict[str, Any]:
+        """The answer to a picture in any format that `read_picture` reads, and how many digits
+        it shows."""
+        with self._reading:
+            loaded = load(io.BytesIO(body))
+            (found,) = looked_at([loaded.pixels], self._by_name[name].card.dataset)
+        return self._answered(name, found.image) | {"digits": found.digits}
+
+    def _answered(self, name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
+        classifier = self._by_name[name]
+        batch = image[np.newaxis]
+        start = time.perf_counter()
+        logits = classifier.logits(batch)
+        latency_us = (time.perf_counter() - start) * 1e6
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{classifier.path.name} answers with what is no number")
+        probabilities = Prediction(logits).probabilities[0]
+        return {
+            "image": base64.b64encode(image.tobytes()).decode(),
+            "label": classifier.classes[int(logits[0].argmax())],
+            "logits": logits[0].tolist(),
+            "probabilities": probabilities.tolist(),
+            "latency_us": latency_us,
+        }
+
+
+def _checked(classifier: Classifier) -> dict[str, Any] | None:
+    try:
+        found = classifier.check()
+    except GoldenError as error:
+        return {"passed": False, "text": str(error)}
+    return {"passed": True, "text": str(found)} if found else None

@@ -1,0 +1,41 @@
+"""The files of the page, and what it is told of models and of what answers: site.json."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.datasets import FOLDER
+from mnist_edge.escaping import plain
+from mnist_edge.model_file.contract import Card
+
+FILE = "site.json"
+VERSION = 1
+
+
+def page() -> dict[str, bytes]:
+    """The page's own files, by name."""
+    folder = resources.files(__package__) / "page"
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The page's own description: which engine answers, and for which models."""
+    return {"mnist_edge": VERSION, "engine": engine, "models": list(models)}
+
+
+def model(path: Path, card: Card) -> dict[str, Any]:
+    """A file's facts. `form` is how a drawing is prepared for it: "drawn", as MNIST's digits are,
+    or "letterbox", the whole canvas, for images of a folder."""
+    return {
+        "name": plain(path.stem),
+        "file": path.name,
+        "model": plain(card.model),
+        "precision": plain(card.precision),
+        "classes": [plain(name) for name in card.classes],
+        "dataset": FOLDER.rstrip(":") if card.dataset.startswith(FOLDER) else plain(card.dataset),
+        "form": "letterbox" if card.dataset.startswith(FOLDER) else "drawn",
+        "threshold": card.threshold.value if card.threshold else None,
+        "accuracy": {"correct": card.accuracy.correct, "total": card.accuracy.total},
+        "size_bytes": path.stat().st_size,
+    }

@@ -1,0 +1,86 @@
+"""The exporter with a memory, and drafts with their gates made by hand."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from mnist_edge.datasets import Dataset
+from mnist_edge.lab.export.gate import Gate, Portability, Verification
+from mnist_edge.lab.export.graph import to_onnx
+from mnist_edge.lab.export.pipeline import Job
+from mnist_edge.lab.export.publish import Draft, Exported, place
+from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.models import Network
+from mnist_edge.metrics import Accuracy, Agreement, Shift
+from mnist_edge.report import model_card as card
+from tests.conftest import make_card, write_tiny_model
+
+_MEMORY: dict[str, onnx.ModelProto] = {}
+CALIBRATION = {"method": "minmax", "images": 512, "seed": 0, "weight_bits": 7}
+
+
+def remembered(network: Network) -> onnx.ModelProto:
+    """`to_onnx`, once for equal weights: it takes seconds, and gives the same every time."""
+    state = [*sorted(network.state_dict().items()), ("T", network.temperature)]
+    parts = [name.encode() + value.detach().numpy().tobytes() for name, value in state]
+    key = hashlib.sha256(b"".join(parts)).hexdigest()
+    if key not in _MEMORY:
+        _MEMORY[key] = to_onnx(network)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(_MEMORY[key])
+    return copy
+
+
+def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:
+    """A finished run's fp32 file, written to `out` once it has passed the gate."""
+    job = Job.of_run(run, disk.load(run), data, lambda what, done, total: None)
+    drafts = list(job.drafts(None, None, lambda what, done, total: None))
+    return place(drafts, out, card.render, force)[0]
+
+
+def verification(
+    before: int = 9965, after: int = 9960, total: int = 10000, logits: float = 0.25
+) -> Verification:
+    """A file that answers 3 images more, and as many fewer as the counts leave."""
+    worse = before - after + 3
+    return Verification(
+        original=Accuracy(before, total),
+        exported=Accuracy(after, total),
+        agreement=Agreement(worse + 5, 3, worse, total),
+        shift=Shift(0.00123, 0.456),
+        max_logit_difference=logits,
+        largest_logit=20.0,
+    )
+
+
+FP32_GATE = Gate(verification(9965, 9965, logits=1e-5))
+INT8_GATE = Gate(
+    original=verification(9965, 9960),
+    fp32=verification(9964, 9960, logits=0.75),
+    portability=Portability(1000, 0, 0.011, 0.09, 128),
+)
+
+
+def draft(name: str = "tiny.onnx", gate: Gate = FP32_GATE, seed: int = 0, **card: object) -> Draft:
+    """A tiny model that is said to have passed its gate."""
+    values: dict[str, object] = {
+        "accuracy": gate.verification.exported,
+        "original_accuracy": gate.verification.original,
+    }
+    made = make_card(**(values | card))
+    with tempfile.TemporaryDirectory() as folder:
+        content = write_tiny_model(Path(folder) / name, made, seed).read_bytes()
+    return Draft(name, content, made, 14, gate)
+
+
+def int8_draft(name: str = "tiny-int8.onnx", gate: Gate = INT8_GATE, **card: object) -> Draft:
+    """The int8 file of a network, as far as its card and gate are concerned."""
+    values: dict[str, object] = {
+        "precision": "int8",
+        "source_sha256": "1" * 64,
+        "original_sha256": "0" * 64,
+        "calibration": CALIBRATION,
+    }
+    return draft(name, gate, 1, **(values | card))

@@ -1,0 +1,250 @@
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from mnist_edge.lab.export.graph import to_onnx
+from mnist_edge.lab.export.int8_layout import GROUP, for_int8, grouped
+from mnist_edge.lab.training.models import ZOO, Network, build
+from mnist_edge.model_file.session import open_session
+from tests.lab.conftest import settled
+
+# The deeper twins are more of the same blocks, and take the exporter ten times as long.
+SHALLOW = [name for name in ZOO if not name.endswith("56")]
+PADDED = "8k5s2-8s2"  # a chain like the zoo's, but for what its stem does at the edges
+FLAT = "8k5s2v-6s2-flat"  # its last layer reads a map of 6 channels, 6×6
+CASES = [*((name, None) for name in (*SHALLOW, PADDED, FLAT)), ("resnet20", "projection")]
+Floats = NDArray[np.float32]
+
+
+@functools.cache
+def exported(name: str, shortcut: str | None = None) -> bytes:
+    """A network of the zoo as ONNX, with 7 classes. The exporter takes seconds: once each."""
+    torch.manual_seed(0)
+    content: bytes = to_onnx(settled(build(name, 7, shortcut))).SerializeToString()
+    return content
+
+
+@functools.cache
+def exported_once(network: Network) -> bytes:
+    """A trained network as ONNX, once for all tests that quantize it."""
+    content: bytes = to_onnx(network).SerializeToString()
+    return content
+
+
+def pixels(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (count, 28, 28), np.uint8)
+
+
+def run(model: onnx.ModelProto, folder: Path, images: NDArray[np.uint8]) -> Floats:
+    onnx.save(model, folder / "run.onnx")
+    answer: Floats = open_session(folder / "run.onnx").run(["logits"], {"image": images})[0]
+    return answer
+
+
+@dataclass(frozen=True)
+class Made:
+    """A graph as it was exported, its bytes at that time, and what the layout made of it."""
+
+    before: onnx.ModelProto
+    content: bytes
+    after: onnx.ModelProto
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(filter(None, case)))
+def made(request: pytest.FixtureRequest) -> Made:
+    content = exported(*request.param)
+    before = onnx.load_model_from_string(content)
+    return Made(before, content, for_int8(before))
+
+
+class TestEveryNetworkOfTheZoo:
+    @pytest.mark.parametrize("count", [1, 7])
+    def test_computes_the_same(self, made: Made, tmp_path: Path, count: int) -> None:
+        images = pixels(count, seed=count)
+        expected = run(made.before, tmp_path, images)
+        found = run(made.after, tmp_path, images)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+    def test_leaves_the_original_alone(self, made: Made) -> None:
+        assert made.before.SerializeToString() == made.content
+
+    def test_layers_keep_their_names_and_order(self, made: Made) -> None:
+        def layers(model: onnx.ModelProto) -> list[tuple[str, str]]:
+            nodes = model.graph.node
+            return [(n.op_type, n.name) for n in nodes if n.op_type in ("Conv", "Gemm", "Add")]
+
+        assert layers(made.after) == layers(made.before)
+
+    def test_passes_the_strict_checker(self, made: Made) -> None:
+        onnx.checker.check_model(made.after, full_check=True)
+
+    def test_averages_nothing_before_the_last_layer(self, made: Made) -> None:
+        # One average of int8 values would be rounded, and ties are the kernel's to break.
+        kinds = [node.op_type for node in made.after.graph.node]
+        assert kinds[-1] == "Gemm"
+        assert not {"AveragePool", "GlobalAveragePool", "ReduceMean"} & set(kinds)
+
+    def test_what_reads_the_image_reads_whole_groups_of_bytes(self, made: Made) -> None:
+        """No convolution has the one channel that int8 kernels are slow with."""
+        constants = {tensor.name: tensor for tensor in made.after.graph.initializer}
+        convolutions = [node for node in made.after.graph.node if node.op_type == "Conv"]
+        assert convolutions
+        for node in convolutions:
+            assert constants[node.input[1]].dims[1] % GROUP == 0
+
+    def test_has_no_weights_that_nobody_reads(self, made: Made) -> None:
+        graph = made.after.graph
+        read = {name for node in graph.node for name in node.input}
+        assert {tensor.name for tensor in graph.initializer} <= read
+        # Those of the layers that changed are not there twice: the last one's grow 16-fold.
+        assert len(graph.initializer) < len(made.before.graph.initializer) + 10
+
+
+# Groups of pixels, against a plain convolution.
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("pad", [0, 1, 2, 3])
+def test_grouped_is_the_same_convolution(kernel: int, stride: int, pad: int) -> None:
+    random = np.random.default_rng(kernel * 100 + stride * 10 + pad)
+    weights = random.normal(size=(3, 1, kernel, kernel)).astype(np.float32)
+    images = torch.from_numpy(random.integers(0, 256, (2, 1, 28, 28)).astype(np.float32))
+    # Right of the last group a plain convolution may still reach columns that a group does not
+    # have: 28 / stride outputs are what every network of ours has, in both.
+    outputs = 28 // stride
+    wide = F.pad(images, (pad, kernel, pad, pad))
+    expected = F.conv2d(wide, torch.from_numpy(weights), stride=stride)[..., :outputs]
+
+    again, left, right = grouped(weights, stride, pad)
+    assert again.shape[:2] == (GROUP // stride * 3, GROUP)
+    as_groups = images.reshape(2, 28, 28 // GROUP, GROUP).permute(0, 3, 1, 2)  # (N, 4, 28, 7)
+    padded = F.pad(as_groups, (left, right, pad, pad))
+    found = F.conv2d(padded, torch.from_numpy(again), stride=(stride, 1))  # (N, p * O + o, H, 7)
+    height = found.shape[2]
+    back = found.reshape(2, GROUP // stride, 3, height, 28 // GROUP)
+    back = back.permute(0, 2, 3, 4, 1).reshape(2, 3, height, outputs)
+    torch.testing.assert_close(back, expected, rtol=1e-5, atol=1e-2)
+
+
+def test_grouped_keeps_every_weight_once_per_pixel_and_adds_zeros_alone() -> None:
+    weights = np.arange(1, 51, dtype=np.float32).reshape(2, 1, 5, 5)
+    again, _, _ = grouped(weights, stride=2, pad=2)
+    for pixel in range(2):
+        for output in range(2):
+            kept = again[pixel * 2 + output]
+            assert sorted(kept[kept != 0]) == sorted(weights[output].flat)
+
+
+# Convolutions of all forms. What cannot be grouped stays as it is, and computes the same.
+
+STEM: dict[str, tuple[int, ...]] = {
+    "kernel_shape": (3, 3),
+    "strides": (2, 2),
+    "dilations": (1, 1),
+    "pads": (1, 1, 1, 1),
+}
+NO_PADS = {"pads": (0, 0, 0, 0)}
+
+
+def values(change: dict[str, tuple[int, ...]]) -> str:
+    return "-".join(f"{name}{value}" for name, value in change.items())
+
+
+def computes_the_same(model: onnx.ModelProto, folder: Path) -> onnx.NodeProto:
+    """Checks that the layout changes no answer; the convolution that it made."""
+    images, after = pixels(3), for_int8(model)
+    expected = run(model, folder, images)
+    found = run(after, folder, images)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    (convolution,) = (node for node in after.graph.node if node.op_type == "Conv")
+    assert isinstance(convolution, onnx.NodeProto)
+    return convolution
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"kernel_shape": (5, 5), "strides": (2, 2), **NO_PADS},  # 12 pixels of 28 / 2: edge's
+        {"kernel_shape": (5, 5), "strides": (1, 1), **NO_PADS},  # 24 of 28
+        {"kernel_shape": (9, 9), "strides": (2, 2), **NO_PADS},  # 10 of 14
+        {"kernel_shape": (7, 7), "strides": (4, 4), **NO_PADS},  # 6 of 7
+        {"kernel_shape": (1, 1), "strides": (1, 1), **NO_PADS},  # 28 of 28
+        {"kernel_shape": (7, 7), "strides": (1, 1)},  # 24 of 28, and padded
+    ],
+    ids=values,
+)
+def test_a_stem_that_gives_whole_groups_is_grouped(
+    tmp_path: Path, change: dict[str, tuple[int, ...]]
+) -> None:
+    """Also one that gives fewer pixels than 28 / stride, as stems without padding do."""
+    convolution = computes_the_same(by_hand(STEM | change), tmp_path)
+    attributes = {item.name: list(item.ints) for item in convolution.attribute}
+    stride = (STEM | change)["strides"][0]
+    assert attributes["strides"] == [stride, 1]
+    assert min(attributes["pads"]) >= 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strides": (3, 3)},
+        {"strides": (1, 2)},
+        {"dilations": (2, 2)},
+        {"pads": (1, 0, 1, 2)},
+        {"pads": (2, 2, 2, 2)},  # 15 pixels, and 28 have but 14
+        {"kernel_shape": (3, 5)},
+        {"kernel_shape": (1, 3), **NO_PADS},
+        NO_PADS,  # 13 pixels: half a group is left over
+        {"strides": (1, 1), **NO_PADS},  # 26
+        {"kernel_shape": (7, 7), **NO_PADS},  # 11
+    ],
+    ids=values,
+)
+def test_another_convolution_is_left_as_it_is(
+    tmp_path: Path, change: dict[str, tuple[int, ...]]
+) -> None:
+    model = by_hand(STEM | change)
+    assert computes_the_same(model, tmp_path).attribute == model.graph.node[2].attribute
+
+
+def by_hand(attributes: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
+    """One convolution and one dense layer over all that it gives."""
+    random = np.random.default_rng(0)
+    kernel = attributes["kernel_shape"]
+    weights = random.normal(size=(2, 1, *kernel)).astype(np.float32)
+    convolution = helper.make_node("Conv", ["x", "w"], ["map"], "Conv_2", **attributes)  # type: ignore[arg-type]
+    pads, strides = attributes["pads"], attributes["strides"]
+    spread = attributes["dilations"]
+    tall, wide = ((size - 1) * by + 1 for size, by in zip(kernel, spread, strict=True))
+    height = (28 + pads[0] + pads[2] - tall) // strides[0] + 1
+    width = (28 + pads[1] + pads[3] - wide) // strides[1] + 1
+    dense = random.normal(size=(10, 2 * height * width)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["image"], ["floats"], "Cast_0", to=1),
+            helper.make_node("Unsqueeze", ["floats", "axis"], ["x"], "Unsqueeze_1"),
+            convolution,
+            helper.make_node("Reshape", ["map", "shape"], ["flat"], "Reshape_3"),
+            helper.make_node("Gemm", ["flat", "dense"], ["logits"], "Gemm_4", transB=1),
+        ],
+        "by_hand",
+        [helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, ["N", 28, 28])],
+        [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", 10])],
+        [
+            numpy_helper.from_array(np.array([1]), "axis"),
+            numpy_helper.from_array(np.array([-1, 2 * height * width]), "shape"),
+            numpy_helper.from_array(weights, "w"),
+            numpy_helper.from_array(dense, "dense"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7)

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from mnist_edge import preprocess
+from mnist_edge.preprocess.canvas import as_drawn, drawn
+from mnist_edge.preprocess.mnist_format import is_formed
+from tests.preprocess.drawing import drawing, likeness, written
+from tests.web.drawings import read, scribble
+
+DRAWINGS = read()
+
+
+@pytest.mark.parametrize(
+    ("ink", "wanted", "boxed"), [one[1:] for one in DRAWINGS], ids=[one[0] for one in DRAWINGS]
+)
+def test_drawings_become_the_bytes_that_every_language_makes_of_them(
+    ink: preprocess.Pixels, wanted: preprocess.Grey, boxed: preprocess.Grey
+) -> None:
+    assert np.array_equal(drawn(ink), wanted)
+    assert np.array_equal(preprocess.letterbox(ink), boxed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_picture_of_a_drawing_becomes_the_same(seed: int) -> None:
+    ink = scribble(seed, 280, 20)
+    wanted = drawn(ink)
+    assert as_drawn(ink) is not None
+    assert np.array_equal(preprocess.digit(ink), wanted)
+    assert np.array_equal(preprocess.digit(255 - ink), wanted)
+    assert np.array_equal(preprocess.digit(np.stack([255 - ink] * 3, axis=2)[:, :, 0]), wanted)
+
+
+def test_digits_have_the_form_and_stay_what_they_are() -> None:
+    for text in "0123456789":
+        image = drawn(drawing(text, size=(280, 280)))
+        assert is_formed(image)
+        assert likeness(image, drawn(drawing(text, size=(140, 140)))) > 0.9
+
+
+def test_a_drawing_may_lie_anywhere() -> None:
+    ink = drawing("4", size=(120, 90))
+    moved = np.zeros((280, 280), np.uint8)
+    moved[150:270, 5:95] = ink
+    assert np.array_equal(drawn(moved), drawn(ink))
+
+
+def test_specks_are_left_out_and_the_bar_of_a_5_is_not() -> None:
+    ink = drawing("4", size=(280, 280)).copy()
+    clean = drawn(ink)
+    ink[4:8, 4:8] = 255
+    assert np.array_equal(drawn(ink), clean)
+    ink[4:50, 4:50] = 255
+    assert not np.array_equal(drawn(ink), clean)
+
+
+def test_an_empty_canvas_is_all_zeros() -> None:
+    assert not drawn(np.zeros((280, 280), np.uint8)).any()
+
+
+def _framed() -> preprocess.Pixels:
+    page = drawing("4", size=(200, 200)).copy()
+    page[10:13, 10:190] = page[187:190, 10:190] = 255
+    page[10:190, 10:13] = page[10:190, 187:190] = 255
+    return page
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        _framed(),
+        written(drawing("8", size=(200, 200)), "1", 30, (185, 20), ink=255),
+        drawing("4", paper=3),
+        drawing("4", size=(40, 40)),
+        drawing("4") // 2,
+        np.full((90, 90), 255, np.uint8),
+        np.zeros((90, 90), np.uint8),
+        np.pad(np.full((100, 100), 255, np.uint8), 30),
+        np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8),
+        np.zeros((90, 90, 3), np.uint8),
+    ],
+    ids=[
+        "frame",
+        "two",
+        "grey paper",
+        "small",
+        "faint",
+        "white",
+        "black",
+        "square",
+        "noise",
+        "RGB",
+    ],
+)
+def test_what_is_no_clean_drawing_of_one_digit_is_left_to_the_search(
+    pixels: preprocess.Pixels,
+) -> None:
+    assert as_drawn(pixels) is None
