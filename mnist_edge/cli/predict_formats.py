@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from mnist_edge.escaping import cell, plain
 from mnist_edge.predict import Digit, Reading
 from mnist_edge.report import terminal_image
-from mnist_edge.report.formatting import percent
+from mnist_edge.report.formatting import counted, percent
 
 SINGLE, LINE, GRID = "single", "line", "grid"
 """What was looked for in each picture."""
@@ -134,7 +134,7 @@ class Text:
     def _grid(self, reading: Reading) -> str:
         if not reading.digits:
             return "no digit"
-        sizes = f"{len(reading.digits)} digits in {len(reading.rows)} rows"
+        sizes = f"{counted(len(reading.digits), 'digit')} in {counted(len(reading.rows), 'row')}"
         return "\n".join((sizes, *(f"  {plain(number([row]))}" for row in reading.rows)))
 
     def _drawn(self, digit: Digit) -> list[str]:
