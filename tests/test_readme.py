@@ -23,6 +23,11 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [
+    README,
+    *DOCS,
+    *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "CHANGELOG", "SECURITY")),
+]
 INSTALLS = ("make", "pip", "python3")  # CI's own run has done these
 SHORTER = {
     "train": ["--epochs", "1"],
@@ -134,7 +139,7 @@ def test_readme_shows_the_numbers_of_the_shipped_files() -> None:
         assert f"{entry['accuracy']['value'] * 100:.2f}" in row
 
 
-@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if link.startswith("https://"):
@@ -146,6 +151,20 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
             titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
             assert heading in slugs, link
+
+
+# What CONTRIBUTING names, it tells to make: tests/test_contributing.py.
+@pytest.mark.parametrize("page", [README, *DOCS], ids=lambda page: page.name)
+def test_every_file_and_module_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text()
+    paths = re.findall(r"(?<![\w/])((?:mnist_edge|tests|benchmarks)/[\w/.-]*\w)", text)
+    modules = re.findall(r"python -m ((?:tests|benchmarks)[\w.]*\w)", text)
+    paths += [module.replace(".", "/") for module in modules]
+    assert [path for path in paths if not _exists(ROOT / path)] == []
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.with_suffix(".py").exists()
 
 
 def test_the_readme_and_every_page_are_short() -> None:
