@@ -94,10 +94,10 @@ def test_two_exports_into_one_folder_never_mix(tmp_path: Path) -> None:
 FETCHING = """
 import dataclasses, sys
 from mnist_edge import datasets
-from mnist_edge.datasets import sources
-found = sources.SOURCES["kmnist"]
+from mnist_edge.datasets import idx_datasets
+found = idx_datasets.SOURCES["kmnist"]
 files = tuple(dataclasses.replace(file, md5=None, sha256=None) for file in found.files)
-sources.SOURCES["kmnist"] = dataclasses.replace(found, mirrors=(sys.argv[1],), files=files)
+idx_datasets.SOURCES["kmnist"] = dataclasses.replace(found, mirrors=(sys.argv[1],), files=files)
 print(len(datasets.load("kmnist").train))
 """
 

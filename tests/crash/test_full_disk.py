@@ -81,11 +81,11 @@ def test_data(nursery: Nursery, folder: Path, tmp_path: Path) -> None:
     with serving() as server:
         server.files = {f"/{path.name}": path.read_bytes() for path in paths}
         source = (
-            "import os, dataclasses\nfrom mnist_edge.datasets import sources\n"
+            "import os, dataclasses\nfrom mnist_edge.datasets import idx_datasets\n"
             "os.environ.update(XDG_CACHE_HOME='cache', MNIST_EDGE_DATA='')\n"
-            "kmnist = sources.SOURCES['kmnist']\n"
+            "kmnist = idx_datasets.SOURCES['kmnist']\n"
             f"changed = dataclasses.replace(kmnist, mirrors=({server.url!r},))\n"
-            "sources.SOURCES['kmnist'] = changed\n"
+            "idx_datasets.SOURCES['kmnist'] = changed\n"
         )
         said = refusal(nursery, folder, "data", "kmnist", prelude=source + full())
     assert "cannot download train-images-idx3-ubyte.gz (OSError: [Errno 27] File too large)" in said

@@ -146,13 +146,13 @@ def test_data(tmp_path: Path) -> None:
         for path in (tmp_path / "served").iterdir():
             server.files[f"/{path.name}"] = path.read_bytes()
         prelude = (
-            "import os, dataclasses\nfrom mnist_edge.datasets import sources\n"
+            "import os, dataclasses\nfrom mnist_edge.datasets import idx_datasets\n"
             "os.environ['XDG_CACHE_HOME'] = 'cache'\n"
             "os.environ.pop('MNIST_EDGE_DATA', None)\n"
-            "kmnist = sources.SOURCES['kmnist']\n"
+            "kmnist = idx_datasets.SOURCES['kmnist']\n"
             f"changed = dataclasses.replace(kmnist, mirrors=({server.url!r},), "
             "files=tuple(dataclasses.replace(f, md5=None, sha256=None) for f in kmnist.files))\n"
-            "sources.SOURCES['kmnist'] = changed\n"
+            "idx_datasets.SOURCES['kmnist'] = changed\n"
         )
         (tmp_path / "before").mkdir()
         with Nursery(prelude) as own:
