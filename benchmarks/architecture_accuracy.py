@@ -21,7 +21,7 @@ from mnist_edge import datasets
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
-from mnist_edge.lab.training.distillation import Views
+from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import World, join
 from mnist_edge.lab.training.models import build, cost
 from mnist_edge.lab.training.recipe import RECIPES, Recipe
@@ -52,7 +52,12 @@ def main() -> None:
 
 
 def row(
-    recipe: Recipe, data: Dataset, training: Split, validation: Split, views: Views, world: World
+    recipe: Recipe,
+    data: Dataset,
+    training: Split,
+    validation: Split,
+    views: SoftTargets,
+    world: World,
 ) -> str:
     """What a network costs, its mean loss in the last epoch, and what it answers to the validation
     images: how many are wrong, and their mean cross-entropy."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import datasets
-from mnist_edge.backends import Contender, Images, Runner, Runs, Subject
+from mnist_edge.backends import Contender, Images, ModelInfo, Runner, Runs
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.stopwatch import Protocol, measure
@@ -56,7 +56,7 @@ class Inside:
     clocked: Clocked
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> ModelInfo:
         return self.contender.subject
 
     @property

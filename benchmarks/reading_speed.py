@@ -80,7 +80,7 @@ def _decode(paths: Paths) -> None:
 
 
 def _read(paths: Paths, model: Classifier, processes: int) -> None:
-    look = predict.Single(model.card.dataset)
+    look = predict.SingleDigit(model.card.dataset)
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     with open(os.devnull, "w") as out:  # noqa: PTH123
         for batch in predict.read(model, map(predict.Source, paths), look, 0.5, processes):
@@ -122,7 +122,7 @@ def _stages(model: Classifier, paths: Paths) -> None:
     sources = [predict.Source(path) for path in paths]
     readings = [
         each
-        for batch in predict.read(model, sources, predict.Single(dataset), 0.5)
+        for batch in predict.read(model, sources, predict.SingleDigit(dataset), 0.5)
         for each in batch
     ]
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")

@@ -15,7 +15,7 @@ import mnist_edge
 from mnist_edge import child_python, preprocess
 from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark import cold_start
-from mnist_edge.predict.chunks import Chunk, Pace
+from mnist_edge.predict.chunks import Chunk, ChunkSizer
 from mnist_edge.predict.processes import shared
 from mnist_edge.preprocess import decoder_process
 from tests.conftest import write_tiny_model
@@ -74,7 +74,7 @@ def test_the_process_that_decodes_falls_into_no_trap(
 def test_processes_that_share_work_fall_into_no_trap(trapped: Path, forks: bool) -> None:
     """Spawned ones are started by multiprocessing, with `python -c`."""
     chunks = iter([Chunk([-1, 2]), Chunk([-3])])
-    found = list(shared(_absolute, chunks, Pace(), 2, forks))
+    found = list(shared(_absolute, chunks, ChunkSizer(), 2, forks))
     assert [result for _, result in found] == [[1, 2], [3]]
 
 

@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.gpu.plan import Finding, Plan
 from benchmarks.training_speed import Turn, ours, theirs
 from mnist_edge.datasets import Split, load
-from mnist_edge.lab.training.bf16 import pays
+from mnist_edge.lab.training.bf16 import should_use
 from mnist_edge.lab.training.models import build, cost
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
 
@@ -76,7 +76,7 @@ def _subject(
     if plan.tiny:
         recipe = replace(recipe, batch_size=32)
     network = build(model)
-    in_bf16 = pays(network, device)
+    in_bf16 = should_use(network, device)
     workers = 0 if plan.tiny else min(16, len(os.sched_getaffinity(0)))
     turn = theirs(recipe, split, workers, device, in_bf16)
     their_rate = rate(turn, recipe.batch_size, _turn_s(plan))

@@ -1,15 +1,15 @@
 """What can be timed: one small class per runtime, behind one protocol."""
 
-from mnist_edge.backends.base import Backend, Contender, Images, Runner, Runs, Subject, answer
+from mnist_edge.backends.base import Backend, Contender, Images, ModelInfo, Runner, Runs, answer
 from mnist_edge.backends.detect_input import Examples
-from mnist_edge.backends.input_format import Guess, Intake, Verdict
+from mnist_edge.backends.input_format import Guess, InputFormat, Verdict
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.backends.pytorch import PyTorch, TorchCompile, original_of
 from mnist_edge.backends.registry import (
     ALL,
     RUNTIMES,
+    Discovery,
     ForeignOptions,
-    Gathered,
     gather,
     load_backend,
 )
@@ -19,17 +19,17 @@ __all__ = [
     "RUNTIMES",
     "Backend",
     "Contender",
+    "Discovery",
     "Examples",
     "ForeignOptions",
-    "Gathered",
     "Guess",
     "Images",
-    "Intake",
+    "InputFormat",
+    "ModelInfo",
     "OnnxRuntime",
     "PyTorch",
     "Runner",
     "Runs",
-    "Subject",
     "TorchCompile",
     "Verdict",
     "answer",

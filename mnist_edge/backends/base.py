@@ -17,7 +17,7 @@ Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ModelInfo:
     """The model that a contender runs, the same in every runtime.
 
     `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
@@ -71,7 +71,7 @@ class Contender(Protocol):
     fresh process can load it too."""
 
     @property
-    def subject(self) -> Subject: ...
+    def subject(self) -> ModelInfo: ...
 
     @property
     def runtime(self) -> str: ...
@@ -92,7 +92,7 @@ class Backend(Protocol):
     @property
     def runs(self) -> Runs: ...
 
-    def why_not(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         """Why it cannot run here, such as an extra that is not installed; None where it can."""
 
     def takes(self, source: Any) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.backends import outputs
-from mnist_edge.backends.input_format import AS_THEY_ARE, USUAL, Basis, Guess, Intake, Verdict
+from mnist_edge.backends.input_format import AS_THEY_ARE, USUAL, Basis, Guess, InputFormat, Verdict
 from mnist_edge.backends.outputs import Kind, Outputs
 from mnist_edge.classifier import CHUNK, in_chunks
 from mnist_edge.datasets import Split, stratified
@@ -64,7 +64,7 @@ class Tried:
     """How a form did: the log-loss of each example, float64 (N,), which were read right, bool
     (N,), and the share whose top probability is as good as 1."""
 
-    intake: Intake
+    intake: InputFormat
     losses: NDArray[np.float64]
     right: NDArray[np.bool_]
     saturated: float
@@ -80,12 +80,12 @@ class Tried:
 
 def guess(
     model: AnyModel,
-    intake: Intake,
+    intake: InputFormat,
     examples: Callable[[], Examples],
     scale: float | None = None,
     mean: float | None = None,
     invert: bool | None = None,
-) -> Intake:
+) -> InputFormat:
     """The intake of a file with the usual preparation that suits the examples best.
 
     What is given stays; what is None is tried. A scale that is given alone means a mean of 0.
@@ -114,7 +114,9 @@ def guess(
     return _best(open_session(model), forms_of, examples())
 
 
-def _best(session: ort.InferenceSession, forms: Sequence[Intake], examples: Examples) -> Intake:
+def _best(
+    session: ort.InferenceSession, forms: Sequence[InputFormat], examples: Examples
+) -> InputFormat:
     tried = _try(session, forms, examples.few)
     perfect = [one.intake for one in tried if one.loss <= _PERFECT]
     if len(perfect) > 1:
@@ -134,7 +136,7 @@ def _mixed(examples: Split) -> tuple[Split, Split]:
     return Split(halves, examples.labels)[differ], Split(halves, other.labels)[differ]
 
 
-def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> Intake:
+def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> InputFormat:
     """Of forms that read all examples right, that which is least surprised by mixed ones; the
     first of those that this cannot tell apart."""
     ranked = sorted(mixed, key=lambda one: one.loss)
@@ -145,7 +147,9 @@ def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> Intake:
     return _guessed(best, rival, len(near) == 1, Basis.MIXED)
 
 
-def _try(session: ort.InferenceSession, forms: Sequence[Intake], *labelled: Split) -> list[Tried]:
+def _try(
+    session: ort.InferenceSession, forms: Sequence[InputFormat], *labelled: Split
+) -> list[Tried]:
     """`labelled` are the same images, with one label or with several that are equally right."""
     answers = [_answers(session, form, labelled[0]) for form in forms]
     kinds = {outputs.kind(some) for some in answers}
@@ -159,7 +163,7 @@ def _try(session: ort.InferenceSession, forms: Sequence[Intake], *labelled: Spli
     return found
 
 
-def _answers(session: ort.InferenceSession, form: Intake, images: Split) -> Outputs:
+def _answers(session: ort.InferenceSession, form: InputFormat, images: Split) -> Outputs:
     def answer(some: NDArray[np.uint8]) -> Outputs:
         return form.answers(
             lambda values: session.run([form.output], {form.name: values})[0], form.prepare(some)
@@ -168,7 +172,7 @@ def _answers(session: ort.InferenceSession, form: Intake, images: Split) -> Outp
     return in_chunks(answer, images.images, min(CHUNK, form.most))
 
 
-def choose(tried: Sequence[Tried]) -> Intake:
+def choose(tried: Sequence[Tried]) -> InputFormat:
     """The form that did best, with what that rests on; of equally good ones, the first."""
     ranked = sorted(tried, key=lambda one: one.loss)
     most = max(tried, key=lambda one: one.accuracy)
@@ -190,7 +194,7 @@ def _says_little(best: Tried, most: Tried) -> bool:
     return most.accuracy > best.accuracy and (saturated or _chance(most, best) < _BY_CHANCE)
 
 
-def _guessed(best: Tried, rival: Tried, apart: bool, basis: Basis) -> Intake:
+def _guessed(best: Tried, rival: Tried, apart: bool, basis: Basis) -> InputFormat:
     verdict = Verdict.APART if apart else Verdict.TIED
     made = Guess(
         examples=len(best.losses),

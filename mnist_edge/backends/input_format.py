@@ -75,7 +75,7 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class InputFormat:
     """What an ONNX classifier takes and gives.
 
     Its input is (pixel - mean) × scale, of grey levels 0..255 that become 255 - pixel first where
@@ -98,7 +98,7 @@ class Intake:
     most: int = MANY
 
     @classmethod
-    def ours(cls, classes: int, most: int = MANY) -> "Intake":
+    def ours(cls, classes: int, most: int = MANY) -> "InputFormat":
         """That of every file that honours the contract."""
         return cls(INPUT, "uint8", (FREE, SIDE, SIDE), OUTPUT, classes, plain=True, most=most)
 
@@ -175,7 +175,7 @@ def _did(loss: float, accuracy: float) -> str:
     return f"log-loss {loss:.2g}, {100 * accuracy:.1f} % right"
 
 
-def read(model: AnyModel, classes: Callable[[], int] | None = None) -> Intake:
+def read(model: AnyModel, classes: Callable[[], int] | None = None) -> InputFormat:
     """What a file takes and gives, the pixels as they are.
 
     It takes a single input of 28×28 or 784 values, for one image or for several. The answer is
@@ -190,7 +190,7 @@ def read(model: AnyModel, classes: Callable[[], int] | None = None) -> Intake:
     return found[0]
 
 
-def _read(model: ModelFile) -> list[Intake]:
+def _read(model: ModelFile) -> list[InputFormat]:
     """An intake for each output that may be the answer."""
     path, inputs, outputs = model.path, model.graph.inputs, model.graph.outputs
     shapes = _shapes(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else []
@@ -199,7 +199,7 @@ def _read(model: ModelFile) -> list[Intake]:
             f"{path} takes {show(inputs)}: what can be measured takes one input of 28×28 or 784 "
             "values for each image, float or uint8"
         )
-    intake = Intake(inputs[0].name, _TYPES[inputs[0].dtype], (), "", 0, plain=False)
+    intake = InputFormat(inputs[0].name, _TYPES[inputs[0].dtype], (), "", 0, plain=False)
     tries = [replace(intake, shape=shape) for shape in shapes]
     # Some files say that any number of images will do, and only one does.
     tries += [replace(one, shape=(1, *one.shape[1:])) for one in tries if one.batch is None]
@@ -215,9 +215,9 @@ def _read(model: ModelFile) -> list[Intake]:
     raise failed
 
 
-def _probe(model: ModelFile, intake: Intake) -> list[Intake]:
+def _probe(model: ModelFile, intake: InputFormat) -> list[InputFormat]:
     """The intake with each output that may answer, found by asking."""
-    found: list[Intake] = []
+    found: list[InputFormat] = []
     free = intake.batch is None
     sizes = (1, *intake.shape[1:]) if free else intake.shape
     bounds = model.bounds({intake.name: sizes}, free)

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from mnist_edge.backends.base import Subject
+from mnist_edge.backends.base import ModelInfo
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 
 _QUANTIZED = ("QuantizeLinear", "QLinear", "ConvInteger", "MatMulInteger", "QGemm")
 
 
-def of_file(path: Path, card: Card) -> Subject:
+def of_file(path: Path, card: Card) -> ModelInfo:
     """An exported file."""
-    return Subject(
+    return ModelInfo(
         name=path.name,
         model=card.model,
         family=card.checkpoint_sha256,
@@ -24,9 +24,9 @@ def of_file(path: Path, card: Card) -> Subject:
     )
 
 
-def of_original(card: Card) -> Subject:
+def of_original(card: Card) -> ModelInfo:
     """The network that a file was exported from."""
-    return Subject(
+    return ModelInfo(
         name=card.model,
         model=card.model,
         family=card.checkpoint_sha256,
@@ -39,11 +39,11 @@ def of_original(card: Card) -> Subject:
     )
 
 
-def of_foreign(model: AnyModel, dataset: str, classes: int, batch: int | None = None) -> Subject:
+def of_foreign(model: AnyModel, dataset: str, classes: int, batch: int | None = None) -> ModelInfo:
     """A file that says nothing of itself; it is scored on `dataset`."""
     model = ModelFile.of(model)
     operators = " ".join(node.op for node in model.graph.nodes)
-    return Subject(
+    return ModelInfo(
         name=model.path.name,
         model=model.path.stem,
         family=model.sha256,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images, Runs, Subject
+from mnist_edge.backends.base import Images, ModelInfo, Runs
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import SIDE
@@ -28,14 +28,14 @@ class Ncnn:
     options are off: same weights, same arithmetic."""
 
     model: ModelFile  # the ONNX file
-    subject: Subject
+    subject: ModelInfo
     graph: str = field(repr=False)
     weights: bytes = field(repr=False)
     runtime: str = "ncnn"
     runs: ClassVar[Runs] = Runs.CONVERTED
 
     @staticmethod
-    def why_not() -> str | None:
+    def unavailable_reason() -> str | None:
         """Why ncnn cannot run here; None where it can."""
         try:
             import ncnn  # noqa: F401

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Contender, Images, Runs, Subject, answer
-from mnist_edge.backends.input_format import Intake, Values
+from mnist_edge.backends.base import Contender, Images, ModelInfo, Runs, answer
+from mnist_edge.backends.input_format import InputFormat, Values
 from mnist_edge.backends.model_info import of_file
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import ModelError
@@ -30,8 +30,8 @@ class OnnxRuntime:
     those of the others do; a Classifier's sleep, and so do those of a paced run."""
 
     model: ModelFile
-    subject: Subject
-    intake: Intake = field(repr=False)
+    subject: ModelInfo
+    intake: InputFormat = field(repr=False)
     runtime: str = "onnxruntime"
     runs: ClassVar[Runs] = Runs.FILE
 
@@ -45,10 +45,10 @@ class OnnxRuntime:
     def ours(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
         """A file of ours whose card has been read."""
         most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
-        return cls(model, of_file(model.path, card), Intake.ours(len(card.classes), most))
+        return cls(model, of_file(model.path, card), InputFormat.ours(len(card.classes), most))
 
     @staticmethod
-    def why_not() -> None:
+    def unavailable_reason() -> None:
         """It is always here."""
 
     @staticmethod
@@ -96,7 +96,7 @@ class OnnxRuntime:
 class Session:
     """An open session; see `base.Runner`."""
 
-    def __init__(self, session: ort.InferenceSession, intake: Intake) -> None:
+    def __init__(self, session: ort.InferenceSession, intake: InputFormat) -> None:
         self.prepare = intake.prepare
         self._run = session.run
         self._intake, self._plain = intake, intake.plain

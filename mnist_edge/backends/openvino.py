@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Runs, Subject
-from mnist_edge.backends.input_format import Call, Intake, Values
+from mnist_edge.backends.base import ModelInfo, Runs
+from mnist_edge.backends.input_format import Call, InputFormat, Values
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.errors import MissingExtraError, ModelError
 from mnist_edge.model_file.contract import SIDE
@@ -27,13 +27,13 @@ class OpenVino:
     does: on some CPUs its default is bf16, which is another network."""
 
     model: ModelFile
-    subject: Subject
-    intake: Intake = field(repr=False)
+    subject: ModelInfo
+    intake: InputFormat = field(repr=False)
     runtime: str = "openvino"
     runs: ClassVar[Runs] = Runs.CONVERTED
 
     @staticmethod
-    def why_not() -> str | None:
+    def unavailable_reason() -> str | None:
         """Why OpenVINO cannot run here; None where it can."""
         try:
             _openvino()
@@ -82,7 +82,7 @@ class Requests:
     """
 
     def __init__(
-        self, core: Any, model: ModelFile, options: dict[str, Any], intake: Intake
+        self, core: Any, model: ModelFile, options: dict[str, Any], intake: InputFormat
     ) -> None:
         self.prepare = intake.prepare
         self._core, self._path, self._options = core, model.path, options

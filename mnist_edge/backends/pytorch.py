@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images, Runs, Subject
+from mnist_edge.backends.base import Images, ModelInfo, Runs
 from mnist_edge.backends.model_info import of_original
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
@@ -32,13 +32,13 @@ class PyTorch:
     """The original of a file, eager. `temperature` is what the file divides its logits by."""
 
     path: Path  # of the checkpoint
-    subject: Subject
+    subject: ModelInfo
     temperature: float
     runtime: str = "pytorch"
     runs: ClassVar[Runs] = Runs.ORIGINAL
 
     @staticmethod
-    def why_not() -> str | None:
+    def unavailable_reason() -> str | None:
         """Why PyTorch cannot run here; None where it can. Importing it takes seconds."""
         try:
             import torch  # noqa: F401
@@ -68,16 +68,16 @@ class TorchCompile:
     """
 
     path: Path  # of the checkpoint
-    subject: Subject
+    subject: ModelInfo
     temperature: float
     runtime: str = "torch-compile"
     runs: ClassVar[Runs] = Runs.COMPILED
     backend: str = "inductor"
 
     @staticmethod
-    def why_not() -> str | None:
+    def unavailable_reason() -> str | None:
         """Why torch.compile cannot run here; None where it can."""
-        if reason := PyTorch.why_not():
+        if reason := PyTorch.unavailable_reason():
             return reason
         compiler = machine.cpp_compiler()
         if shutil.which(compiler) is None:

@@ -29,7 +29,7 @@ _DEFAULT = ("onnxruntime", "pytorch")
 @dataclass(frozen=True, slots=True)
 class ForeignOptions:
     """What a person says of files that are not ours: the data set to score them on, and how they
-    take pixels (see `Intake`), None being what is to be found out.
+    take pixels (see `InputFormat`), None being what is to be found out.
 
     `examples` gives labelled images to find it out with; it is called only when there is
     something to find out.
@@ -43,7 +43,7 @@ class ForeignOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class Discovery:
     """`missing` says what else was asked for, and why it is not among the contenders; `guesses`,
     for each file that is not ours, how its input is fed; `refused`, what is wrong with files that
     nothing can run."""
@@ -74,7 +74,7 @@ def gather(
     runtimes: Sequence[str] | None,
     foreign: ForeignOptions,
     absent: Sequence[EdgeError] = (),
-) -> Gathered:
+) -> Discovery:
     """The files, those of one original together: in ONNX Runtime, then in the other runtimes.
 
     `runtimes` are names of RUNTIMES, or "all" for all that are installed; None is ONNX Runtime,
@@ -103,7 +103,7 @@ def gather(
         for own, more in zip(found, made, strict=True):
             own += more
     contenders = tuple(one for own in found for one in own)
-    return Gathered(contenders, tuple(missing), guesses, tuple(refused))
+    return Discovery(contenders, tuple(missing), guesses, tuple(refused))
 
 
 def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
@@ -121,7 +121,7 @@ def _made(name: str, families: Sequence[_Family]) -> tuple[list[list[Contender]]
     made: list[list[Contender]] = [[] for _ in families]
     if not any(taken):
         return made, [ModelError(_nothing(name, backend))]
-    if reason := backend.why_not():  # asked for late: to import PyTorch takes seconds
+    if reason := backend.unavailable_reason():  # asked for late: to import PyTorch takes seconds
         return made, [MissingExtraError(reason)]
     errors: list[EdgeError] = []
     for own, sources in zip(made, taken, strict=True):

@@ -27,7 +27,7 @@ _ANSWERS = 20  # after the first: memory that a runtime takes late is memory all
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ColdStart:
     """One fresh process: process start to first answer, and its peak resident memory.
 
     `peak_bytes` is None where the system does not tell.
@@ -37,7 +37,7 @@ class Start:
     peak_bytes: int | None
 
 
-def start(contender: Contender, threads: int, image: Images) -> Start:
+def start(contender: Contender, threads: int, image: Images) -> ColdStart:
     """Start a process that answers `image`, uint8 (1, 28, 28), and then a few times more.
 
     ModelError when it fails. Whatever interrupts this ends the process too.
@@ -65,7 +65,7 @@ def start(contender: Contender, threads: int, image: Images) -> Start:
             name = f"{contender.subject.name} in {contender.runtime}"
             reason = _reason(errors, process.returncode)
             raise ModelError(f"{name} failed in a process of its own: {reason}")
-    return Start(first_answer_s, int(peak) if peak else None)
+    return ColdStart(first_answer_s, int(peak) if peak else None)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, Runs, Subject, outputs
+from mnist_edge.backends import Contender, ModelInfo, Runs, outputs
 from mnist_edge.backends.outputs import Kind
 from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.benchmark.stopwatch import Latency, speedup
@@ -89,7 +89,7 @@ class Entry:
     peak_bytes: int | None = None
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> ModelInfo:
         return self.contender.subject
 
     @property

@@ -13,7 +13,7 @@ from mnist_edge import partial_failures
 from mnist_edge.backends import Contender, Runner, Runs, answer
 from mnist_edge.backends.base import CanSleep, OfModelFile
 from mnist_edge.benchmark import cold_start, stopwatch
-from mnist_edge.benchmark.cold_start import Start
+from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scored_data import images_to_time
@@ -114,7 +114,7 @@ def run(
         noise=quiet,
         images=described,
         yardstick={size: found[-1] for size, found in timed.batches.items()},
-        energy_why_not=None if energy_j else energy.why_not(),
+        energy_why_not=None if energy_j else energy.unavailable_reason(),
         measured_at=began.isoformat(timespec="seconds"),
         missing=missing,
         refused=tuple(str(error) for error in refused),
@@ -181,11 +181,11 @@ def _fresh(
     images: NDArray[np.uint8],
     progress: Callable[[float], None],
     refused: list[EdgeError],
-) -> list[list[Start]]:
+) -> list[list[ColdStart]]:
     """A fresh process for each contender, or several of them interleaved in random order; none
     for one that failed in it, which is refused."""
     random, times = np.random.default_rng(plan.seed), _COLD_STARTS if plan.cold else 1
-    found: list[list[Start]] = [[] for _ in contenders]
+    found: list[list[ColdStart]] = [[] for _ in contenders]
     failed: set[int] = set()
     for done in range(times):
         for place, at in enumerate(random.permutation(len(contenders))):
@@ -207,11 +207,11 @@ def _identity(contender: Contender) -> tuple[int, str]:
     return contender.path.stat().st_size, sha256(contender.path)
 
 
-def _first_answers(starts: Sequence[Start]) -> Latency:
+def _first_answers(starts: Sequence[ColdStart]) -> Latency:
     return Latency(np.array([start.first_answer_s * 1e6 for start in starts]))
 
 
-def _peak(starts: Sequence[Start]) -> int | None:
+def _peak(starts: Sequence[ColdStart]) -> int | None:
     """The most memory that any of them took."""
     return max((start.peak_bytes for start in starts if start.peak_bytes), default=None)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import datasets, partial_failures
-from mnist_edge.backends import Contender, Examples, Subject
+from mnist_edge.backends import Contender, Examples, ModelInfo
 from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import in_order_of
@@ -56,7 +56,7 @@ def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Pa
     return found
 
 
-def _check_classes(data: Dataset, subject: Subject) -> None:
+def _check_classes(data: Dataset, subject: ModelInfo) -> None:
     """DataError for classes of other names; of a file that names none, for another number."""
     advice = "name the set that it was trained on with --dataset"
     if subject.names is not None:

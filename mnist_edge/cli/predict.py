@@ -122,12 +122,12 @@ def predict(
     answers = str(classifier.path)
     if threshold is None:
         threshold = _own_threshold(classifier)
-    look: reading.Look = reading.Single(classifier.card.dataset)
+    look: reading.Detector = reading.SingleDigit(classifier.card.dataset)
     layout = (
         predict_formats.LINE if line else predict_formats.GRID if grid else predict_formats.SINGLE
     )
     if line or grid:
-        look = reading.Several(classifier, on_one_line=line)
+        look = reading.MultiDigit(classifier, on_one_line=line)
     found = reading.find(paths, recursive)
     first = list(islice(found, _ALIGNED))
     writer: Writer

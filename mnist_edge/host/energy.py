@@ -18,7 +18,7 @@ def meter(root: Path = _ROOT) -> Callable[[], float] | None:
     return (lambda: sum(counter.joules() for counter in counters)) if counters else None
 
 
-def why_not(root: Path = _ROOT) -> str:
+def unavailable_reason(root: Path = _ROOT) -> str:
     """Why energy cannot be read here, and what to do; empty where it can."""
     for zone in _packages(root):
         try:

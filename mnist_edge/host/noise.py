@@ -54,7 +54,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Snapshot:
     """What can be read at one instant; None where it cannot.
 
     `own_s`, CPU seconds, and `switches`, the involuntary ones, are of this process, its threads and
@@ -130,10 +130,10 @@ class Noise:
         return not self.causes
 
 
-def read() -> Reading:
+def read() -> Snapshot:
     """What can be read now."""
     own_s, switches = _own()
-    return Reading(
+    return Snapshot(
         wall_s=time.monotonic(),
         own_s=own_s,
         times=cpus.times(),
@@ -145,8 +145,8 @@ def read() -> Reading:
 
 
 def between(
-    before: Reading,
-    after: Reading,
+    before: Snapshot,
+    after: Snapshot,
     spread: Mapping[str, float] | None = None,
     paused: float | None = None,
 ) -> Noise:

@@ -1,6 +1,6 @@
 """Pictures, by the thousand, read by a network: sources -> readings, in order, as they come."""
 
-from mnist_edge.predict.detectors import Look, Several, Single
+from mnist_edge.predict.detectors import Detector, MultiDigit, SingleDigit
 from mnist_edge.predict.reader import read
 from mnist_edge.predict.results import UNSURE, Digit, Failure, Guess, Reading
 from mnist_edge.predict.sources import STDIN, Source, count, find
@@ -8,13 +8,13 @@ from mnist_edge.predict.sources import STDIN, Source, count, find
 __all__ = [
     "STDIN",
     "UNSURE",
+    "Detector",
     "Digit",
     "Failure",
     "Guess",
-    "Look",
+    "MultiDigit",
     "Reading",
-    "Several",
-    "Single",
+    "SingleDigit",
     "Source",
     "count",
     "find",

@@ -15,12 +15,12 @@ _MOST = 256  # items in a chunk
 
 
 @dataclass(slots=True)
-class Pace:
+class ChunkSizer:
     """How many items make a chunk, from what was heard of the last ones."""
 
     size: int = 1
 
-    def heed(self, count: int, seconds: float) -> None:
+    def update(self, count: int, seconds: float) -> None:
         fitting = int(count * _CHUNK_S / max(seconds, 1e-9))
         self.size = max(1, min(_MOST, 4 * count, fitting))
 
@@ -39,13 +39,13 @@ def timed(call: Call[Item, Result], items: Sequence[Item]) -> tuple[Result, floa
     return call(items), time.perf_counter() - start
 
 
-def cut(items: Iterable[Item], here: Callable[[Item], bool], pace: Pace) -> Iterator[Chunk]:
+def cut(items: Iterable[Item], here: Callable[[Item], bool], sizer: ChunkSizer) -> Iterator[Chunk]:
     chunk: list[Item] = []
     for item in items:
         alone = here(item)
         if not alone:
             chunk.append(item)
-        if chunk and (alone or len(chunk) >= pace.size):
+        if chunk and (alone or len(chunk) >= sizer.size):
             yield Chunk(chunk)
             chunk = []
         if alone:

@@ -19,14 +19,14 @@ Seen = tuple[Page | Failure, Sequence[Grey]]
 """A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""
 
 
-class Look(Protocol):
+class Detector(Protocol):
     """What finds the digits of pictures, of each in turn."""
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
+class SingleDigit:
     """One character, brought into the form in which `dataset` shows its images."""
 
     dataset: str
@@ -41,7 +41,7 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
+class MultiDigit:
     """The digits of a number on one line, left to right, or of a sheet, row by row; the network
     tells where to cut."""
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from mnist_edge.predict.chunks import Call, Item, Pace, Result, cut, timed
+from mnist_edge.predict.chunks import Call, ChunkSizer, Item, Result, cut, timed
 
 # A process that is forked is there at once; elsewhere it has to import everything first.
 _FORKS = sys.platform == "linux"
@@ -27,16 +27,16 @@ def map_chunks(
     exception of a call is raised at its turn; EdgeError when a process dies. Who stops in the
     middle waits for no call.
     """
-    pace = Pace()
-    chunks = cut(items, here, pace)
+    sizer = ChunkSizer()
+    chunks = cut(items, here, sizer)
     start = time.perf_counter()
     for chunk in chunks:
         result, seconds = timed(call, chunk.items)
-        pace.heed(len(chunk.items), seconds)
+        sizer.update(len(chunk.items), seconds)
         yield chunk.items, result
         if processes > 1 and time.perf_counter() - start > _ALONE_S:
             # What takes no longer does without multiprocessing, which takes 40 ms to import.
             from mnist_edge.predict.processes import shared
 
-            yield from shared(call, chunks, pace, processes, _FORKS)
+            yield from shared(call, chunks, sizer, processes, _FORKS)
             return

@@ -16,13 +16,17 @@ from typing import Any
 
 from mnist_edge import child_python
 from mnist_edge.errors import EdgeError
-from mnist_edge.predict.chunks import Call, Chunk, Item, Pace, Result, timed
+from mnist_edge.predict.chunks import Call, Chunk, ChunkSizer, Item, Result, timed
 
 _WAITING = 2  # chunks for each process, beside the one that it works on
 
 
 def shared(
-    call: Call[Item, Result], chunks: Iterator[Chunk], pace: Pace, processes: int, forks: bool
+    call: Call[Item, Result],
+    chunks: Iterator[Chunk],
+    sizer: ChunkSizer,
+    processes: int,
+    forks: bool,
 ) -> Iterator[tuple[Sequence[Item], Result]]:
     """As `parallel.map_chunks`, from the beginning in `processes` others: forked, which takes a
     moment, or spawned, which works everywhere.
@@ -39,7 +43,7 @@ def shared(
             yield from ((chunk.items, call(chunk.items)) for chunk in chunks)
             return
         try:
-            yield from _in_order(call, chunks, pace, pool, processes * (1 + _WAITING))
+            yield from _in_order(call, chunks, sizer, pool, processes * (1 + _WAITING))
         except BrokenProcessPool as error:
             raise EdgeError(
                 "one of the processes that share the work was ended from outside, perhaps for "
@@ -65,7 +69,7 @@ def _kill(others: Container[BaseProcess]) -> None:
 def _in_order(
     call: Call[Item, Result],
     chunks: Iterator[Chunk],
-    pace: Pace,
+    sizer: ChunkSizer,
     pool: ProcessPoolExecutor,
     most: int,
 ) -> Iterator[tuple[Sequence[Item], Result]]:
@@ -81,7 +85,7 @@ def _in_order(
             yield items, call(items)
             continue
         result, seconds = future.result()
-        pace.heed(len(items), seconds)
+        sizer.update(len(items), seconds)
         yield items, result
 
 

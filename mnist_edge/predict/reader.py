@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
-from mnist_edge.predict.detectors import Look
+from mnist_edge.predict.detectors import Detector
 from mnist_edge.predict.parallel import map_chunks
 from mnist_edge.predict.results import Answers, Failure, Grey, Page, Reading, readings
 from mnist_edge.predict.sources import STDIN, Source
@@ -25,7 +25,7 @@ _BATCH = 64  # images in one call of the network
 def read(
     model: Classifier,
     sources: Iterable[Source],
-    look: Look,
+    look: Detector,
     threshold: float,
     processes: int = 1,
 ) -> Iterator[list[Reading]]:
@@ -45,7 +45,7 @@ class Reader:
     """Opens sources, looks for digits in them, and asks the network what they are."""
 
     model: Classifier
-    look: Look
+    look: Detector
 
     def __call__(self, sources: Sequence[Source]) -> Answers:
         opened = [_opened(source) for source in sources]

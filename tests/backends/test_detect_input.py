@@ -8,7 +8,7 @@ import pytest
 from mnist_edge.backends import Examples, Guess, Verdict
 from mnist_edge.backends.base import answer
 from mnist_edge.backends.detect_input import FEW, MARGIN, Tried, choose, guess
-from mnist_edge.backends.input_format import USUAL, Basis, Intake, read
+from mnist_edge.backends.input_format import USUAL, Basis, InputFormat, read
 from mnist_edge.backends.model_info import of_foreign
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.datasets import Dataset, Split, digits
@@ -25,7 +25,7 @@ def never() -> Examples:
     raise AssertionError("there was nothing to guess")
 
 
-def prepared_as(intake: Intake) -> Preparation:
+def prepared_as(intake: InputFormat) -> Preparation:
     return Preparation(intake.scale, intake.mean, intake.invert)
 
 
@@ -115,7 +115,7 @@ def test_of_equally_good_ones_the_plainer_is_taken(tmp_path: Path) -> None:
 def tried(name: str, losses: float, right: int, saturated: float = 0.0, count: int = 500) -> Tried:
     """A form that reads the first so many of the examples right."""
     scale = {"a": 1.0, "b": 1 / 255, "c": 1 / 127.5}[name]
-    intake = Intake("in", "float32", (-1, 784), "out", 10, True, scale)
+    intake = InputFormat("in", "float32", (-1, 784), "out", 10, True, scale)
     each = np.random.default_rng(0).normal(losses, losses / 10, count)
     return Tried(intake, each, np.arange(count) < right, saturated)
 
@@ -156,7 +156,7 @@ def test_what_few_images_cannot_decide_is_asked_of_more(tmp_path: Path) -> None:
 
 def test_a_guess_is_shown_with_what_it_rests_on() -> None:
     made = Guess(50, Basis.LOG_LOSS, 0.98, 0.0312, "as 0..1", 0.96, 0.481, Verdict.APART)
-    intake = Intake("in", "float32", (1, 784), "out", 10, False, guess=made)
+    intake = InputFormat("in", "float32", (1, 784), "out", 10, False, guess=made)
     told = (
         "input float32 (1, 784), pixels 0..255 as they are (guessed on 50 labelled images: "
         "log-loss 0.031, 98.0 % right; next best, as 0..1: log-loss 0.48, 96.0 % right)"

@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from mnist_edge.backends import Intake, Runner, answer
+from mnist_edge.backends import InputFormat, Runner, answer
 from mnist_edge.backends.input_format import FREE, read
 from mnist_edge.backends.onnxruntime import Session
 from mnist_edge.errors import ModelError
@@ -36,7 +36,7 @@ LAYOUTS: list[tuple[Shape, Shape]] = [
 ]
 
 
-def opened(path: Path, intake: Intake) -> Runner:
+def opened(path: Path, intake: InputFormat) -> Runner:
     return Session(open_session(path), intake)
 
 
@@ -71,7 +71,7 @@ def test_every_type_is_fed_and_answers(tmp_path: Path, dtype: str, output_dtype:
 def test_pixels_are_inverted_then_the_mean_goes_then_they_are_scaled(dtype: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
     made_for = Preparation(scale=0.01, mean=40.0, invert=True)
-    intake = Intake("in", dtype, (FREE, 784), "out", 10, True, 0.01, 40.0, True)
+    intake = InputFormat("in", dtype, (FREE, 784), "out", 10, True, 0.01, 40.0, True)
     found = intake.prepare(images)
     assert (found.dtype, found.shape) == (np.dtype(dtype), (3, 784))
     np.testing.assert_allclose(
@@ -83,13 +83,13 @@ def test_preparing_leaves_the_images_as_they_are() -> None:
     images = greys(4).images
     before = images.copy()
     for dtype in ("uint8", "float32"):
-        Intake("in", dtype, (FREE, 28, 28), "out", 10, True, 0.5, 3.0, True).prepare(images)
+        InputFormat("in", dtype, (FREE, 28, 28), "out", 10, True, 0.5, 3.0, True).prepare(images)
     np.testing.assert_array_equal(images, before)
 
 
 def test_files_of_ours_take_the_images_themselves() -> None:
     images = greys(4).images
-    assert np.shares_memory(Intake.ours(10).prepare(images), images)
+    assert np.shares_memory(InputFormat.ours(10).prepare(images), images)
 
 
 def test_a_file_that_claims_any_number_and_takes_one_is_given_one(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from mnist_edge.model_file.reader import ModelFile
 from tests.backends.conftest import SHIPPED
 from tests.backends.foreign import write
 
-pytestmark = pytest.mark.skipif(Ncnn.why_not() is not None, reason=str(Ncnn.why_not()))
+pytestmark = pytest.mark.skipif(
+    Ncnn.unavailable_reason() is not None, reason=str(Ncnn.unavailable_reason())
+)
 
 
 def test_what_was_converted_carries_all_that_it_needs(file: OnnxRuntime) -> None:
@@ -59,4 +61,4 @@ def test_without_either_half_it_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    assert str(Ncnn.why_not()).endswith("pip install 'mnist-edge[ncnn]'")
+    assert str(Ncnn.unavailable_reason()).endswith("pip install 'mnist-edge[ncnn]'")

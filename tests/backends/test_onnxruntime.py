@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Images, OnnxRuntime, Runs, Subject, answer
+from mnist_edge.backends import Images, ModelInfo, OnnxRuntime, Runs, answer
 from mnist_edge.backends.detect_input import guess
 from mnist_edge.backends.input_format import read
 from mnist_edge.backends.model_info import of_foreign
@@ -29,7 +29,7 @@ def test_a_file_keeps_what_its_card_says(tiny_model: Path) -> None:
     card = make_card()
     assert (found.runtime, found.path) == ("onnxruntime", tiny_model)
     own = (card.source_sha256, "fp32", "digits", 10, card.accuracy)
-    assert found.subject == Subject("tiny.onnx", "tiny", *own, ours=True, names=card.classes)
+    assert found.subject == ModelInfo("tiny.onnx", "tiny", *own, ours=True, names=card.classes)
 
 
 def test_an_int8_file_is_of_the_family_of_its_checkpoint(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_feed_is_what_the_bare_session_takes(
 def test_a_foreign_file_says_nothing_of_itself(tmp_path: Path) -> None:
     path = write(tmp_path / "other-net.onnx")
     found = of_foreign(path, "kmnist", 10)
-    expected = Subject(
+    expected = ModelInfo(
         "other-net.onnx", "other-net", sha256(path), "fp32", "kmnist", 10, None, ours=False
     )
     assert found == expected
@@ -89,7 +89,7 @@ class Changed:
     """A file in ONNX Runtime whose answers are then changed."""
 
     path: Path
-    subject: Subject
+    subject: ModelInfo
     change: Callable[[Logits], Logits]
     runtime: str = "another runtime"
     runs: ClassVar[Runs] = Runs.CONVERTED

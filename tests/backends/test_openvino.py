@@ -19,7 +19,9 @@ from tests.backends.conftest import SHIPPED
 from tests.backends.foreign import Shape, examples, greys, write
 from tests.backends.test_input_format import LAYOUTS
 
-pytestmark = pytest.mark.skipif(OpenVino.why_not() is not None, reason=str(OpenVino.why_not()))
+pytestmark = pytest.mark.skipif(
+    OpenVino.unavailable_reason() is not None, reason=str(OpenVino.unavailable_reason())
+)
 
 # Runs a file in OpenVINO, and tells what it did besides: processes, sockets, files at home.
 _WATCHED = """

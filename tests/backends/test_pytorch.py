@@ -97,7 +97,7 @@ def test_each_batch_size_is_compiled_once_and_by_itself(original: PyTorch) -> No
 def test_torch_compile_computes_what_the_file_computes(
     file: OnnxRuntime, original: PyTorch
 ) -> None:
-    if reason := TorchCompile.why_not():
+    if reason := TorchCompile.unavailable_reason():
         pytest.skip(reason)
     runner = TorchCompile.of(original).load(1)
     for image in digits.load().test.images[:20, None]:
@@ -121,11 +121,13 @@ def test_what_cannot_be_compiled_is_one_line(original: PyTorch) -> None:
 def test_what_torch_compile_needs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", sys.executable)  # stands in for a compiler
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
-    assert "no Python.h" in str(TorchCompile.why_not())
+    assert "no Python.h" in str(TorchCompile.unavailable_reason())
     (tmp_path / "Python.h").touch()
-    assert TorchCompile.why_not() is None
+    assert TorchCompile.unavailable_reason() is None
     monkeypatch.setenv("CXX", "no-such-compiler")
-    assert "needs a C++ compiler, and there is no no-such-comp" in str(TorchCompile.why_not())
+    assert "needs a C++ compiler, and there is no no-such-comp" in str(
+        TorchCompile.unavailable_reason()
+    )
     monkeypatch.setitem(sys.modules, "torch", None)
     missing = "torch is not installed: pip install 'mnist-edge[train]'"
-    assert PyTorch.why_not() == TorchCompile.why_not() == missing
+    assert PyTorch.unavailable_reason() == TorchCompile.unavailable_reason() == missing

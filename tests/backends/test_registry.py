@@ -8,9 +8,9 @@ import pytest
 
 from mnist_edge.backends import (
     RUNTIMES,
+    Discovery,
     Examples,
     ForeignOptions,
-    Gathered,
     PyTorch,
     TorchCompile,
     gather,
@@ -36,7 +36,7 @@ OURS = ForeignOptions(examples=never)
 FOREIGN = ForeignOptions(examples=examples)
 
 
-def shown(found: Gathered) -> list[tuple[str, str]]:
+def shown(found: Discovery) -> list[tuple[str, str]]:
     return [(one.path.name, one.runtime) for one in found.contenders]
 
 
@@ -92,12 +92,12 @@ def test_without_torch_there_is_no_original_and_no_word_of_it(
 
 def test_all_takes_what_is_here_in_the_order_of_a_table(made: Trained, tmp_path: Path) -> None:
     for backend in (OpenVino, Ncnn, PyTorch):
-        if reason := backend.why_not():
+        if reason := backend.unavailable_reason():
             pytest.skip(reason)
     int8 = int8_of(made, tmp_path / "edge-xs-int8.onnx")
     found = gather([made.file, int8], made.home / "runs", ["all"], OURS)
-    compiled = [("checkpoint.pt", "torch-compile")] * (TorchCompile.why_not() is None)
-    here = [name for name in RUNTIMES if load_backend(name).why_not() is None]
+    compiled = [("checkpoint.pt", "torch-compile")] * (TorchCompile.unavailable_reason() is None)
+    here = [name for name in RUNTIMES if load_backend(name).unavailable_reason() is None]
     assert list(dict.fromkeys(one.runtime for one in found.contenders)) == here
     assert [one for one in shown(found) if one[1] in KNOWN] == [
         ("edge-xs.onnx", "onnxruntime"),
@@ -157,7 +157,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(tiny_model: Path) -> None:
 def test_a_file_that_one_runtime_cannot_run_does_not_hold_up_the_others(
     made: Trained, tmp_path: Path
 ) -> None:
-    if reason := Ncnn.why_not():
+    if reason := Ncnn.unavailable_reason():
         pytest.skip(reason)
     tiny = write_tiny_model(tmp_path / "tiny.onnx")
     model = onnx.load(tiny)
@@ -218,7 +218,7 @@ def test_two_files_of_the_same_bytes_are_two_contenders(tmp_path: Path) -> None:
 
 
 def test_foreign_files_run_in_openvino_too(tmp_path: Path) -> None:
-    if reason := OpenVino.why_not():
+    if reason := OpenVino.unavailable_reason():
         pytest.skip(reason)
     found = gather([write(tmp_path / "a.onnx")], tmp_path, ["openvino", "onnxruntime"], FOREIGN)
     assert shown(found) == [("a.onnx", "onnxruntime"), ("a.onnx", "openvino")]

@@ -28,7 +28,7 @@ Make = Callable[[OnnxRuntime, PyTorch], Contender]
 
 def of(backend: Backend, file: OnnxRuntime, original: PyTorch) -> Contender:
     """The trained network in a backend; the test is skipped where that is not installed."""
-    if reason := backend.why_not():
+    if reason := backend.unavailable_reason():
         pytest.skip(reason)
     return backend.of(file if backend.runs.file else original)
 

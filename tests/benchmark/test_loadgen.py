@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images, Runs, Subject
+from mnist_edge.backends.base import Images, ModelInfo, Runs
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.loadgen import system
 from mnist_edge.benchmark.loadgen.system import System
@@ -24,7 +24,7 @@ from mnist_edge.errors import EdgeError, MissingExtraError
 SCENARIOS = tuple(loadgen.SCENARIOS)
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
 BATCH = 16
-SUBJECT = Subject("tiny.onnx", "tiny", "0" * 64, "fp32", "digits", 10, None)
+SUBJECT = ModelInfo("tiny.onnx", "tiny", "0" * 64, "fp32", "digits", 10, None)
 FAILS_AT = 30  # answers of 2 ms each: more than the warm-up has
 needs_loadgen = pytest.mark.skipif(
     importlib.util.find_spec("mlperf_loadgen") is None, reason="needs the extra [loadgen]"
@@ -67,7 +67,7 @@ class Tiny:
     path: Path = Path("tiny.onnx")
     runtime: str = "numpy"
     runs: Runs = Runs.CONVERTED
-    subject: Subject = SUBJECT
+    subject: ModelInfo = SUBJECT
     runners: list[Linear] = field(default_factory=list)
 
     def load(self, threads: int) -> Linear:

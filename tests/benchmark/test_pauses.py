@@ -14,7 +14,7 @@ from mnist_edge.benchmark import runner, stopwatch
 from mnist_edge.benchmark.stopwatch import Latency, Meter, Protocol, measure, off_cpu
 from mnist_edge.benchmark.timing import Timed
 from mnist_edge.host.cpus import Clock, Times
-from mnist_edge.host.noise import MOST_PAUSED, Cause, Noise, Reading, between
+from mnist_edge.host.noise import MOST_PAUSED, Cause, Noise, Snapshot, between
 from mnist_edge.report.disturbances import reasons, text
 from tests.report.records import file
 
@@ -66,7 +66,7 @@ def timed(machine: Machine, monkeypatch: pytest.MonkeyPatch, *costs_us: float) -
 
 def quiet(paused: float | None) -> Noise:
     """What a machine's counters tell that saw nothing."""
-    before = Reading(0.0, 0.0, Times(0.0, 0.0, 0.0), 0, 0.1, 0, Clock("performance", ""))
+    before = Snapshot(0.0, 0.0, Times(0.0, 0.0, 0.0), 0, 0.1, 0, Clock("performance", ""))
     return between(
         before, replace(before, wall_s=10.0, own_s=9.9, times=Times(10.0, 0, 40.0)), {}, paused
     )

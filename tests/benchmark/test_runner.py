@@ -253,7 +253,7 @@ def test_cold_starts_are_interleaved_in_random_order(starts: list[Contender]) ->
 
 
 def test_where_memory_cannot_be_read_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cold_start, "start", lambda *job: cold_start.Start(1.0, None))
+    monkeypatch.setattr(cold_start, "start", lambda *job: cold_start.ColdStart(1.0, None))
     (entry,) = benchmark.run([Known(table_of(LABELS))], NUMBERED, replace(QUICK, cold=True)).entries
     assert entry.peak_bytes is None
     assert entry.cold is not None
@@ -340,10 +340,10 @@ def test_one_that_fails_in_its_own_process_does_not_end_the_others(
 ) -> None:
     other = write_tiny_model(tmp_path / "other.onnx", seed=1)
 
-    def start(contender: Contender, *job: object) -> cold_start.Start:
+    def start(contender: Contender, *job: object) -> cold_start.ColdStart:
         if contender.path == other:
             raise ModelError("other.onnx failed in a process of its own: why")
-        return cold_start.Start(1.0, 1_000_000)
+        return cold_start.ColdStart(1.0, 1_000_000)
 
     monkeypatch.setattr(cold_start, "start", start)
     found = run([other, tiny_model], {"digits": noise}, replace(SINGLE, cold=True))
@@ -355,7 +355,7 @@ def test_one_that_fails_in_its_own_process_does_not_end_the_others(
 def test_a_contender_that_fails_in_its_own_process_ends_it(
     tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(*job: object) -> cold_start.Start:
+    def start(*job: object) -> cold_start.ColdStart:
         raise ModelError("tiny.onnx in onnxruntime failed in a process of its own: why")
 
     monkeypatch.setattr(cold_start, "start", start)

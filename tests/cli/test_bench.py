@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge import backends, benchmark, files
-from mnist_edge.backends import Contender, Gathered
+from mnist_edge.backends import Contender, Discovery
 from mnist_edge.benchmark import compare, runner, scored_data, stopwatch
 from mnist_edge.catalogue import BACKENDS
 from mnist_edge.datasets import digits
@@ -709,7 +709,7 @@ def test_contenders_are_named_with_commas_or_one_by_one(
     args: list[str],
     expected: tuple[str, ...] | None,
 ) -> None:
-    def gather(files: list[Path], runs: Path, runtimes: object, *rest: Any) -> Gathered:
+    def gather(files: list[Path], runs: Path, runtimes: object, *rest: Any) -> Discovery:
         asked.append(runtimes)
         return real(files, runs, ["onnxruntime"], *rest)
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, Images, Runner, Runs, Subject
+from mnist_edge.backends import Contender, Images, ModelInfo, Runner, Runs
 from mnist_edge.benchmark import cold_start, stopwatch, timing
-from mnist_edge.benchmark.cold_start import Start
+from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.stopwatch import Protocol
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split
@@ -140,8 +140,8 @@ class Known:
         return runs(self.runtime)
 
     @property
-    def subject(self) -> Subject:
-        return Subject(
+    def subject(self) -> ModelInfo:
+        return ModelInfo(
             name=self.name,
             model="known",
             family=self.family,
@@ -223,11 +223,11 @@ def start_no_process(monkeypatch: pytest.MonkeyPatch) -> list[Contender]:
     returned. The n-th takes n seconds and n megabytes."""
     found: list[Contender] = []
 
-    def start(contender: Contender, threads: int, image: Images) -> Start:
+    def start(contender: Contender, threads: int, image: Images) -> ColdStart:
         assert image.dtype == np.uint8
         assert image.shape == (1, 28, 28)
         found.append(contender)
-        return Start(float(len(found)), len(found) * 1_000_000)
+        return ColdStart(float(len(found)), len(found) * 1_000_000)
 
     monkeypatch.setattr(cold_start, "start", start)
     return found

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Images, Runs, Subject
+from mnist_edge.backends import Images, ModelInfo, Runs
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Plain:
     notes: Path | None = None
 
     @property
-    def subject(self) -> Subject:
+    def subject(self) -> ModelInfo:
         name = type(self).__name__.lower()
-        return Subject(name, name, "0" * 64, "fp32", "digits", 2, None)
+        return ModelInfo(name, name, "0" * 64, "fp32", "digits", 2, None)
 
     def load(self, threads: int) -> "Plain":
         return self

@@ -45,7 +45,7 @@ def test_joules_are_those_of_all_packages_since_the_meter_was_made(root: Path) -
     for zone in ("intel-rapl:2", "intel-rapl:0:0", "intel-rapl-mmio:0"):
         count(root, zone, 77_777)
     assert joules() == pytest.approx(0.06)
-    assert energy.why_not(root) == ""
+    assert energy.unavailable_reason(root) == ""
 
 
 def test_a_counter_that_starts_again_is_carried_on(root: Path) -> None:
@@ -61,14 +61,14 @@ def test_a_counter_that_starts_again_is_carried_on(root: Path) -> None:
 def test_without_rapl_there_is_no_meter_and_it_is_said(tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / "nowhere"):
         assert energy.meter(root) is None
-        assert energy.why_not(root) == "this machine shows no RAPL counters"
+        assert energy.unavailable_reason(root) == "this machine shows no RAPL counters"
 
 
 def test_zones_that_are_no_packages_are_no_rapl(tmp_path: Path) -> None:
     write_zone(tmp_path, "intel-rapl:0", "psys", 0)
     (tmp_path / "intel-rapl:1").mkdir()  # nameless
     assert energy.meter(tmp_path) is None
-    assert energy.why_not(tmp_path) == "this machine shows no RAPL counters"
+    assert energy.unavailable_reason(tmp_path) == "this machine shows no RAPL counters"
 
 
 def test_counters_for_root_alone_say_what_to_do(
@@ -84,7 +84,7 @@ def test_counters_for_root_alone_say_what_to_do(
     monkeypatch.setattr(Path, "read_text", refuse)
     assert energy.meter(root) is None
     expected = f"only root may read energy: sudo chmod o+r {root}/intel-rapl:*/energy_uj"
-    assert energy.why_not(root) == expected
+    assert energy.unavailable_reason(root) == expected
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("?")])
@@ -92,10 +92,12 @@ def test_a_counter_that_cannot_be_understood_is_no_energy(root: Path, damage: ob
     assert callable(damage)
     damage(root / "intel-rapl:1" / "energy_uj")
     assert energy.meter(root) is None
-    assert energy.why_not(root).startswith(f"{root}/intel-rapl:1/energy_uj cannot be read: ")
+    assert energy.unavailable_reason(root).startswith(
+        f"{root}/intel-rapl:1/energy_uj cannot be read: "
+    )
 
 
 def test_this_machine_has_a_meter_or_a_reason() -> None:
     joules = energy.meter()
-    assert (joules is None) is bool(energy.why_not())
+    assert (joules is None) is bool(energy.unavailable_reason())
     assert joules is None or joules() >= 0

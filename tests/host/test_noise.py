@@ -9,11 +9,11 @@ import pytest
 
 from mnist_edge.host import noise
 from mnist_edge.host.cpus import Clock, Times
-from mnist_edge.host.noise import Cause, Noise, Reading, between, read
+from mnist_edge.host.noise import Cause, Noise, Snapshot, between, read
 from mnist_edge.report.disturbances import reasons, text
 from tests.helpers.proc import pretend
 
-BEFORE = Reading(
+BEFORE = Snapshot(
     wall_s=100.0,
     own_s=5.0,
     times=Times(busy_s=1000.0, steal_s=10.0, total_s=4000.0),
@@ -22,7 +22,7 @@ BEFORE = Reading(
     throttled=2,
     clock=Clock("performance", "acpi-cpufreq"),
 )
-AFTER = Reading(
+AFTER = Snapshot(
     wall_s=110.0,
     own_s=13.0,
     times=Times(busy_s=1012.0, steal_s=11.0, total_s=4040.0),

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.predict import Failure, Look, Reading, Several, Single, find, read
+from mnist_edge.predict import Detector, Failure, MultiDigit, Reading, SingleDigit, find, read
 from mnist_edge.predict.results import NO_NUMBER, Answers, Page, readings
 from mnist_edge.preprocess import drawn_digits
 
@@ -21,8 +21,8 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(model: Classifier, several: bool) -> Look:
-    return Several(model, on_one_line=False) if several else Single(model.card.dataset)
+def look(model: Classifier, several: bool) -> Detector:
+    return MultiDigit(model, on_one_line=False) if several else SingleDigit(model.card.dataset)
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["one digit", "a sheet"])
@@ -52,7 +52,7 @@ def test_a_page_that_no_digits_are_found_in_names_its_file(
 ) -> None:
     """The look does not know how a picture is called; the reader does."""
     failure = Failure("no page of digits", "cut it")
-    monkeypatch.setattr(Several, "_seen", lambda *_: (failure, []))
+    monkeypatch.setattr(MultiDigit, "_seen", lambda *_: (failure, []))
     model = Classifier(tiny_model)
     ((reading,),) = read(model, find([str(pictures / "1.png")]), look(model, several=True), 0.0)
     assert reading.failure == failure._replace(file=str(pictures / "1.png"))

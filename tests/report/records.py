@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Runner, Runs, Subject
+from mnist_edge.backends import ModelInfo, Runner, Runs
 from mnist_edge.benchmark import Benchmark, Data, Entry, Plan, Score
 from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.benchmark.kernels import Deviation, Kernels
@@ -32,7 +32,7 @@ class Stand:
     """A contender in name only."""
 
     path: Path
-    subject: Subject
+    subject: ModelInfo
     runtime: str = "onnxruntime"
 
     @property
@@ -43,7 +43,7 @@ class Stand:
         raise AssertionError("a contender made by hand answers nothing")
 
 
-def subject(name: str, **changes: Any) -> Subject:
+def subject(name: str, **changes: Any) -> ModelInfo:
     """All subjects are of one family, fp32, of the digits, unless `changes` say otherwise."""
     values: dict[str, Any] = {
         "name": name,
@@ -54,7 +54,7 @@ def subject(name: str, **changes: Any) -> Subject:
         "classes": len(CLASSES),
         "recorded": ACCURACY,
     }
-    return Subject(**(values | changes))
+    return ModelInfo(**(values | changes))
 
 
 def file(path: str, runtime: str = "onnxruntime", **changes: Any) -> Stand:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_edge.backends import Intake, OnnxRuntime
+from mnist_edge.backends import InputFormat, OnnxRuntime
 from mnist_edge.benchmark.kernels import Kernels
 from mnist_edge.host.noise import Noise
 from mnist_edge.model_file.reader import ModelFile
@@ -100,7 +100,7 @@ def test_the_fixed_piece_of_work_is_told_as_far_as_it_was_timed() -> None:
 
 
 def test_how_a_file_of_others_is_fed_is_told() -> None:
-    intake = Intake("Input3", "float32", (1, 1, 28, 28), "Plus214", 10, plain=True)
+    intake = InputFormat("Input3", "float32", (1, 1, 28, 28), "Plus214", 10, plain=True)
     subject = file("peers/mnist-12.onnx", ours=False).subject
     foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), subject, intake)
     told = words.remarks(benchmark(replace(entry(file("a.onnx")), contender=foreign)))

@@ -42,7 +42,7 @@ def forward_of(
 ) -> Callable[..., Any]:
     """A network as it is called in the training loop."""
     if in_bf16 and world.device.type == "cpu":
-        bf16.widen(network)
+        bf16.use_im2col(network)
     if world.size > 1:
         devices = [world.device.index] if world.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)

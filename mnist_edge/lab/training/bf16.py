@@ -21,7 +21,7 @@ _LEAST = 5_000_000  # multiply-adds for an image
 _WIDE = 64  # input channels from which products of matrices are the faster convolutions
 
 
-def pays(network: Network, device: torch.device) -> bool:
+def should_use(network: Network, device: torch.device) -> bool:
     """Whether a network is to be trained in bfloat16 on a device.
 
     Below some 5 million multiply-adds an image, a CPU spends its time elsewhere: `edge` gains
@@ -48,10 +48,10 @@ def answering(network: Network, device: torch.device) -> Callable[[Tensor], Tens
     """A network, which stays as it is, as a function that answers on a device as fast as it can:
     uint8 (N, 28, 28) to logits, float32 (N, C)."""
     copied = copy.deepcopy(network).to(device).eval()
-    in_bf16 = pays(network, device)
+    in_bf16 = should_use(network, device)
     copied.to(memory_format=layout(copied, device, in_bf16))
     if in_bf16 and device.type == "cpu":
-        widen(copied)
+        use_im2col(copied)
 
     @torch.inference_mode()
     def answer(images: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def answering(network: Network, device: torch.device) -> Callable[[Tensor], Tens
     return answer
 
 
-def widen(network: nn.Module) -> None:
+def use_im2col(network: nn.Module) -> None:
     """Let a network's wide convolutions, on a CPU, run as products of matrices.
 
     oneDNN reaches 80 to 500 GFLOP/s in the gradients of 3×3 convolutions of 64 to 512 channels,

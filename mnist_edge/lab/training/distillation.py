@@ -57,7 +57,7 @@ class Teacher:
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class SoftTargets:
     """`images` uint8 (V, N, 28, 28): warped copies of `whole`, the N training images; `logits`
     float32 (V, N, classes): the logarithm of the teachers' mean probabilities."""
 
@@ -65,8 +65,8 @@ class Views:
     images: Tensor
     logits: Tensor
 
-    def to(self, device: torch.device) -> "Views":
-        return Views(self.whole, self.images.to(device), self.logits.to(device))
+    def to(self, device: torch.device) -> "SoftTargets":
+        return SoftTargets(self.whole, self.images.to(device), self.logits.to(device))
 
 
 def open_teacher(source: Path, runs: Path) -> Teacher:
@@ -167,7 +167,7 @@ def views(
     recipe: Recipe,
     device: torch.device,
     progress: Progress = lambda what, done, total: None,
-) -> Views:
+) -> SoftTargets:
     """The views of a recipe with their teachers' answers, made where they are not kept yet.
 
     They lie in the first teacher's home, a file for each view, and can be deleted. What is there
@@ -190,7 +190,7 @@ def views(
         soft_target_files.write(files[number], images, logits)
     found = [soft_target_files.read(file, len(whole), len(teachers[0].classes)) for file in files]
     images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
-    return Views(whole, torch.from_numpy(images), torch.from_numpy(logits))
+    return SoftTargets(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
 
 _SEEN = (

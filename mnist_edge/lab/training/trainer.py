@@ -23,7 +23,7 @@ from mnist_edge.lab.training import bf16, ema
 from mnist_edge.lab.training.acceleration import chosen, forward_of, is_graphed
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
-from mnist_edge.lab.training.distillation import Views
+from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import World, circumstances
 from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
 from mnist_edge.lab.training.losses import smoothed_targets, training_loss
@@ -48,7 +48,7 @@ class TrainingInputs:
     classes: tuple[str, ...]
     training: Split
     validation: Split
-    soft_targets: Views | None = None
+    soft_targets: SoftTargets | None = None
     watched: Split | None = None
     fingerprint: Fingerprint | None = None
 
@@ -114,7 +114,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             network = build(recipe.model, classes, recipe.shortcut)
-        self.in_bf16 = bf16.pays(network, world.device)
+        self.in_bf16 = bf16.should_use(network, world.device)
         form = bf16.layout(network, world.device, self.in_bf16)
         self.network = network.to(world.device).to(memory_format=form)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()

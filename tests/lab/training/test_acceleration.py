@@ -11,7 +11,7 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.acceleration import ACCELERATIONS, chosen
 from mnist_edge.lab.training.checkpoint import Checkpoint
-from mnist_edge.lab.training.distillation import Views
+from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import World
 from mnist_edge.lab.training.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.training.recipe import Distillation, recipe_for
@@ -89,7 +89,7 @@ def run(
         random = torch.Generator().manual_seed(0)
         images = torch.from_numpy(whole.images).repeat(2, 1, 1, 1)
         logits = torch.randn(2, len(whole), len(digits.classes), generator=random)
-        taught = Views(whole, images, logits)
+        taught = SoftTargets(whole, images, logits)
     asked = replace(inputs(recipe, few(digits)), soft_targets=taught)
     for _ in train(asked, folder, CPU, resume=resume, acceleration=acceleration):
         pass

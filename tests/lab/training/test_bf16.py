@@ -30,7 +30,7 @@ def test_products_of_matrices_are_the_convolution_and_its_gradients(
     torch.manual_seed(0)
     usual = nn.Conv2d(64, 24, kernel, stride, kernel // 2, bias=False)
     wide = copy.deepcopy(usual)
-    bf16.widen(wide)
+    bf16.use_im2col(wide)
     assert type(wide) is not nn.Conv2d
     x = torch.randn(5, 64, side, side).to(memory_format=torch.channels_last)
     upstream = torch.randn_like(usual(x))
@@ -52,7 +52,7 @@ def test_products_of_matrices_are_the_convolution_and_its_gradients(
 
 def test_the_first_layer_asks_for_no_gradient_of_its_input() -> None:
     layer = nn.Conv2d(64, 8, 3, padding=1, bias=False)
-    bf16.widen(layer)
+    bf16.use_im2col(layer)
     with torch.autocast("cpu", torch.bfloat16):
         layer(torch.randn(2, 64, 5, 5)).sum().backward()
     assert layer.weight.grad is not None
@@ -61,7 +61,7 @@ def test_the_first_layer_asks_for_no_gradient_of_its_input() -> None:
 def test_without_autocast_a_widened_network_is_what_it_was() -> None:
     network = build("resnet3").eval()
     wide = copy.deepcopy(network)
-    bf16.widen(wide)
+    bf16.use_im2col(wide)
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
     with torch.no_grad():
         assert torch.equal(network(images), wide(images))
@@ -79,7 +79,7 @@ def test_only_wide_convolutions_without_bias_are_replaced() -> None:
             nn.Conv2d(64, 64, 3, padding=1, bias=False),
         ]
     )
-    bf16.widen(layers)
+    bf16.use_im2col(layers)
     assert [type(layer) is nn.Conv2d for layer in layers] == [True] * 5 + [False]
 
 
@@ -87,12 +87,12 @@ def test_pays_on_gpus_and_for_large_networks_on_cpus_with_amx(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small, large = build("edge-xs"), build("resnet3")
-    assert bf16.pays(small, CUDA)
+    assert bf16.should_use(small, CUDA)
     for flags, expected in ((("avx2",), False), (("avx2", "amx_bf16"), True)):
         monkeypatch.setattr(bf16, "has_flag", lambda flag, flags=flags: flag in flags)
-        assert bf16.pays(large, CPU) == expected
-        assert not bf16.pays(small, CPU)
-    assert not bf16.pays(large, torch.device("mps"))
+        assert bf16.should_use(large, CPU) == expected
+        assert not bf16.should_use(small, CPU)
+    assert not bf16.should_use(large, torch.device("mps"))
 
 
 def test_the_fastest_form_answers_as_the_network_and_leaves_it_alone(
@@ -104,7 +104,7 @@ def test_the_fastest_form_answers_as_the_network_and_leaves_it_alone(
     with torch.no_grad():
         expected = network(images)
         for in_bf16, error in ((False, 1e-5), (True, 0.05)):
-            monkeypatch.setattr(bf16, "pays", lambda *_, pays=in_bf16: pays)
+            monkeypatch.setattr(bf16, "should_use", lambda *_, should_use=in_bf16: should_use)
             found = bf16.answering(network, CPU)(images)
             assert found.dtype == torch.float32
             assert (found - expected).abs().max() < error * expected.abs().max()

@@ -38,7 +38,11 @@ def few(digits: Dataset) -> tuple[Split, Split]:
 
 
 def trained(
-    run: Path, recipe: Recipe, few: tuple[Split, Split], digits: Dataset, taught: lab.Views | None
+    run: Path,
+    recipe: Recipe,
+    few: tuple[Split, Split],
+    digits: Dataset,
+    taught: lab.SoftTargets | None,
 ) -> Path:
     for _ in train(replace(inputs(recipe, few), soft_targets=taught), run, CPU):
         pass
