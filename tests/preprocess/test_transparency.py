@@ -43,7 +43,8 @@ def test_ink_on_a_transparent_canvas_is_seen(
     hidden = drawing() == 0
     assert (pixels[hidden] == (0 if light else 255)).all()
     wanted = preprocess.digit(drawing(paper=0 if light else 255, ink=255 if light else 0))
-    assert likeness(preprocess.digit(pixels), wanted) > 0.98
+    # Coloured ink is less dark, and its strokes may be widened by one fine pixel more or less.
+    assert likeness(preprocess.digit(pixels), wanted) > (0.97 if len(set(ink[:-1])) > 1 else 0.98)
 
 
 def test_transparent_colour_of_a_palette() -> None:
