@@ -91,9 +91,7 @@ class Candidate:
 
     def counted(self) -> int:
         """How many digits there are in the view: it is one of them."""
-        inked = self.parts.labels >= 0
-        labels, strength = self.parts.labels[inked], self.ink.strength[inked]
-        mass = np.bincount(labels, strength, len(self.parts))
+        mass = _masses(self.parts, self.ink.strength)
         return count_digits(self.parts, self.main, self.chosen, mass)
 
     @property
@@ -188,7 +186,7 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         parts = grouped(strength > level, _GAP)
         if not len(parts):
             return None
-        mass = np.bincount(parts.labels[parts.labels >= 0], strength[parts.labels >= 0], len(parts))
+        mass = _masses(parts, strength)
         free = plausible(parts)
         main = int(np.argmax(mass * free))
         inside = strength[parts.labels == main]
@@ -203,8 +201,6 @@ def _main(view: View, ink: Ink) -> Candidate | None:
     if view.fine:  # a pixel of an enlarged one may be part ink, part paper
         sharpness *= min(1.0, evenness(soft, mask, full) / _EVEN) ** 2
     layered = float((strength[mask] > _FAR_STRONGER * full).mean()) if view.fine else 0.0
-    low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
-    contrast = min(1.0, full / max(1.0, float(high - low)))
     corners = _paper_corners(grey > view.split.threshold, ink.light)
     return Candidate(
         view,
@@ -216,9 +212,22 @@ def _main(view: View, ink: Ink) -> Candidate | None:
         float(sharpness),
         float(free[main]),
         corners,
-        contrast,
+        _contrast(grey, full),
         layered,
     )
+
+
+def _masses(parts: Components, strength: Plane) -> NDArray[np.float64]:
+    """How much ink each component has, float64 (components,)."""
+    inked = parts.labels >= 0
+    masses = np.bincount(parts.labels[inked], strength[inked], len(parts))
+    return masses.astype(np.float64, copy=False)
+
+
+def _contrast(grey: Plane, full: float) -> float:
+    """How strong ink is relative to the range of the view: 0..1."""
+    low, high = np.percentile(grey[::2, ::2], [0.5, 99.5])
+    return min(1.0, full / max(1.0, float(high - low)))
 
 
 def _softened(strength: Plane) -> Plane:

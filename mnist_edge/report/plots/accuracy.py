@@ -160,33 +160,44 @@ def _label(axes: "Axes", found: Sequence[Point], words: Sequence[str], theme: Th
     frame = Box(area.x0, area.y0, area.x1, area.y1)
     placed = place(marks, sizes, _bars(axes, found), frame)
     for one, name, (x, y), mark, box in zip(found, called, middles, marks, placed, strict=True):
-        left, bottom = box.left - x, (box.bottom + box.top) / 2 - y
         if leader(mark, box):
             nearest = box.nearest(x, y)
-            axes.annotate(
-                "",
-                (one.p50_us, one.percent),
-                (nearest[0] - x, nearest[1] - y),
-                textcoords="offset points",
-                arrowprops={
-                    "arrowstyle": "-",
-                    "color": theme.quiet,
-                    "linewidth": 0.8,
-                    "shrinkA": 0,
-                },
-                zorder=2,
-            )
-        axes.annotate(
-            name,
-            (one.p50_us, one.percent),
-            (left, bottom),
-            textcoords="offset points",
-            fontsize=common.TEXT,
-            color=theme.ink,
-            va="center_baseline",
-            bbox=common.paper(theme),
-            zorder=4,
-        )
+            _draw_leader(axes, one, (nearest[0] - x, nearest[1] - y), theme)
+        _draw_name(axes, one, name, (box.left - x, (box.bottom + box.top) / 2 - y), theme)
+
+
+def _draw_leader(axes: "Axes", one: Point, end: tuple[float, float], theme: Theme) -> None:
+    """A line from a mark to its name; `end` is relative to the mark, in points."""
+    axes.annotate(
+        "",
+        (one.p50_us, one.percent),
+        end,
+        textcoords="offset points",
+        arrowprops={
+            "arrowstyle": "-",
+            "color": theme.quiet,
+            "linewidth": 0.8,
+            "shrinkA": 0,
+        },
+        zorder=2,
+    )
+
+
+def _draw_name(
+    axes: "Axes", one: Point, name: str, start: tuple[float, float], theme: Theme
+) -> None:
+    """A name, whose middle of the left side is at `start` relative to its mark, in points."""
+    axes.annotate(
+        name,
+        (one.p50_us, one.percent),
+        start,
+        textcoords="offset points",
+        fontsize=common.TEXT,
+        color=theme.ink,
+        va="center_baseline",
+        bbox=common.paper(theme),
+        zorder=4,
+    )
 
 
 def _bars(axes: "Axes", found: Sequence[Point]) -> list[Box]:
