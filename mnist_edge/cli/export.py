@@ -9,7 +9,6 @@ import typer
 
 from mnist_edge.cli import export_options as options
 from mnist_edge.cli import export_output, export_site
-from mnist_edge.cli.bench_options import names
 from mnist_edge.cli.console import progress_bar
 from mnist_edge.cli.export_options import RUNS
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from mnist_edge.lab.export.pipeline import Job
     from mnist_edge.lab.export.publish import Draft
     from mnist_edge.lab.export.quantize import Plan
-
-_MAX_DROP = 0.10
 
 
 def export(
@@ -141,13 +138,10 @@ def export(
         options.check_diagnosis(wants_int8 | {"--report": report})
     from mnist_edge.lab.export.finetune import Finetuning
     from mnist_edge.lab.export.publish import place
-    from mnist_edge.lab.export.quantize import Plan
     from mnist_edge.lab.training import runs
     from mnist_edge.report import model_card
 
-    drop = _MAX_DROP if max_drop is None else max_drop
-    keep = names(keep_float) or ()
-    plan = Plan(calibration or "minmax", calibration_images, keep_float=keep, max_drop=drop)
+    plan = options.plan(calibration, calibration_images, keep_float, max_drop)
     tuning = Finetuning(finetune_epochs) if finetune_epochs else None
     run = run or runs.newest(RUNS)
     options.check_places(run, None if diagnose else out, report, web)

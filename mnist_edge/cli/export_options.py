@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_edge.cli.bench_options import names
 from mnist_edge.errors import EdgeError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.lab.export.pipeline import Job
+    from mnist_edge.lab.export.quantize import Plan
 
 RUNS = Path("runs")
 OUT = Path("exported")
+_MAX_DROP = 0.10
 _NAME = re.compile(r"[^\W_][\w.-]*")
 
 
@@ -65,6 +68,23 @@ def check(
         raise UsageError(f"--report writes .md or .json, and {report} is neither")
     if threads != "auto" and not wants_int8["--finetune-epochs"]:
         raise EdgeError("--threads is about fine-tuning: add --finetune-epochs")
+
+
+def plan(
+    calibration: str | None,
+    images: int | None,
+    keep_float: list[str] | None,
+    max_drop: float | None,
+) -> "Plan":
+    """How to quantize: what the options say, and what holds where they are left out."""
+    from mnist_edge.lab.export.quantize import Plan
+
+    return Plan(
+        calibration or "minmax",
+        images,
+        keep_float=names(keep_float) or (),
+        max_drop=_MAX_DROP if max_drop is None else max_drop,
+    )
 
 
 def check_diagnosis(given: dict[str, Any]) -> None:

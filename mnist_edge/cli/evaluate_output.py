@@ -1,0 +1,125 @@
+"""What `mnist-edge eval` tells of a file's answers to a test split, and the sheet of its errors."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge import metrics
+from mnist_edge.cli.console import hint, say, say_json
+from mnist_edge.cli.console import show as show_table
+
+if TYPE_CHECKING:
+    from mnist_edge.classifier import Classifier, Prediction
+    from mnist_edge.datasets import Dataset, Split
+    from mnist_edge.model_file.golden import GoldenCheck
+
+_MOST_ERRORS = 200  # on one sheet
+_NO_GOLDEN = "none in this file: export it again, and it carries some"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What a file's answers to the test split of `dataset` are worth: `counts` is the confusion
+    matrix, int64 (classes, classes), and `calibration` the expected calibration error, 0..1.
+    `golden` is None for a file without golden answers."""
+
+    file: Path
+    dataset: str
+    classes: tuple[str, ...]
+    golden: "GoldenCheck | None"
+    accuracy: metrics.Accuracy
+    calibration: float
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        model: "Classifier",
+        golden: "GoldenCheck | None",
+        data: "Dataset",
+        answers: "Prediction",
+    ) -> "Evaluation":
+        right = data.test.labels
+        return cls(
+            file=model.path,
+            dataset=data.name,
+            classes=model.classes,
+            golden=golden,
+            accuracy=metrics.accuracy(answers.labels, right),
+            calibration=metrics.expected_calibration_error(answers.probabilities, right),
+            counts=metrics.confusion(answers.labels, right, len(model.classes)),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        from mnist_edge.report import to_json
+
+        figures = metrics.per_class(self.counts)
+        return {
+            "file": str(self.file),
+            "dataset": self.dataset,
+            "golden": asdict(self.golden) if self.golden else None,
+            "accuracy": to_json.accuracy(self.accuracy),
+            "expected_calibration_error": self.calibration,
+            "classes": {
+                label: {
+                    "precision": figures.precision[at],
+                    "recall": figures.recall[at],
+                    "f1": figures.f1[at],
+                    "support": int(figures.support[at]),
+                }
+                for at, label in enumerate(self.classes)
+            },
+            "macro_avg": asdict(figures.macro),
+            "weighted_avg": asdict(figures.weighted),
+            "macro_f1": figures.macro.f1,
+            "confusion": self.counts.tolist(),
+        }
+
+
+def note_other_images(model: "Classifier", data: "Dataset") -> None:
+    """That the data set is not the one that the file was trained on, where that is so."""
+    from mnist_edge.report import dataset
+
+    card = model.card
+    if line := dataset.other_images(str(model.path), card.dataset, card.fingerprint, data):
+        hint(line)
+
+
+def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
+    """All of it; `errors` is where the misread images were drawn."""
+    from mnist_edge.report import formatting, table
+
+    if as_json:
+        say_json(found.as_dict())
+        return
+    accuracy, macro = found.accuracy, metrics.per_class(found.counts).macro
+    say(
+        f"{found.file} on the test split of {found.dataset}: {formatting.percent(accuracy.value)} "
+        f"(95 % interval {formatting.interval(accuracy)}; {accuracy.correct:,} of "
+        f"{accuracy.total:,})"
+    )
+    say(f"macro F1 {macro.f1:.4f}, expected calibration error {found.calibration:.4f}")
+    say(f"golden answers: {found.golden or _NO_GOLDEN}")
+    say("")
+    show_table(table.per_class(found.classes, found.counts))
+    say("")
+    show_table(table.confusion(found.classes, found.counts))
+    if errors:
+        say("")
+        say(f"wrote {errors}")
+
+
+def draw_errors(path: Path, test: "Split", answers: "Prediction", classes: tuple[str, ...]) -> None:
+    """The misread images, those read with most confidence first."""
+    from mnist_edge.report import contact_sheet
+
+    confidence = answers.probabilities.max(axis=1)
+    wrong = metrics.misread(answers.probabilities, test.labels)[:_MOST_ERRORS]
+    captions = [
+        f"{classes[test.labels[at]]} read {classes[answers.labels[at]]} {confidence[at]:.0%}"
+        for at in wrong
+    ]
+    contact_sheet.write(path, test.images[wrong], captions)
