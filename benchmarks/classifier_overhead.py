@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mnist_edge.benchmark.stopwatch import Protocol, measure, speedup
+from mnist_edge.benchmark.latency import speedup
+from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.classifier import Classifier
 from mnist_edge.model_file import shipped
 from mnist_edge.model_file.session import open_session

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.intervals import (
     Ratio,
     paired_ratio,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import Contender
-from mnist_edge.benchmark.stopwatch import round_medians
+from mnist_edge.benchmark.latency import round_medians
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import read_bytes
 from mnist_edge.intervals import Ratio, resampled_medians

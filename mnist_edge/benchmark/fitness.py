@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.benchmark.record import Benchmark, Entry
-from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES
 
 
 class Unfit(StrEnum):

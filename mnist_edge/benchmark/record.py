@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.backends import Contender, ModelInfo, Runs, outputs
 from mnist_edge.backends.outputs import Kind
 from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.benchmark.stopwatch import Latency, speedup
+from mnist_edge.benchmark.latency import Latency, speedup
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError
 from mnist_edge.host.machine import Machine

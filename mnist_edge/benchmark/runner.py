@@ -15,10 +15,11 @@ from mnist_edge.backends.base import CanSleep, OfModelFile
 from mnist_edge.benchmark import cold_start, stopwatch
 from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
 from mnist_edge.benchmark.scored_data import images_to_time
 from mnist_edge.benchmark.scoring import answers, scores
-from mnist_edge.benchmark.stopwatch import THREAD, Latency, Meter
+from mnist_edge.benchmark.stopwatch import THREAD, Meter
 from mnist_edge.benchmark.timing import Timed, fractions, preparation, time_all
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import Runner
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Plan
-from mnist_edge.benchmark.stopwatch import Call, Latency, Meter, Protocol, measure
+from mnist_edge.benchmark.stopwatch import Call, Meter, Protocol, measure
 from mnist_edge.types import Progress
 
 _BATCH_SAMPLES = 64  # calls are longer: as many as a p90 needs

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.kernels import Kernels
-from mnist_edge.benchmark.stopwatch import Latency
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.datasets import Dataset
 from mnist_edge.model_file.golden import GoldenCheck
 from mnist_edge.report import formatting

@@ -9,8 +9,8 @@ from typing import Any
 import mnist_edge
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency
 from mnist_edge.benchmark.recommend import Choice, Recommendation, recommendations
-from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES, Latency
 from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import advice, disturbances, labels

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.report import disturbances, formatting, labels, summary
 
 

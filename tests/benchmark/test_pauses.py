@@ -11,7 +11,8 @@ import pytest
 
 from mnist_edge.backends import Contender
 from mnist_edge.benchmark import runner, stopwatch
-from mnist_edge.benchmark.stopwatch import Latency, Meter, Protocol, measure, off_cpu
+from mnist_edge.benchmark.latency import Latency
+from mnist_edge.benchmark.stopwatch import Meter, Protocol, measure, off_cpu
 from mnist_edge.benchmark.timing import Timed
 from mnist_edge.host.cpus import Clock, Times
 from mnist_edge.host.noise import MOST_PAUSED, Cause, Noise, Snapshot, between

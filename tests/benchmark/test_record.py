@@ -3,7 +3,7 @@ import pytest
 
 from mnist_edge.backends import RUNTIMES, Runs, load_backend
 from mnist_edge.benchmark import Entry, Plan
-from mnist_edge.benchmark.stopwatch import Latency, speedup
+from mnist_edge.benchmark.latency import Latency, speedup
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
 from tests.report import records

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark import stopwatch
-from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES, Latency, Protocol, measure, speedup
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency, speedup
+from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.errors import EdgeError
 from mnist_edge.intervals import relative_spread, upper_bound
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.backends import Runner
 from mnist_edge.benchmark import Plan, timing
-from mnist_edge.benchmark.stopwatch import Latency
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.timing import batches, preparation, time_all
 from tests.helpers.fakes import Clock, Timed, numbered, numbers
 

@@ -12,7 +12,7 @@ from mnist_edge.backends import ModelInfo, Runner, Runs
 from mnist_edge.benchmark import Benchmark, Data, Entry, Plan, Score
 from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.benchmark.kernels import Deviation, Kernels
-from mnist_edge.benchmark.stopwatch import Latency
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.host.machine import Machine
 from mnist_edge.host.noise import Noise

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.benchmark.stopwatch import Latency
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.errors import EdgeError, MissingExtraError
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import plots

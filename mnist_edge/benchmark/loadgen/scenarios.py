@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mnist_edge.benchmark.stopwatch import NEEDED_SAMPLES
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.errors import EdgeError
 
 SERVER_BOUND_US = 15_000.0

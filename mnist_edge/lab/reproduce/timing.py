@@ -7,7 +7,8 @@ from typing import TypeVar
 import numpy as np
 
 from mnist_edge.backends import input_format
-from mnist_edge.benchmark.stopwatch import Call, Protocol, measure, speedup
+from mnist_edge.benchmark.latency import speedup
+from mnist_edge.benchmark.stopwatch import Call, Protocol, measure
 from mnist_edge.experiment_results import Timed
 from mnist_edge.model_file.session import open_session
 from mnist_edge.preprocess import drawn_digits

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.benchmark.stopwatch import Latency
+from mnist_edge.benchmark.latency import Latency
 from mnist_edge.report import labels
 from mnist_edge.report.plots import common
 from mnist_edge.report.plots.theme import Theme
