@@ -1,37 +1,28 @@
 """One benchmark from beginning to end."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import partial_failures
-from mnist_edge.backends import Contender, Runner, Runs, answer
+from mnist_edge.backends import Contender, Runner, Runs
 from mnist_edge.backends.base import CanSleep, OfModelFile
-from mnist_edge.benchmark import cold_start, stopwatch
+from mnist_edge.benchmark import stopwatch
 from mnist_edge.benchmark.cold_start import ColdStart
-from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
 from mnist_edge.benchmark.latency import Latency
-from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan
+from mnist_edge.benchmark.loading import Ready, made_ready
+from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
 from mnist_edge.benchmark.scored_data import images_to_time
-from mnist_edge.benchmark.scoring import answers, scores
+from mnist_edge.benchmark.scoring import scores
 from mnist_edge.benchmark.stopwatch import THREAD, Meter
-from mnist_edge.benchmark.timing import Timed, fractions, preparation, time_all
-from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.benchmark.timing import Timed, preparation, time_all
+from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.host import energy, noise
 from mnist_edge.host.machine import this_machine
 from mnist_edge.types import Progress
-
-Item = TypeVar("Item")
-
-_LOADS = 11  # as many as a median needs
-_LOADING_S = 10.0  # but no more of them than fit: some runtimes compile for half a minute
-_COLD_STARTS = 11
 
 
 def run(
@@ -51,62 +42,14 @@ def run(
     began = datetime.now(UTC)
     images, described = images_to_time(data)
     refused: list[EdgeError] = []
-    opened = [
-        one
-        for _, one in partial_failures.each(
-            _told(contenders, fractions(progress, "loading")),
-            lambda contender: _open(contender, plan, images),
-            refused,
-        )
-    ]
-    answered = partial_failures.each(
-        _told(opened, fractions(progress, "accuracy")),
-        lambda one: answers(one.contender, one.runner, data),
-        refused,
-    )
-    progress("accuracy", 1.0, 1.0)
-    everything = [one.contender for one, _ in answered]
-    starts = _fresh(everything, plan, images, fractions(progress, "fresh processes"), refused)
-    ready = [pair for pair, started in zip(answered, starts, strict=True) if started]
-    starts = [started for started in starts if started]
-    if not ready:
-        raise refused[0]
-    contenders = [one.contender for one, _ in ready]
-    runners = [one.runner for one, _ in ready]
-    scored = scores(contenders, [logits for _, logits in ready], data)
-    prepared = [preparation(runner, images) for runner in runners]
+    ready = made_ready(contenders, data, plan, images, progress, refused)
+    scored = scores([one.contender for one in ready], [one.logits for one in ready], data)
+    prepared = [preparation(one.runner, images) for one in ready]
     energy_j = energy.meter()
-    meters: dict[str, Meter] = {**THREAD, "cpu_s": time.process_time}
-    before = noise.read()
-    timed = time_all(
-        runners,
-        images,
-        plan,
-        meters | ({"energy_j": energy_j} if energy_j else {}),
-        progress,
-        [one.subject.batch for one in contenders],
-        _waiting(contenders, runners, plan),
-    )
-    quiet = noise.between(
-        before, noise.read(), _spread(contenders, timed), _paused(contenders, timed, plan.threads)
-    )
+    timed, quiet = _time(ready, images, plan, energy_j, progress)
     entries = [
-        Entry(
-            contender=one.contender,
-            size_bytes=size_bytes,
-            sha256=digest,
-            score=scored[at],
-            findings=one.findings,
-            load=one.load,
-            first=one.first,
-            prepare=prepared[at],
-            batches={size: found[at] for size, found in timed.batches.items()},
-            paced=timed.paced[at] if timed.paced else None,
-            cold=_first_answers(starts[at]) if plan.cold else None,
-            peak_bytes=_peak(starts[at]),
-        )
-        for at, (one, _) in enumerate(ready)
-        for size_bytes, digest in (_identity(one.contender),)
+        _entry(one, at, score, prepare, timed, plan.cold)
+        for at, (one, score, prepare) in enumerate(zip(ready, scored, prepared, strict=True))
     ]
     return Benchmark(
         entries=tuple(entries),
@@ -124,6 +67,54 @@ def run(
     )
 
 
+def _time(
+    ready: Sequence[Ready],
+    images: NDArray[np.uint8],
+    plan: Plan,
+    energy_j: Meter | None,
+    progress: Progress,
+) -> tuple[Timed, noise.Noise]:
+    """Time all of them, and how far the machine let them run undisturbed meanwhile."""
+    contenders = [one.contender for one in ready]
+    runners = [one.runner for one in ready]
+    meters: dict[str, Meter] = {**THREAD, "cpu_s": time.process_time}
+    before = noise.read()
+    timed = time_all(
+        runners,
+        images,
+        plan,
+        meters | ({"energy_j": energy_j} if energy_j else {}),
+        progress,
+        [one.subject.batch for one in contenders],
+        _waiting(contenders, runners, plan),
+    )
+    quiet = noise.between(
+        before, noise.read(), _spread(contenders, timed), _paused(contenders, timed, plan.threads)
+    )
+    return timed, quiet
+
+
+def _entry(
+    one: Ready, at: int, score: Score | None, prepare: Latency, timed: Timed, cold: bool
+) -> Entry:
+    """What was measured of one contender, whose latencies are number `at` of those timed."""
+    size_bytes, digest = _identity(one.contender)
+    return Entry(
+        contender=one.contender,
+        size_bytes=size_bytes,
+        sha256=digest,
+        score=score,
+        findings=one.findings,
+        load=one.load,
+        first=one.first,
+        prepare=prepare,
+        batches={size: found[at] for size, found in timed.batches.items()},
+        paced=timed.paced[at] if timed.paced else None,
+        cold=_first_answers(one.starts) if cold else None,
+        peak_bytes=_peak(one.starts),
+    )
+
+
 def _waiting(
     contenders: Sequence[Contender], runners: Sequence[Runner], plan: Plan
 ) -> list[Runner]:
@@ -135,70 +126,6 @@ def _waiting(
         one.load_asleep(plan.threads) if isinstance(one, CanSleep) else runner
         for one, runner in zip(contenders, runners, strict=True)
     ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Open:
-    """A contender that is loaded and was looked into, and how long that took."""
-
-    contender: Contender
-    load: Latency
-    first: Latency
-    runner: Runner
-    findings: Findings | None
-
-
-def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> _Open:
-    load, first = _load(contender, plan.threads, images[:1])
-    runner = contender.load(plan.threads)
-    check_batches(contender, runner, images, plan.batches)
-    return _Open(contender, load, first, runner, inspect(contender, runner, images, plan.threads))
-
-
-def _told(items: Sequence[Item], progress: Callable[[float], None]) -> Iterator[Item]:
-    """The items, each told of before it is at work."""
-    for at, item in enumerate(items):
-        progress(at / len(items))
-        yield item
-
-
-def _load(contender: Contender, threads: int, image: NDArray[np.uint8]) -> tuple[Latency, Latency]:
-    """How long opening the file takes, and the first answer after it."""
-    load_us: list[float] = []
-    first_us: list[float] = []
-    while len(load_us) < _LOADS and sum(load_us + first_us) < _LOADING_S * 1e6:
-        start = time.perf_counter_ns()
-        runner = contender.load(threads)
-        loaded = time.perf_counter_ns()
-        answer(runner, image)
-        load_us.append((loaded - start) / 1000)
-        first_us.append((time.perf_counter_ns() - loaded) / 1000)
-    return Latency(np.array(load_us)), Latency(np.array(first_us))
-
-
-def _fresh(
-    contenders: Sequence[Contender],
-    plan: Plan,
-    images: NDArray[np.uint8],
-    progress: Callable[[float], None],
-    refused: list[EdgeError],
-) -> list[list[ColdStart]]:
-    """A fresh process for each contender, or several of them interleaved in random order; none
-    for one that failed in it, which is refused."""
-    random, times = np.random.default_rng(plan.seed), _COLD_STARTS if plan.cold else 1
-    found: list[list[ColdStart]] = [[] for _ in contenders]
-    failed: set[int] = set()
-    for done in range(times):
-        for place, at in enumerate(random.permutation(len(contenders))):
-            progress((done + place / len(contenders)) / times)
-            if at in failed:
-                continue
-            try:
-                found[at].append(cold_start.start(contenders[at], plan.threads, images[:1]))
-            except ModelError as error:
-                refused.append(error)
-                failed.add(at)
-    return [[] if at in failed else own for at, own in enumerate(found)]
 
 
 def _identity(contender: Contender) -> tuple[int, str]:

@@ -27,7 +27,7 @@ from mnist_edge.benchmark import (
     cold_start,
     find_data,
     images_to_time,
-    runner,
+    loading,
     stopwatch,
 )
 from mnist_edge.classifier import Classifier
@@ -214,7 +214,7 @@ def test_loading_and_the_first_answer_are_figures_of_their_own() -> None:
 
 
 def test_what_loads_for_long_is_not_loaded_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "_LOADING_S", 0.01)
+    monkeypatch.setattr(loading, "_LOADING_S", 0.01)
     (entry,) = benchmark.run([Loading(0.006)], NUMBERED, QUICK).entries
     assert len(entry.load.samples_us) == len(entry.first.samples_us) <= 2
 
@@ -263,7 +263,7 @@ def test_processes_are_really_started(
     tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cold_start, "start", REAL_START)
-    monkeypatch.setattr(runner, "_COLD_STARTS", 2)
+    monkeypatch.setattr(loading, "_COLD_STARTS", 2)
     (entry,) = run([tiny_model], {"digits": noise}, replace(QUICK, cold=True)).entries
     assert entry.cold is not None
     assert len(entry.cold.samples_us) == 2
