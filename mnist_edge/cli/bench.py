@@ -1,6 +1,6 @@
 """mnist-edge bench"""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +10,12 @@ import typer
 from mnist_edge.catalogue import BACKENDS
 from mnist_edge.cli import bench_options, bench_output
 from mnist_edge.cli.bench_loadgen import drive
-from mnist_edge.cli.console import INTERRUPTED, columns, hint, progress_bar, say, show_parts
+from mnist_edge.cli.console import INTERRUPTED, progress_bar
 from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
+    from mnist_edge.backends import ForeignOptions, Discovery
     from mnist_edge.benchmark import Benchmark
 
 _NOISY, _SATURATES, _SLOWER = 3, 4, 5
@@ -137,11 +138,9 @@ def bench(
     All contenders are timed in one run, interleaved in random order, on test images. Any ONNX
     classifier of 28×28 images can be measured too.
     """
-    from mnist_edge import backends, benchmark, output_paths
+    from mnist_edge import backends, benchmark
     from mnist_edge.benchmark import compare as comparison
-    from mnist_edge.host.machine import this_machine
-    from mnist_edge.model_file import shipped
-    from mnist_edge.report import record_latency, summary, to_json
+    from mnist_edge.report import record_latency
 
     limit = bench_options.limit(fail_slower, compare)
     bench_options.check_finite(duration, rate)
@@ -156,89 +155,39 @@ def bench(
         written = outputs.values()
         bench_options.check_alone(any(written), compare is not None, cold, strict, record_it)
     bench_options.check_places(outputs)
-    stdout_taken = bench_output.STDOUT in outputs.values()
-    remark = hint if stdout_taken else say
-    old = comparison.read(compare, to_json.READABLE) if compare else None
-    if old:  # now, and not after minutes of measuring
-        comparison.check_same_machine(old, asdict(this_machine()), plan.threads)
-    foreign = backends.ForeignOptions(
-        dataset=dataset or "mnist",
-        scale=input_scale,
-        mean=input_mean,
-        invert=invert,
-        examples=cache(lambda: benchmark.examples(dataset, data_dir)),
-    )
-    absent: list[EdgeError] = []
-    found = backends.gather(
-        shipped.find_all(files, absent),
-        Path("runs"),
-        bench_options.names(contender),
-        foreign,
-        absent,
-    )
-    read = [one.path for one in found.contenders] + ([compare] if compare else [])
-    places = {option: path for option, path in outputs.items() if path != bench_output.STDOUT}
-    output_paths.check_files(places, read)
-    if loadgen:
-        output_paths.check_folder("--loadgen-logs", loadgen_logs)
+    old = bench_options.earlier(compare, plan)
+    examples = cache(lambda: benchmark.examples(dataset, data_dir))
+    foreign = backends.ForeignOptions(examples, dataset or "mnist", input_scale, input_mean, invert)
+    found = _discovered(files, bench_options.names(contender), foreign)
+    logs = loadgen_logs if loadgen else None
+    bench_options.check_written(outputs, logs, found.contenders, compare)
     if record_it:
         record_latency.check(found.contenders, plan)
     running, data, unfit = benchmark.with_data(found.contenders, dataset, data_dir)
     if old:
         comparison.check_common(old, running, plan.batches)
-    for line in found.guesses:
-        remark(line)
-    for error in (*found.refused, *unfit):
-        hint(f"error: {error}")
+    refused = (*found.refused, *unfit)
+    bench_output.tell_files(found.guesses, refused, bench_output.remarks(outputs))
     if loadgen:
         drive(running, data, plan, loadgen, loadgen_logs)
-        raise typer.Exit(1 if found.refused or unfit else 0)
+        raise typer.Exit(1 if refused else 0)
     with progress_bar() as tell:
-        result = benchmark.run(
-            running,
-            data,
-            plan,
-            tell,
-            found.missing,
-        )
-    for line in result.refused:
-        hint(f"error: {line}")
-    result = replace(result, refused=(*map(str, (*found.refused, *unfit)), *result.refused))
-    values = to_json.benchmark(result)
-    # Files first: whatever becomes of stdout, they are there. And what cannot be written after
-    # all, such as on a disk that is full by now, must not cost the tables.
-    wrote, failed = bench_output.write(result, values, outputs, record_it)
-    _warn(result) if stdout_taken else _show(result)
-    for path in wrote:
-        remark(f"wrote {path}")
-    if record_it and result.stopped:
-        hint("nothing was recorded: the run was stopped")
-    if failed:
-        raise failed
-    changes = comparison.changes(old, values) if old else []
-    for line in summary.changes(changes, limit):
-        remark(line)
+        result = benchmark.run(running, data, plan, tell, found.missing)
+    bench_output.tell_errors(result.refused)
+    result = replace(result, refused=(*map(str, refused), *result.refused))
+    changes = bench_output.show(result, outputs, record_it, old, limit)
     _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
 
 
-def _show(result: "Benchmark") -> None:
-    from mnist_edge.report import advice, summary, table, terminal
+def _discovered(
+    files: list[Path] | None, runtimes: tuple[str, ...] | None, foreign: "ForeignOptions"
+) -> "Discovery":
+    from mnist_edge import backends
+    from mnist_edge.model_file import shipped
 
-    width = columns(terminal.WIDTH)
-    for whole in (table.quality(result), table.speed(result), table.computed(result)):
-        show_parts(whole, width)
-    for line in [*table.units(result, width), "", *summary.lines(result)]:
-        say(line)
-    _warn(result)
-    for line in advice.lines(result):
-        say(line)
-
-
-def _warn(result: "Benchmark") -> None:
-    from mnist_edge.report import summary
-
-    for note in summary.notes(result):
-        hint(note.line)
+    absent: list[EdgeError] = []
+    named = shipped.find_all(files, absent)
+    return backends.gather(named, Path("runs"), runtimes, foreign, absent)
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

@@ -2,11 +2,17 @@
 is measured."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mnist_edge.cli.bench_output import STDOUT
 from mnist_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from mnist_edge.backends import Contender
+    from mnist_edge.benchmark import Plan
 
 _LARGEST_BATCH = 4096
 
@@ -82,3 +88,34 @@ def check_places(outputs: Mapping[str, Path | None]) -> None:
         raise UsageError("- is stdout, which takes one of --json and --markdown: name a file")
     if plot_file or html_file:
         plots.check()
+
+
+def earlier(path: Path | None, plan: "Plan") -> Mapping[str, Any] | None:
+    """The benchmark to compare with. EdgeError, before minutes of measuring, for one that cannot
+    be compared with: of another machine, or with other threads."""
+    if path is None:
+        return None
+    from mnist_edge.benchmark import compare
+    from mnist_edge.host.machine import this_machine
+    from mnist_edge.report import to_json
+
+    old = compare.read(path, to_json.READABLE)
+    if old:
+        compare.check_same_machine(old, asdict(this_machine()), plan.threads)
+    return old
+
+
+def check_written(
+    outputs: Mapping[str, Path | None],
+    logs: Path | None,
+    contenders: "Sequence[Contender]",
+    compare: Path | None,
+) -> None:
+    """EdgeError for places that cannot be written, UsageError for files that are read as well;
+    `logs` is LoadGen's folder, where it is asked for."""
+    from mnist_edge import output_paths
+
+    read = [one.path for one in contenders] + ([compare] if compare else [])
+    places = {option: path for option, path in outputs.items() if path != STDOUT}
+    output_paths.check_files(places, read)
+    output_paths.check_folder("--loadgen-logs", logs)

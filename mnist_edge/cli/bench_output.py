@@ -1,18 +1,89 @@
-"""What `mnist-edge bench` leaves: what its options ask for, in files or on stdout, and what it
-records."""
+"""What `mnist-edge bench` tells, and what it leaves: what its options ask for, in files or on
+stdout, and what it records."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_edge.cli.console import columns, hint, say, show_parts
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark import Benchmark
+    from mnist_edge.benchmark.compare import Change
 
 STDOUT = Path("-")
 """In an option's place of a file."""
+
+
+def remarks(outputs: Mapping[str, Path | None]) -> Callable[[str], None]:
+    """What says remarks: on stdout, but on stderr where stdout takes one of the outputs."""
+    return hint if STDOUT in outputs.values() else say
+
+
+def tell_files(
+    guesses: Sequence[str], refused: Sequence[EdgeError], remark: Callable[[str], None]
+) -> None:
+    """How files of others are fed, and what is wrong with files that are left out."""
+    for line in guesses:
+        remark(line)
+    tell_errors(refused)
+
+
+def tell_errors(errors: Sequence[EdgeError | str]) -> None:
+    for error in errors:
+        hint(f"error: {error}")
+
+
+def show(
+    result: "Benchmark",
+    outputs: Mapping[str, Path | None],
+    record: bool,
+    old: Mapping[str, Any] | None,
+    limit: float | None,
+) -> "Sequence[Change]":
+    """Write what is asked for, and say the rest. What changed since the `old` one, if any; more
+    than `limit` is told as too slow. What could not be written is raised once all is said."""
+    from mnist_edge.benchmark import compare
+    from mnist_edge.report import summary, to_json
+
+    values = to_json.benchmark(result)
+    remark = remarks(outputs)
+    # Files first: whatever becomes of stdout, they are there. And what cannot be written after
+    # all, such as on a disk that is full by now, must not cost the tables.
+    wrote, failed = write(result, values, outputs, record)
+    _warn(result) if STDOUT in outputs.values() else _show_tables(result)
+    for path in wrote:
+        remark(f"wrote {path}")
+    if record and result.stopped:
+        hint("nothing was recorded: the run was stopped")
+    if failed:
+        raise failed
+    changes = compare.changes(old, values) if old else []
+    for line in summary.changes(changes, limit):
+        remark(line)
+    return changes
+
+
+def _show_tables(result: "Benchmark") -> None:
+    from mnist_edge.report import advice, summary, table, terminal
+
+    width = columns(terminal.WIDTH)
+    for whole in (table.quality(result), table.speed(result), table.computed(result)):
+        show_parts(whole, width)
+    for line in [*table.units(result, width), "", *summary.lines(result)]:
+        say(line)
+    _warn(result)
+    for line in advice.lines(result):
+        say(line)
+
+
+def _warn(result: "Benchmark") -> None:
+    from mnist_edge.report import summary
+
+    for note in summary.notes(result):
+        hint(note.line)
 
 
 def write(

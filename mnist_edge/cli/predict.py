@@ -1,26 +1,24 @@
 """mnist-edge predict"""
 
 import json
-import os
-import shutil
 import sys
 from dataclasses import asdict
 from functools import partial
 from itertools import chain, islice
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnist_edge.cli import predict_options
 from mnist_edge.cli.console import hint
 from mnist_edge.cli.options import MODEL_HELP
-from mnist_edge.errors import GoldenError, UsageError
+from mnist_edge.errors import GoldenError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier
-    from mnist_edge.cli.predict_formats import Writer
     from mnist_edge.cli.predict_output import Output
+    from mnist_edge.predict import Detector
 
 _MANY = 20  # pictures: more get a bar while they are read, and a summary
 _ALIGNED = 1000  # as many names decide on the width of their column
@@ -93,57 +91,27 @@ def predict(
     What cannot be read is said, the rest goes on, and the exit code is 1.
     """
     paths = paths or []
-    _refuse(
-        {
-            "name a picture, or --check the file": not paths and not check,
-            "--line and --grid exclude each other": line and grid,
-            "--json and --csv exclude each other": as_json and as_csv,
-            "--show goes without --json and --csv": show and (as_json or as_csv),
-            "--threshold is a probability, 0 to 1": threshold is not None and isnan(threshold),
-            "- is standard input, one picture: name it once": paths.count("-") > 1,
-            "- is standard input, here a terminal: pipe a picture in": "-" in paths
-            and sys.stdin is not None
-            and sys.stdin.isatty(),
-        }
-    )
+    predict_options.check(paths, check, line, grid, threshold, show, as_json, as_csv)
     from mnist_edge import predict as reading
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import predict_formats, predict_output, streams
-    from mnist_edge.cli.predict_json import Json
     from mnist_edge.host.machine import threads_for
     from mnist_edge.predict.save_input import Folder
 
-    if threads is not None:
-        workers = threads
     # Processes: reading is mostly Python, which keeps threads waiting.
-    processes = threads_for(workers, "--workers")
+    processes = threads_for(workers if threads is None else threads, "--workers")
     _silence_pillow()
     classifier = Classifier(model)
-    answers = str(classifier.path)
     if threshold is None:
         threshold = _own_threshold(classifier)
-    look: reading.Detector = reading.SingleDigit(classifier.card.dataset)
-    layout = (
-        predict_formats.LINE if line else predict_formats.GRID if grid else predict_formats.SINGLE
-    )
-    if line or grid:
-        look = reading.MultiDigit(classifier, on_one_line=line)
+    detector = _detector(classifier, line, grid)
     found = reading.find(paths, recursive)
     first = list(islice(found, _ALIGNED))
-    writer: Writer
-    if as_json:
-        writer = Json(layout, classifier.classes, threshold, answers, sys.stdout.encoding)
-    elif as_csv:
-        writer = predict_formats.Csv(layout, threshold, answers)
-    else:
-        width = predict_formats.name_width([source.name for source in first])
-        colours = _colours() if show else None
-        columns = shutil.get_terminal_size().columns
-        writer = predict_formats.Text(
-            layout, classifier.classes, threshold, width, colours, columns
-        )
-        if paths and classifier.path != model:  # which one it is, nobody has said yet
-            hint(f"model: {answers}")
+    layout = predict_formats.layout(line, grid)
+    names = [source.name for source in first]
+    writer = predict_output.writer(classifier, layout, threshold, names, show, as_json, as_csv)
+    if paths and classifier.path != model and not (as_json or as_csv):
+        hint(f"model: {classifier.path}")  # which one it is, nobody has said yet
     output = predict_output.Output(sys.stdout)
     if check:
         _check(classifier, output, as_json, as_csv)
@@ -154,7 +122,7 @@ def predict(
     # Nobody knows how many lie below before all folders have been looked into.
     count = partial(reading.count, [] if recursive else paths)
     with predict_output.bar(len(first) > _MANY, count) as step:
-        batches = reading.read(classifier, chain(first, found), look, threshold, processes)
+        batches = reading.read(classifier, chain(first, found), detector, threshold, processes)
         tally = predict_output.tell(batches, writer, folder, output, step)
     if tally.pictures > _MANY and not streams.has_gone(sys.stdout):
         hint(str(tally))
@@ -162,10 +130,13 @@ def predict(
         raise typer.Exit(1)
 
 
-def _refuse(mistakes: dict[str, bool]) -> None:
-    for message, made in mistakes.items():
-        if made:
-            raise UsageError(message)
+def _detector(classifier: "Classifier", line: bool, grid: bool) -> "Detector":
+    """What finds digits in a picture: one that fills it, or those of a line or a sheet."""
+    from mnist_edge.predict import MultiDigit, SingleDigit
+
+    if line or grid:
+        return MultiDigit(classifier, on_one_line=line)
+    return SingleDigit(classifier.card.dataset)
 
 
 def _own_threshold(classifier: "Classifier") -> float:
@@ -173,13 +144,6 @@ def _own_threshold(classifier: "Classifier") -> float:
     file from before there was one."""
     own = getattr(classifier.card, "threshold", None)
     return float(own.value) if own else 0.0
-
-
-def _colours() -> str:
-    from mnist_edge.report import terminal_image
-
-    draws = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
-    return terminal_image.depth(draws, os.environ)
 
 
 def _silence_pillow() -> None:

@@ -20,6 +20,12 @@ from mnist_edge.report.formatting import counted, percent
 SINGLE, LINE, GRID = "single", "line", "grid"
 """What was looked for in each picture."""
 
+
+def layout(line: bool, grid: bool) -> str:
+    """The one of these that the options mean."""
+    return LINE if line else GRID if grid else SINGLE
+
+
 _WIDEST_NAME = 60
 
 

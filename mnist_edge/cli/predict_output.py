@@ -1,5 +1,7 @@
 """Readings said as they come: rows on stdout, what went wrong on stderr, and a bar meanwhile."""
 
+import os
+import shutil
 import signal
 import sys
 import threading
@@ -11,11 +13,40 @@ from typing import TYPE_CHECKING, TextIO
 
 from mnist_edge.cli import streams
 from mnist_edge.cli.console import hint, progress_bar
-from mnist_edge.cli.predict_formats import Writer
+from mnist_edge.cli.predict_formats import Csv, Text, Writer, name_width
+from mnist_edge.cli.predict_json import Json
 
 if TYPE_CHECKING:
+    from mnist_edge.classifier import Classifier
     from mnist_edge.predict import Reading
     from mnist_edge.predict.save_input import Folder
+
+
+def writer(
+    classifier: "Classifier",
+    layout: str,
+    threshold: float,
+    names: Sequence[str],
+    show: bool,
+    as_json: bool,
+    as_csv: bool,
+) -> Writer:
+    """What makes lines of readings; `names` of files decide how wide their column is."""
+    model = str(classifier.path)
+    if as_json:
+        return Json(layout, classifier.classes, threshold, model, sys.stdout.encoding)
+    if as_csv:
+        return Csv(layout, threshold, model)
+    colours = _colours() if show else None
+    columns = shutil.get_terminal_size().columns
+    return Text(layout, classifier.classes, threshold, name_width(names), colours, columns)
+
+
+def _colours() -> str:
+    from mnist_edge.report import terminal_image
+
+    draws = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
+    return terminal_image.depth(draws, os.environ)
 
 
 @dataclass(slots=True)
