@@ -1,6 +1,8 @@
 """Who may import whom: each module belongs to a wing, each wing may use those below it, and no
 modules import each other in a circle. Imports inside functions and for types count as all others.
 
+No file and no function of the package is longer than somebody takes in at once.
+
 Three lists, to be edited as the house moves: MODULES says what belongs to which wing, MAY_USE what
 a wing may import, and `KNOWN` what breaks this today. Nothing is ever added to `KNOWN`; what is no
 longer needed there has to go.
@@ -68,6 +70,8 @@ MAY_USE = {
 # Exceptions that may only become fewer: there is none.
 KNOWN: dict[str, str] = {}
 KNOWN_IN_CIRCLES: dict[str, str] = {}
+
+LONGEST_FILE, LONGEST_BODY = 280, 40  # lines
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
@@ -172,6 +176,17 @@ def differences(found: set[Edge], exceptions: dict[str, str], what: str) -> list
     return [f"{why}: {a or ROOT.name} imports {b or ROOT.name}" for why, a, b in told]
 
 
+def bodies(source: str) -> Iterator[tuple[str, int]]:
+    """Every function, however deep within others, and the lines that it has besides its signature
+    and docstring."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            documented = ast.get_docstring(node) is not None
+            body = node.body[documented:]
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+            yield node.name, lines
+
+
 def test_every_module_belongs_to_a_wing_and_every_name_to_a_module() -> None:
     known = modules()
     assert [name for name in known if name and wing(name) is None] == []
@@ -249,3 +264,36 @@ def test_what_is_not_allowed_is_found_and_what_is_mended_as_well() -> None:
         "not allowed: predict imports benchmark.run",
         "mended, take it off the list: lab.export.qdq imports gone",
     ]
+
+
+def test_no_file_and_no_body_of_a_function_is_too_long() -> None:
+    sources = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in modules().values()}
+    files = {name: source.count("\n") for name, source in sources.items()}
+    assert {name: lines for name, lines in files.items() if lines > LONGEST_FILE} == {}
+    functions = [(name, *one) for name, source in sources.items() for one in bodies(source)]
+    assert len(functions) > len(files)
+    assert [one for one in functions if one[-1] > LONGEST_BODY] == []
+
+
+def test_a_body_is_counted_without_its_signature_and_docstring() -> None:
+    source = """
+@decorated(
+    1,
+)
+def outer(
+    a: int,
+) -> int:
+    '''One line.
+
+    And more.
+    '''
+    def inner() -> int: return (
+        a
+    )
+
+    return inner()
+class A:
+    async def only_told(self) -> None:
+        "Nothing to do."
+"""
+    assert dict(bodies(source)) == {"outer": 5, "inner": 3, "only_told": 0}

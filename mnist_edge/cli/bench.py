@@ -15,7 +15,7 @@ from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from mnist_edge.backends import ForeignOptions, Discovery
+    from mnist_edge.backends import Discovery, ForeignOptions
     from mnist_edge.benchmark import Benchmark
 
 _NOISY, _SATURATES, _SLOWER = 3, 4, 5
@@ -158,7 +158,7 @@ def bench(
     old = bench_options.earlier(compare, plan)
     examples = cache(lambda: benchmark.examples(dataset, data_dir))
     foreign = backends.ForeignOptions(examples, dataset or "mnist", input_scale, input_mean, invert)
-    found = _discovered(files, bench_options.names(contender), foreign)
+    found = _gathered(files, bench_options.names(contender), foreign)
     logs = loadgen_logs if loadgen else None
     bench_options.check_written(outputs, logs, found.contenders, compare)
     if record_it:
@@ -179,7 +179,7 @@ def bench(
     _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
 
 
-def _discovered(
+def _gathered(
     files: list[Path] | None, runtimes: tuple[str, ...] | None, foreign: "ForeignOptions"
 ) -> "Discovery":
     from mnist_edge import backends
