@@ -128,8 +128,8 @@ def _stages(model: Classifier, paths: Paths) -> None:
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     stages: dict[str, Callable[[Paths], object]] = {
         "Image.open(path).load()": _decode,
-        "picture.load": lambda paths: [preprocess.load(path) for path in paths],
-        "picture.prepared, 64 at once": lambda _: [
+        "preprocess.load": lambda paths: [preprocess.load(path) for path in paths],
+        "preprocess.prepared, 64 at once": lambda _: [
             preprocess.prepared(pixels[at : at + 64], dataset) for at in range(0, len(pixels), 64)
         ],
         "network, 64 at once": lambda _: [

@@ -12,7 +12,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
 from mnist_edge.predict.results import ONE_DIGIT, Failure, Grey, Page
 from mnist_edge.preprocess import Looked
-from mnist_edge.preprocess.load import Loaded
+from mnist_edge.preprocess.loading import Loaded
 from mnist_edge.preprocess.several import lines
 
 Seen = tuple[Page | Failure, Sequence[Grey]]

@@ -15,7 +15,7 @@ from PIL import Image
 from mnist_edge.preprocess.canvas import as_drawn, drawn
 from mnist_edge.preprocess.colour import plane
 from mnist_edge.preprocess.foreground import is_even
-from mnist_edge.preprocess.load import Loaded, Source, load
+from mnist_edge.preprocess.loading import Loaded, Source, load
 from mnist_edge.preprocess.mnist_format import SIDE, as_formed, centre, formed, letterbox
 from mnist_edge.preprocess.sample_digits import drawn_digits
 from mnist_edge.preprocess.search import find_digit

@@ -177,7 +177,7 @@ def test_a_clock_that_follows_the_load_is_said_twice(monkeypatch: pytest.MonkeyP
 def test_energy_is_readable_or_there_is_a_reason(
     monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    monkeypatch.setattr("mnist_edge.host.energy.why_not", lambda: reason)
+    monkeypatch.setattr("mnist_edge.host.energy.unavailable_reason", lambda: reason)
     assert f"energy     {reason or 'readable (RAPL)'}\n" in told()
 
 

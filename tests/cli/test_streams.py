@@ -188,6 +188,7 @@ import os, signal, sys
 from mnist_edge.benchmark import timing
 from mnist_edge.cli import main
 number, measure = getattr(signal, sys.argv.pop(1)), timing.measure
+signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP is ignored
 def measured(calls, protocol, progress=lambda fraction: None, *meters):
     def tell(fraction):
         progress(fraction)

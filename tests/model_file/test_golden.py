@@ -138,7 +138,7 @@ def test_what_cannot_be_checked_is_an_error(changes: dict[str, object], message:
     ["", "[]", "{}", "null", '{"generator": "x", "sha256": "y", "tolerance": 1}', "NaN"],
 )
 def test_a_damaged_entry_is_refused_with_the_file(text: str) -> None:
-    metadata = make_card().to_metadata() | {"mnist_edge.model_file.golden": text}
+    metadata = make_card().to_metadata() | {"mnist_edge.golden": text}
     with pytest.raises(ModelError, match=r"metadata mnist_edge\.golden cannot be read"):
         type(make_card()).from_metadata(metadata)
 
@@ -155,7 +155,7 @@ def test_a_card_carries_them_through_the_metadata() -> None:
     card = make_card(golden=Golden.from_json(golden.made(linear, False).to_json()))
     assert type(card).from_metadata(card.to_metadata()) == card
     assert make_card().golden is None
-    assert "mnist_edge.model_file.golden" not in make_card().to_metadata()
+    assert "mnist_edge.golden" not in make_card().to_metadata()
 
 
 def test_a_classifier_checks_itself(tmp_path: Path) -> None:

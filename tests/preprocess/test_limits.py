@@ -15,8 +15,7 @@ from PIL import Image, features
 
 from mnist_edge import child_python
 from mnist_edge.errors import DataError
-from mnist_edge.preprocess import decoder_process, load
-from mnist_edge.preprocess import load as reading
+from mnist_edge.preprocess import decoder_process, load, loading
 from tests.preprocess import hostile
 from tests.preprocess.drawing import drawing
 
@@ -188,5 +187,5 @@ def test_formats_that_are_decoded_apart_are_not_decoded_here(
 ) -> None:
     if not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
-    with_child.setattr(reading, "decoded", None)
+    with_child.setattr(loading, "decoded", None)
     assert load(io.BytesIO(avif())).size == (90, 120)

@@ -14,7 +14,7 @@ from mnist_edge.errors import DataError
 from mnist_edge.preprocess.colour import plane
 from mnist_edge.preprocess.components import grown
 from mnist_edge.preprocess.foreground import opacity
-from mnist_edge.preprocess.load import Loaded, Source, load
+from mnist_edge.preprocess.loading import Loaded, Source, load
 from mnist_edge.preprocess.mnist_format import SIDE, as_formed, formed
 from mnist_edge.preprocess.page import onto_sheets
 from mnist_edge.preprocess.several.oversegment import Row, atoms_of

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, features
 
 from mnist_edge.errors import DataError
 from mnist_edge.preprocess import load
-from mnist_edge.preprocess.load import name_of
+from mnist_edge.preprocess.loading import name_of
 from tests.preprocess.drawing import Grey, drawing
 
 FORMATS: dict[str, dict[str, Any]] = {
