@@ -108,6 +108,14 @@ def test_what_comes_in_from_an_edge_belongs_if_it_is_as_strong() -> None:
     assert chosen(inside, 0, 100, 50) == [True, True]
 
 
+@pytest.mark.parametrize(("bottom", "belongs"), [(SIDE, True), (95, False)])
+def test_a_piece_at_an_edge_belongs_to_a_digit_that_is_at_one_too(
+    bottom: int, belongs: bool
+) -> None:
+    parts = blocks((30, 70, bottom, 90), (45, 92, 65, SIDE))
+    assert chosen(parts, 0) == [True, belongs]
+
+
 def test_main_is_always_chosen() -> None:
     parts = blocks((0, 0, 10, 10), (80, 80, 100, 100))
     assert chosen(parts, 0) == [True, False]
