@@ -29,7 +29,7 @@ _MARK = "open(__file__ + '.ran', 'w').close()\nraise SystemExit(9)\n"
 _IMPORTED = """
 import sys
 from pathlib import Path
-import mnist_edge.cli.bench, mnist_edge.backends.answering_process, mnist_edge.predict.processes
+import mnist_edge.cli.bench, mnist_edge.backends.cold_start_process, mnist_edge.predict.processes
 import multiprocessing.spawn, multiprocessing.resource_tracker
 from mnist_edge.backends import OnnxRuntime
 OnnxRuntime.open(Path(sys.argv[1])).load(1)
@@ -102,7 +102,7 @@ def test_a_trap_is_one(tmp_path: Path) -> None:
     (tmp_path / "pickle.py").write_text(_MARK)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
     done = subprocess.run(
-        [sys.executable, "-m", "mnist_edge.backends.answering_process"],
+        [sys.executable, "-m", "mnist_edge.backends.cold_start_process"],
         cwd=tmp_path,
         env=environment,
         check=False,

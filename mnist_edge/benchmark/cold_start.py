@@ -38,7 +38,7 @@ def start(contender: Contender, threads: int, image: Images) -> ColdStart:
         begin = time.perf_counter()
         with child_python.safely():
             process = subprocess.Popen(
-                child_python.command("mnist_edge.backends.answering_process"),
+                child_python.command("mnist_edge.backends.cold_start_process"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.backends import OnnxRuntime, answering_process
+from mnist_edge.backends import OnnxRuntime, cold_start_process
 from mnist_edge.benchmark import cold_start
 from mnist_edge.errors import ModelError
 from tests.helpers.fresh_process import (
@@ -169,7 +169,7 @@ def test_what_the_process_does_is_the_same_in_this_one(tmp_path: Path) -> None:
     """Where coverage sees it."""
     said = io.StringIO()
     notes = tmp_path / "notes"
-    answering_process._serve(io.BytesIO(pickle.dumps((Plain(notes=notes), 1, IMAGE))), said)
+    cold_start_process._serve(io.BytesIO(pickle.dumps((Plain(notes=notes), 1, IMAGE))), said)
     answered, peak = said.getvalue().splitlines()
     assert answered == "answered"
     assert peak == "" or int(peak) > 10_000_000
@@ -178,17 +178,17 @@ def test_what_the_process_does_is_the_same_in_this_one(tmp_path: Path) -> None:
 
 def test_the_process_imports_nothing_that_measures() -> None:
     """It would count as the contender's start and memory."""
-    code = "import sys, mnist_edge.backends.answering_process; print(*sys.modules)"
+    code = "import sys, mnist_edge.backends.cold_start_process; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = done.stdout.split()
-    assert "mnist_edge.backends.answering_process" in imported
+    assert "mnist_edge.backends.cold_start_process" in imported
     assert [name for name in imported if name.startswith("mnist_edge.benchmark")] == []
 
 
 def test_the_peak_is_what_linux_calls_the_high_water_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     status = "Name:\tpython\nVmPeak:\t  900 kB\nVmHWM:\t   1234 kB\nVmRSS:\t  77 kB\n"
     pretend(monkeypatch, {"/proc/self/status": status})
-    assert answering_process._peak_bytes() == 1234 * 1024
+    assert cold_start_process._peak_bytes() == 1234 * 1024
 
 
 @pytest.mark.parametrize(("system", "known"), [("darwin", True), ("win32", False)])
@@ -198,9 +198,9 @@ def test_elsewhere_the_peak_is_asked_for_or_unknown(
     pytest.importorskip("resource")
     pretend(monkeypatch, {})
     monkeypatch.setattr(sys, "platform", system)
-    assert (answering_process._peak_bytes() is not None) is known
+    assert (cold_start_process._peak_bytes() is not None) is known
 
 
 def test_without_a_high_water_mark_the_peak_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {"/proc/self/status": "Name:\tpython\n"})
-    assert answering_process._peak_bytes() is None
+    assert cold_start_process._peak_bytes() is None

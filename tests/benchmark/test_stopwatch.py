@@ -1,40 +1,24 @@
+"""The stopwatch, by a clock that only calls move."""
+
 import gc
 import statistics
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mnist_edge.benchmark import stopwatch
 from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency, speedup
 from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.errors import EdgeError
 from mnist_edge.intervals import relative_spread, upper_bound
+from tests.helpers.fakes import Clock
 
 Event = tuple[str, int]
 
 
-class Clock:
-    """Time that passes only when a call says so: what is measured is then known exactly."""
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-
-    def spend(self, duration_us: float) -> None:
-        self.now_ns += round(duration_us * 1000)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    fake = SimpleNamespace(
-        perf_counter_ns=lambda: clock.now_ns,
-        perf_counter=lambda: clock.now_ns / 1e9,
-        sleep=lambda duration_s: clock.spend(duration_s * 1e6),
-    )
-    monkeypatch.setattr(stopwatch, "time", fake)
-    return clock
+    return Clock.instead_of_time(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -43,6 +43,11 @@ def test_ink_on_a_transparent_canvas_is_seen(
     hidden = drawing() == 0
     assert (pixels[hidden] == (0 if light else 255)).all()
     wanted = preprocess.digit(drawing(paper=0 if light else 255, ink=255 if light else 0))
+    page = on_nothing(ink, mode, garbage).convert("RGBA")
+    ground = Image.new("RGBA", page.size, "black" if light else "white")
+    opaque = np.asarray(Image.alpha_composite(ground, page).convert("RGB"))
+    seen = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
+    np.testing.assert_array_equal(seen, opaque)
     # Coloured ink is less dark, and its strokes may be widened by one fine pixel more or less.
     assert likeness(preprocess.digit(pixels), wanted) > (0.97 if len(set(ink[:-1])) > 1 else 0.98)
 
