@@ -1,4 +1,4 @@
-"""Which file to ship on the CPU that was measured, why, and what speaks for the others.
+"""Which file to ship on the CPU that was measured, why, and the merit of the others.
 
 Of the files that none is more accurate than (McNemar's exact test), the fastest; of those as fast
 (the paired ratio's 95 % interval spans 1), the smallest. Before that, of one model's files one:
@@ -44,7 +44,7 @@ class Int8(StrEnum):
 
 
 class Merit(StrEnum):
-    """What speaks for a file that is not the one to ship."""
+    """The merit of a file that is not the one to ship."""
 
     SPEED = "speed"
     SIZE = "size"
@@ -207,7 +207,7 @@ def _lost(int8: Entry, gap: float) -> bool:
 
 
 def _other(record: Benchmark, best: Entry, choice: Choice, winners: Sequence[Entry]) -> Other:
-    """What speaks for another file than `best`; `winners` are the best of each model."""
+    """The merit of another file than `best`; `winners` are the best of each model."""
     own = choice.entry
     outdoing = [one for one in winners if one is not own and _outdoes(record, one, own)]
     others = [one for one in outdoing if one is not best]

@@ -33,7 +33,7 @@ Name = Callable[[Entry], str]
 
 
 def lines(record: Benchmark) -> list[str]:
-    """What to ship, and what speaks for the other models."""
+    """What to ship, and the merit of the other models."""
     name, largest = labels.of(record), max(record.plan.batches)
     return [line for one in recommendations(record) for line in _lines(one, name, largest)]
 
@@ -126,7 +126,7 @@ def _kept(int8: Entry) -> str:
 
 
 def _beside(best: Entry, other: Other, name: Name, largest: int) -> str:
-    """What speaks for another file than the one that is recommended."""
+    """The merit of another file than the one that is recommended."""
     own, speed = name(other.choice.entry), other.speed
     accuracy = _compared(other, name)
     if other.merit is Merit.SPEED and speed:
@@ -141,8 +141,8 @@ def _beside(best: Entry, other: Other, name: Name, largest: int) -> str:
         return f"where size counts more, {own}: {size}, {pace}, {accuracy}"
     if other.outdone_by:
         told = f"{name(other.outdone_by)} is faster and no less accurate"
-        return f"nothing speaks for {own} here: {told}"
-    return f"nothing speaks for {own} here: {pace}, {accuracy}, {size}"
+        return f"no reason to ship {own} here: {told}"
+    return f"no reason to ship {own} here: {pace}, {accuracy}, {size}"
 
 
 def _compared(other: Other, name: Name) -> str:
