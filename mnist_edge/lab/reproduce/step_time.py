@@ -133,7 +133,8 @@ def _answers_s(recipe: Recipe, classes: int, images: Split, world: World) -> tup
     plain_s = _turn_s(lambda: network.answer(few)) / len(few)
     if not bf16.should_use(network, world.device):
         return plain_s, plain_s
-    teach, seen = bf16.answering(network, world.device), torch.tensor(few, device=world.device)
+    teach = bf16.inference_function(network, world.device)
+    seen = torch.tensor(few, device=world.device)
     return plain_s, _turn_s(lambda: teach(seen).cpu()) / len(few)
 
 

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training import bf16
 from mnist_edge.lab.training.distributed import World
 from mnist_edge.lab.training.models import Network
 
@@ -37,12 +36,8 @@ def is_graphed(acceleration: str) -> bool:
     return acceleration.endswith("cuda-graph")
 
 
-def forward_of(
-    network: Network, world: World, acceleration: str, in_bf16: bool
-) -> Callable[..., Any]:
+def forward_of(network: Network, world: World, acceleration: str) -> Callable[..., Any]:
     """A network as it is called in the training loop."""
-    if in_bf16 and world.device.type == "cpu":
-        bf16.use_im2col(network)
     if world.size > 1:
         devices = [world.device.index] if world.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)

@@ -92,7 +92,7 @@ def _of_run(run: Path) -> Teacher:
         checkpoint.classes,
         checkpoint.recipe.dataset,
         run,
-        lambda device: bf16.answering(network, device),
+        lambda device: bf16.inference_function(network, device),
     )
 
 

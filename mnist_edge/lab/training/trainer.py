@@ -115,8 +115,8 @@ class Trainer:
             torch.manual_seed(recipe.seed)
             network = build(recipe.model, classes, recipe.shortcut)
         self.in_bf16 = bf16.should_use(network, world.device)
-        form = bf16.layout(network, world.device, self.in_bf16)
-        self.network = network.to(world.device).to(memory_format=form)
+        memory_format = bf16.memory_format(network, world.device, self.in_bf16)
+        self.network = network.to(world.device).to(memory_format=memory_format)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         how = chosen(acceleration, world, self.steps * recipe.epochs)
         graphed = is_graphed(how)
@@ -128,7 +128,7 @@ class Trainer:
         if resume:
             self._restore(resume)
         self._pairs = ema.pairs(self.average, self.network)
-        self.forward = forward_of(self.network, world, how, self.in_bf16)
+        self.forward = forward_of(self.network, world, how)
         self.launch: Launch = self._compute
         if graphed:
             self.launch = GraphedStep(
