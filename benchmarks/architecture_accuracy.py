@@ -22,7 +22,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
 from mnist_edge.lab.training.distillation import SoftTargets
-from mnist_edge.lab.training.distributed import World, join
+from mnist_edge.lab.training.distributed import ProcessGroup, process_group
 from mnist_edge.lab.training.models import build, cost
 from mnist_edge.lab.training.recipe import RECIPES, Recipe
 from mnist_edge.lab.training.runs import train
@@ -44,11 +44,11 @@ def main() -> None:
     recipe = distillation.taught_by(recipe, opened)
     print(f"{given.epochs} epochs by the recipe of {given.recipe}, seed {given.seed}")
     print(f"{'network':<36} parameters       MACs    loss  wrong of {len(validation):,}  entropy")
-    with join("cpu") as world:
-        views = distillation.views(opened, training, recipe, world.device)
+    with process_group("cpu") as group:
+        views = distillation.views(opened, training, recipe, group.device)
         for name in given.models:
             one = replace(recipe, model=name)
-            print(row(one, data, training, validation, views, world), flush=True)
+            print(row(one, data, training, validation, views, group), flush=True)
 
 
 def row(
@@ -57,14 +57,14 @@ def row(
     training: Split,
     validation: Split,
     views: SoftTargets,
-    world: World,
+    group: ProcessGroup,
 ) -> str:
     """What a network costs, its mean loss in the last epoch, and what it answers to the validation
     images: how many are wrong, and their mean cross-entropy."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
         inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
-        *_, last = train(inputs, run, world)
+        *_, last = train(inputs, run, group)
         logits = disk.load(run).original().answer(validation.images)
     wrong = np.count_nonzero(logits.argmax(axis=1) != validation.labels)
     entropy = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(validation.labels))

@@ -20,7 +20,7 @@ from mnist_edge.datasets import SIDE, Split
 from mnist_edge.host.machine import has_flag, this_machine
 from mnist_edge.intervals import paired_ratio
 from mnist_edge.lab.training import bf16
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
@@ -65,7 +65,7 @@ def _step(model: str, in_bf16: bool) -> Callable[[], int]:
         validation=noise,
     )
     with patch.object(bf16, "should_use", return_value=in_bf16):
-        return trial_step(inputs, World(0, 1, _CPU))
+        return trial_step(inputs, ProcessGroup(0, 1, _CPU))
 
 
 def _duration_s(step: Callable[[], int]) -> float:

@@ -63,7 +63,7 @@ def train_until(
 ) -> Iterator[Epoch]:
     """Train by a model's recipe, what is None as it says, and yield each epoch's accuracies."""
     from mnist_edge.datasets import load
-    from mnist_edge.lab.training.distributed import join
+    from mnist_edge.lab.training.distributed import process_group
     from mnist_edge.lab.training.events import StepResult
     from mnist_edge.lab.training.recipe import recipe_for
     from mnist_edge.lab.training.runs import train
@@ -81,8 +81,8 @@ def train_until(
             images = step.step * recipe.batch_size
             first_step.append(time.perf_counter() - images / step.images_per_s)
 
-    with join(device) as world, tempfile.TemporaryDirectory() as folder:
-        for result in train(inputs, Path(folder), world, watch=note, acceleration=acceleration):
+    with process_group(device) as group, tempfile.TemporaryDirectory() as folder:
+        for result in train(inputs, Path(folder), group, watch=note, acceleration=acceleration):
             now = time.perf_counter()
             if not first_step:  # an epoch so short that no step was shown
                 first_step.append(now - result.duration_s)

@@ -25,7 +25,7 @@ from torchvision import transforms
 
 from mnist_edge.datasets import Split, load_if_here
 from mnist_edge.lab.training.augment import Augmentation
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
 from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
@@ -87,11 +87,11 @@ def ours(
     recipe: Recipe, split: Split, device: torch.device = CPU, acceleration: str = "eager"
 ) -> Turn:
     """The step of `mnist-edge train`."""
-    world = World(0, 1, device)
+    group = ProcessGroup(0, 1, device)
     inputs = TrainingInputs(
         recipe=recipe, classes=tuple("0123456789"), training=split, validation=split[:100]
     )
-    trainer = Trainer(inputs, world, acceleration=acceleration)
+    trainer = Trainer(inputs, group, acceleration=acceleration)
     trainer.network.train()
     draws = torch.Generator(device).manual_seed(0)
 

@@ -13,7 +13,7 @@ from benchmarks.gpu.plan import Finding, Plan
 from mnist_edge.datasets import load
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.trainer import TrainingInputs
@@ -69,16 +69,16 @@ def _trained(
         recipe = replace(recipe, epochs=1)
     data = load(plan.dataset)
     training = data.training
-    world, run = World(0, 1, torch.device(plan.device)), runs / wanted.name
+    group, run = ProcessGroup(0, 1, torch.device(plan.device)), runs / wanted.name
     views = None
     if wanted.taught:
         those = [path for path in finished if "taught" not in path.name]
         teachers = [distillation.open_teacher(path, runs) for path in those]
         recipe = distillation.taught_by(recipe, teachers)
-        views = distillation.views(teachers, training, recipe, world.device)
+        views = distillation.views(teachers, training, recipe, group.device)
     history = []
     inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
-    for result in train(inputs, run, world, acceleration=acceleration):
+    for result in train(inputs, run, group, acceleration=acceleration):
         history.append(result)
         if plan.left_s < result.duration_s:
             return {"out of time after epoch": result.epoch}

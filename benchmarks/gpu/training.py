@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmarks.gpu.plan import Ended, Finding, Plan, edge, edge_interrupted
 from mnist_edge.datasets import load
 from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
 from mnist_edge.metrics import Accuracy
@@ -101,8 +101,8 @@ def _trainer(plan: Plan, model: str, acceleration: str) -> Trainer:
     """On the images of the set alone: what is drawn beside them takes a CPU seconds."""
     data = load(plan.dataset)
     recipe = replace(recipe_for(model, plan.dataset), synthetic_share=0.0, outlier_share=0.0)
-    world = World(0, 1, torch.device(plan.device))
-    return Trainer(TrainingInputs.of(recipe, data), world, acceleration=acceleration)
+    group = ProcessGroup(0, 1, torch.device(plan.device))
+    return Trainer(TrainingInputs.of(recipe, data), group, acceleration=acceleration)
 
 
 def _trained(ended: Ended) -> dict[str, Any]:

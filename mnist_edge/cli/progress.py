@@ -6,7 +6,7 @@ from mnist_edge.cli.console import error_console
 from mnist_edge.cli.training_speed import slowdown_told
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.training.distributed import World
+    from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.events import EpochResult, StepResult
     from mnist_edge.lab.training.runs import TrainingRun
     from mnist_edge.lab.training.threads import Choice
@@ -47,7 +47,7 @@ class Watch:
         self.bar.stop()
 
     def follow(
-        self, run: "TrainingRun", world: "World", choice: "Choice", on_one_thread: str
+        self, run: "TrainingRun", group: "ProcessGroup", choice: "Choice", on_one_thread: str
     ) -> None:
         """Complete a run under this bar. Where a CPU has become slow, a line says so, and the
         command by which the run goes on with one thread."""
@@ -60,10 +60,10 @@ class Watch:
             speed.step(now)
             self.step(now)
 
-        for result in complete(run, world, step):
+        for result in complete(run, group, step):
             self.epoch(result)
             slow = speed.epoch(result)
-            if slow and world.device.type == "cpu" and world.size == 1:
+            if slow and group.device.type == "cpu" and group.size == 1:
                 self.tell(slowdown_told(slow, choice.count, on_one_thread))
 
     def step(self, now: "StepResult") -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mnist_edge.experiment_results import ExperimentResult
     from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
     from mnist_edge.lab.reproduce.session import Work
-    from mnist_edge.lab.training.distributed import World
+    from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.report.sections import Section
 
 _OUT = Path("runs/reproduce")
@@ -86,7 +86,7 @@ def reproduce(
     if name is None and not time:
         return show_list(as_json)
     from mnist_edge.lab.reproduce.experiments import Options, experiment
-    from mnist_edge.lab.training.distributed import join
+    from mnist_edge.lab.training.distributed import process_group
     from mnist_edge.model_file import shipped
 
     options = Options(
@@ -113,11 +113,11 @@ def reproduce(
         "--data-dir": data_dir,
         "--out": None if out == _OUT else out,
     }
-    with join(device) as world:
-        if world.size > 1:
+    with process_group(device) as group:
+        if group.size > 1:
             raise UsageError("reproduce trains in one process: start it without torchrun")
         count = asked_threads(threads)
-        _reproduce(asked, options, data_dir, against, out, world, words, as_json, count)
+        _reproduce(asked, options, data_dir, against, out, group, words, as_json, count)
     return None
 
 
@@ -137,7 +137,7 @@ def _reproduce(
     data_dir: Path | None,
     against: Path | None,
     out: Path,
-    world: "World",
+    group: "ProcessGroup",
     words: dict[str, Any],
     as_json: bool,
     threads: int | None,
@@ -150,7 +150,7 @@ def _reproduce(
     check_folder("--out", out)
     with progress_bar() as tell:
         data = load(options.dataset, data_dir, tell)
-    work = Work.of(asked, options, data, out, world)
+    work = Work.of(asked, options, data, out, group)
     missing = work.missing()
     hint(f"{asked.name} on {data.name}: {asked.trains}")
     try:
@@ -202,7 +202,7 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
     with progress_bar() as tell:
         cost = estimate.of_runs(work, missing, threads, tell)
     parts = cost.parts_s
-    where = f"{work.world.device}, {counted(*cost.threads)}"
+    where = f"{work.group.device}, {counted(*cost.threads)}"
     told = f"{total} run{'s' * (total > 1)}"
     if len(missing) < total:
         told += f", {total - len(missing)} of them finished"
@@ -216,19 +216,19 @@ def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> N
 
     number = 1 + [one.name for one in work.wanted].index(run.name)
     which = f"run {number} of {len(work.wanted)}, {run.name}"
-    prepared, world = work.training_run(run), work.world
+    prepared, group = work.training_run(run), work.group
     saved = prepared.saved
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
     with progress_bar() as tell:
         tell("timing threads", 0, 0)
-        choice = for_training(prepared.inputs, world, asked, prepared.saved_threads)
+        choice = for_training(prepared.inputs, group, asked, prepared.saved_threads)
     epochs = f"{run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}"
     hint(f"{which}: {epochs} on {threads_told(choice)}{goes_on}")
     with used(choice.count):
         with progress_bar() as tell:
-            prepared = prepared.with_soft_targets(world.device, tell)
+            prepared = prepared.with_soft_targets(group.device, tell)
         with Watch(True, which) as watch:
-            watch.follow(prepared, world, choice, on_one_thread)
+            watch.follow(prepared, group, choice, on_one_thread)
 
 
 def _stopped(work: "Work", command: str) -> None:

@@ -26,10 +26,10 @@ def show_list(as_json: bool) -> None:
 def show_times(options: "Options", device: str, as_json: bool) -> None:
     """The experiments, and how long each takes here."""
     from mnist_edge.lab.reproduce import estimate
-    from mnist_edge.lab.training.distributed import join
+    from mnist_edge.lab.training.distributed import process_group
 
-    with join(device) as world, progress_bar() as tell:
-        spent = estimate.of_experiments(options, world, tell)
+    with process_group(device) as group, progress_bar() as tell:
+        spent = estimate.of_experiments(options, group, tell)
     if as_json:
         say_json(
             [_values(one) | {"estimate_s": round(spent[one.name])} for one in EXPERIMENTS.values()]

@@ -14,7 +14,7 @@ from mnist_edge.cli.train_output import close, introduce, stopped
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.training.distributed import World
+    from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.runs import RunPlan, TrainingRun
     from mnist_edge.lab.training.threads import Choice
     from mnist_edge.types import Progress
@@ -74,7 +74,7 @@ def train(
     Each model has its own recipe; options change it. Ctrl-C loses at most the epoch under way:
     --resume goes on. Under torchrun, every process trains its share of each batch.
     """
-    from mnist_edge.lab.training.distributed import join
+    from mnist_edge.lab.training.distributed import process_group
 
     asked: dict[str, Any] = {
         "model": model,
@@ -87,25 +87,25 @@ def train(
     }
     asked = {name: value for name, value in asked.items() if value is not None}
     folder = out or _RUNS / (model or "edge")
-    with join(device) as world:
+    with process_group(device) as group:
         count = asked_threads(threads)
-        plan = _plan(asked, teacher or [], folder, resume, world)
+        plan = _plan(asked, teacher or [], folder, resume, group)
         if plan.is_finished:
-            if world.leads:
+            if group.is_main:
                 _tell_finished(plan, as_json)
             return
-        _train(plan, data_dir, count, world, as_json)
+        _train(plan, data_dir, count, group, as_json)
 
 
 def _plan(
-    asked: dict[str, Any], teachers: list[Path], folder: Path, resume: bool, world: "World"
+    asked: dict[str, Any], teachers: list[Path], folder: Path, resume: bool, group: "ProcessGroup"
 ) -> "RunPlan":
     from mnist_edge.lab.training import runs
     from mnist_edge.lab.training.checkpoint import load
     from mnist_edge.lab.training.recipe import RecipeError
     from mnist_edge.output_paths import check_folder
 
-    if world.leads:
+    if group.is_main:
         check_folder("--out", folder)
     saved = load(folder) if resume else None
     try:
@@ -124,7 +124,11 @@ def _tell_finished(plan: "RunPlan", as_json: bool) -> None:
 
 
 def _train(
-    plan: "RunPlan", data_dir: Path | None, threads: int | None, world: "World", as_json: bool
+    plan: "RunPlan",
+    data_dir: Path | None,
+    threads: int | None,
+    group: "ProcessGroup",
+    as_json: bool,
 ) -> None:
     from mnist_edge import datasets
     from mnist_edge.lab.training import runs
@@ -132,16 +136,16 @@ def _train(
     from mnist_edge.lab.training.threads import for_training, used
 
     name = plan.recipe.dataset
-    data = _first_on_rank_0(world, lambda tell: datasets.load(name, data_dir, tell))
+    data = _first_on_rank_0(group, lambda tell: datasets.load(name, data_dir, tell))
     run = runs.prepare(plan, data)
     with progress_bar() as tell:
         tell("timing threads", 0, 0)
-        choice = for_training(run.inputs, world, threads, run.saved_threads)
-    world.wait()  # until all have looked at what lies in the run's folder
-    if world.leads:
+        choice = for_training(run.inputs, group, threads, run.saved_threads)
+    group.barrier()  # until all have looked at what lies in the run's folder
+    if group.is_main:
         if not run.saved and (kept := runs.set_aside(run.folder)):
             hint(f"kept the run that was in {run.folder} as {kept}")
-        introduce(run.inputs, data, world, choice)
+        introduce(run.inputs, data, group, choice)
         if run.saved_threads not in (None, choice.count):
             hint(
                 f"it was begun with {run.saved_threads} threads: the weights will not be as they "
@@ -149,29 +153,29 @@ def _train(
             )
     with used(choice.count):
         try:
-            _epochs(run, world, choice)
+            _epochs(run, group, choice)
         except KeyboardInterrupt:
-            if world.leads:
+            if group.is_main:
                 stopped(run.folder)
             raise typer.Exit(INTERRUPTED) from None
-    if world.leads:
+    if group.is_main:
         close(run.folder, load(run.folder), as_json)
-    world.wait()
+    group.barrier()
 
 
-def _epochs(run: "TrainingRun", world: "World", choice: "Choice") -> None:
+def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "Choice") -> None:
     """Train to the end, a line for each epoch, and one where it has become slow."""
     from mnist_edge.lab.training.training_mix import added
 
     recipe = run.inputs.recipe
     starting = "starting"
     if run.teachers:
-        run = _first_on_rank_0(world, partial(run.with_soft_targets, world.device))
+        run = _first_on_rank_0(group, partial(run.with_soft_targets, group.device))
     elif any(added(len(run.inputs.training), recipe)):
         starting = "drawing digits"
     on_one_thread = f"mnist-edge train --resume --threads 1 --out {run.folder}"
-    with Watch(world.leads, starting=starting) as watch:
-        watch.follow(run, world, choice, on_one_thread)
+    with Watch(group.is_main, starting=starting) as watch:
+        watch.follow(run, group, choice, on_one_thread)
 
 
 def _teacher(path: Path) -> Path:
@@ -196,12 +200,12 @@ def _absolute(dataset: str | None) -> str | None:
         raise DataError(f"there is no folder {path}: {error}") from error
 
 
-def _first_on_rank_0(world: "World", make: "Callable[[Progress], Made]") -> Made:
+def _first_on_rank_0(group: "ProcessGroup", make: "Callable[[Progress], Made]") -> Made:
     """What rank 0 makes, showing how far it is, and the others then find."""
-    if not world.leads:
-        world.wait()
+    if not group.is_main:
+        group.barrier()
         return make(lambda what, done, total: None)
     with progress_bar() as tell:
         made = make(tell)
-    world.wait()
+    group.barrier()
     return made

@@ -11,13 +11,15 @@ from mnist_edge.errors import CheckpointError
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
     from mnist_edge.lab.training.checkpoint import Checkpoint
-    from mnist_edge.lab.training.distributed import World
+    from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.recipe import Recipe
     from mnist_edge.lab.training.threads import Choice
     from mnist_edge.lab.training.trainer import TrainingInputs
 
 
-def introduce(inputs: "TrainingInputs", data: "Dataset", world: "World", choice: "Choice") -> None:
+def introduce(
+    inputs: "TrainingInputs", data: "Dataset", group: "ProcessGroup", choice: "Choice"
+) -> None:
     """What is trained, on what and where, before it begins."""
     from mnist_edge.lab.training.models import build, cost
     from mnist_edge.lab.training.training_mix import added
@@ -27,9 +29,9 @@ def introduce(inputs: "TrainingInputs", data: "Dataset", world: "World", choice:
     recipe = inputs.recipe
     training, validation = len(inputs.training), len(inputs.validation)
     spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
-    where = f"{world.device}, {threads_told(choice)}"
-    if world.size > 1:
-        where = f"{world.size} processes on {where} each"
+    where = f"{group.device}, {threads_told(choice)}"
+    if group.size > 1:
+        where = f"{group.size} processes on {where} each"
     hint(
         f"{recipe.model} on {data.name}: {training:,} training and {validation:,} validation "
         f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "

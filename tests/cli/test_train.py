@@ -26,7 +26,7 @@ from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distributed, threads
 from mnist_edge.lab.training import trainer as lab
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, CURVE, HISTORY, RESULT
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from tests.helpers.cli import assert_fails, invoke, write_folder
 from tests.lab.conftest import one_thread  # noqa: F401
@@ -476,10 +476,10 @@ def test_only_rank_0_says_that_a_run_is_finished(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def join(device: str) -> Iterator[World]:
-        yield World(1, 2, torch.device(device))
+    def process_group(device: str) -> Iterator[ProcessGroup]:
+        yield ProcessGroup(1, 2, torch.device(device))
 
-    monkeypatch.setattr(distributed, "join", join)
+    monkeypatch.setattr(distributed, "process_group", process_group)
     done = invoke(*XS, "--epochs", 1, "--resume")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
 

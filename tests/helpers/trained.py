@@ -22,7 +22,7 @@ def trained(home: Path) -> Trained:
     import torch
 
     from mnist_edge.lab.training import checkpoint
-    from mnist_edge.lab.training.distributed import World
+    from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.recipe import recipe_for
     from mnist_edge.lab.training.runs import finish, train
     from mnist_edge.lab.training.trainer import TrainingInputs
@@ -31,8 +31,8 @@ def trained(home: Path) -> Trained:
     data = digits.load()
     recipe = replace(recipe_for("edge-xs", "digits"), epochs=1)
     run = home / "runs" / "edge-xs"
-    world = World(0, 1, torch.device("cpu"))
-    for _ in train(TrainingInputs.of(recipe, data), run, world):
+    group = ProcessGroup(0, 1, torch.device("cpu"))
+    for _ in train(TrainingInputs.of(recipe, data), run, group):
         pass
     finish(run, checkpoint.load(run), data.test)
     return Trained(home, run, exported(run, home / "exported", data).path)

@@ -15,14 +15,14 @@ from mnist_edge.datasets import Dataset, Split, load
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.training.checkpoint import Checkpoint
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult
 from mnist_edge.lab.training.models import ZOO, Entry, Network, build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.trainer import TrainingInputs
 
-CPU = World(0, 1, torch.device("cpu"))
+CPU = ProcessGroup(0, 1, torch.device("cpu"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import runs
 from mnist_edge.lab.training.checkpoint import CHECKPOINT
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import Recipe, RecipeError, recipe_for
 from mnist_edge.lab.training.runs import check_resumable, complete, plan, prepare, recipe_of, train
 from tests.lab.conftest import CPU, inputs
@@ -81,7 +81,7 @@ def test_a_run_that_is_trained_is_only_measured(own: Dataset, tmp_path: Path) ->
 
 
 def test_one_who_does_not_lead_measures_nothing(own: Dataset, tmp_path: Path) -> None:
-    follower = World(1, 1, torch.device("cpu"))
+    follower = ProcessGroup(1, 1, torch.device("cpu"))
     run = prepare(plan(tmp_path / "run", ONE), own)
     assert [result.epoch for result in complete(run, follower)] == [1]
     assert not (tmp_path / "run").exists()

@@ -34,7 +34,7 @@ def conclude(work: Work, request: Request) -> ExperimentResult:
             "validation": len(work.validation),
             "test": len(work.data.test),
         },
-        device=work.world.device.type,
+        device=work.group.device.type,
         torch=str(torch.__version__),
         planned=tuple(_planned(run, len(work.training)) for run in work.runs),
         runs=tuple(map(_finished, work.finished())),

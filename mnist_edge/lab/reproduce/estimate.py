@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, Options, Run
 from mnist_edge.lab.reproduce.session import Work
 from mnist_edge.lab.reproduce.step_time import DIGITS_SIZE, FULL_SIZE, Pace, Sizes, likeness, paces
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import Distillation, Recipe
 from mnist_edge.types import Progress
 
@@ -59,7 +59,7 @@ def of_runs(work: Work, runs: Sequence[Run], threads: int | None, tell: Progress
     taught = any(run.teacher for run in runs)
     teacher = next((run.recipe for run in work.runs if not run.teacher), None) if taught else None
     recipes = [run.recipe for run in runs] + ([teacher] if teacher else [])
-    found = paces(recipes, len(work.data.classes), work.world, tell, threads)
+    found = paces(recipes, len(work.data.classes), work.group, tell, threads)
     saved = {run.name: work.saved(run) for run in runs}
     done = {name: one.epochs_done for name, one in saved.items() if one}
     sizes = Sizes(len(work.training), len(work.validation), len(work.data.test))
@@ -67,12 +67,12 @@ def of_runs(work: Work, runs: Sequence[Run], threads: int | None, tell: Progress
     return Estimate(by_part(runs, spent), tuple(pace.threads for pace in found.values()))
 
 
-def of_experiments(options: Options, world: World, tell: Progress) -> dict[str, float]:
+def of_experiments(options: Options, group: ProcessGroup, tell: Progress) -> dict[str, float]:
     """Seconds of every experiment, on a data set of MNIST's size, or on the digits."""
     sizes = DIGITS_SIZE if options.dataset == "digits" else FULL_SIZE
     plans = {one.name: one.runs(options, sizes.train) for one in EXPERIMENTS.values()}
     recipes = [run.recipe for runs in plans.values() for run in runs]
-    found = paces(recipes, 10, world, tell)
+    found = paces(recipes, 10, group, tell)
     return {
         name: sum(seconds(runs, {}, sizes, found, runs[0].recipe).values())
         for name, runs in plans.items()

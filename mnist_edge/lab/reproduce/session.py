@@ -12,7 +12,7 @@ from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options,
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.training.distillation import Teacher, open_teacher, taught_by
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.runs import TrainingRun, check_resumable, check_unchanged
 from mnist_edge.lab.training.trainer import TrainingInputs
 from mnist_edge.metrics import Accuracy
@@ -65,21 +65,21 @@ class Work:
     options: Options
     data: Dataset
     house: Path
-    world: World
+    group: ProcessGroup
     runs: tuple[Run, ...]
     training: Split = field(repr=False)
     validation: Split = field(repr=False)
 
     @classmethod
     def of(
-        cls, experiment: Experiment, options: Options, data: Dataset, out: Path, world: World
+        cls, experiment: Experiment, options: Options, data: Dataset, out: Path, group: ProcessGroup
     ) -> "Work":
         """EdgeError for a part that the experiment has not."""
         training, validation = data.training, data.validation
         experiment.wanted(options, len(training))  # the parts are there
         runs = experiment.runs(options, len(training))
         house = out / experiment.house(options)
-        return cls(experiment, options, data, house, world, runs, training, validation)
+        return cls(experiment, options, data, house, group, runs, training, validation)
 
     @property
     def is_as_claimed(self) -> bool:

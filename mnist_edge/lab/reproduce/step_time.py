@@ -13,7 +13,7 @@ import torch
 from mnist_edge.datasets import SIDE, Split
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Run
 from mnist_edge.lab.training import bf16, threads
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import StepResult
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe
@@ -77,7 +77,7 @@ def likeness(recipe: Recipe) -> Recipe:
 def paces(
     recipes: Sequence[Recipe],
     classes: int,
-    world: World,
+    group: ProcessGroup,
     tell: Progress = lambda what, done, total: None,
     asked: int | None = None,
 ) -> dict[Recipe, Pace]:
@@ -87,11 +87,11 @@ def paces(
     found = {}
     for number, kind in enumerate(kinds):
         tell("timing some steps", number, len(kinds))
-        found[kind] = pace(kind, classes, world, asked)
+        found[kind] = pace(kind, classes, group, asked)
     return found
 
 
-def pace(recipe: Recipe, classes: int, world: World, asked: int | None = None) -> Pace:
+def pace(recipe: Recipe, classes: int, group: ProcessGroup, asked: int | None = None) -> Pace:
     """Train on noise, which takes as long as anything else, for about TRAINING_S."""
     training = _noise(recipe.batch_size * _BATCHES, classes)
     inputs = TrainingInputs(
@@ -100,13 +100,13 @@ def pace(recipe: Recipe, classes: int, world: World, asked: int | None = None) -
         training=training,
         validation=training[:100],
     )
-    count = threads.for_training(inputs, world, asked).count
+    count = threads.for_training(inputs, group, asked).count
     with threads.used(count):
-        step_s = _step_s(inputs, world)
-        return Pace(step_s, *_answers_s(recipe, classes, training, world), count)
+        step_s = _step_s(inputs, group)
+        return Pace(step_s, *_answers_s(recipe, classes, training, group), count)
 
 
-def _step_s(inputs: TrainingInputs, world: World) -> float:
+def _step_s(inputs: TrainingInputs, group: ProcessGroup) -> float:
     marks: list[tuple[float, int]] = []
 
     def watch(now: StepResult) -> None:
@@ -117,7 +117,7 @@ def _step_s(inputs: TrainingInputs, world: World) -> float:
     # On a GPU one epoch of these few images is too short; a tiny rate lets nothing diverge.
     inputs = replace(inputs, recipe=replace(inputs.recipe.for_timing(), epochs=20))
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(_EnoughError):
-        for result in train(inputs, Path(folder), world, watch=watch):
+        for result in train(inputs, Path(folder), group, watch=watch):
             marks.append((time.perf_counter(), result.epoch * _BATCHES))
             if _enough(marks):
                 break
@@ -126,15 +126,17 @@ def _step_s(inputs: TrainingInputs, world: World) -> float:
     return (end - begin) / max(1, all_done - done)
 
 
-def _answers_s(recipe: Recipe, classes: int, images: Split, world: World) -> tuple[float, float]:
+def _answers_s(
+    recipe: Recipe, classes: int, images: Split, group: ProcessGroup
+) -> tuple[float, float]:
     """For one image: in float32, and as a teacher answers it, in bfloat16 where that pays."""
-    network = build(recipe.model, classes, recipe.shortcut).to(world.device)
+    network = build(recipe.model, classes, recipe.shortcut).to(group.device)
     few = images.images[:_ANSWERED]
     plain_s = _turn_s(lambda: network.answer(few)) / len(few)
-    if not bf16.should_use(network, world.device):
+    if not bf16.should_use(network, group.device):
         return plain_s, plain_s
-    teach = bf16.inference_function(network, world.device)
-    seen = torch.tensor(few, device=world.device)
+    teach = bf16.inference_function(network, group.device)
+    seen = torch.tensor(few, device=group.device)
     return plain_s, _turn_s(lambda: teach(seen).cpu()) / len(few)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import Network
 
 ACCELERATIONS = ("auto", "eager", "compile", "cuda-graph", "compile+cuda-graph")
@@ -17,18 +17,18 @@ both."""
 _COMPILE_FROM_STEPS = 4000  # compiling costs about as long as some thousand steps
 
 
-def chosen(acceleration: str, world: World, steps: int) -> str:
+def chosen(acceleration: str, group: ProcessGroup, steps: int) -> str:
     """What "auto" means for a run of so many steps. EdgeError for an unknown name.
 
     Several processes exchange gradients between the kernels, and so launch them one by one.
     """
     if acceleration not in ACCELERATIONS:
         raise EdgeError(f"acceleration is one of {', '.join(ACCELERATIONS)}, not {acceleration}")
-    if world.size > 1:
+    if group.size > 1:
         return "eager"
     if acceleration != "auto":
         return acceleration
-    return "compile" if world.device.type == "cuda" and steps >= _COMPILE_FROM_STEPS else "eager"
+    return "compile" if group.device.type == "cuda" and steps >= _COMPILE_FROM_STEPS else "eager"
 
 
 def is_graphed(acceleration: str) -> bool:
@@ -36,9 +36,9 @@ def is_graphed(acceleration: str) -> bool:
     return acceleration.endswith("cuda-graph")
 
 
-def forward_of(network: Network, world: World, acceleration: str) -> Callable[..., Any]:
+def forward_of(network: Network, group: ProcessGroup, acceleration: str) -> Callable[..., Any]:
     """A network as it is called in the training loop."""
-    if world.size > 1:
-        devices = [world.device.index] if world.device.type == "cuda" else None
+    if group.size > 1:
+        devices = [group.device.index] if group.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=devices)
     return torch.compile(network) if acceleration.startswith("compile") else network

@@ -14,7 +14,7 @@ from mnist_edge.errors import EdgeError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ProcessGroup:
     """This process's place among `size` processes, and the device that it computes on."""
 
     rank: int
@@ -22,19 +22,19 @@ class World:
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Rank 0 alone writes and shows."""
         return self.rank == 0
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until every process has come here."""
         if self.size > 1:
             dist.barrier()
 
 
 @contextmanager
-def join(device: str) -> Iterator[World]:
-    """The world that torchrun's environment describes, or one process alone.
+def process_group(device: str) -> Iterator[ProcessGroup]:
+    """The group that torchrun's environment describes, or one process alone.
 
     device: "auto", "cuda", "mps" or "cpu"; across processes nccl connects CUDA devices, and gloo
     CPUs. Raises EdgeError when the device is not there.
@@ -42,7 +42,7 @@ def join(device: str) -> Iterator[World]:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = _device(device)
     if size == 1:
-        yield World(0, 1, chosen)
+        yield ProcessGroup(0, 1, chosen)
         return
     if chosen.type == "cuda":
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -50,7 +50,7 @@ def join(device: str) -> Iterator[World]:
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     rank = dist.get_rank()
     try:
-        yield World(rank, size, chosen)
+        yield ProcessGroup(rank, size, chosen)
     except RuntimeError as error:
         if rank == 0 or not _lost(error):
             raise
@@ -79,13 +79,13 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def circumstances(world: World, in_bf16: bool) -> dict[str, Any]:
+def training_environment(group: ProcessGroup, in_bf16: bool) -> dict[str, Any]:
     """What weights depend on beside the recipe and the data, for the checkpoint."""
-    on_gpu = world.device.type == "cuda"
-    name = torch.cuda.get_device_name(world.device) if on_gpu else platform.machine()
+    on_gpu = group.device.type == "cuda"
+    name = torch.cuda.get_device_name(group.device) if on_gpu else platform.machine()
     return {
-        "device": f"{world.device.type} ({name})",
-        "processes": world.size,
+        "device": f"{group.device.type} ({name})",
+        "processes": group.size,
         "threads": torch.get_num_threads(),
         "precision": "bf16" if in_bf16 else "fp32",
         "torch": str(torch.__version__),

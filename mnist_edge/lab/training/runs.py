@@ -23,7 +23,7 @@ from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.training.distillation import Teacher
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
@@ -143,19 +143,19 @@ def prepare(plan: RunPlan, data: Dataset) -> TrainingRun:
 
 
 def complete(
-    run: TrainingRun, world: World, watch: Watcher = lambda step: None
+    run: TrainingRun, group: ProcessGroup, watch: Watcher = lambda step: None
 ) -> Iterator[EpochResult]:
     """Train the epochs that are left, and measure the run on the test split, which finishes it."""
     if run.has_epochs_left:
-        yield from train(run.inputs, run.folder, world, resume=run.saved, watch=watch)
-    if world.leads:
+        yield from train(run.inputs, run.folder, group, resume=run.saved, watch=watch)
+    if group.is_main:
         finish(run.folder, disk.load(run.folder), run.test)
 
 
 def train(
     inputs: TrainingInputs,
     folder: Path,
-    world: World,
+    group: ProcessGroup,
     *,
     resume: Checkpoint | None = None,
     watch: Watcher = lambda step: None,
@@ -169,16 +169,16 @@ def train(
     """
     recipe = inputs.recipe
     try:
-        trainer = Trainer(inputs, world, resume=resume, acceleration=acceleration)
-        with alone_in(folder, busy(folder)) if world.leads else nullcontext():
+        trainer = Trainer(inputs, group, resume=resume, acceleration=acceleration)
+        with alone_in(folder, busy(folder)) if group.is_main else nullcontext():
             for epoch in range(trainer.epochs_done, recipe.epochs):
                 result = trainer.epoch(epoch, watch)
-                if world.leads:
+                if group.is_main:
                     disk.save(folder, trainer.checkpoint())
                 yield result
     except torch.OutOfMemoryError as error:
         raise EdgeError(
-            f"{world.device.type} ran out of memory at batch size {recipe.batch_size}: "
+            f"{group.device.type} ran out of memory at batch size {recipe.batch_size}: "
             "use a smaller --batch-size, or --device cpu"
         ) from error
 

@@ -17,7 +17,7 @@ from enum import Enum
 import torch
 
 from mnist_edge.host.machine import usable_threads
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
 
 _ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # what PyTorch heeds when it starts
@@ -76,13 +76,13 @@ def choose(asked: int | None, saved: int | None, step: Callable[[], Step]) -> Ch
 
 
 def for_training(
-    inputs: TrainingInputs, world: World, asked: int | None, saved: int | None = None
+    inputs: TrainingInputs, group: ProcessGroup, asked: int | None, saved: int | None = None
 ) -> Choice:
     """The threads of a run. On a GPU, and where several processes share the cores, they are as
     PyTorch has them unless they are asked for."""
-    if asked is None and (world.size > 1 or world.device.type != "cpu"):
+    if asked is None and (group.size > 1 or group.device.type != "cpu"):
         return Choice(torch.get_num_threads(), Reason.ONLY)
-    return choose(asked, saved, lambda: trial_step(inputs, world))
+    return choose(asked, saved, lambda: trial_step(inputs, group))
 
 
 def candidates() -> tuple[int, ...]:

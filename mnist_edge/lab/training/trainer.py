@@ -24,7 +24,7 @@ from mnist_edge.lab.training.acceleration import chosen, forward_of, is_graphed
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
 from mnist_edge.lab.training.distillation import SoftTargets
-from mnist_edge.lab.training.distributed import World, circumstances
+from mnist_edge.lab.training.distributed import ProcessGroup, training_environment
 from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
 from mnist_edge.lab.training.losses import smoothed_targets, training_loss
 from mnist_edge.lab.training.models import build
@@ -64,15 +64,15 @@ class TrainingInputs:
         )
 
 
-def trial_step(inputs: TrainingInputs, world: World) -> Callable[[], int]:
+def trial_step(inputs: TrainingInputs, group: ProcessGroup) -> Callable[[], int]:
     """A step of this training, to be timed, on a network of its own and a few of the images;
     called, it returns how many."""
     recipe = inputs.recipe.for_timing()
     few = inputs.training[slice(0, recipe.batch_size)]
     trainer = Trainer(
-        TrainingInputs(recipe=recipe, classes=inputs.classes, training=few, validation=few), world
+        TrainingInputs(recipe=recipe, classes=inputs.classes, training=few, validation=few), group
     )
-    index = torch.arange(trainer.batch, device=world.device)
+    index = torch.arange(trainer.batch, device=group.device)
 
     def step() -> int:
         trainer.network.train()
@@ -92,7 +92,7 @@ class Trainer:
     def __init__(
         self,
         inputs: TrainingInputs,
-        world: World,
+        group: ProcessGroup,
         *,
         resume: Checkpoint | None = None,
         acceleration: str = "auto",
@@ -102,33 +102,33 @@ class Trainer:
         recipe, soft = inputs.recipe, inputs.soft_targets
         # What teachers have answered is of the same images for every seed.
         training = with_synthetic(inputs.training, recipe) if soft is None else soft.whole
-        batch = _batch_size(recipe, len(training), world)
-        self.inputs, self.recipe, self.world, self.batch = inputs, recipe, world, batch
-        self.soft_targets = soft.to(world.device) if soft else None
-        self.images = torch.tensor(training.images, device=world.device)
-        self.labels = torch.tensor(training.labels, device=world.device)
+        batch = _batch_size(recipe, len(training), group)
+        self.inputs, self.recipe, self.group, self.batch = inputs, recipe, group, batch
+        self.soft_targets = soft.to(group.device) if soft else None
+        self.images = torch.tensor(training.images, device=group.device)
+        self.labels = torch.tensor(training.labels, device=group.device)
         classes = len(inputs.classes)
-        self.targets = smoothed_targets(classes, recipe.label_smoothing).to(world.device)
+        self.targets = smoothed_targets(classes, recipe.label_smoothing).to(group.device)
         self.steps = len(self.labels) // batch
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             network = build(recipe.model, classes, recipe.shortcut)
-        self.in_bf16 = bf16.should_use(network, world.device)
-        memory_format = bf16.memory_format(network, world.device, self.in_bf16)
-        self.network = network.to(world.device).to(memory_format=memory_format)
+        self.in_bf16 = bf16.should_use(network, group.device)
+        memory_format = bf16.memory_format(network, group.device, self.in_bf16)
+        self.network = network.to(group.device).to(memory_format=memory_format)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
-        how = chosen(acceleration, world, self.steps * recipe.epochs)
+        how = chosen(acceleration, group, self.steps * recipe.epochs)
         graphed = is_graphed(how)
         self.optimizer = optimizer(
-            self.network, recipe, capturable=graphed and world.device.type == "cuda"
+            self.network, recipe, capturable=graphed and group.device.type == "cuda"
         )
-        self.generator = torch.Generator(world.device)
-        self.trained: dict[str, Any] = circumstances(world, self.in_bf16)
+        self.generator = torch.Generator(group.device)
+        self.trained: dict[str, Any] = training_environment(group, self.in_bf16)
         if resume:
             self._restore(resume)
         self._pairs = ema.pairs(self.average, self.network)
-        self.forward = forward_of(self.network, world, how)
+        self.forward = forward_of(self.network, group, how)
         self.launch: Launch = self._compute
         if graphed:
             self.launch = GraphedStep(
@@ -156,10 +156,10 @@ class Trainer:
     def epoch(self, epoch: int, watch: Watcher) -> EpochResult:
         """One pass over the training images, and the EMA's accuracy on the validation split."""
         draws = self.generator.manual_seed(self.recipe.seed * 100_003 + epoch)
-        order = torch.randperm(len(self.labels), generator=draws, device=self.world.device)
+        order = torch.randperm(len(self.labels), generator=draws, device=self.group.device)
         self.network.train()
-        total = torch.zeros((), device=self.world.device)
-        right = torch.zeros((), dtype=torch.int64, device=self.world.device)
+        total = torch.zeros((), device=self.group.device)
+        right = torch.zeros((), dtype=torch.int64, device=self.group.device)
         started = shown = time.perf_counter()
         for step in range(self.steps):
             index = order[step * self.batch : (step + 1) * self.batch]
@@ -198,7 +198,7 @@ class Trainer:
     def _told(self, order: Tensor) -> int:
         """How many images of this process's share of an epoch belong to a class."""
         seen = order[: self.steps * self.batch].view(self.steps, self.batch)
-        own = self.labels[seen[:, self.world.rank :: self.world.size]]
+        own = self.labels[seen[:, self.group.rank :: self.group.size]]
         return max(1, int((own >= 0).sum()))
 
     def step(self, index: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -215,12 +215,12 @@ class Trainer:
         """A step as kernels alone: it reads no tensor's value, so it can be a CUDA graph."""
         # Every process makes the whole batch, so that its draws do not depend on how many
         # processes there are, and trains on its share.
-        share = slice(self.world.rank, None, self.world.size)
+        share = slice(self.group.rank, None, self.group.size)
         images, taught = self._batch(index, view)
         images, labels = images[share], self.labels[index[share]]
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.in_bf16):
+        with torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.in_bf16):
             logits = self.forward(images)
         logits = logits.float()
         answers = None if taught is None else taught[share]
@@ -232,7 +232,7 @@ class Trainer:
         return loss.detach(), (logits.argmax(dim=1) == labels).sum()
 
     def _count_right(self, split: Split) -> int:
-        if not self.world.leads:
+        if not self.group.is_main:
             return 0
         answers = self.average.answer(split.images).argmax(axis=1)
         return int((answers == split.labels).sum())
@@ -264,12 +264,12 @@ class Trainer:
         )
 
 
-def _batch_size(recipe: Recipe, images: int, world: World) -> int:
+def _batch_size(recipe: Recipe, images: int, group: ProcessGroup) -> int:
     """Images in a step. EdgeError where the processes cannot share them."""
     batch = min(recipe.batch_size, images)
-    if batch < 2 * world.size or batch % world.size:
+    if batch < 2 * group.size or batch % group.size:
         raise EdgeError(
-            f"a batch of {batch} images cannot be shared by {world.size} processes: "
+            f"a batch of {batch} images cannot be shared by {group.size} processes: "
             "choose a --batch-size that is a multiple of their number"
         )
     return batch

@@ -12,7 +12,7 @@ from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.acceleration import ACCELERATIONS, chosen
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.distillation import SoftTargets
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.optimizer import optimizer, restore, state_of
 from mnist_edge.lab.training.recipe import Distillation, recipe_for
 from mnist_edge.lab.training.runs import train
@@ -20,7 +20,7 @@ from mnist_edge.lab.training.training_mix import with_synthetic
 from tests.lab.conftest import CPU, inputs
 
 RECIPE = replace(recipe_for("edge-xs", "digits"), epochs=2, batch_size=32)
-GPU = World(0, 1, torch.device("cuda"))
+GPU = ProcessGroup(0, 1, torch.device("cuda"))
 
 
 @pytest.mark.parametrize("distilled", [False, True])
@@ -69,7 +69,9 @@ def test_auto_compiles_long_runs_on_one_gpu() -> None:
     assert chosen("auto", GPU, 100) == "eager"
     assert chosen("auto", CPU, 100_000) == "eager"
     assert chosen("cuda-graph", GPU, 100) == "cuda-graph"
-    assert {chosen(how, World(0, 2, GPU.device), 100_000) for how in ACCELERATIONS} == {"eager"}
+    assert {chosen(how, ProcessGroup(0, 2, GPU.device), 100_000) for how in ACCELERATIONS} == {
+        "eager"
+    }
     with pytest.raises(EdgeError, match="acceleration is one of auto, eager"):
         chosen("fast", GPU, 1)
 

@@ -5,31 +5,35 @@ import torch
 import torch.distributed as dist
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training.distributed import World, join
+from mnist_edge.lab.training.distributed import ProcessGroup, process_group
 
 
 def test_one_process_leads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with join("cpu") as world:
-        assert world == World(0, 1, torch.device("cpu"))
-        assert world.leads
-        world.wait()  # for nobody
+    with process_group("cpu") as group:
+        assert group == ProcessGroup(0, 1, torch.device("cpu"))
+        assert group.is_main
+        group.barrier()  # for nobody
 
 
 def test_only_rank_0_leads() -> None:
-    assert [World(rank, 3, torch.device("cpu")).leads for rank in range(3)] == [True, False, False]
+    assert [ProcessGroup(rank, 3, torch.device("cpu")).is_main for rank in range(3)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_auto_takes_the_best_device_there_is() -> None:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    with join("auto") as world:
-        assert world.device.type == ("cuda" if cuda else "mps" if mps else "cpu")
+    with process_group("auto") as group:
+        assert group.device.type == ("cuda" if cuda else "mps" if mps else "cpu")
 
 
 def test_an_unknown_device_lists_the_known_ones() -> None:
     with (
         pytest.raises(EdgeError, match="no device 'tpu': choose one of auto, cuda, mps, cpu"),
-        join("tpu"),
+        process_group("tpu"),
     ):
         pass
 
@@ -40,7 +44,7 @@ def test_a_device_that_is_not_there_says_what_to_use(device: str) -> None:
         pytest.skip(f"there is a {device} device here")
     with (
         pytest.raises(EdgeError, match=f"no {device} device here: use --device auto or cpu"),
-        join(device),
+        process_group(device),
     ):
         pass
 
@@ -57,5 +61,5 @@ def test_a_process_that_another_left_says_so_in_one_line(
     monkeypatch.setattr(dist, "get_rank", lambda: rank)
     lost = rank == 1 and "gloo" in message
     kind, told = (EdgeError, "process 1 ends") if lost else (RuntimeError, re.escape(message))
-    with pytest.raises(kind, match=told), join("cpu"):
+    with pytest.raises(kind, match=told), process_group("cpu"):
         raise RuntimeError(message)

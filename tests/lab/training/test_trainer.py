@@ -17,7 +17,7 @@ from mnist_edge.lab.training import trainer as lab
 from mnist_edge.lab.training.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.training.corruptions import Corruptions
-from mnist_edge.lab.training.distributed import World
+from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, StepResult
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.optimizer import optimizer
@@ -234,7 +234,7 @@ def test_a_checkpoint_lies_there_before_its_epoch_is_told(
 
 
 def test_one_who_does_not_lead_writes_nothing(few: tuple[Split, Split], tmp_path: Path) -> None:
-    follower = World(1, 1, torch.device("cpu"))
+    follower = ProcessGroup(1, 1, torch.device("cpu"))
     results = list(train(inputs(SHORT, few), tmp_path / "run", follower))
     assert [result.epoch for result in results] == [1, 2, 3, 4]
     assert not (tmp_path / "run").exists()
@@ -283,7 +283,7 @@ def test_a_batch_larger_than_the_set_is_the_set(few: tuple[Split, Split], tmp_pa
 def test_a_batch_that_cannot_be_shared_is_refused(
     few: tuple[Split, Split], tmp_path: Path, size: int, batch: int
 ) -> None:
-    crowd = World(0, size, torch.device("cpu"))
+    crowd = ProcessGroup(0, size, torch.device("cpu"))
     with pytest.raises(EdgeError, match=f"a batch of {batch} images cannot be shared by {size} "):
         next(train(inputs(replace(SHORT, batch_size=batch), few), tmp_path, crowd))
 
