@@ -25,8 +25,7 @@ from PIL import Image
 
 from mnist_edge import predict, preprocess
 from mnist_edge.classifier import Classifier
-from mnist_edge.cli.predict_formats import SINGLE
-from mnist_edge.cli.predict_json import Json
+from mnist_edge.cli.predict_formats import SINGLE, Json
 from mnist_edge.datasets import load_if_here
 from mnist_edge.host.machine import usable_threads
 from mnist_edge.intervals import paired_ratio

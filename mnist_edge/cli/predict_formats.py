@@ -1,4 +1,4 @@
-"""Readings as a person or a spreadsheet takes them: whole lines for each (JSON: `json_rows`).
+"""Readings as a person, a spreadsheet or a script takes them: whole lines for each.
 
 Names of files and classes are what their makers called them: see `mnist_edge.escaping`.
 """
@@ -8,11 +8,11 @@ import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
-from mnist_edge.escaping import cell, plain
+from mnist_edge.escaping import cell, json_text, plain
 from mnist_edge.predict import Digit, Reading
 from mnist_edge.report import terminal_image
 from mnist_edge.report.formatting import counted, percent
@@ -51,6 +51,63 @@ def chance(digits: Sequence[Digit]) -> float | None:
     for digit in digits:
         product *= digit.first.probability
     return product if digits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """An object per line, with the same keys whatever happened.
+
+    Texts have their own letters where an output of this `encoding` can write them, else escapes.
+    """
+
+    layout: str
+    classes: Sequence[str]
+    threshold: float
+    model: str
+    encoding: str = "utf-8"
+    head: str = ""
+
+    def text(self, reading: Reading, saved: Sequence[Path]) -> str:
+        failed = reading.failure is not None
+        values = {
+            "file": reading.file,
+            **(dict.fromkeys(_KEYS[self.layout]) if failed else self._values(reading, saved)),
+            "threshold": self.threshold,
+            "model": self.model,
+            "note": reading.note,
+            "error": reading.error,
+        }
+        return json_text(values, encoding=self.encoding) + "\n"
+
+    def _values(self, reading: Reading, saved: Sequence[Path]) -> dict[str, Any]:
+        paths = chain(map(str, saved), repeat(None))
+        if self.layout == SINGLE:
+            (digit,) = reading.digits
+            return self._digit(digit, next(paths))
+        rows = [
+            [self._digit(digit, next(paths)) | {"box": digit.box} for digit in row]
+            for row in reading.rows
+        ]
+        shown = {"text": number(reading.rows), "probability": chance(reading.digits)}
+        return shown | ({"rows": rows} if self.layout == GRID else {"digits": [*chain(*rows)]})
+
+    def _digit(self, digit: Digit, saved: str | None) -> dict[str, Any]:
+        return {
+            "label": digit.label,
+            "probability": digit.first.probability,
+            "guess": digit.first.label,
+            "second": digit.second._asdict() if digit.second else None,
+            "probabilities": dict(zip(self.classes, digit.probabilities, strict=True)),
+            "saved": saved,
+        }
+
+
+_KEYS = {
+    SINGLE: ("label", "probability", "guess", "second", "probabilities", "saved"),
+    LINE: ("text", "probability", "digits"),
+    GRID: ("text", "probability", "rows"),
+}
+"""Of the answers, which are null for a picture that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

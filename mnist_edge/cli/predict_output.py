@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from mnist_edge.cli import streams
 from mnist_edge.cli.console import hint, progress_bar
-from mnist_edge.cli.predict_formats import Csv, Text, Writer, name_width
-from mnist_edge.cli.predict_json import Json
+from mnist_edge.cli.predict_formats import Csv, Json, Text, Writer, name_width
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier

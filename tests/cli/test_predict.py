@@ -25,7 +25,7 @@ from mnist_edge import preprocess as picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.cli import app, predict_formats
 from mnist_edge.cli import predict as command
-from mnist_edge.cli.predict_json import Json
+from mnist_edge.cli.predict_formats import Json
 from mnist_edge.errors import DataError
 from mnist_edge.model_file import shipped
 from mnist_edge.predict import Failure, Reading
