@@ -1,8 +1,9 @@
 """What can be timed: one small class per runtime, behind one protocol."""
 
-from mnist_edge.backends.base import Backend, Contender, Images, ModelInfo, Runner, Runs, answer
+from mnist_edge.backends.base import Backend, Contender, FileContender, Runner, Runs, answer
 from mnist_edge.backends.detect_input import Examples
 from mnist_edge.backends.input_format import Guess, InputFormat, Verdict
+from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.backends.pytorch import PyTorch, TorchCompile, original_of
 from mnist_edge.backends.registry import (
@@ -13,6 +14,7 @@ from mnist_edge.backends.registry import (
     gather,
     load_backend,
 )
+from mnist_edge.classifier import Images
 
 __all__ = [
     "ALL",
@@ -21,6 +23,7 @@ __all__ = [
     "Contender",
     "Discovery",
     "Examples",
+    "FileContender",
     "ForeignOptions",
     "Guess",
     "Images",

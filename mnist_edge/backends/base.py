@@ -1,43 +1,17 @@
 """What every contender is: a model in a runtime, behind one protocol."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import CHUNK
-from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.metrics import Accuracy
+from mnist_edge.backends.input_format import InputFormat
+from mnist_edge.backends.model_info import ModelInfo
+from mnist_edge.classifier import CHUNK, Images
 from mnist_edge.model_file.reader import ModelFile
-
-Images = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """The model that a contender runs, the same in every runtime.
-
-    `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
-    itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
-    `recorded` is the accuracy that a file of ours says of itself, and `names` are those of its
-    classes, in the order of its logits, `fingerprint` that of its data; a foreign file says
-    nothing. `batch` is the only number of images that a call takes, None where it takes any.
-    """
-
-    name: str
-    model: str
-    family: str
-    precision: str
-    dataset: str
-    classes: int
-    recorded: Accuracy | None
-    ours: bool = True
-    batch: int | None = None
-    names: tuple[str, ...] | None = None
-    fingerprint: Fingerprint | None = None
 
 
 class Runs(Enum):
@@ -95,37 +69,44 @@ class Backend(Protocol):
     def unavailable_reason(self) -> str | None:
         """Why it cannot run here, such as an extra that is not installed; None where it can."""
 
-    def takes(self, source: Any) -> bool:
+    def accepts(self, source: Any) -> bool:
         """Whether it is meant for such a source; what is not is left out without a word."""
 
     def of(self, source: Any) -> Contender:
-        """The same model in this runtime. ModelError when it cannot run it, or then computes
-        something else (see `OnnxRuntime.check`)."""
+        """The same model in this runtime. ModelError when it cannot run it."""
 
 
-@runtime_checkable
-class CanSleep(Protocol):
-    """A contender whose several threads can sleep while they wait, in place of spinning, as suits
-    answers that are asked for now and then."""
+@dataclass(frozen=True, slots=True)
+class FileContender:
+    """An ONNX file in a runtime: what the classes of those runtimes inherit, and add their
+    `runtime`, `unavailable_reason` and `load` to (see Backend and Contender)."""
 
-    def load_asleep(self, threads: int) -> Runner: ...
+    model: ModelFile
+    subject: ModelInfo
+    input_format: InputFormat = field(repr=False)
+    runs: ClassVar[Runs] = Runs.CONVERTED
 
+    @staticmethod
+    def accepts(file: "FileContender") -> bool:
+        return True
 
-@runtime_checkable
-class OfModelFile(Protocol):
-    """A contender that runs an ONNX file, of which `most_images` in a call take no more memory
-    than is given."""
+    @classmethod
+    def of(cls, file: "FileContender") -> Self:
+        return cls(file.model, file.subject, file.input_format)
 
     @property
-    def model(self) -> ModelFile: ...
+    def path(self) -> Path:
+        return self.model.path
 
     @property
-    def most_images(self) -> int: ...
+    def most_images(self) -> int:
+        """So many in a call take no more memory than is given."""
+        return self.input_format.most
 
 
 def chunk(contender: Contender) -> int:
     """How many images are scored in a call."""
-    return min(CHUNK, contender.most_images) if isinstance(contender, OfModelFile) else CHUNK
+    return min(CHUNK, contender.most_images) if isinstance(contender, FileContender) else CHUNK
 
 
 def answer(runner: Runner, images: Images) -> NDArray[np.float32]:

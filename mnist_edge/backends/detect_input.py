@@ -64,7 +64,7 @@ class Tried:
     """How a form did: the log-loss of each example, float64 (N,), which were read right, bool
     (N,), and the share whose top probability is as good as 1."""
 
-    intake: InputFormat
+    input_format: InputFormat
     losses: NDArray[np.float64]
     right: NDArray[np.bool_]
     saturated: float
@@ -80,13 +80,13 @@ class Tried:
 
 def guess(
     model: AnyModel,
-    intake: InputFormat,
+    input_format: InputFormat,
     examples: Callable[[], Examples],
     scale: float | None = None,
     mean: float | None = None,
     invert: bool | None = None,
 ) -> InputFormat:
-    """The intake of a file with the usual preparation that suits the examples best.
+    """The input format of a file with the usual preparation that suits the examples best.
 
     What is given stays; what is None is tried. A scale that is given alone means a mean of 0.
     `examples` is called only when there is something to try. ModelError when scale or mean are
@@ -97,16 +97,16 @@ def guess(
         mean = 0.0
     forms = dict.fromkeys(
         (own if scale is None else scale, other if mean is None else mean)
-        for own, other in (USUAL if intake.dtype != "uint8" else (AS_THEY_ARE,))
+        for own, other in (USUAL if input_format.dtype != "uint8" else (AS_THEY_ARE,))
     )
-    if intake.dtype == "uint8" and AS_THEY_ARE not in forms:
+    if input_format.dtype == "uint8" and AS_THEY_ARE not in forms:
         raise ModelError(
             f"{model.path} takes pixels as uint8: --input-scale and --input-mean have no meaning "
             "there"
         )
     inverted = (False, True) if invert is None else (invert,)
     forms_of = [
-        replace(intake, scale=form[0], mean=form[1], invert=turned)
+        replace(input_format, scale=form[0], mean=form[1], invert=turned)
         for turned, form in product(inverted, forms)
     ]
     if len(forms_of) == 1:
@@ -118,12 +118,12 @@ def _best(
     session: ort.InferenceSession, forms: Sequence[InputFormat], examples: Examples
 ) -> InputFormat:
     tried = _try(session, forms, examples.few)
-    perfect = [one.intake for one in tried if one.loss <= _PERFECT]
+    perfect = [one.input_format for one in tried if one.loss <= _PERFECT]
     if len(perfect) > 1:
         return _surest_least(tried, _try(session, perfect, *_mixed(examples.few)))
     found = choose(tried)
     if found.tied and len(examples.many) > len(examples.few):
-        tried = _try(session, [one.intake for one in _plausible(tried)], examples.many)
+        tried = _try(session, [one.input_format for one in _plausible(tried)], examples.many)
         found = choose(tried)
     return found
 
@@ -142,8 +142,8 @@ def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> InputFormat
     ranked = sorted(mixed, key=lambda one: one.loss)
     near = [one for one in mixed if one.loss < MARGIN * ranked[0].loss]
     ranked = near + [one for one in ranked if one not in near]
-    alone = {one.intake: one for one in tried}
-    best, rival = (alone[one.intake] for one in ranked[:2])
+    alone = {one.input_format: one for one in tried}
+    best, rival = (alone[one.input_format] for one in ranked[:2])
     return _guessed(best, rival, len(near) == 1, Basis.MIXED)
 
 
@@ -201,12 +201,12 @@ def _guessed(best: Tried, rival: Tried, apart: bool, basis: Basis) -> InputForma
         basis=basis,
         accuracy=best.accuracy,
         loss=best.loss,
-        rival=rival.intake.form,
+        rival=rival.input_format.form,
         rival_accuracy=rival.accuracy,
         rival_loss=rival.loss,
         verdict=Verdict.POOR if best.accuracy < _POOR else verdict,
     )
-    return replace(best.intake, guess=made)
+    return replace(best.input_format, guess=made)
 
 
 def _apart(best: Tried, rival: Tried) -> bool:

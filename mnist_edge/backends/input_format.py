@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images
+from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE
 from mnist_edge.model_file.graph import Shape, show
@@ -191,7 +191,7 @@ def read(model: AnyModel, classes: Callable[[], int] | None = None) -> InputForm
 
 
 def _read(model: ModelFile) -> list[InputFormat]:
-    """An intake for each output that may be the answer."""
+    """An input format for each output that may be the answer."""
     path, inputs, outputs = model.path, model.graph.inputs, model.graph.outputs
     shapes = _shapes(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else []
     if not shapes or inputs[0].dtype not in _TYPES:
@@ -199,8 +199,8 @@ def _read(model: ModelFile) -> list[InputFormat]:
             f"{path} takes {show(inputs)}: what can be measured takes one input of 28×28 or 784 "
             "values for each image, float or uint8"
         )
-    intake = InputFormat(inputs[0].name, _TYPES[inputs[0].dtype], (), "", 0, plain=False)
-    tries = [replace(intake, shape=shape) for shape in shapes]
+    input_format = InputFormat(inputs[0].name, _TYPES[inputs[0].dtype], (), "", 0, plain=False)
+    tries = [replace(input_format, shape=shape) for shape in shapes]
     # Some files say that any number of images will do, and only one does.
     tries += [replace(one, shape=(1, *one.shape[1:])) for one in tries if one.batch is None]
     failed = ModelError(
@@ -215,15 +215,16 @@ def _read(model: ModelFile) -> list[InputFormat]:
     raise failed
 
 
-def _probe(model: ModelFile, intake: InputFormat) -> list[InputFormat]:
-    """The intake with each output that may answer, found by asking."""
+def _probe(model: ModelFile, input_format: InputFormat) -> list[InputFormat]:
+    """The input format with each output that may answer, found by asking."""
     found: list[InputFormat] = []
-    free = intake.batch is None
-    sizes = (1, *intake.shape[1:]) if free else intake.shape
-    bounds = model.bounds({intake.name: sizes}, free)
+    free = input_format.batch is None
+    sizes = (1, *input_format.shape[1:]) if free else input_format.shape
+    bounds = model.bounds({input_format.name: sizes}, free)
     most = bounds.most_images if free else MANY  # cut into calls of its own
-    images = np.zeros((intake.batch or 2, SIDE, SIDE), np.uint8)
-    answers = first_answer(model, open_session(model), {intake.name: intake.prepare(images)})
+    images = np.zeros((input_format.batch or 2, SIDE, SIDE), np.uint8)
+    feed = {input_format.name: input_format.prepare(images)}
+    answers = first_answer(model, open_session(model), feed)
     for item, values in zip(model.graph.outputs, answers, strict=True):
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             continue
@@ -231,7 +232,7 @@ def _probe(model: ModelFile, intake: InputFormat) -> list[InputFormat]:
         if classes >= 2 and not rest and values.shape[0] in (len(images), values.size):
             plain = values.dtype == np.float32 and values.shape == (len(images), classes)
             plain = plain and free
-            one = replace(intake, output=item.name, classes=classes, plain=plain, most=most)
+            one = replace(input_format, output=item.name, classes=classes, plain=plain, most=most)
             found.append(one)
     return found
 

@@ -1,56 +1,74 @@
-"""What contenders run: a file of ours, the network it was exported from, or a file of others."""
+"""What a contender runs: a file of ours, the network it was exported from, or a file of others."""
 
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from mnist_edge.backends.base import ModelInfo
+from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 
 _QUANTIZED = ("QuantizeLinear", "QLinear", "ConvInteger", "MatMulInteger", "QGemm")
 
 
-def of_file(path: Path, card: Card) -> ModelInfo:
-    """An exported file."""
-    return ModelInfo(
-        name=path.name,
-        model=card.model,
-        family=card.checkpoint_sha256,
-        precision=card.precision,
-        dataset=card.dataset,
-        classes=len(card.classes),
-        recorded=card.accuracy,
-        names=card.classes,
-        fingerprint=card.fingerprint,
-    )
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The model that a contender runs, the same in every runtime.
 
+    `name` is the file's; `family` is the SHA-256 of the checkpoint that it comes from (of the file
+    itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
+    `recorded` is the accuracy that a file of ours says of itself, and `names` are those of its
+    classes, in the order of its logits, `fingerprint` that of its data; a foreign file says
+    nothing. `batch` is the only number of images that a call takes, None where it takes any.
+    """
 
-def of_original(card: Card) -> ModelInfo:
-    """The network that a file was exported from."""
-    return ModelInfo(
-        name=card.model,
-        model=card.model,
-        family=card.checkpoint_sha256,
-        precision="fp32",
-        dataset=card.dataset,
-        classes=len(card.classes),
-        recorded=card.original_accuracy,
-        names=card.classes,
-        fingerprint=card.fingerprint,
-    )
+    name: str
+    model: str
+    family: str
+    precision: str
+    dataset: str
+    classes: int
+    recorded: Accuracy | None
+    ours: bool = True
+    batch: int | None = None
+    names: tuple[str, ...] | None = None
+    fingerprint: Fingerprint | None = None
 
+    @classmethod
+    def of_file(cls, name: str, card: Card) -> "ModelInfo":
+        """An exported file."""
+        return cls(
+            name=name,
+            model=card.model,
+            family=card.checkpoint_sha256,
+            precision=card.precision,
+            dataset=card.dataset,
+            classes=len(card.classes),
+            recorded=card.accuracy,
+            names=card.classes,
+            fingerprint=card.fingerprint,
+        )
 
-def of_foreign(model: AnyModel, dataset: str, classes: int, batch: int | None = None) -> ModelInfo:
-    """A file that says nothing of itself; it is scored on `dataset`."""
-    model = ModelFile.of(model)
-    operators = " ".join(node.op for node in model.graph.nodes)
-    return ModelInfo(
-        name=model.path.name,
-        model=model.path.stem,
-        family=model.sha256,
-        precision="int8" if any(name in operators for name in _QUANTIZED) else "fp32",
-        dataset=dataset,
-        classes=classes,
-        recorded=None,
-        ours=False,
-        batch=batch,
-    )
+    @classmethod
+    def of_original(cls, card: Card) -> "ModelInfo":
+        """The network that a file was exported from."""
+        file = cls.of_file(card.model, card)
+        return replace(file, precision="fp32", recorded=card.original_accuracy)
+
+    @classmethod
+    def of_foreign(
+        cls, model: AnyModel, dataset: str, classes: int, batch: int | None = None
+    ) -> "ModelInfo":
+        """A file that says nothing of itself; it is scored on `dataset`."""
+        model = ModelFile.of(model)
+        operators = " ".join(node.op for node in model.graph.nodes)
+        return cls(
+            name=model.path.name,
+            model=model.path.stem,
+            family=model.sha256,
+            precision="int8" if any(name in operators for name in _QUANTIZED) else "fp32",
+            dataset=dataset,
+            classes=classes,
+            recorded=None,
+            ours=False,
+            batch=batch,
+        )

@@ -6,13 +6,13 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images, ModelInfo, Runs
-from mnist_edge.backends.onnxruntime import OnnxRuntime
+from mnist_edge.backends.base import FileContender
+from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import SIDE
 from mnist_edge.model_file.reader import ModelFile
@@ -23,16 +23,13 @@ _CAST = "Tensor.to"
 
 
 @dataclass(frozen=True, slots=True)
-class Ncnn:
+class Ncnn(FileContender):
     """A file converted for ncnn: `graph` is its .param, `weights` its .bin. All its half-precision
     options are off: same weights, same arithmetic."""
 
-    model: ModelFile  # the ONNX file
-    subject: ModelInfo
     graph: str = field(repr=False)
     weights: bytes = field(repr=False)
-    runtime: str = "ncnn"
-    runs: ClassVar[Runs] = Runs.CONVERTED
+    runtime: ClassVar[str] = "ncnn"
 
     @staticmethod
     def unavailable_reason() -> str | None:
@@ -44,20 +41,13 @@ class Ncnn:
         return None if _pnnx() else _MISSING
 
     @staticmethod
-    def takes(file: OnnxRuntime) -> bool:
+    def accepts(file: FileContender) -> bool:
         return file.subject.ours and file.subject.precision == "fp32"
 
     @classmethod
-    def of(cls, file: OnnxRuntime) -> "Ncnn":
-        """ModelError when pnnx cannot convert it, or ncnn then computes something else."""
-        graph, weights = _converted(file.model)
-        found = cls(file.model, file.subject, graph, weights)
-        file.check(found)
-        return found
-
-    @property
-    def path(self) -> Path:
-        return self.model.path
+    def of(cls, file: FileContender) -> Self:
+        """ModelError when pnnx cannot convert it."""
+        return cls(file.model, file.subject, file.input_format, *_converted(file.model))
 
     @property
     def most_images(self) -> int:

@@ -1,6 +1,6 @@
 """ONNX Runtime: files of ours, and any other ONNX classifier of 28×28 images."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Contender, Images, ModelInfo, Runs, answer
+from mnist_edge.backends.base import Contender, FileContender, Runs, answer
 from mnist_edge.backends.input_format import InputFormat, Values
-from mnist_edge.backends.model_info import of_file
-from mnist_edge.classifier import read_card
+from mnist_edge.backends.model_info import ModelInfo
+from mnist_edge.classifier import Images, read_card
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import INPUT, SIDE, Card
 from mnist_edge.model_file.reader import ModelFile
@@ -24,15 +24,12 @@ _ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way
 
 
 @dataclass(frozen=True, slots=True)
-class OnnxRuntime:
+class OnnxRuntime(FileContender):
     """A file in ONNX Runtime, with the session that `Classifier` opens, and its bare `run` timed:
     other runtimes are timed without a Classifier around them too. Several threads spin here, as
     those of the others do; a Classifier's sleep, and so do those of a paced run."""
 
-    model: ModelFile
-    subject: ModelInfo
-    intake: InputFormat = field(repr=False)
-    runtime: str = "onnxruntime"
+    runtime: ClassVar[str] = "onnxruntime"
     runs: ClassVar[Runs] = Runs.FILE
 
     @classmethod
@@ -45,47 +42,32 @@ class OnnxRuntime:
     def ours(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
         """A file of ours whose card has been read."""
         most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
-        return cls(model, of_file(model.path, card), InputFormat.ours(len(card.classes), most))
+        info = ModelInfo.of_file(model.path.name, card)
+        return cls(model, info, InputFormat.ours(len(card.classes), most))
 
     @staticmethod
     def unavailable_reason() -> None:
         """It is always here."""
 
-    @staticmethod
-    def takes(source: "OnnxRuntime") -> bool:
-        return True
-
-    @staticmethod
-    def of(source: "OnnxRuntime") -> "OnnxRuntime":
-        return source
-
-    @property
-    def path(self) -> Path:
-        return self.model.path
-
-    @property
-    def most_images(self) -> int:
-        return self.intake.most
-
     def load(self, threads: int, optimize: bool = True) -> "Session":
         """`optimize=False` runs the graph as written: the float reference of an int8 file."""
-        return Session(open_session(self.model, threads, optimize), self.intake)
+        return Session(open_session(self.model, threads, optimize), self.input_format)
 
     def load_asleep(self, threads: int) -> "Session":
-        return Session(open_session(self.model, threads, spinning=False), self.intake)
+        return Session(open_session(self.model, threads, spinning=False), self.input_format)
 
     def feed(self, images: Images) -> dict[str, Values]:
         """What one call of `session.run` takes: the images, repeated where it takes a fixed
         number of them."""
-        images = np.resize(images, (self.intake.batch or len(images), SIDE, SIDE))
-        return {self.intake.name: self.intake.prepare(images)}
+        images = np.resize(images, (self.input_format.batch or len(images), SIDE, SIDE))
+        return {self.input_format.name: self.input_format.prepare(images)}
 
     def check(self, other: Contender) -> None:
         """ModelError when another runtime makes something else of this file: converters and
         optimizers have faults."""
         images = drawn_digits(10)
         expected, found = answer(self.load(1), images), answer(other.load(1), images)
-        exact = self.subject.precision == "fp32" and self.intake.dtype != "float16"
+        exact = self.subject.precision == "fp32" and self.input_format.dtype != "float16"
         allowed = (_APART if exact else _ROUNDED_APART) * np.ptp(expected)
         if found.shape != expected.shape or not np.abs(found - expected).max() <= allowed:
             raise ModelError(
@@ -96,11 +78,11 @@ class OnnxRuntime:
 class Session:
     """An open session; see `base.Runner`."""
 
-    def __init__(self, session: ort.InferenceSession, intake: InputFormat) -> None:
-        self.prepare = intake.prepare
+    def __init__(self, session: ort.InferenceSession, input_format: InputFormat) -> None:
+        self.prepare = input_format.prepare
         self._run = session.run
-        self._intake, self._plain = intake, intake.plain
-        self._input, self._outputs = intake.name, [intake.output]
+        self._intake, self._plain = input_format, input_format.plain
+        self._input, self._outputs = input_format.name, [input_format.output]
 
     def run(self, prepared: Values) -> NDArray[np.float32]:
         if self._plain:

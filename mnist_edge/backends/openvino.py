@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import ModelInfo, Runs
+from mnist_edge.backends.base import FileContender
 from mnist_edge.backends.input_format import Call, InputFormat, Values
-from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.errors import MissingExtraError, ModelError
 from mnist_edge.model_file.contract import SIDE
 from mnist_edge.model_file.reader import ModelFile
@@ -22,15 +21,11 @@ _MISSING = "openvino is not installed: pip install 'mnist-edge[openvino]'"
 
 
 @dataclass(frozen=True, slots=True)
-class OpenVino:
+class OpenVino(FileContender):
     """An ONNX file in OpenVINO on the CPU, tuned for latency and computing in fp32 where the file
     does: on some CPUs its default is bf16, which is another network."""
 
-    model: ModelFile
-    subject: ModelInfo
-    intake: InputFormat = field(repr=False)
-    runtime: str = "openvino"
-    runs: ClassVar[Runs] = Runs.CONVERTED
+    runtime: ClassVar[str] = "openvino"
 
     @staticmethod
     def unavailable_reason() -> str | None:
@@ -41,25 +36,6 @@ class OpenVino:
             return str(error)
         return None
 
-    @staticmethod
-    def takes(file: OnnxRuntime) -> bool:
-        return True
-
-    @classmethod
-    def of(cls, file: OnnxRuntime) -> "OpenVino":
-        """ModelError when OpenVINO cannot run it, or then computes something else."""
-        found = cls(file.model, file.subject, file.intake)
-        file.check(found)
-        return found
-
-    @property
-    def path(self) -> Path:
-        return self.model.path
-
-    @property
-    def most_images(self) -> int:
-        return self.intake.most
-
     def load(self, threads: int) -> "Requests":
         """Ready to answer one image; other batch sizes are compiled when they first come.
         ModelError for a graph that it cannot run."""
@@ -69,7 +45,7 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        runner = Requests(_core(), self.model, options, self.intake)
+        runner = Requests(_core(), self.model, options, self.input_format)
         runner.run(runner.prepare(np.zeros((1, SIDE, SIDE), np.uint8)))
         return runner
 
@@ -82,13 +58,13 @@ class Requests:
     """
 
     def __init__(
-        self, core: Any, model: ModelFile, options: dict[str, Any], intake: InputFormat
+        self, core: Any, model: ModelFile, options: dict[str, Any], input_format: InputFormat
     ) -> None:
-        self.prepare = intake.prepare
+        self.prepare = input_format.prepare
         self._core, self._path, self._options = core, model.path, options
         with _named(model.path):
             self._model = core.read_model(model.content, b"")
-        self._intake, self._plain = intake, intake.plain
+        self._intake, self._plain = input_format, input_format.plain
         self._sizes: dict[int, Call] = {}
 
     def run(self, prepared: Values) -> NDArray[np.float32]:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images, ModelInfo, Runs
-from mnist_edge.backends.model_info import of_original
+from mnist_edge.backends.base import Runs
+from mnist_edge.backends.model_info import ModelInfo
+from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
 from mnist_edge.host import machine
@@ -34,7 +35,7 @@ class PyTorch:
     path: Path  # of the checkpoint
     subject: ModelInfo
     temperature: float
-    runtime: str = "pytorch"
+    runtime: ClassVar[str] = "pytorch"
     runs: ClassVar[Runs] = Runs.ORIGINAL
 
     @staticmethod
@@ -47,30 +48,37 @@ class PyTorch:
         return None
 
     @staticmethod
-    def takes(original: "PyTorch") -> bool:
+    def accepts(original: "PyTorch") -> bool:
         return True
 
-    @staticmethod
-    def of(original: "PyTorch") -> "PyTorch":
-        return original
+    @classmethod
+    def of(cls, original: "PyTorch") -> Self:
+        return cls(original.path, original.subject, original.temperature)
 
     def load(self, threads: int) -> "Eager":
         """PyTorch's threads are the whole process's: it has as many as were last asked for."""
-        return Eager(_network(self, threads))
+        return Eager(self._network(threads))
+
+    def _network(self, threads: int) -> "Network":
+        import torch
+
+        from mnist_edge.lab.training import checkpoint
+
+        torch.set_num_threads(threads)
+        network = checkpoint.load(self.path.parent).original()
+        network.temperature.fill_(self.temperature)
+        return network
 
 
 @dataclass(frozen=True, slots=True)
-class TorchCompile:
+class TorchCompile(PyTorch):
     """The original of a file through torch.compile, once for each batch size, with fixed shapes.
 
     Each compilation takes seconds, where PyTorch's cache is cold half a minute. `backend` is one
     of PyTorch's compilers; inductor is the one that people mean.
     """
 
-    path: Path  # of the checkpoint
-    subject: ModelInfo
-    temperature: float
-    runtime: str = "torch-compile"
+    runtime: ClassVar[str] = "torch-compile"
     runs: ClassVar[Runs] = Runs.COMPILED
     backend: str = "inductor"
 
@@ -86,20 +94,12 @@ class TorchCompile:
             return "torch-compile needs Python's headers, and there is no Python.h: install them"
         return None
 
-    @staticmethod
-    def takes(original: PyTorch) -> bool:
-        return True
-
-    @classmethod
-    def of(cls, original: PyTorch) -> "TorchCompile":
-        return cls(original.path, original.subject, original.temperature)
-
     def load(self, threads: int) -> "Compiled":
         """Ready to answer one image; other batch sizes are compiled when they first come.
         ModelError when this machine cannot compile it."""
         # Where CUDA was once installed, it remarks that there is no GPU.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        runner = Compiled(_network(self, threads), self.backend)
+        runner = Compiled(self._network(threads), self.backend)
         try:
             runner.run(runner.prepare(np.zeros((1, 28, 28), np.uint8)))
         except Exception as error:  # whatever a compiler may say
@@ -126,15 +126,13 @@ class Eager:
         return logits
 
 
-class Compiled:
+class Compiled(Eager):
     """A network compiled for each batch size that it meets; see `base.Runner`."""
 
     def __init__(self, network: "Network", backend: str) -> None:
-        import torch
-
-        self._network, self._backend, self._mode = network, backend, torch.inference_mode
+        super().__init__(network)
+        self._backend = backend
         self._sizes: dict[int, Forward] = {}
-        self.prepare: Callable[[Images], Tensor] = torch.from_numpy
 
     def run(self, prepared: "Tensor") -> NDArray[np.float32]:
         forward = self._sizes.get(len(prepared)) or self._compile(len(prepared))
@@ -168,7 +166,7 @@ def original_of(card: Card, runs: Path) -> PyTorch | None:
     """
     for path in _checkpoints(runs):
         if sha256(path) == card.checkpoint_sha256:
-            return PyTorch(path, of_original(card), card.temperature)
+            return PyTorch(path, ModelInfo.of_original(card), card.temperature)
     return None
 
 
@@ -178,14 +176,3 @@ def _checkpoints(runs: Path) -> list[Path]:
         return sorted(runs.glob("*/checkpoint.pt"))
     except OSError:
         return []
-
-
-def _network(original: PyTorch | TorchCompile, threads: int) -> "Network":
-    import torch
-
-    from mnist_edge.lab.training import checkpoint
-
-    torch.set_num_threads(threads)
-    network = checkpoint.load(original.path.parent).original()
-    network.temperature.fill_(original.temperature)
-    return network

@@ -8,9 +8,9 @@ from typing import cast
 
 from mnist_edge import partial_failures
 from mnist_edge.backends import input_format
-from mnist_edge.backends.base import Backend, Contender
+from mnist_edge.backends.base import Backend, Contender, Runs
 from mnist_edge.backends.detect_input import Examples, guess
-from mnist_edge.backends.model_info import of_foreign
+from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.backends.pytorch import PyTorch, original_of
 from mnist_edge.catalogue import BACKENDS
@@ -24,6 +24,8 @@ RUNTIMES = tuple(BACKENDS)
 """The names of all runtimes, in the order of a table."""
 
 _DEFAULT = ("onnxruntime", "pytorch")
+
+Source = OnnxRuntime | PyTorch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,6 @@ class Discovery:
     refused: tuple[EdgeError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """Files of one original, and that where it is here."""
-
-    files: tuple[OnnxRuntime, ...]
-    original: PyTorch | None
-
-    def sources(self, backend: Backend) -> Sequence[OnnxRuntime | PyTorch]:
-        """What a backend can run of them."""
-        originals = (self.original,) if self.original else ()
-        every: tuple[OnnxRuntime | PyTorch, ...] = self.files if backend.runs.file else originals
-        return [source for source in every if backend.takes(source)]
-
-
 def gather(
     files: Sequence[Path],
     runs: Path,
@@ -89,21 +77,23 @@ def gather(
     wanted = RUNTIMES if everything else (named or _DEFAULT)
     refused = [*absent]
     read = partial_failures.each(files, lambda path: _read(path, foreign), refused)
-    families = _families([one for _, one in read], runs)
+    sources = _sources([one for _, one in read], runs)
     guesses = tuple(
-        f"{path.name}: {file.intake.described()}" for path, (file, card) in read if card is None
+        f"{path.name}: {file.input_format.described()}"
+        for path, (file, card) in read
+        if card is None
     )
-    found: list[list[Contender]] = [[] for _ in families]
+    found: list[Contender] = []
     missing: list[str] = []
     for name in [name for name in RUNTIMES if name in wanted]:
-        made, errors = _made(name, families)
-        if named and not everything and not any(made):
+        made, errors = _made(name, sources)
+        if named and not everything and not made:
             raise errors[0]
         missing += [str(error) for error in errors if named]
-        for own, more in zip(found, made, strict=True):
-            own += more
-    contenders = tuple(one for own in found for one in own)
-    return Discovery(contenders, tuple(missing), guesses, tuple(refused))
+        found += made
+    families = [one.subject.family for one in sources]
+    found.sort(key=lambda one: families.index(one.subject.family))
+    return Discovery(tuple(found), tuple(missing), guesses, tuple(refused))
 
 
 def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
@@ -114,22 +104,24 @@ def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
     return runtimes
 
 
-def _made(name: str, families: Sequence[_Family]) -> tuple[list[list[Contender]], list[EdgeError]]:
-    """One runtime's contenders, family by family, and what stood in the way of others."""
+def _made(name: str, sources: Sequence[Source]) -> tuple[list[Contender], list[EdgeError]]:
+    """One runtime's contenders, and what stood in the way of others."""
     backend = load_backend(name)
-    taken = [family.sources(backend) for family in families]
-    made: list[list[Contender]] = [[] for _ in families]
-    if not any(taken):
-        return made, [ModelError(_nothing(name, backend))]
+    taken = [one for one in sources if one.runs.file is backend.runs.file and backend.accepts(one)]
+    if not taken:
+        return [], [ModelError(_nothing(name, backend))]
     if reason := backend.unavailable_reason():  # asked for late: to import PyTorch takes seconds
-        return made, [MissingExtraError(reason)]
+        return [], [MissingExtraError(reason)]
+    made: list[Contender] = []
     errors: list[EdgeError] = []
-    for own, sources in zip(made, taken, strict=True):
-        for source in sources:
-            try:
-                own.append(backend.of(source))
-            except ModelError as error:
-                errors.append(error)
+    for source in taken:
+        try:
+            one = backend.of(source)
+            if isinstance(source, OnnxRuntime) and one.runs is Runs.CONVERTED:
+                source.check(one)
+            made.append(one)
+        except ModelError as error:
+            errors.append(error)
     return made, errors
 
 
@@ -156,16 +148,18 @@ def _read(path: Path, foreign: ForeignOptions) -> tuple[OnnxRuntime, Card | None
     return (_foreign(model, foreign) if card is None else OnnxRuntime.ours(model, card)), card
 
 
-def _families(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> list[_Family]:
-    """The files by their originals."""
-    members: dict[str, list[OnnxRuntime]] = {}
-    originals: dict[str, PyTorch | None] = {}
+def _sources(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> list[Source]:
+    """The files and their originals, those of one original together."""
+    families: dict[str, list[Source]] = {}
+    cards: dict[str, Card] = {}
     for file, card in files:
-        family = file.subject.family
-        members.setdefault(family, []).append(file)
-        if card is not None and family not in originals:
-            originals[family] = original_of(card, runs)
-    return [_Family(tuple(own), originals.get(family)) for family, own in members.items()]
+        families.setdefault(file.subject.family, []).append(file)
+        if card is not None:
+            cards.setdefault(file.subject.family, card)
+    for family, card in cards.items():
+        if original := original_of(card, runs):
+            families[family].append(original)
+    return [one for own in families.values() for one in own]
 
 
 def _card(model: ModelFile) -> Card | None:
@@ -178,5 +172,5 @@ def _card(model: ModelFile) -> Card | None:
 def _foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
     read = input_format.read(model, lambda: options.examples().classes)
     found = guess(model, read, options.examples, options.scale, options.mean, options.invert)
-    subject = of_foreign(model, options.dataset, found.classes, found.batch)
+    subject = ModelInfo.of_foreign(model, options.dataset, found.classes, found.batch)
     return OnnxRuntime(model, subject, found)

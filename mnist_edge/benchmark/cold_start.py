@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mnist_edge import child_python
-from mnist_edge.backends import Contender
-from mnist_edge.backends.base import Images
+from mnist_edge.backends import Contender, Images
 from mnist_edge.errors import ModelError
 
 

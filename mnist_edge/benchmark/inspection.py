@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, OnnxRuntime, Runner, answer
-from mnist_edge.backends.base import OfModelFile, chunk
+from mnist_edge.backends import Contender, FileContender, OnnxRuntime, Runner, answer
+from mnist_edge.backends.base import chunk
 from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.classifier import Classifier
@@ -70,7 +70,7 @@ def check_batches(
     """ModelError for a contender that takes too much memory for so many images a call, or whose
     answer to one depends on the others, on their number, or on chance."""
     name = f"{contender.subject.name} in {contender.runtime}"
-    if isinstance(contender, OfModelFile) and max(batches) > contender.most_images:
+    if isinstance(contender, FileContender) and max(batches) > contender.most_images:
         raise ModelError(
             f"{name} takes more than {MOST_MEMORY >> 20} MB for {max(batches)} images a call: it "
             f"can be measured with --batch {contender.most_images}"
@@ -85,7 +85,7 @@ def _exact(contender: Contender) -> bool:
     """Whether it computes in float32 throughout."""
     if contender.subject.precision != "fp32":
         return False
-    if not isinstance(contender, OfModelFile):
+    if not isinstance(contender, FileContender):
         return True
     graph = contender.model.graph
     halves = [one for one in graph.constants.values() if one.dtype == FLOAT16]

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, Runner, Runs
-from mnist_edge.backends.base import CanSleep, OfModelFile
+from mnist_edge.backends import Contender, FileContender, OnnxRuntime, Runner, Runs
 from mnist_edge.benchmark import stopwatch
 from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.latency import Latency
@@ -123,14 +122,14 @@ def _waiting(
     if plan.rate_hz is None or plan.threads == 1:
         return [*runners]
     return [
-        one.load_asleep(plan.threads) if isinstance(one, CanSleep) else runner
+        one.load_asleep(plan.threads) if isinstance(one, OnnxRuntime) else runner
         for one, runner in zip(contenders, runners, strict=True)
     ]
 
 
 def _identity(contender: Contender) -> tuple[int, str]:
     """Size and SHA-256 of what ran: a model file's bytes are those that were read once."""
-    if isinstance(contender, OfModelFile):
+    if isinstance(contender, FileContender):
         return len(contender.model.content), contender.model.sha256
     return contender.path.stat().st_size, sha256(contender.path)
 

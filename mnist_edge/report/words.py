@@ -43,7 +43,7 @@ def remarks(record: Benchmark) -> list[str]:
     """What else is unlike what a reader may expect."""
     found = [note.text for note in summary.notes(record) if not note.is_warning]
     found += [
-        f"{name} is not a file of mnist-edge: {entry.contender.intake.described()}."
+        f"{name} is not a file of mnist-edge: {entry.contender.input_format.described()}."
         for name, entry in zip(labels.files(record), record.entries, strict=True)
         if isinstance(entry.contender, OnnxRuntime) and not entry.subject.ours
     ]

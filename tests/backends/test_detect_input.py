@@ -9,7 +9,7 @@ from mnist_edge.backends import Examples, Guess, Verdict
 from mnist_edge.backends.base import answer
 from mnist_edge.backends.detect_input import FEW, MARGIN, Tried, choose, guess
 from mnist_edge.backends.input_format import USUAL, Basis, InputFormat, read
-from mnist_edge.backends.model_info import of_foreign
+from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.errors import ModelError
@@ -25,8 +25,8 @@ def never() -> Examples:
     raise AssertionError("there was nothing to guess")
 
 
-def prepared_as(intake: InputFormat) -> Preparation:
-    return Preparation(intake.scale, intake.mean, intake.invert)
+def prepared_as(input_format: InputFormat) -> Preparation:
+    return Preparation(input_format.scale, input_format.mean, input_format.invert)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,9 @@ def test_of_equally_good_ones_the_plainer_is_taken(tmp_path: Path) -> None:
 def tried(name: str, losses: float, right: int, saturated: float = 0.0, count: int = 500) -> Tried:
     """A form that reads the first so many of the examples right."""
     scale = {"a": 1.0, "b": 1 / 255, "c": 1 / 127.5}[name]
-    intake = InputFormat("in", "float32", (-1, 784), "out", 10, True, scale)
+    input_format = InputFormat("in", "float32", (-1, 784), "out", 10, True, scale)
     each = np.random.default_rng(0).normal(losses, losses / 10, count)
-    return Tried(intake, each, np.arange(count) < right, saturated)
+    return Tried(input_format, each, np.arange(count) < right, saturated)
 
 
 def chosen(*forms: Tried) -> tuple[float, Basis, Verdict]:
@@ -156,13 +156,13 @@ def test_what_few_images_cannot_decide_is_asked_of_more(tmp_path: Path) -> None:
 
 def test_a_guess_is_shown_with_what_it_rests_on() -> None:
     made = Guess(50, Basis.LOG_LOSS, 0.98, 0.0312, "as 0..1", 0.96, 0.481, Verdict.APART)
-    intake = InputFormat("in", "float32", (1, 784), "out", 10, False, guess=made)
+    input_format = InputFormat("in", "float32", (1, 784), "out", 10, False, guess=made)
     told = (
         "input float32 (1, 784), pixels 0..255 as they are (guessed on 50 labelled images: "
         "log-loss 0.031, 98.0 % right; next best, as 0..1: log-loss 0.48, 96.0 % right)"
     )
-    assert intake.described() == told
-    tied = replace(intake, guess=replace(made, verdict=Verdict.TIED))
+    assert input_format.described() == told
+    tied = replace(input_format, guess=replace(made, verdict=Verdict.TIED))
     assert tied.described() == (
         f"{told}: they cannot be told apart, state --input-scale, --input-mean and --invert"
     )
@@ -181,9 +181,9 @@ def test_a_guess_that_reads_little_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not MNIST_12.is_file(), reason="the model zoo's mnist-12.onnx is not here")
 def test_mnist_12_of_the_model_zoo_is_understood(mnist: Dataset) -> None:
-    intake = guess(MNIST_12, read(MNIST_12), lambda: Examples.of(mnist.train, 10))
-    subject = of_foreign(MNIST_12, "mnist", 10)
-    runner = OnnxRuntime(ModelFile.read(MNIST_12), subject, intake).load(1)
+    input_format = guess(MNIST_12, read(MNIST_12), lambda: Examples.of(mnist.train, 10))
+    subject = ModelInfo.of_foreign(MNIST_12, "mnist", 10)
+    runner = OnnxRuntime(ModelFile.read(MNIST_12), subject, input_format).load(1)
     right = answer(runner, mnist.test.images).argmax(axis=1) == mnist.test.labels
     assert right.mean() == pytest.approx(0.989, abs=0.0005)
-    assert intake.form == "as 0..1"  # as its page in the zoo prepares them
+    assert input_format.form == "as 0..1"  # as its page in the zoo prepares them

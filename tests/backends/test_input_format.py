@@ -36,8 +36,8 @@ LAYOUTS: list[tuple[Shape, Shape]] = [
 ]
 
 
-def opened(path: Path, intake: InputFormat) -> Runner:
-    return Session(open_session(path), intake)
+def opened(path: Path, input_format: InputFormat) -> Runner:
+    return Session(open_session(path), input_format)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 11])
@@ -58,10 +58,10 @@ def test_every_layout_is_fed_and_answers(
 def test_every_type_is_fed_and_answers(tmp_path: Path, dtype: str, output_dtype: str) -> None:
     made_for = Preparation(invert=True)
     path = write(tmp_path / "f.onnx", dtype=dtype, made_for=made_for, output_dtype=output_dtype)
-    intake = replace(read(path), invert=True)
-    assert intake.dtype == dtype
+    input_format = replace(read(path), invert=True)
+    assert input_format.dtype == dtype
     images = greys(20).images
-    found = answer(opened(path, intake), images)
+    found = answer(opened(path, input_format), images)
     assert found.dtype == np.float32
     tolerance = 1e-3 if output_dtype == "float16" else 1e-4
     np.testing.assert_allclose(found, expected(images, made_for), rtol=tolerance, atol=0.05)
@@ -71,8 +71,8 @@ def test_every_type_is_fed_and_answers(tmp_path: Path, dtype: str, output_dtype:
 def test_pixels_are_inverted_then_the_mean_goes_then_they_are_scaled(dtype: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
     made_for = Preparation(scale=0.01, mean=40.0, invert=True)
-    intake = InputFormat("in", dtype, (FREE, 784), "out", 10, True, 0.01, 40.0, True)
-    found = intake.prepare(images)
+    input_format = InputFormat("in", dtype, (FREE, 784), "out", 10, True, 0.01, 40.0, True)
+    found = input_format.prepare(images)
     assert (found.dtype, found.shape) == (np.dtype(dtype), (3, 784))
     np.testing.assert_allclose(
         found, made_for.of(images).reshape(3, 784), atol=2e-3 if dtype == "float16" else 1e-6
@@ -94,10 +94,10 @@ def test_files_of_ours_take_the_images_themselves() -> None:
 
 def test_a_file_that_claims_any_number_and_takes_one_is_given_one(tmp_path: Path) -> None:
     path = write(tmp_path / "liar.onnx", inner=(1, 784))
-    intake = read(path)
-    assert intake.shape == (1, 1, 28, 28)
+    input_format = read(path)
+    assert input_format.shape == (1, 1, 28, 28)
     images = greys(5).images
-    found = answer(opened(path, intake), images)
+    found = answer(opened(path, input_format), images)
     np.testing.assert_allclose(found, expected(images, Preparation()), rtol=1e-4, atol=0.05)
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from mnist_edge.backends import Images, ModelInfo, OnnxRuntime, Runs, answer
 from mnist_edge.backends.detect_input import guess
 from mnist_edge.backends.input_format import read
-from mnist_edge.backends.model_info import of_foreign
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
@@ -63,9 +62,9 @@ def test_a_feed_is_what_the_bare_session_takes(
     tmp_path: Path, shape: tuple[int | str, ...], images: int
 ) -> None:
     path = write(tmp_path / "foreign.onnx", shape, output=(shape[0], 10))
-    intake = guess(path, read(path), examples)
-    file = OnnxRuntime(ModelFile.read(path), of_foreign(path, "mnist", 10), intake)
-    (found,) = open_session(path).run([intake.output], file.feed(greys(3).images))
+    input_format = guess(path, read(path), examples)
+    file = OnnxRuntime(ModelFile.read(path), ModelInfo.of_foreign(path, "mnist", 10), input_format)
+    (found,) = open_session(path).run([input_format.output], file.feed(greys(3).images))
     assert found.shape == (images, 10)
     expected = answer(file.load(1), greys(3).images)
     np.testing.assert_array_equal(found[: min(3, images)], expected[:images])
@@ -73,7 +72,7 @@ def test_a_feed_is_what_the_bare_session_takes(
 
 def test_a_foreign_file_says_nothing_of_itself(tmp_path: Path) -> None:
     path = write(tmp_path / "other-net.onnx")
-    found = of_foreign(path, "kmnist", 10)
+    found = ModelInfo.of_foreign(path, "kmnist", 10)
     expected = ModelInfo(
         "other-net.onnx", "other-net", sha256(path), "fp32", "kmnist", 10, None, ours=False
     )
@@ -81,7 +80,7 @@ def test_a_foreign_file_says_nothing_of_itself(tmp_path: Path) -> None:
 
 
 def test_a_foreign_file_with_quantized_nodes_is_int8() -> None:
-    assert of_foreign(SHIPPED / "edge-xs-int8.onnx", "mnist", 10).precision == "int8"
+    assert ModelInfo.of_foreign(SHIPPED / "edge-xs-int8.onnx", "mnist", 10).precision == "int8"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from onnx import helper
 from mnist_edge.backends import OnnxRuntime, answer
 from mnist_edge.backends.detect_input import guess
 from mnist_edge.backends.input_format import read
-from mnist_edge.backends.model_info import of_foreign
+from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.openvino import OpenVino
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.reader import ModelFile
@@ -32,14 +32,15 @@ sys.addaudithook(lambda event, args: seen.append(event) if event.startswith(watc
 from pathlib import Path
 from mnist_edge.backends import OnnxRuntime
 from mnist_edge.backends.openvino import OpenVino
-OpenVino.of(OnnxRuntime.open(Path(sys.argv[1])))
+OpenVino.of(OnnxRuntime.open(Path(sys.argv[1]))).load(1)
 print(seen, os.listdir(os.environ["HOME"]), sys.modules["openvino"].__name__)
 """
 
 
 def foreign(path: Path) -> OnnxRuntime:
-    intake = guess(path, read(path), examples)
-    return OnnxRuntime(ModelFile.read(path), of_foreign(path, "mnist", intake.classes), intake)
+    input_format = guess(path, read(path), examples)
+    info = ModelInfo.of_foreign(path, "mnist", input_format.classes)
+    return OnnxRuntime(ModelFile.read(path), info, input_format)
 
 
 @pytest.mark.parametrize("count", [1, 8, 11])
@@ -79,7 +80,7 @@ def test_what_it_cannot_run_is_one_line(tmp_path: Path) -> None:
     node.CopyFrom(scaler)
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"foreign\.onnx cannot be run by OpenVINO: .") as caught:
-        OpenVino.of(foreign(path))
+        OpenVino.of(foreign(path)).load(1)
     assert "\n" not in str(caught.value)
 
 

@@ -49,7 +49,7 @@ EVERY = [*FAST, traced]  # which takes seconds for each load and each batch size
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_backend_is_called_as_the_catalogue_calls_it(name: str) -> None:
     kind: Any = load_backend(name)
-    assert kind.__dataclass_fields__["runtime"].default == name
+    assert kind.runtime == name
     assert BACKENDS[name].extra in ("", *(extra.name for extra in EXTRAS))
 
 

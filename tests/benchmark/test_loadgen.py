@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Images, ModelInfo, Runs
+from mnist_edge.backends import Images, ModelInfo, Runs
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.loadgen import system
 from mnist_edge.benchmark.loadgen.system import System

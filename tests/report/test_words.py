@@ -100,11 +100,11 @@ def test_the_fixed_piece_of_work_is_told_as_far_as_it_was_timed() -> None:
 
 
 def test_how_a_file_of_others_is_fed_is_told() -> None:
-    intake = InputFormat("Input3", "float32", (1, 1, 28, 28), "Plus214", 10, plain=True)
+    input_format = InputFormat("Input3", "float32", (1, 1, 28, 28), "Plus214", 10, plain=True)
     subject = file("peers/mnist-12.onnx", ours=False).subject
-    foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), subject, intake)
+    foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), subject, input_format)
     told = words.remarks(benchmark(replace(entry(file("a.onnx")), contender=foreign)))
-    assert told == [f"mnist-12.onnx is not a file of mnist-edge: {intake.described()}."]
+    assert told == [f"mnist-12.onnx is not a file of mnist-edge: {input_format.described()}."]
     assert not words.remarks(benchmark(entry(file("a.onnx"))))
 
 

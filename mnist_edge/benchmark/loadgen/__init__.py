@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.backends.base import Contender, Images
+from mnist_edge.backends import Contender, Images
 from mnist_edge.benchmark.loadgen.result import LoadResult, ServerLoad, read
 from mnist_edge.benchmark.loadgen.scenarios import SCENARIOS, SERVER_BOUND_US, Scenario
 from mnist_edge.benchmark.loadgen.system import System, drive

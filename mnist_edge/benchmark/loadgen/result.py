@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.backends.base import Contender
+from mnist_edge.backends import Contender
 from mnist_edge.benchmark.loadgen.scenarios import Scenario
 from mnist_edge.errors import EdgeError
 

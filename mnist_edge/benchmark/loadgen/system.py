@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.backends.base import Images, Runner
+from mnist_edge.backends import Images, Runner
 from mnist_edge.benchmark.loadgen.scenarios import Scenario
 from mnist_edge.benchmark.stopwatch import no_garbage_collection
 
