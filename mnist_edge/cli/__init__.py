@@ -22,7 +22,7 @@ from mnist_edge.cli import (
     reproduce,
     train,
 )
-from mnist_edge.cli.console import Commands, run, say
+from mnist_edge.cli.console import Commands, echo, run
 
 app = typer.Typer(
     cls=Commands,
@@ -47,7 +47,7 @@ app.command("doctor")(doctor.doctor)
 
 def _version(asked: bool) -> None:
     if asked:
-        say(f"mnist-edge {mnist_edge.__version__}")
+        echo(f"mnist-edge {mnist_edge.__version__}")
         raise typer.Exit
 
 

@@ -171,8 +171,8 @@ def bench(
     if loadgen:
         drive(running, data, plan, loadgen, loadgen_logs)
         raise typer.Exit(1 if refused else 0)
-    with progress_bar() as tell:
-        result = benchmark.run(running, data, plan, tell, found.missing)
+    with progress_bar() as progress:
+        result = benchmark.run(running, data, plan, progress, found.missing)
     bench_output.tell_errors(result.refused)
     result = replace(result, refused=(*map(str, refused), *result.refused))
     changes = bench_output.show(result, outputs, record_it, old, limit)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_edge.cli.console import progress_bar, say, show
+from mnist_edge.cli.console import echo, print_table, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +25,9 @@ def drive(
 
     images, described = benchmark.images_to_time(data)
     results: list[loadgen.LoadResult] = []
-    with progress_bar() as tell:
+    with progress_bar() as progress:
         for contender, name in zip(contenders, loadgen.names(contenders), strict=True):
-            tell(f"LoadGen, {scenario}", len(results), len(contenders))
+            progress(f"LoadGen, {scenario}", len(results), len(contenders))
             results.append(
                 loadgen.run(
                     contender,
@@ -41,7 +41,7 @@ def drive(
                     name,
                 )
             )
-    show(load.table(results))
+    print_table(load.table(results))
     for line in load.notes(results):
-        say(line)
-    say(f"{described}; LoadGen's own logs are in {logs}/")
+        echo(line)
+    echo(f"{described}; LoadGen's own logs are in {logs}/")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.cli.console import columns, hint, say, show_parts
+from mnist_edge.cli.console import columns, echo, echo_err, print_table_parts
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ STDOUT = Path("-")
 
 def remarks(outputs: Mapping[str, Path | None]) -> Callable[[str], None]:
     """What says remarks: on stdout, but on stderr where stdout takes one of the outputs."""
-    return hint if STDOUT in outputs.values() else say
+    return echo_err if STDOUT in outputs.values() else echo
 
 
 def tell_files(
@@ -33,7 +33,7 @@ def tell_files(
 
 def tell_errors(errors: Sequence[EdgeError | str]) -> None:
     for error in errors:
-        hint(f"error: {error}")
+        echo_err(f"error: {error}")
 
 
 def show(
@@ -57,7 +57,7 @@ def show(
     for path in wrote:
         remark(f"wrote {path}")
     if record and result.stopped:
-        hint("nothing was recorded: the run was stopped")
+        echo_err("nothing was recorded: the run was stopped")
     if failed:
         raise failed
     changes = compare.changes(old, values) if old else []
@@ -71,19 +71,19 @@ def _show_tables(result: "Benchmark") -> None:
 
     width = columns(terminal.WIDTH)
     for whole in (table.quality(result), table.speed(result), table.computed(result)):
-        show_parts(whole, width)
+        print_table_parts(whole, width)
     for line in [*table.units(result, width), "", *summary.lines(result)]:
-        say(line)
+        echo(line)
     _warn(result)
     for line in advice.lines(result):
-        say(line)
+        echo(line)
 
 
 def _warn(result: "Benchmark") -> None:
     from mnist_edge.report import summary
 
     for note in summary.notes(result):
-        hint(note.line)
+        echo_err(note.line)
 
 
 def write(

@@ -126,7 +126,7 @@ def run(app: Callable[..., Any], name: str) -> NoReturn:
     if code == INTERRUPTED and (number := ended_by()):
         code = 128 + number  # as shells report it
     if why := streams.lost():
-        hint(f"error: {why}")
+        echo_err(f"error: {why}")
         code = code or 1
     sys.exit(code)
 
@@ -154,44 +154,44 @@ def _refuse(error: Any, command: str) -> None:
 
 
 def _stop() -> NoReturn:
-    hint("stopped")
+    echo_err("stopped")
     raise typer.Exit(INTERRUPTED) from None
 
 
 def _fail(message: str, code: int = 1) -> None:
-    hint(f"error: {message}")
+    echo_err(f"error: {message}")
     raise typer.Exit(code)
 
 
-def say(line: str) -> None:
+def echo(line: str) -> None:
     """A line on stdout, and never two: see `escaping.plain`."""
     print(plain(line), flush=True)
 
 
-def hint(line: str) -> None:
+def echo_err(line: str) -> None:
     """A line on stderr, out of the way of what a script reads."""
     print(plain(line), file=sys.stderr, flush=True)
 
 
-def say_json(values: Any) -> None:
+def echo_json(values: Any) -> None:
     """A JSON value on stdout."""
     print(json_text(values, indent=2, encoding=sys.stdout.encoding or "utf-8"), flush=True)
 
 
-def show(shown: "Grid") -> None:
+def print_table(shown: "Grid") -> None:
     """A table on stdout, uncut: a terminal that is narrower wraps its lines."""
     from mnist_edge.report import terminal
 
     _print(terminal.table(shown))
 
 
-def show_parts(shown: "Grid", width: int) -> None:
+def print_table_parts(shown: "Grid", width: int) -> None:
     """A table on stdout in parts of so many columns of text, and a blank line after each."""
     from mnist_edge.report import terminal
 
     for part in terminal.parts(shown, width):
         _print(part)
-        say("")
+        echo("")
 
 
 def _print(table: "Table") -> None:
@@ -230,7 +230,7 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
     with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         tasks: dict[str, Any] = {}
 
-        def tell(what: str, done: float, total: float) -> None:
+        def progress(what: str, done: float, total: float) -> None:
             what = plain(what)
             if what not in tasks:
                 for task in tasks.values():
@@ -238,7 +238,7 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
                 tasks[what] = bar.add_task(what, total=total or None)
             bar.update(tasks[what], completed=done, total=total or None)
 
-        yield tell
+        yield progress
 
 
 def error_console() -> "Console":

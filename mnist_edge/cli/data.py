@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.console import progress_bar, say, say_json, show
+from mnist_edge.cli.console import echo, echo_json, print_table, progress_bar
 from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def data(
 
     read = [Path(name.removeprefix(FOLDER))] if name.startswith(FOLDER) else []
     output_paths.check_files({"--preview": preview}, read)
-    with progress_bar() as tell:
-        found = load(name, data_dir, tell)
+    with progress_bar() as progress:
+        found = load(name, data_dir, progress)
     if preview:
         _draw_preview(preview, found)
     if as_json:
@@ -41,21 +41,21 @@ def data(
             for split, labels in table.splits(found).items()
         }
         own = dataset.values(found.findings)
-        say_json(
+        echo_json(
             {"name": found.name, "source": found.source, "classes": found.classes}
             | counts
             | ({"findings": own} if own else {})
         )
         return
-    say(f"{found.name}, from {found.source}: checked")
-    say("")
-    show(table.dataset(found))
+    echo(f"{found.name}, from {found.source}: checked")
+    echo("")
+    print_table(table.dataset(found))
     told = dataset.lines(found)
     for line in ["", *told] if told else []:
-        say(line)
+        echo(line)
     if preview:
-        say("")
-        say(f"wrote {preview}")
+        echo("")
+        echo(f"wrote {preview}")
 
 
 def _draw_preview(path: Path, found: "Dataset") -> None:

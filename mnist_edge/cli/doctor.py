@@ -2,7 +2,7 @@
 
 import shutil
 
-from mnist_edge.cli.console import say, say_json
+from mnist_edge.cli.console import echo, echo_json
 from mnist_edge.cli.options import AsJson
 
 
@@ -12,7 +12,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     found = health.examine()
     if as_json:
-        say_json(health.record(found))
+        echo_json(health.record(found))
         return
     for line in health.lines(found, shutil.get_terminal_size().columns):
-        say(line)
+        echo(line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.console import hint, say, say_json
+from mnist_edge.cli.console import echo, echo_err, echo_json
 from mnist_edge.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def draw(
     try:
         _serve(file, host, port, browser, as_json)
     except KeyboardInterrupt:  # whenever it comes: this is how a server ends
-        hint("stopped")
+        echo_err("stopped")
 
 
 def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool) -> None:
@@ -57,14 +57,14 @@ def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool
     with Server(Answers(classifiers), host, port) as server:
         names = [model["name"] for model in server.answers.site["models"]]
         if as_json:
-            say_json({"url": server.url, "models": names})
+            echo_json({"url": server.url, "models": names})
             sys.stdout.flush()
         else:
-            say(f"{server.url} answers with {', '.join(names)} (Ctrl-C stops it)")
+            echo(f"{server.url} answers with {', '.join(names)} (Ctrl-C stops it)")
             if address := server.address_elsewhere():
-                say(f"other devices find it at {address}")
+                echo(f"other devices find it at {address}")
         if server.is_open:
-            hint(
+            echo_err(
                 "anybody in this network can use the page and this machine's time: there is no "
                 "password, and nothing is encrypted"
             )
@@ -89,7 +89,7 @@ def _others(first: Path) -> "Iterator[Classifier]":
         try:
             yield Classifier(path)
         except EdgeError as error:
-            hint(f"left out: {error}")
+            echo_err(f"left out: {error}")
 
 
 def _has_screen() -> bool:

@@ -48,11 +48,11 @@ def evaluate(
     model = Classifier(path, threads)
     golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
-    with progress_bar() as tell:
-        data = load(name, data_dir, tell)
+    with progress_bar() as progress:
+        data = load(name, data_dir, progress)
         advice = "name the set that it was trained on with --dataset"
         data = in_order_of(data, model.classes, str(model.path), advice)
-        answers = _answer(model, data.test, tell)
+        answers = _answer(model, data.test, progress)
     evaluate_output.note_other_images(model, data)
     evaluation = evaluate_output.Evaluation.of(model, golden, data, answers)
     if errors:
@@ -68,7 +68,7 @@ def _own_dataset(name: str) -> str:
     return name
 
 
-def _answer(model: "Classifier", test: "Split", tell: "Progress") -> "Prediction":
+def _answer(model: "Classifier", test: "Split", progress: "Progress") -> "Prediction":
     import numpy as np
 
     from mnist_edge.classifier import Prediction
@@ -76,7 +76,7 @@ def _answer(model: "Classifier", test: "Split", tell: "Progress") -> "Prediction
     parts = []
     for at in range(0, len(test), 500):
         parts.append(model.logits(test.images[at : at + 500]))
-        tell("answering", at, len(test))
+        progress("answering", at, len(test))
     logits = np.concatenate(parts)
     if not np.isfinite(logits.max(axis=1)).all():  # beside which the logarithm of 0 may stand
         raise ModelError(f"{model.path} answers with what is no number")

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
-from mnist_edge.cli.console import hint, say, say_json
-from mnist_edge.cli.console import show as show_table
+from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
@@ -85,7 +84,7 @@ def note_other_images(model: "Classifier", data: "Dataset") -> None:
 
     card = model.card
     if line := dataset.other_images(str(model.path), card.dataset, card.fingerprint, data):
-        hint(line)
+        echo_err(line)
 
 
 def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
@@ -93,23 +92,23 @@ def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
     from mnist_edge.report import formatting, table
 
     if as_json:
-        say_json(found.as_dict())
+        echo_json(found.as_dict())
         return
     accuracy, macro = found.accuracy, metrics.per_class(found.counts).macro
-    say(
+    echo(
         f"{found.file} on the test split of {found.dataset}: {formatting.percent(accuracy.value)} "
         f"(95 % interval {formatting.interval(accuracy)}; {accuracy.correct:,} of "
         f"{accuracy.total:,})"
     )
-    say(f"macro F1 {macro.f1:.4f}, expected calibration error {found.calibration:.4f}")
-    say(f"golden answers: {found.golden or _NO_GOLDEN}")
-    say("")
-    show_table(table.per_class(found.classes, found.counts))
-    say("")
-    show_table(table.confusion(found.classes, found.counts))
+    echo(f"macro F1 {macro.f1:.4f}, expected calibration error {found.calibration:.4f}")
+    echo(f"golden answers: {found.golden or _NO_GOLDEN}")
+    echo("")
+    print_table(table.per_class(found.classes, found.counts))
+    echo("")
+    print_table(table.confusion(found.classes, found.counts))
     if errors:
-        say("")
-        say(f"wrote {errors}")
+        echo("")
+        echo(f"wrote {errors}")
 
 
 def draw_errors(path: Path, test: "Split", answers: "Prediction", classes: tuple[str, ...]) -> None:

@@ -183,10 +183,10 @@ def _drafts(
     allow = partial(check_way, wanted.out, wanted.stem, int8, wanted.force)
     drafts: list[Draft] = []
     try:
-        with progress_bar() as tell:
-            job = Job.of(wanted.run, RUNS, data_dir, tell, allow)
+        with progress_bar() as progress:
+            job = Job.of(wanted.run, RUNS, data_dir, progress, allow)
             threads = asked_threads(wanted.threads)
-            for draft in job.drafts(wanted.plan, wanted.tuning, tell, threads, wanted.stem):
+            for draft in job.drafts(wanted.plan, wanted.tuning, progress, threads, wanted.stem):
                 drafts.append(draft)
     except GateError as error:
         export_output.note_old_data(wanted.run, job)
@@ -205,9 +205,9 @@ def _diagnose(run: Path, data_dir: Path | None, plan: "Plan", as_json: bool) -> 
     from mnist_edge.lab.export.pipeline import Job
 
     try:
-        with progress_bar() as tell:
-            job = Job.of(run, RUNS, data_dir, tell)
-            diagnosis = job.diagnose(plan, tell)
+        with progress_bar() as progress:
+            job = Job.of(run, RUNS, data_dir, progress)
+            diagnosis = job.diagnose(plan, progress)
     except GateError as error:
         raise EdgeError(export_output.refusal(error)) from error
     export_output.note_old_data(run, job)

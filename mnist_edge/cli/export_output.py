@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_edge.cli import export_site as site
-from mnist_edge.cli.console import hint, say, say_json
-from mnist_edge.cli.console import show as show_table
+from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
 from mnist_edge.errors import EdgeError, GateCheck, GateError
 from mnist_edge.escaping import json_text
 
@@ -26,7 +25,7 @@ def note_old_data(run: Path, job: "Job") -> None:
 
     card = job.card
     if line := dataset.other_images(str(run), card.dataset, card.fingerprint, job.data):
-        hint(line)
+        echo_err(line)
 
 
 def write_report(
@@ -45,7 +44,7 @@ def write_report(
     except EdgeError as error:
         if must:
             raise
-        hint(f"the report was not written: {error}")  # the gate's own error comes after it
+        echo_err(f"the report was not written: {error}")  # the gate's own error comes after it
 
 
 def refusal(error: GateError) -> str:
@@ -63,14 +62,14 @@ def show(run: Path, exported: "Exported") -> None:
 
     card, gate = exported.card, exported.gate
     if exported.replaced:
-        say(f"replaced {exported.path}, which had {formatting.percent(exported.replaced.value)}")
+        echo(f"replaced {exported.path}, which had {formatting.percent(exported.replaced.value)}")
     made = f"{run} -> {exported.path}: {formatting.size(exported.path.stat().st_size)}"
     if card.calibration is None:
-        say(f"{made}, opset {exported.opset}, temperature {card.temperature:.3f}")
+        echo(f"{made}, opset {exported.opset}, temperature {card.temperature:.3f}")
     else:
-        say(f"{made}, {_calibrated(card.calibration)}")
+        echo(f"{made}, {_calibrated(card.calibration)}")
     if sure := card.threshold:
-        say(
+        echo(
             f"  sure at probabilities of {sure.value:.4f} and more: {sure.accepted:,} of "
             f"{sure.total:,} validation images, {sure.right:,} of them rightly"
         )
@@ -80,19 +79,19 @@ def show(run: Path, exported: "Exported") -> None:
     changed = f"{change.changed} answer{'s' * (change.changed != 1)} changed"
     if change.changed:
         changed += f" (+{change.better} -{change.worse}, McNemar's p {change.p:.2g})"
-    say(
+    echo(
         f"  against the {against}, on {change.total:,} test images: {changed}, mean |Δp| "
         f"{checked.shift.mean:.1e}, max {checked.shift.most:.1e}, max |Δlogit| "
         f"{checked.max_logit_difference:.1e}"
     )
     if gate.portability:
         found = gate.portability
-        say(
+        echo(
             f"  the same on every CPU: weights cannot saturate 16 bits (widest pair "
             f"{found.widest_pair} of 128), {found.changed} of {found.images:,} answers differ from "
             "the float reference"
         )
-    say(
+    echo(
         f"  accuracy {formatting.percent(card.accuracy.value)} (95 % interval "
         f"{formatting.interval(card.accuracy)}), original "
         f"{formatting.percent(card.original_accuracy.value)}"
@@ -149,17 +148,17 @@ def show_all(done: Done, report: Path | None, following: str, as_json: bool) -> 
     from mnist_edge.model_file import card_files
 
     if as_json:
-        say_json(done.as_dict())
+        echo_json(done.as_dict())
         return
     for exported in done.placed:
         show(done.run, exported)
     cards = " and ".join(str(card_files.beside(path)) for path in done.paths)
-    say(f"model card{'s' * (len(done.placed) > 1)}: {cards}")
+    echo(f"model card{'s' * (len(done.placed) > 1)}: {cards}")
     if report:
-        say(f"wrote {report}")
+        echo(f"wrote {report}")
     if done.site and done.runtime:
         site.tell(done.site, done.runtime)
-    say(f"next: {following}")
+    echo(f"next: {following}")
 
 
 def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
@@ -167,15 +166,15 @@ def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
     from mnist_edge.report.grid import Grid
 
     if as_json:
-        say_json(diagnosis.as_dict())
+        echo_json(diagnosis.as_dict())
         return
     rows = tuple(map(tuple, gate_report.diagnosis_rows(diagnosis)))
-    show_table(Grid(("layer", "what", "weights", "output", "gain"), rows, left=2))
-    say(
+    print_table(Grid(("layer", "what", "weights", "output", "gain"), rows, left=2))
+    echo(
         "weights, output: signal to quantization noise, dB; all in int8, mean |Δp| against fp32 "
         f"is {diagnosis.mean_shift:.1e} on {diagnosis.images:,} validation images"
     )
-    say("gain: the part of it that goes when --keep-float leaves this layer alone in float")
+    echo("gain: the part of it that goes when --keep-float leaves this layer alone in float")
     if worst := gate_report.worst_layers(diagnosis):
-        say(f"most is lost in {', '.join(worst)}")
-    say("nothing was written")
+        echo(f"most is lost in {', '.join(worst)}")
+    echo("nothing was written")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.cli.console import say, say_json
+from mnist_edge.cli.console import echo, echo_json
 from mnist_edge.errors import EdgeError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json:
 
     made = written(shipped.find_all(models), web, runtime)
     if as_json:
-        say_json(as_dict(made, runtime))
+        echo_json(as_dict(made, runtime))
     else:
         tell(made, runtime)
 
@@ -69,16 +69,16 @@ def tell(site: "Site", runtime: "Runtime") -> None:
     from mnist_edge.report import formatting
     from mnist_edge.web.runtime import NAME, VERSION
 
-    say(
+    echo(
         f"{site.folder}: a site of {site.files} files, {formatting.size(site.size_bytes)}, that "
         f"answers in the browser with {', '.join(site.models)}"
     )
     if runtime.files:
-        say(f"  {NAME} {runtime.version} from {runtime.origin} is in it")
+        echo(f"  {NAME} {runtime.version} from {runtime.origin} is in it")
     else:
-        say(
+        echo(
             f"  {NAME} {runtime.version} (14 MB, checked by its hash) is fetched from "
             f"{runtime.origin} at the first visit; to have it in the site: npm install "
             f"{NAME}@{VERSION}, and again"
         )
-    say(f"  try it: python3 -m http.server --directory {site.folder}, at http://localhost:8000/")
+    echo(f"  try it: python3 -m http.server --directory {site.folder}, at http://localhost:8000/")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.catalogue import NETWORKS
-from mnist_edge.cli.console import hint, say, say_json, show
+from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
 from mnist_edge.cli.options import AsJson
 from mnist_edge.errors import ModelError, UsageError
 
@@ -46,18 +46,18 @@ def models(
     if copy:
         from mnist_edge.model_file import shipped
 
-        say(f"wrote {shipped.copy(*copy, force=force)}")
+        echo(f"wrote {shipped.copy(*copy, force=force)}")
     elif files:
         _show_files(as_json)
     elif name:
         _show_network(name, summary, as_json)
     elif as_json:
-        say_json({one: _values(found) for one, found in NETWORKS.items()})
+        echo_json({one: _values(found) for one, found in NETWORKS.items()})
     else:
         _show_networks(NETWORKS)
-        say("")
-        say("Each takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
-        say("")
+        echo("")
+        echo("Each takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+        echo("")
         _show_files(as_json)
 
 
@@ -87,7 +87,7 @@ def _show_networks(described: "dict[str, Described]") -> None:
         (one, found.what, amount(found.params), amount(found.macs))
         for one, found in described.items()
     ]
-    show(Grid(("network", "what it is", "parameters", "MACs"), tuple(rows), left=2))
+    print_table(Grid(("network", "what it is", "parameters", "MACs"), tuple(rows), left=2))
 
 
 def _values(found: "Described") -> dict[str, Any]:
@@ -114,13 +114,13 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
         described = Described(found.what, spent.params, spent.macs, found.shortcuts)
     layers = {"layers": _layer_values(network)} if summary and network else {}
     if as_json:
-        say_json({name: _values(described) | layers})
+        echo_json({name: _values(described) | layers})
         return
     _show_networks({name: described})
-    say("")
+    echo("")
     if summary and network and spent:
         _show_layers(network, spent)
-    say("It takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+    echo("It takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
 
 
 def _show_files(as_json: bool) -> None:
@@ -130,20 +130,20 @@ def _show_files(as_json: bool) -> None:
 
     cards = {path: card for path in shipped.known() if (card := _card(path))}
     if as_json:
-        say_json([_file_values(path, card) for path, card in cards.items()])
+        echo_json([_file_values(path, card) for path, card in cards.items()])
         return
     rows = [
         (path.stem, card.dataset, percent(card.accuracy.value), size(path.stat().st_size))
         for path, card in cards.items()
     ]
     if not rows:
-        say("There is no exported file here: make one with 'mnist-edge export'.")
+        echo("There is no exported file here: make one with 'mnist-edge export'.")
         return
-    show(Grid(("file", "data set", "accuracy", "size"), tuple(rows), left=2))
-    say("")
+    print_table(Grid(("file", "data set", "accuracy", "size"), tuple(rows), left=2))
+    echo("")
     for folder in dict.fromkeys(path.parent for path in cards):
         names = ", ".join(path.stem for path in cards if path.parent == folder)
-        say(f"{names}: in {folder}")
+        echo(f"{names}: in {folder}")
 
 
 def _card(path: Path) -> "Card | None":
@@ -154,7 +154,7 @@ def _card(path: Path) -> "Card | None":
     try:
         return Card.from_metadata(ModelFile.of(path).graph.metadata)
     except ModelError as error:
-        hint(f"left out: {path}: {error}")
+        echo_err(f"left out: {path}: {error}")
         return None
 
 
@@ -184,11 +184,11 @@ def _show_layers(network: "Network", exported: "Cost") -> None:
 
     found = layers(network)
     folds = total(found) != exported
-    show(grid(found, "all, while it learns" if folds else "all"))
-    say("")
-    say("Sums, and what else is no module, hold no parameters and are not listed.")
+    print_table(grid(found, "all, while it learns" if folds else "all"))
+    echo("")
+    echo("Sums, and what else is no module, hold no parameters and are not listed.")
     if folds:
-        say(
+        echo(
             "An exported file folds each block into one convolution: "
             f"{exported.params:,} parameters, {amount(exported.macs)} multiply-adds."
         )

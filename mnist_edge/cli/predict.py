@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_edge.cli import predict_options
-from mnist_edge.cli.console import hint
+from mnist_edge.cli.console import echo_err
 from mnist_edge.cli.options import MODEL_HELP
 from mnist_edge.errors import GoldenError
 
@@ -111,7 +111,7 @@ def predict(
     names = [source.name for source in first]
     writer = predict_output.writer(classifier, layout, threshold, names, show, as_json, as_csv)
     if paths and classifier.path != model and not (as_json or as_csv):
-        hint(f"model: {classifier.path}")  # which one it is, nobody has said yet
+        echo_err(f"model: {classifier.path}")  # which one it is, nobody has said yet
     output = predict_output.Output(sys.stdout)
     if check:
         _check(classifier, output, as_json, as_csv)
@@ -125,7 +125,7 @@ def predict(
         batches = reading.read(classifier, chain(first, found), detector, threshold, processes)
         tally = predict_output.tell(batches, writer, folder, output, step)
     if tally.pictures > _MANY and not streams.has_gone(sys.stdout):
-        hint(str(tally))
+        echo_err(str(tally))
     if tally.unreadable:
         raise typer.Exit(1)
 

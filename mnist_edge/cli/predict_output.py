@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from mnist_edge.cli import streams
-from mnist_edge.cli.console import hint, progress_bar
+from mnist_edge.cli.console import echo_err, progress_bar
 from mnist_edge.cli.predict_formats import Csv, Json, Text, Writer, name_width
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Output:
 
     def remark(self, line: str) -> None:
         self.flush()
-        hint(line)
+        echo_err(line)
 
     def flush(self) -> None:
         """Whole rows at once: what Ctrl-C cuts off is no half row."""
@@ -154,5 +154,5 @@ def bar(many: bool, count: Callable[[], int]) -> Iterator[Callable[[int], None]]
         yield lambda done: None
         return
     total = count()
-    with progress_bar() as tell:
-        yield lambda done: tell("reading", done, total)
+    with progress_bar() as progress:
+        yield lambda done: progress("reading", done, total)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _EACH, _LINES = 60, 40
 
 
-class Watch:
+class TrainingBar:
     """The live bar of one process's training; silent in all but the first.
 
     `which` stands in front where there are several runs: "run 2 of 4, plain56"; `starting` says
@@ -39,7 +39,7 @@ class Watch:
         self.leads = leads
         self.validation = ""
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "TrainingBar":
         self.bar.start()
         return self
 
@@ -64,7 +64,7 @@ class Watch:
             self.epoch(result)
             slow = speed.epoch(result)
             if slow and group.device.type == "cpu" and group.size == 1:
-                self.tell(slowdown_told(slow, choice.count, on_one_thread))
+                self.print(slowdown_told(slow, choice.count, on_one_thread))
 
     def step(self, now: "StepResult") -> None:
         from mnist_edge.report import formatting
@@ -85,12 +85,12 @@ class Watch:
         self.validation = f"  validation {result.validation_accuracy:.2%}"
         if result.epoch % _every(result.epochs) and result.epoch not in (1, result.epochs):
             return
-        self.tell(
+        self.print(
             f"epoch {result.epoch:>3}/{result.epochs}  loss {result.loss:.4f}{self.validation}  "
             f"{result.images_per_s:,.0f} images/s"
         )
 
-    def tell(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Another line that stays."""
         if self.leads:
             self.bar.console.print(line, soft_wrap=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.cli.console import INTERRUPTED, hint, progress_bar, say, say_json, show
+from mnist_edge.cli.console import INTERRUPTED, echo, echo_err, echo_json, print_table, progress_bar
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
-from mnist_edge.cli.progress import Watch
+from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.reproduce_list import about, show_list, show_times
 from mnist_edge.cli.training_speed import counted, threads_told
 from mnist_edge.errors import UsageError
@@ -148,17 +148,17 @@ def _reproduce(
     from mnist_edge.report import model_card
 
     check_folder("--out", out)
-    with progress_bar() as tell:
-        data = load(options.dataset, data_dir, tell)
+    with progress_bar() as progress:
+        data = load(options.dataset, data_dir, progress)
     work = Work.of(asked, options, data, out, group)
     missing = work.missing()
-    hint(f"{asked.name} on {data.name}: {asked.trains}")
+    echo_err(f"{asked.name} on {data.name}: {asked.trains}")
     try:
         _announce(work, missing, threads)
         for run in missing:
             _train(work, run, threads, _command(asked.name, words | {"--threads": 1}))
-        with progress_bar() as tell:
-            found = conclude(work, Request(against, tell, model_card.render))
+        with progress_bar() as progress:
+            found = conclude(work, Request(against, progress, model_card.render))
     except KeyboardInterrupt:
         _stopped(work, _command(asked.name, words))
         raise typer.Exit(INTERRUPTED) from None
@@ -183,24 +183,24 @@ def _tell(found: "ExperimentResult", folder: Path, command: str, as_json: bool) 
     contents: dict[str, bytes | str] = {**drawn, **texts}
     write_together({folder / name: content for name, content in contents.items()})
     if as_json:
-        say_json(values)
+        echo_json(values)
         return
     for section in reproduce.sections(found):
         _show(section)
-    say("")
-    say(f"wrote {folder}: {', '.join(contents)}")
+    echo("")
+    echo(f"wrote {folder}: {', '.join(contents)}")
 
 
 def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
     """How long it will take here, before it begins."""
     total = len(work.wanted)
     if not missing:
-        hint(f"all {total} runs are finished" if total > 1 else "its run is finished")
+        echo_err(f"all {total} runs are finished" if total > 1 else "its run is finished")
         return
     from mnist_edge.lab.reproduce import estimate
 
-    with progress_bar() as tell:
-        cost = estimate.of_runs(work, missing, threads, tell)
+    with progress_bar() as progress:
+        cost = estimate.of_runs(work, missing, threads, progress)
     parts = cost.parts_s
     where = f"{work.group.device}, {counted(*cost.threads)}"
     told = f"{total} run{'s' * (total > 1)}"
@@ -208,7 +208,7 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
         told += f", {total - len(missing)} of them finished"
     if len(parts) > 1:
         told += f"; {', '.join(f'{part} {about(spent)}' for part, spent in parts.items())}"
-    hint(f"about {about(sum(parts.values()))} on this machine ({where}; {told})")
+    echo_err(f"about {about(sum(parts.values()))} on this machine ({where}; {told})")
 
 
 def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
@@ -219,16 +219,16 @@ def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> N
     prepared, group = work.training_run(run), work.group
     saved = prepared.saved
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
-    with progress_bar() as tell:
-        tell("timing threads", 0, 0)
+    with progress_bar() as progress:
+        progress("timing threads", 0, 0)
         choice = for_training(prepared.inputs, group, asked, prepared.saved_threads)
     epochs = f"{run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}"
-    hint(f"{which}: {epochs} on {threads_told(choice)}{goes_on}")
+    echo_err(f"{which}: {epochs} on {threads_told(choice)}{goes_on}")
     with used(choice.count):
-        with progress_bar() as tell:
-            prepared = prepared.with_soft_targets(group.device, tell)
-        with Watch(True, which) as watch:
-            watch.follow(prepared, group, choice, on_one_thread)
+        with progress_bar() as progress:
+            prepared = prepared.with_soft_targets(group.device, progress)
+        with TrainingBar(True, which) as bar:
+            bar.follow(prepared, group, choice, on_one_thread)
 
 
 def _stopped(work: "Work", command: str) -> None:
@@ -240,7 +240,7 @@ def _stopped(work: "Work", command: str) -> None:
         saved = work.saved(run)
         if saved and saved.result is None:
             told += f", {run.name} saved after epoch {saved.epochs_done} of {run.recipe.epochs}"
-    hint(f"stopped; {told}: go on with '{command}'")
+    echo_err(f"stopped; {told}: go on with '{command}'")
 
 
 def _command(name: str, words: dict[str, Any]) -> str:
@@ -251,9 +251,9 @@ def _command(name: str, words: dict[str, Any]) -> str:
 
 
 def _show(section: "Section") -> None:
-    say("")
-    say(section.title)
+    echo("")
+    echo(section.title)
     if section.grid:
-        show(section.grid)
+        print_table(section.grid)
     for line in section.lines:
-        say(f"- {line}")
+        echo(f"- {line}")

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mnist_edge.catalogue import EXPERIMENTS
-from mnist_edge.cli.console import progress_bar, say, say_json
+from mnist_edge.cli.console import echo, echo_json, progress_bar
 
 if TYPE_CHECKING:
     from mnist_edge.catalogue import Experiment
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def show_list(as_json: bool) -> None:
     """The experiments: nothing of it needs PyTorch."""
     if as_json:
-        say_json([_values(one) for one in EXPERIMENTS.values()])
+        echo_json([_values(one) for one in EXPERIMENTS.values()])
         return
     for one in EXPERIMENTS.values():
         _tell(one)
-        say("")
-    say("how long each takes here: mnist-edge reproduce --list --time")
-    say("train one: mnist-edge reproduce NAME")
+        echo("")
+    echo("how long each takes here: mnist-edge reproduce --list --time")
+    echo("train one: mnist-edge reproduce NAME")
 
 
 def show_times(options: "Options", device: str, as_json: bool) -> None:
@@ -28,10 +28,10 @@ def show_times(options: "Options", device: str, as_json: bool) -> None:
     from mnist_edge.lab.reproduce import estimate
     from mnist_edge.lab.training.distributed import process_group
 
-    with process_group(device) as group, progress_bar() as tell:
-        spent = estimate.of_experiments(options, group, tell)
+    with process_group(device) as group, progress_bar() as progress:
+        spent = estimate.of_experiments(options, group, progress)
     if as_json:
-        say_json(
+        echo_json(
             [_values(one) | {"estimate_s": round(spent[one.name])} for one in EXPERIMENTS.values()]
         )
         return
@@ -40,18 +40,18 @@ def show_times(options: "Options", device: str, as_json: bool) -> None:
         size = f", {options.size} size" if one.sized else ""
         seeds = one.seeds and (options.seeds or one.seeds)
         over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
-        say(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
-        say("")
-    say("train one: mnist-edge reproduce NAME")
+        echo(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
+        echo("")
+    echo("train one: mnist-edge reproduce NAME")
 
 
 def _tell(one: "Experiment") -> None:
-    say(f"{one.name}: {one.what}")
-    say(f"  source   {one.source}")
+    echo(f"{one.name}: {one.what}")
+    echo(f"  source   {one.source}")
     if one.claims:
         claims = "; ".join(f"{claim.figure} {claim.of}" for claim in one.claims)
-        say(f"  claimed  {claims}")
-    say(f"  trains   {one.trains}")
+        echo(f"  claimed  {claims}")
+    echo(f"  trains   {one.trains}")
 
 
 def _values(one: "Experiment") -> dict[str, Any]:

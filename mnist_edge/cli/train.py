@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mnist_edge.cli.console import INTERRUPTED, hint, progress_bar
+from mnist_edge.cli.console import INTERRUPTED, echo_err, progress_bar
 from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir, TrainingThreads, asked_threads
-from mnist_edge.cli.progress import Watch
+from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.train_output import close, introduce, stopped
 from mnist_edge.errors import DataError
 
@@ -119,7 +119,7 @@ def _plan(
 
 def _tell_finished(plan: "RunPlan", as_json: bool) -> None:
     assert plan.saved is not None  # that is what finished means
-    hint(f"{plan.folder} is finished already: train again without --resume, or choose --out")
+    echo_err(f"{plan.folder} is finished already: train again without --resume, or choose --out")
     close(plan.folder, plan.saved, as_json)
 
 
@@ -136,18 +136,18 @@ def _train(
     from mnist_edge.lab.training.threads import for_training, used
 
     name = plan.recipe.dataset
-    data = _first_on_rank_0(group, lambda tell: datasets.load(name, data_dir, tell))
+    data = _first_on_rank_0(group, lambda progress: datasets.load(name, data_dir, progress))
     run = runs.prepare(plan, data)
-    with progress_bar() as tell:
-        tell("timing threads", 0, 0)
+    with progress_bar() as progress:
+        progress("timing threads", 0, 0)
         choice = for_training(run.inputs, group, threads, run.saved_threads)
     group.barrier()  # until all have looked at what lies in the run's folder
     if group.is_main:
         if not run.saved and (kept := runs.set_aside(run.folder)):
-            hint(f"kept the run that was in {run.folder} as {kept}")
+            echo_err(f"kept the run that was in {run.folder} as {kept}")
         introduce(run.inputs, data, group, choice)
         if run.saved_threads not in (None, choice.count):
-            hint(
+            echo_err(
                 f"it was begun with {run.saved_threads} threads: the weights will not be as they "
                 "would be"
             )
@@ -174,8 +174,8 @@ def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "Choice") -> None
     elif any(added(len(run.inputs.training), recipe)):
         starting = "drawing digits"
     on_one_thread = f"mnist-edge train --resume --threads 1 --out {run.folder}"
-    with Watch(group.is_main, starting=starting) as watch:
-        watch.follow(run, group, choice, on_one_thread)
+    with TrainingBar(group.is_main, starting=starting) as bar:
+        bar.follow(run, group, choice, on_one_thread)
 
 
 def _teacher(path: Path) -> Path:
@@ -205,7 +205,7 @@ def _first_on_rank_0(group: "ProcessGroup", make: "Callable[[Progress], Made]") 
     if not group.is_main:
         group.barrier()
         return make(lambda what, done, total: None)
-    with progress_bar() as tell:
-        made = make(tell)
+    with progress_bar() as progress:
+        made = make(progress)
     group.barrier()
     return made

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_edge.cli.console import hint, say, say_json
+from mnist_edge.cli.console import echo, echo_err, echo_json
 from mnist_edge.cli.training_speed import threads_told
 from mnist_edge.errors import CheckpointError
 
@@ -32,7 +32,7 @@ def introduce(
     where = f"{group.device}, {threads_told(choice)}"
     if group.size > 1:
         where = f"{group.size} processes on {where} each"
-    hint(
+    echo_err(
         f"{recipe.model} on {data.name}: {training:,} training and {validation:,} validation "
         f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
         f"{_so_many_epochs(recipe, training)} on {where}"
@@ -40,13 +40,13 @@ def introduce(
     digits, others = added(training, recipe)
     total = training + digits + others
     if recipe.batch_size > total:
-        hint(
+        echo_err(
             f"--batch-size {recipe.batch_size} is more than there is: a batch has {total:,} images"
         )
     for line in dataset.lines(data):
-        hint(line)
+        echo_err(line)
     if digits or others:
-        hint(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
+        echo_err(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
 
 
 def _so_many_epochs(recipe: "Recipe", training: int) -> str:
@@ -69,10 +69,10 @@ def stopped(run: Path) -> None:
     try:
         saved = disk.load(run)
     except CheckpointError:
-        hint("stopped before the first epoch was done: nothing was saved")
+        echo_err("stopped before the first epoch was done: nothing was saved")
         return
     _draw_curve(run, saved)
-    hint(
+    echo_err(
         f"stopped; epoch {saved.epochs_done} of {saved.recipe.epochs} is saved in {run}: "
         f"go on with 'mnist-edge train --resume --out {run}'"
     )
@@ -88,7 +88,7 @@ def close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
     _draw_curve(run, finished)
     accuracy = Accuracy(finished.result["correct"], finished.result["total"])
     if as_json:
-        say_json(
+        echo_json(
             {
                 "run": str(run),
                 "recipe": finished.recipe.as_dict(),
@@ -98,12 +98,12 @@ def close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
             }
         )
         return
-    say(
+    echo(
         f"test accuracy {formatting.percent(accuracy.value)} (95 % interval "
         f"{formatting.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
     )
-    say(f"wrote {run / CHECKPOINT}, {HISTORY} and {CURVE}")
-    say(f"next: mnist-edge export {run}")
+    echo(f"wrote {run / CHECKPOINT}, {HISTORY} and {CURVE}")
+    echo(f"next: mnist-edge export {run}")
 
 
 def _draw_curve(run: Path, saved: "Checkpoint") -> None:

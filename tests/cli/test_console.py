@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from mnist_edge.cli import console as shell
+from mnist_edge.cli import console
 from mnist_edge.errors import DataError, EdgeError, ModelError
 from mnist_edge.report.grid import Grid
 from tests.conftest import Cli, make_card, write_tiny_model
 
 
 def app_that_raises(error: BaseException) -> typer.Typer:
-    app = typer.Typer(cls=shell.Commands, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=console.Commands, pretty_exceptions_enable=False)
 
     @app.command("work")
     def work() -> None:
@@ -172,23 +172,23 @@ def test_a_table_is_never_cut_however_narrow_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    shell.show(Grid(("name",), (("long " * 30,),)))
+    console.print_table(Grid(("name",), (("long " * 30,),)))
     assert "…" not in (shown := capsys.readouterr().out)
     assert len(shown.splitlines()) == 2
     assert "long " * 30 in shown
 
 
 def test_what_is_said_and_what_is_hinted_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    shell.say("result")
-    shell.hint("remark")
-    shell.say_json({"ö": [1, None]})
+    console.echo("result")
+    console.echo_err("remark")
+    console.echo_json({"ö": [1, None]})
     found = capsys.readouterr()
     assert found.out == 'result\n{\n  "ö": [\n    1,\n    null\n  ]\n}\n'
     assert found.err == "remark\n"
 
 
 def run_bar(phases: list[tuple[str, float, float]]) -> None:
-    with shell.progress_bar() as tell:
+    with console.progress_bar() as tell:
         for phase in phases:
             tell(*phase)
 
@@ -205,8 +205,8 @@ def test_progress_is_silent_where_stderr_is_no_terminal(
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, run: Callable[[], None]) -> str:
     paper = StringIO()
-    console = Console(file=paper, force_terminal=True, width=80)
-    monkeypatch.setattr(shell, "error_console", lambda: console)
+    terminal = Console(file=paper, force_terminal=True, width=80)
+    monkeypatch.setattr(console, "error_console", lambda: terminal)
     run()
     return paper.getvalue()
 
@@ -228,7 +228,7 @@ def test_a_phase_that_is_over_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_error_console_speaks_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    shell.error_console().print("remark")
+    console.error_console().print("remark")
     assert tuple(capsys.readouterr()) == ("", "remark\n")
 
 
@@ -241,8 +241,8 @@ def test_errors_stay_one_line_for_real(cli: Cli) -> None:
 
 def test_no_command_says_two_lines_at_once() -> None:
     """A line end in what is said is a name's, and becomes an escape."""
-    for path in Path(shell.__file__).parent.glob("*.py"):
+    for path in Path(console.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("say", "hint"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("echo", "echo_err"):
                 words = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
                 assert not any(isinstance(one, str) and "\n" in one for one in words), path

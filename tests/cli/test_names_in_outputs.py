@@ -230,12 +230,12 @@ def test_the_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which has escape sequences of its own, and none of others."""
     from rich.console import Console
 
-    from mnist_edge.cli import console as shell
+    from mnist_edge.cli import console
 
     shown = io.StringIO()
-    console = Console(file=shown, force_terminal=True, width=200, markup=False)
-    monkeypatch.setattr(shell, "error_console", lambda: console)
-    with shell.progress_bar() as tell:
+    terminal = Console(file=shown, force_terminal=True, width=200, markup=False)
+    monkeypatch.setattr(console, "error_console", lambda: terminal)
+    with console.progress_bar() as tell:
         tell(EVIL, 1, 2)
     assert r"=a\x1b]0;t\x07\x9b31m\u202e" in shown.getvalue()
     assert not {"\x07", "\x9b", "\u202e", "\u2066", "\u2028"} & set(shown.getvalue())

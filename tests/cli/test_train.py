@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from mnist_edge.cli import progress
-from mnist_edge.cli.progress import Watch
+from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.files import sha256
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distributed, threads
@@ -196,7 +196,7 @@ def test_a_batch_larger_than_the_set_is_said() -> None:
 
 
 def test_a_long_run_has_a_line_for_every_tenth_epoch(capfd: pytest.CaptureFixture[str]) -> None:
-    with Watch(True) as watch:
+    with TrainingBar(True) as watch:
         for number in range(1, 301):
             watch.epoch(EpochResult(number, 300, 1.0, 0.5, 1, 2, 1000.0, 1.0))
     told = re.findall(r"^epoch +(\d+)/300 ", capfd.readouterr().err, re.MULTILINE)

@@ -432,7 +432,7 @@ def test_a_confusion_too_wide_for_100_columns_lists_the_commonest_mistakes() -> 
 
 
 def test_classes_may_have_names_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    console.show(table.confusion(["[/b]", "[red]"], np.array([[8, 2], [0, 4]])))
+    console.print_table(table.confusion(["[/b]", "[red]"], np.array([[8, 2], [0, 4]])))
     assert capsys.readouterr().out.splitlines()[0].split()[-2:] == ["[/b]", "[red]"]
 
 
