@@ -14,7 +14,7 @@ import numpy as np
 from mnist_edge.benchmark.latency import speedup
 from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.classifier import Classifier
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.session import open_session
 from mnist_edge.preprocess import drawn_digits
 
@@ -22,7 +22,7 @@ from mnist_edge.preprocess import drawn_digits
 def main() -> None:
     images = [image[None] for image in drawn_digits(200)]
     protocol = Protocol(samples=20_000, duration_s=4)
-    for path in [Path(name) for name in sys.argv[1:]] or shipped.files():
+    for path in [Path(name) for name in sys.argv[1:]] or model_paths.default_files():
         model, run = Classifier(path), open_session(path).run
 
         def bare(count: int, run: Any = run) -> object:

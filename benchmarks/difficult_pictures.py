@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import Looked, load, looked_at
 from tests.difficult import DEFAULT_STROKES, PER_KIND, Case, cases, nondigits
 from tests.difficult.strokes import sources
@@ -209,7 +209,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
-    model = Classifier(given.model or shipped.default())
+    model = Classifier(given.model or model_paths.default())
     stated = getattr(model.card, "threshold", None)
     threshold: float | None = given.threshold or (stated.value if stated else None)
     if given.nondigits:

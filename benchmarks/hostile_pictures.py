@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from tests.preprocess import hostile
 
 MOST_MB, MOST_S, _KILLED_S = 600, 5.0, 120.0
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of a file's name")
     parser.add_argument("--model", type=Path, default=None)
     args = parser.parse_args()
-    model = args.model or shipped.default()
+    model = args.model or model_paths.default()
     print(f"{'':24} {'bytes':>10} {'MB':>6} {'CPU s':>6} {'s':>6}")
     over = 0
     with tempfile.TemporaryDirectory() as name:

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from mnist_edge.classifier import Classifier, in_chunks
 from mnist_edge.datasets import Split, load_if_here
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess.several.lines import Found, Score, grid, line
 from tests.helpers import page_pictures
 from tests.helpers.page_pictures import Page, Random
@@ -241,7 +241,7 @@ def main() -> None:
     if data is None:
         raise SystemExit("MNIST is not here: name its folder in MNIST_EDGE_DATA")
     split = data.validation if args.validation else data.test
-    model = Classifier(args.model or shipped.default())
+    model = Classifier(args.model or model_paths.default())
 
     def score(images: page_pictures.Grey) -> NDArray[np.float32]:
         return np.asarray(model.predict(images).probabilities.max(axis=1), np.float32)

@@ -23,7 +23,7 @@ from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.intervals import Ratio, paired_ratio
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import drawn_digits
 
 _DURATION_S = 0.5
@@ -98,7 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     mnist = datasets.load_if_here("mnist")
     images = mnist.test.images[:1000] if mnist else drawn_digits(1000)
-    for path in arguments.files or shipped.files():
+    for path in arguments.files or model_paths.default_files():
         contender = OnnxRuntime.open(path)
         rows = []
         for _ in range(arguments.pairs):

@@ -20,7 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.web.runtime import NAME, VERSION, from_package
 from mnist_edge.web.server import Server
 from mnist_edge.web.service import Answers
@@ -42,7 +42,7 @@ _STROKE = """addEventListener("load", async () => {
 
 @contextmanager
 def serving() -> Iterator[str]:
-    with Server(Answers([Classifier(path) for path in shipped.files()])) as server:
+    with Server(Answers([Classifier(path) for path in model_paths.default_files()])) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.url
         server.shutdown()
@@ -71,7 +71,7 @@ def main() -> None:
     runtime = from_package(PACKAGES / f"{NAME}-{VERSION}.tgz")
     found = next(filter(None, map(shutil.which, BROWSERS)))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        site = export(shipped.files(), Path(folder) / "site", runtime).folder
+        site = export(model_paths.default_files(), Path(folder) / "site", runtime).folder
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         with serving() as draw, hosting(site) as web:
             places = {"mnist-edge draw": draw, "export --web": web}

@@ -29,7 +29,7 @@ from mnist_edge.cli.predict_formats import SINGLE, Json
 from mnist_edge.datasets import load_if_here
 from mnist_edge.host.machine import usable_threads
 from mnist_edge.intervals import paired_ratio
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 
 _STAGED = 500  # files
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", type=Path, default=None)
     args = parser.parse_args()
-    model = Classifier(args.model or shipped.default())
+    model = Classifier(args.model or model_paths.default())
     with tempfile.TemporaryDirectory() as name:
         kinds = {
             "28×28, in MNIST's form": _write(Path(name) / "28", args.files, _as_it_is),

@@ -16,22 +16,22 @@ _SAFE = "PYTHONSAFEPATH"
 _RUN = "import sys, runpy; sys.path.append(sys.argv.pop(1)); runpy.run_module({!r}, None, {!r})"
 
 
-def command(module: str) -> list[str]:
+def module_command(module: str) -> list[str]:
     """What runs a module of this package as a program in a Python of its own."""
     place = Path(__file__).parent.parent
     return [sys.executable, "-P", "-c", _RUN.format(module, "__main__"), str(place)]
 
 
-def keep_safe() -> None:
+def set_safe_path() -> None:
     """All Pythons that this process and its libraries start from now on, and theirs."""
     os.environ[_SAFE] = "1"
 
 
 @contextmanager
-def safely() -> Iterator[None]:
-    """As `keep_safe`, for what is started within: multiprocessing runs `python -c` by itself."""
+def safe_path() -> Iterator[None]:
+    """As `set_safe_path`, for what is started within: multiprocessing runs `python -c` itself."""
     before = os.environ.get(_SAFE)
-    keep_safe()
+    set_safe_path()
     try:
         yield
     finally:

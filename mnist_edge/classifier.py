@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.metrics import softmax
-from mnist_edge.model_file import golden, shipped
+from mnist_edge.model_file import golden, model_paths
 from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE, Card
 from mnist_edge.model_file.golden import GoldenCheck
-from mnist_edge.model_file.graph import Value, show
+from mnist_edge.model_file.graph import Value, describe
 from mnist_edge.model_file.reader import AnyModel, ModelFile
-from mnist_edge.model_file.session import first_answer, open_session
+from mnist_edge.model_file.session import open_session, run_once
 from mnist_edge.model_file.tensors import FLOAT, UINT8
 
 Images = NDArray[np.uint8]
@@ -68,13 +68,13 @@ class Classifier:
     >>> model.predict(read_picture("seven.png")).names[0]
 
     `path` is a file, or the bare name of one in `exported/` or of one that came with the package
-    (see `shipped.find`). `threads` is how many cores one answer may use; 1 is fastest for small
+    (see `model_paths.find`). `threads` is how many cores one answer may use; 1 is fastest for small
     networks. Raises ModelError when the file is missing, unreadable, or does not honour the
     contract.
     """
 
     def __init__(self, path: AnyModel | None = None, threads: int = 1) -> None:
-        known = path if isinstance(path, ModelFile) else shipped.find(path)
+        known = path if isinstance(path, ModelFile) else model_paths.find(path)
         self.model = ModelFile.of(known)
         self.path = self.model.path
         self.threads = threads
@@ -82,7 +82,7 @@ class Classifier:
         self._most = self.model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
         # An application asks now and then, and has other things to do meanwhile.
         self.session = open_session(self.model, threads, spinning=False)
-        first_answer(self.model, self.session, {INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
+        run_once(self.model, self.session, {INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
         self._run = self.session.run
         self._outputs = [OUTPUT]
         self._threshold = self.card.threshold.value if self.card.threshold else 0.0
@@ -163,17 +163,17 @@ def _about_images(images: object) -> str:
     return f"{told}: images.astype(np.uint8), where its values are pixels 0..255"
 
 
-CHUNK = 500
+CHUNK_SIZE = 500
 """Images that are scored in a call."""
 
 
-def in_chunks(call: Run, images: Images, size: int = CHUNK) -> NDArray[np.float32]:
+def in_chunks(call: Run, images: Images, size: int = CHUNK_SIZE) -> NDArray[np.float32]:
     """The logits (N, classes) of any number of images, asked for `size` at a time: memory stays
     small, and the values in the caches."""
     return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
 
 
-def answering(model: ModelFile, optimize: bool = True) -> Run:
+def logits_function(model: ModelFile, optimize: bool = True) -> Run:
     """What answers as a Classifier does, for a file that has no card yet; `optimize=False` runs the
     graph as written. ModelError when it will not open."""
     most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
@@ -199,7 +199,7 @@ def _card(model: ModelFile) -> Card:
     path, graph = model.path, model.graph
     if [_signature(value) for value in graph.inputs] != [(INPUT, UINT8, (None, SIDE, SIDE))]:
         raise ModelError(
-            f"{path} is not a file of mnist-edge: its input is {show(graph.inputs)}, "
+            f"{path} is not a file of mnist-edge: its input is {describe(graph.inputs)}, "
             f"not {INPUT} uint8 (N, {SIDE}, {SIDE})"
         )
     try:
@@ -209,7 +209,7 @@ def _card(model: ModelFile) -> Card:
     count = len(card.classes)
     if [_signature(value) for value in graph.outputs] != [(OUTPUT, FLOAT, (None, count))]:
         raise ModelError(
-            f"{path} is not a file of mnist-edge: its output is {show(graph.outputs)}, "
+            f"{path} is not a file of mnist-edge: its output is {describe(graph.outputs)}, "
             f"not {OUTPUT} float32 (N, {count})"
         )
     return card

@@ -17,7 +17,7 @@ _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 _NOT_ASCII_LINES = re.compile(r"[^\x20-\x7e\n]")
 
 
-def plain(text: str, longest: int | None = _LONGEST) -> str:
+def printable(text: str, longest: int | None = _LONGEST) -> str:
     """`text` on one line that does nothing but stand there, with the middle of a very long one
     left out.
 
@@ -64,14 +64,14 @@ def _json_escaped(found: re.Match[str]) -> str:
     return "\\u007f" if letter == "\x7f" else json.dumps(letter)[1:-1]
 
 
-def cell(text: str) -> str:
+def spreadsheet_cell(text: str) -> str:
     """`text` as a cell of a table for spreadsheets: plain, but for its lines, which quotes hold
     together, and never taken for a formula.
 
     One that begins as a formula does gets an apostrophe in front, as OWASP advises ("CSV
     Injection"); a number, or a sign alone, is none.
     """
-    shown = "\n".join(map(plain, text.split("\n")))
+    shown = "\n".join(map(printable, text.split("\n")))
     first = unicodedata.normalize("NFKC", shown[:1])
     if len(shown) < 2 or first not in _FORMULA or _is_number(shown):
         return shown

@@ -90,7 +90,7 @@ def _write(contents: Mapping[Path, bytes | str], durable: bool, follow: bool) ->
     for folder in {path.parent for path in before}:
         if durable:
             _sync(folder)
-        sweep(folder)
+        remove_stale_parts(folder)
 
 
 def _cannot_write(path: Path, error: OSError) -> EdgeError:
@@ -161,10 +161,10 @@ def _sync(folder: Path) -> None:
             os.close(descriptor)
 
 
-def sweep(folder: Path, older_than_s: float = _OLD_S) -> None:
+def remove_stale_parts(folder: Path, older_than_s: float = _OLD_S) -> None:
     """Remove what writers left that were killed: parts so old that nobody is writing them.
 
-    Whoever is `alone_in` a folder that nobody else writes into need not wait for that.
+    Whoever has locked a folder that nobody else writes into need not wait for that.
     """
     with contextlib.suppress(OSError):
         for part in folder.glob(_PART):
@@ -179,7 +179,7 @@ def _put_back(former: Mapping[Path, bytes | None]) -> None:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, busy: str | None = None) -> Iterator[None]:
+def lock_folder(folder: Path, busy: str | None = None) -> Iterator[None]:
     """Keep other processes and threads that ask for it out of a folder.
 
     Waits for its turn; with `busy`, raises EdgeError with these words in place of waiting. A

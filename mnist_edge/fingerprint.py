@@ -12,7 +12,7 @@ _MOST_IMAGES = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SplitDigest:
     """The images of a split: how many, and the SHA-256 of them all and of the names of their
     classes, in whatever order they stand."""
 
@@ -30,9 +30,9 @@ class Part:
 class Fingerprint:
     """The three splits of a data set; `coloured` is how many of its pictures lost a colour."""
 
-    training: Part
-    validation: Part
-    test: Part
+    training: SplitDigest
+    validation: SplitDigest
+    test: SplitDigest
     coloured: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,12 +45,12 @@ class Fingerprint:
         if type(coloured) is not int or not 0 <= coloured <= _MOST_IMAGES:
             raise ValueError(f"coloured is a count, not {coloured!r:.40}")
         training, validation, test = (
-            Part(**dict(values[name])) for name in ("training", "validation", "test")
+            SplitDigest(**dict(values[name])) for name in ("training", "validation", "test")
         )
         return cls(training, validation, test, coloured)
 
 
-def changes(before: Fingerprint | None, now: Fingerprint | None) -> str | None:
+def describe_changes(before: Fingerprint | None, now: Fingerprint | None) -> str | None:
     """Which splits hold other images now, in words; None where none does, or nothing is known."""
     if before is None or now is None:
         return None
@@ -61,7 +61,7 @@ def changes(before: Fingerprint | None, now: Fingerprint | None) -> str | None:
     return ", ".join(filter(None, told)) or None
 
 
-def _changed(name: str, before: Part, now: Part) -> str:
+def _changed(name: str, before: SplitDigest, now: SplitDigest) -> str:
     if before == now:
         return ""
     if before.images == now.images:

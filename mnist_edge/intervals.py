@@ -24,7 +24,7 @@ class Ratio:
         return self.low <= 1 <= self.high
 
 
-def upper_bound(samples: NDArray[np.float64], rank: float) -> float | None:
+def percentile_upper_bound(samples: NDArray[np.float64], rank: float) -> float | None:
     """With 99 % confidence the percentile `rank` of what `samples` (n,) were drawn from is not
     above this; None where there are too few samples for any such bound.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from mnist_edge.datasets import ENVIRONMENT, Dataset, Split, load_if_here
+from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, Split, load_if_here
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from tests.helpers.cli import move_package
@@ -52,7 +52,7 @@ def mnist() -> Dataset:
     """Real MNIST; skips where it is not at hand. Nothing is downloaded."""
     found = load_if_here("mnist")
     if found is None:
-        pytest.skip(f"MNIST is not here: name its folder in {ENVIRONMENT}")
+        pytest.skip(f"MNIST is not here: name its folder in {DATA_DIR_VARIABLE}")
     return found
 
 
@@ -107,7 +107,7 @@ def write_golden_model(path: Path, off_by: float = 0.0, **card: object) -> Path:
     from mnist_edge.classifier import Classifier
     from mnist_edge.model_file import golden
 
-    own = golden.made(Classifier(write_tiny_model(path)).logits, card.get("precision") == "int8")
+    own = golden.compute(Classifier(write_tiny_model(path)).logits, card.get("precision") == "int8")
     rows = [list(row) for row in own.logits]
     rows[4][2] += off_by
     carried = replace(own, logits=tuple(map(tuple, rows)))

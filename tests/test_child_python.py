@@ -119,7 +119,7 @@ def test_what_a_command_starts_inherits_its_care(trapped: Path) -> None:
             sys.executable,
             "-P",
             "-c",
-            f"from mnist_edge import child_python as c; c.keep_safe(); {code}",
+            f"from mnist_edge import child_python as c; c.set_safe_path(); {code}",
         ],
         check=True,
     )
@@ -127,7 +127,7 @@ def test_what_a_command_starts_inherits_its_care(trapped: Path) -> None:
 
 def test_a_checkout_that_is_not_installed_finds_itself(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*child_python.command("mnist_edge.__main__"), "--version"],
+        [*child_python.module_command("mnist_edge.__main__"), "--version"],
         env={**os.environ, "PYTHONNOUSERSITE": "1"},
         cwd=tmp_path,
         capture_output=True,
@@ -143,7 +143,7 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> N
             monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
         else:
             monkeypatch.setenv("PYTHONSAFEPATH", before)
-        with child_python.safely():
+        with child_python.safe_path():
             assert os.environ["PYTHONSAFEPATH"] == "1"
         assert os.environ.get("PYTHONSAFEPATH") == before
 

@@ -12,7 +12,7 @@ from mnist_edge import Classifier
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
 from mnist_edge.metrics import Threshold
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.contract import PREFIX
 from mnist_edge.model_file.session import open_session
 from tests.conftest import make_card, write_tiny_model
@@ -169,7 +169,7 @@ def test_models_are_named_as_in_the_commands(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert Classifier().path == Classifier("edge").path == shipped.default()
+    assert Classifier().path == Classifier("edge").path == model_paths.default()
     assert Classifier("edge-int8").card.precision == "int8"
     with pytest.raises(ModelError, match="no model file edge-int4: name a path, or one of edge"):
         Classifier("edge-int4")

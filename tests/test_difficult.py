@@ -10,7 +10,7 @@ from scipy import ndimage
 from benchmarks.difficult_pictures import answers, baseline, ours
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from tests.difficult import KINDS, LARGE, Case, cases, files, nondigits, screens
 from tests.difficult.strokes import LABELS, Drawn, has_its_loops, thinned
 
@@ -80,7 +80,7 @@ def test_the_shipped_model_reads_them_better_than_behind_a_simple_threshold(
     some: list[Case],
 ) -> None:
     try:
-        model = Classifier(shipped.default())
+        model = Classifier(model_paths.default())
     except EdgeError as error:
         pytest.skip(str(error))
     found = [

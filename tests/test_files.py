@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.files import alone_in, sha256, write_atomically, write_together
+from mnist_edge.files import lock_folder, sha256, write_atomically, write_together
 
 
 @pytest.mark.parametrize("content", [b"\0\xff bytes", "Grüße\n", b"", ""])
@@ -316,8 +316,8 @@ def test_what_killed_writers_left_is_swept_a_day_later(tmp_path: Path) -> None:
 
 
 HOLDING = (
-    "import sys, time\nfrom pathlib import Path\nfrom mnist_edge.files import alone_in\n"
-    "with alone_in(Path(sys.argv[1])):\n print('in', flush=True)\n time.sleep(60)\n"
+    "import sys, time\nfrom pathlib import Path\nfrom mnist_edge.files import lock_folder\n"
+    "with lock_folder(Path(sys.argv[1])):\n print('in', flush=True)\n time.sleep(60)\n"
 )
 
 
@@ -327,10 +327,13 @@ def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout
         assert other.stdout.readline() == "in\n"
-        with pytest.raises(EdgeError, match="it is taken"), alone_in(tmp_path, busy="it is taken"):
+        with (
+            pytest.raises(EdgeError, match="it is taken"),
+            lock_folder(tmp_path, busy="it is taken"),
+        ):
             pass
         other.kill()  # who is killed lets go
-    with alone_in(tmp_path, busy="it is taken"):
+    with lock_folder(tmp_path, busy="it is taken"):
         pass
 
 
@@ -339,7 +342,7 @@ def test_threads_wait_for_each_other(tmp_path: Path) -> None:
 
     def enter() -> None:
         for _ in range(20):
-            with alone_in(tmp_path):
+            with lock_folder(tmp_path):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
                 time.sleep(0.001)
@@ -354,15 +357,15 @@ def test_threads_wait_for_each_other(tmp_path: Path) -> None:
 
 
 def test_a_folder_to_be_alone_in_is_made_and_removed_if_it_stays_empty(tmp_path: Path) -> None:
-    with alone_in(tmp_path / "empty"):
+    with lock_folder(tmp_path / "empty"):
         assert (tmp_path / "empty").is_dir()
-    with alone_in(tmp_path / "a" / "full"):
+    with lock_folder(tmp_path / "a" / "full"):
         (tmp_path / "a" / "full" / "file").touch()
 
     assert not (tmp_path / "empty").exists()
     assert (tmp_path / "a" / "full" / "file").exists()
     below = tmp_path / "a" / "full" / "file" / "below"
-    with pytest.raises(EdgeError, match=r"^cannot write into .*/file/below: "), alone_in(below):
+    with pytest.raises(EdgeError, match=r"^cannot write into .*/file/below: "), lock_folder(below):
         pass
 
 
@@ -370,5 +373,5 @@ def test_where_there_are_no_locks_nobody_is_kept_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    with alone_in(tmp_path), alone_in(tmp_path, busy="it is taken"):
+    with lock_folder(tmp_path), lock_folder(tmp_path, busy="it is taken"):
         pass

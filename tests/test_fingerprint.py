@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_edge.datasets import Dataset, Split, fingerprint
-from mnist_edge.fingerprint import Fingerprint, Part, changes
+from mnist_edge.datasets import Dataset, Split, compute_fingerprint
+from mnist_edge.fingerprint import Fingerprint, SplitDigest, describe_changes
 
 
 def dataset(labels: list[int], classes: tuple[str, ...] = ("a", "b"), seed: int = 0) -> Dataset:
@@ -30,7 +30,7 @@ def test_order_of_images_and_classes_does_not_count() -> None:
         held_out=held_out[order],
     )
 
-    assert fingerprint(replace(data, held_out=held_out)) == fingerprint(same)
+    assert compute_fingerprint(replace(data, held_out=held_out)) == compute_fingerprint(same)
 
 
 def test_a_changed_pixel_or_label_counts() -> None:
@@ -39,26 +39,29 @@ def test_a_changed_pixel_or_label_counts() -> None:
     images[2, 5, 5] ^= 1
     labels[1] = 0
 
-    before = fingerprint(data)
+    before = compute_fingerprint(data)
     for test in (Split(images, data.test.labels), Split(data.test.images, labels)):
-        after = fingerprint(replace(data, test=test))
-        assert changes(before, after) == "test 4 images then as now, but others"
+        after = compute_fingerprint(replace(data, test=test))
+        assert describe_changes(before, after) == "test 4 images then as now, but others"
 
 
 def test_changes_are_told_by_their_counts() -> None:
-    before, after = fingerprint(dataset([0, 1] * 5)), fingerprint(dataset([0, 1] * 50, seed=1))
+    before, after = (
+        compute_fingerprint(dataset([0, 1] * 5)),
+        compute_fingerprint(dataset([0, 1] * 50, seed=1)),
+    )
 
-    assert changes(before, after) == (
+    assert describe_changes(before, after) == (
         "training 9 images then, 90 now, validation 1 images then, 10 now, "
         "test 4 images then as now, but others"
     )
-    assert changes(before, before) is None
-    assert changes(None, after) is None
-    assert changes(before, None) is None
+    assert describe_changes(before, before) is None
+    assert describe_changes(None, after) is None
+    assert describe_changes(before, None) is None
 
 
 def test_it_comes_back_from_its_values() -> None:
-    found = replace(fingerprint(dataset([0, 1] * 5)), coloured=7)
+    found = replace(compute_fingerprint(dataset([0, 1] * 5)), coloured=7)
 
     assert Fingerprint.from_dict(found.as_dict()) == found
 
@@ -89,4 +92,4 @@ def test_foreign_values_are_refused(values: Any) -> None:
 
 
 def test_a_part_counts_images() -> None:
-    assert Part(3, "0" * 64).images == 3
+    assert SplitDigest(3, "0" * 64).images == 3

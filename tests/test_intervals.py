@@ -6,9 +6,9 @@ from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.intervals import (
     Ratio,
     paired_ratio,
+    percentile_upper_bound,
     relative_spread,
     resampled_medians,
-    upper_bound,
 )
 
 
@@ -17,20 +17,20 @@ from mnist_edge.intervals import (
 def test_the_upper_bound_is_the_order_statistic_that_scipy_names(rank: float, count: int) -> None:
     samples = np.random.default_rng(0).permutation(np.arange(count, dtype=np.float64))
     place = int(stats.binom.ppf(0.99, count, rank / 100))
-    assert upper_bound(samples, rank) == (place if place < count else None)
+    assert percentile_upper_bound(samples, rank) == (place if place < count else None)
 
 
 @pytest.mark.parametrize(("rank", "count"), NEEDED_SAMPLES.items())
 def test_with_the_samples_that_a_percentile_needs_it_has_a_bound(rank: float, count: int) -> None:
     samples = np.random.default_rng(1).lognormal(size=count)
-    bound = upper_bound(samples, rank)
+    bound = percentile_upper_bound(samples, rank)
     assert bound is not None
     assert np.percentile(samples, rank) <= bound <= samples.max()
 
 
 def test_the_upper_bound_holds_as_often_as_it_says() -> None:
     random, truth = np.random.default_rng(2), float(stats.expon.ppf(0.9))
-    bounds = [upper_bound(random.exponential(size=200), 90) for _ in range(2000)]
+    bounds = [percentile_upper_bound(random.exponential(size=200), 90) for _ in range(2000)]
     held = np.mean([bound is not None and bound >= truth for bound in bounds])
     assert held >= 0.985
     assert held < 0.9995  # a bound that always holds would say nothing

@@ -28,7 +28,7 @@ MODULES = {
     "datasets": "datasets",
     "preprocess": "preprocess",
     "host": "host",
-    "classifier": "classifier consistency",
+    "classifier": "classifier",
     "predict": "predict",
     "web": "web",
     "backends": "backends",

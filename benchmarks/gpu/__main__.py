@@ -64,12 +64,12 @@ def main() -> None:
 
 def _fault(given: argparse.Namespace) -> str | None:
     """Why nothing can be measured here."""
-    from mnist_edge.datasets import ENVIRONMENT, load_if_here
+    from mnist_edge.datasets import DATA_DIR_VARIABLE, load_if_here
 
     if given.device == "cuda" and not _has_gpu():
         return "PyTorch sees no GPU here: --device cpu --tiny rehearses"
     if not given.tiny and load_if_here("mnist") is None:
-        return f"MNIST is not here: name its folder in {ENVIRONMENT}"
+        return f"MNIST is not here: name its folder in {DATA_DIR_VARIABLE}"
     return None
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.backends.input_format import InputFormat
 from mnist_edge.backends.model_info import ModelInfo
-from mnist_edge.classifier import CHUNK, Images
+from mnist_edge.classifier import CHUNK_SIZE, Images
 from mnist_edge.model_file.reader import ModelFile
 
 
@@ -106,7 +106,8 @@ class FileContender:
 
 def chunk(contender: Contender) -> int:
     """How many images are scored in a call."""
-    return min(CHUNK, contender.most_images) if isinstance(contender, FileContender) else CHUNK
+    most = contender.most_images if isinstance(contender, FileContender) else CHUNK_SIZE
+    return min(CHUNK_SIZE, most)
 
 
 def answer(runner: Runner, images: Images) -> NDArray[np.float32]:

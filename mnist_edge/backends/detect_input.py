@@ -21,8 +21,8 @@ from mnist_edge import metrics
 from mnist_edge.backends import outputs
 from mnist_edge.backends.input_format import AS_THEY_ARE, USUAL, Basis, Guess, InputFormat, Verdict
 from mnist_edge.backends.outputs import Kind, Outputs
-from mnist_edge.classifier import CHUNK, in_chunks
-from mnist_edge.datasets import Split, stratified
+from mnist_edge.classifier import CHUNK_SIZE, in_chunks
+from mnist_edge.datasets import Split, stratified_mask
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.session import open_session
@@ -54,7 +54,7 @@ class Examples:
         """Of a training split, as many images of each class as it has in proportion."""
 
         def some(count: int) -> Split:
-            return split[stratified(split.labels, min(count, len(split)), seed=0)]
+            return split[stratified_mask(split.labels, min(count, len(split)), seed=0)]
 
         return cls(some(FEW), some(MANY), classes)
 
@@ -169,7 +169,7 @@ def _answers(session: ort.InferenceSession, form: InputFormat, images: Split) ->
             lambda values: session.run([form.output], {form.name: values})[0], form.prepare(some)
         )
 
-    return in_chunks(answer, images.images, min(CHUNK, form.most))
+    return in_chunks(answer, images.images, min(CHUNK_SIZE, form.most))
 
 
 def choose(tried: Sequence[Tried]) -> InputFormat:

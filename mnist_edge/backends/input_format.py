@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE
-from mnist_edge.model_file.graph import Shape, show
+from mnist_edge.model_file.graph import Shape, describe
 from mnist_edge.model_file.reader import AnyModel, ModelFile
-from mnist_edge.model_file.resource_bounds import MANY
-from mnist_edge.model_file.session import first_answer, open_session
+from mnist_edge.model_file.resource_bounds import LARGEST_BATCH
+from mnist_edge.model_file.session import open_session, run_once
 from mnist_edge.model_file.tensors import DOUBLE, FLOAT, FLOAT16, UINT8
 
 Values = NDArray[Any]
@@ -95,10 +95,10 @@ class InputFormat:
     mean: float = 0.0
     invert: bool = False
     guess: Guess | None = None
-    most: int = MANY
+    most: int = LARGEST_BATCH
 
     @classmethod
-    def ours(cls, classes: int, most: int = MANY) -> "InputFormat":
+    def ours(cls, classes: int, most: int = LARGEST_BATCH) -> "InputFormat":
         """That of every file that honours the contract."""
         return cls(INPUT, "uint8", (FREE, SIDE, SIDE), OUTPUT, classes, plain=True, most=most)
 
@@ -196,15 +196,15 @@ def _read(model: ModelFile) -> list[InputFormat]:
     shapes = _shapes(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else []
     if not shapes or inputs[0].dtype not in _TYPES:
         raise ModelError(
-            f"{path} takes {show(inputs)}: what can be measured takes one input of 28×28 or 784 "
-            "values for each image, float or uint8"
+            f"{path} takes {describe(inputs)}: what can be measured takes one input of 28×28 or "
+            "784 values for each image, float or uint8"
         )
     input_format = InputFormat(inputs[0].name, _TYPES[inputs[0].dtype], (), "", 0, plain=False)
     tries = [replace(input_format, shape=shape) for shape in shapes]
     # Some files say that any number of images will do, and only one does.
     tries += [replace(one, shape=(1, *one.shape[1:])) for one in tries if one.batch is None]
     failed = ModelError(
-        f"{path} gives {show(outputs)}, and nothing of two or more floats for each image"
+        f"{path} gives {describe(outputs)}, and nothing of two or more floats for each image"
     )
     for tried in tries:
         try:
@@ -221,10 +221,10 @@ def _probe(model: ModelFile, input_format: InputFormat) -> list[InputFormat]:
     free = input_format.batch is None
     sizes = (1, *input_format.shape[1:]) if free else input_format.shape
     bounds = model.bounds({input_format.name: sizes}, free)
-    most = bounds.most_images if free else MANY  # cut into calls of its own
+    most = bounds.most_images if free else LARGEST_BATCH  # cut into calls of its own
     images = np.zeros((input_format.batch or 2, SIDE, SIDE), np.uint8)
     feed = {input_format.name: input_format.prepare(images)}
-    answers = first_answer(model, open_session(model), feed)
+    answers = run_once(model, open_session(model), feed)
     for item, values in zip(model.graph.outputs, answers, strict=True):
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             continue

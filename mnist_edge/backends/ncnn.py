@@ -16,7 +16,7 @@ from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import SIDE
 from mnist_edge.model_file.reader import ModelFile
-from mnist_edge.model_file.resource_bounds import MANY
+from mnist_edge.model_file.resource_bounds import LARGEST_BATCH
 
 _MISSING = "ncnn and pnnx are not installed: pip install 'mnist-edge[ncnn]'"
 _CAST = "Tensor.to"
@@ -51,7 +51,7 @@ class Ncnn(FileContender):
 
     @property
     def most_images(self) -> int:
-        return MANY  # it takes them one by one
+        return LARGEST_BATCH  # it takes them one by one
 
     def load(self, threads: int) -> "Net":
         """ModelError when ncnn does not know all layers."""

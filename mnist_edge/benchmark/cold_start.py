@@ -35,9 +35,9 @@ def start(contender: Contender, threads: int, image: Images) -> ColdStart:
     job = pickle.dumps((contender, threads, image))
     with tempfile.TemporaryFile() as errors:  # a pipe could fill up before the first answer
         begin = time.perf_counter()
-        with child_python.safely():
+        with child_python.safe_path():
             process = subprocess.Popen(
-                child_python.command("mnist_edge.backends.cold_start_process"),
+                child_python.module_command("mnist_edge.backends.cold_start_process"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

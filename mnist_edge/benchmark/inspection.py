@@ -12,8 +12,8 @@ from mnist_edge.backends.base import chunk
 from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.classifier import Classifier
-from mnist_edge.consistency import inconsistency
 from mnist_edge.errors import ModelError
+from mnist_edge.model_file.consistency import find_inconsistency
 from mnist_edge.model_file.golden import GoldenCheck
 from mnist_edge.model_file.resource_bounds import MOST_MEMORY
 from mnist_edge.model_file.saturation import LARGEST_PAIR, widest_pair
@@ -76,7 +76,7 @@ def check_batches(
             f"can be measured with --batch {contender.most_images}"
         )
     call = partial(answer, runner)
-    found = inconsistency(call, images[: chunk(contender)], (1, *batches), _exact(contender))
+    found = find_inconsistency(call, images[: chunk(contender)], (1, *batches), _exact(contender))
     if found:
         raise ModelError(f"{name} cannot be measured: {found}")
 

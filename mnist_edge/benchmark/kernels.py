@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import CHUNK, Run, in_chunks
+from mnist_edge.classifier import CHUNK_SIZE, Run, in_chunks
 from mnist_edge.errors import EdgeError
 from mnist_edge.model_file.reader import AnyModel, ModelFile
-from mnist_edge.model_file.session import session, session_options
+from mnist_edge.model_file.session import create_session, session_options
 
 _CONVOLUTIONS = {"Conv": False, "FusedConv": False, "QLinearConv": True, "ConvInteger": True}
 _PRODUCTS = {
@@ -94,7 +94,7 @@ def deviation(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Dev
 
 
 def against_reference(
-    reference: Run, run: Run, images: NDArray[np.uint8], size: int = CHUNK
+    reference: Run, run: Run, images: NDArray[np.uint8], size: int = CHUNK_SIZE
 ) -> Deviation:
     """Let a file's float reference and its optimized run answer images, `size` at a time, and
     compare them."""
@@ -108,7 +108,7 @@ def running(model: AnyModel, feed: dict[str, NDArray[Any]]) -> Kernels:
         options = session_options(1, optimize=True)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        run = session(model, options)
+        run = create_session(model, options)
         run.run(None, feed)
         try:
             events = json.loads(Path(run.end_profiling()).read_text())

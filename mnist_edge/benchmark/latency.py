@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.intervals import Ratio, paired_ratio, relative_spread, upper_bound
+from mnist_edge.intervals import Ratio, paired_ratio, percentile_upper_bound, relative_spread
 
 # Samples needed before a percentile means anything at 99 % confidence (MLPerf Inference rules).
 NEEDED_SAMPLES = {50: 11, 90: 64, 95: 130, 99: 662, 99.9: 6636}
@@ -36,7 +36,7 @@ class Latency:
         """The upper bound of a percentile at 99 % confidence; None where the percentile is."""
         if len(self.samples_us) < NEEDED_SAMPLES[rank]:
             return None
-        return upper_bound(self.samples_us, rank)
+        return percentile_upper_bound(self.samples_us, rank)
 
     @property
     def medians_us(self) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from mnist_edge import datasets, partial_failures
 from mnist_edge.backends import Contender, Examples, ModelInfo
 from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.class_names import in_order_of
+from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import DataError, EdgeError
 from mnist_edge.preprocess import drawn_digits
 
@@ -60,7 +60,7 @@ def _check_classes(data: Dataset, subject: ModelInfo) -> None:
     """DataError for classes of other names; of a file that names none, for another number."""
     advice = "name the set that it was trained on with --dataset"
     if subject.names is not None:
-        in_order_of(data, subject.names, subject.name, advice)
+        align_classes(data, subject.names, subject.name, advice)
     elif len(data.classes) != subject.classes:
         raise DataError(
             f"{data.name} has {len(data.classes)} classes, and {subject.name} gives "

@@ -12,7 +12,7 @@ from mnist_edge.backends.outputs import Kind
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
 from mnist_edge.datasets import Dataset
-from mnist_edge.datasets.class_names import positions
+from mnist_edge.datasets.class_names import match_names
 from mnist_edge.errors import ModelError
 
 Logits = NDArray[np.float32]
@@ -56,7 +56,7 @@ def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
             "its weights are lost, or it wants to be fed otherwise"
         )
     names = contender.subject.names
-    order = None if names is None else positions(data.classes, names)
+    order = None if names is None else match_names(data.classes, names)
     return logits if order is None else logits[:, order]
 
 

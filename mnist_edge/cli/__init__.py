@@ -65,5 +65,5 @@ def options(
 
 def main() -> None:
     """The console script."""
-    child_python.keep_safe()
+    child_python.set_safe_path()
     run(app, "mnist-edge")

@@ -183,10 +183,10 @@ def _gathered(
     files: list[Path] | None, runtimes: tuple[str, ...] | None, foreign: "ForeignOptions"
 ) -> "Discovery":
     from mnist_edge import backends
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
     absent: list[EdgeError] = []
-    named = shipped.find_all(files, absent)
+    named = model_paths.find_all(files, absent)
     return backends.gather(named, Path("runs"), runtimes, foreign, absent)
 
 

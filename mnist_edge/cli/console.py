@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from mnist_edge.cli import streams
 from mnist_edge.errors import EdgeError, UsageError
-from mnist_edge.escaping import json_text, plain
+from mnist_edge.escaping import json_text, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -165,12 +165,12 @@ def _fail(message: str, code: int = 1) -> None:
 
 def echo(line: str) -> None:
     """A line on stdout, and never two: see `escaping.plain`."""
-    print(plain(line), flush=True)
+    print(printable(line), flush=True)
 
 
 def echo_err(line: str) -> None:
     """A line on stderr, out of the way of what a script reads."""
-    print(plain(line), file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def echo_json(values: Any) -> None:
@@ -231,7 +231,7 @@ def progress_bar() -> Iterator[Callable[[str, float, float], None]]:
         tasks: dict[str, Any] = {}
 
         def progress(what: str, done: float, total: float) -> None:
-            what = plain(what)
+            what = printable(what)
             if what not in tasks:
                 for task in tasks.values():
                     bar.update(task, visible=False)

@@ -48,11 +48,11 @@ def draw(
 
 def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool) -> None:
     from mnist_edge.classifier import Classifier
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
     from mnist_edge.web.server import Server
     from mnist_edge.web.service import Answers
 
-    first = shipped.find(file)
+    first = model_paths.find(file)
     classifiers = [Classifier(first), *_others(first)]
     with Server(Answers(classifiers), host, port) as server:
         names = [model["name"] for model in server.answers.site["models"]]
@@ -79,10 +79,10 @@ def _others(first: Path) -> "Iterator[Classifier]":
     """The exported files of other names that can be opened; what is wrong with one is said."""
     from mnist_edge.classifier import Classifier
     from mnist_edge.errors import EdgeError
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
     try:
-        paths = shipped.files()
+        paths = model_paths.default_files()
     except EdgeError:  # there are none
         return
     for path in (path for path in paths if path.stem != first.stem):

@@ -40,10 +40,10 @@ def evaluate(
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import evaluate_output
     from mnist_edge.datasets import load
-    from mnist_edge.datasets.class_names import in_order_of
-    from mnist_edge.model_file import shipped
+    from mnist_edge.datasets.class_names import align_classes
+    from mnist_edge.model_file import model_paths
 
-    path = shipped.find(file)
+    path = model_paths.find(file)
     output_paths.check_files({"--errors": errors}, [path])
     model = Classifier(path, threads)
     golden = model.check()
@@ -51,7 +51,7 @@ def evaluate(
     with progress_bar() as progress:
         data = load(name, data_dir, progress)
         advice = "name the set that it was trained on with --dataset"
-        data = in_order_of(data, model.classes, str(model.path), advice)
+        data = align_classes(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, progress)
     evaluate_output.note_other_images(model, data)
     evaluation = evaluate_output.Evaluation.of(model, golden, data, answers)

@@ -24,12 +24,12 @@ def meant(run: Path | None) -> Path | None:
     there is none of these."""
     if run is None or run.is_dir():
         return run
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
     if len(run.parts) == 1 and (RUNS / run).is_dir():
         return RUNS / run
     try:
-        return shipped.find(run)
+        return model_paths.find(run)
     except ModelError:
         if run.suffix == ".onnx":
             raise

@@ -134,7 +134,7 @@ class Done:
                 draft.as_dict()
                 | {
                     "file": str(exported.path),
-                    "card": str(card_files.beside(exported.path)),
+                    "card": str(card_files.card_path(exported.path)),
                     "replaced_accuracy": exported.replaced.value if exported.replaced else None,
                 }
                 for draft, exported in zip(self.drafts, self.placed, strict=True)
@@ -152,7 +152,7 @@ def show_all(done: Done, report: Path | None, following: str, as_json: bool) -> 
         return
     for exported in done.placed:
         show(done.run, exported)
-    cards = " and ".join(str(card_files.beside(path)) for path in done.paths)
+    cards = " and ".join(str(card_files.card_path(path)) for path in done.paths)
     echo(f"model card{'s' * (len(done.placed) > 1)}: {cards}")
     if report:
         echo(f"wrote {report}")

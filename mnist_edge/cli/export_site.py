@@ -36,9 +36,9 @@ def runtime(web: Path | None, package: Path | None) -> "Runtime | None":
 
 def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json: bool) -> None:
     """The site of files that were exported before: these, or all that there are."""
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
-    made = written(shipped.find_all(models), web, runtime)
+    made = written(model_paths.find_all(models), web, runtime)
     if as_json:
         echo_json(as_dict(made, runtime))
     else:

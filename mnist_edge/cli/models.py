@@ -44,9 +44,9 @@ def models(
     """
     _check(name, summary, files, copy, force, as_json)
     if copy:
-        from mnist_edge.model_file import shipped
+        from mnist_edge.model_file import model_paths
 
-        echo(f"wrote {shipped.copy(*copy, force=force)}")
+        echo(f"wrote {model_paths.copy(*copy, force=force)}")
     elif files:
         _show_files(as_json)
     elif name:
@@ -124,11 +124,11 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
 
 
 def _show_files(as_json: bool) -> None:
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
     from mnist_edge.report.formatting import percent, size
     from mnist_edge.report.grid import Grid
 
-    cards = {path: card for path in shipped.known() if (card := _card(path))}
+    cards = {path: card for path in model_paths.all_named() if (card := _card(path))}
     if as_json:
         echo_json([_file_values(path, card) for path, card in cards.items()])
         return

@@ -12,7 +12,7 @@ from itertools import chain, repeat, zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
-from mnist_edge.escaping import cell, json_text, plain
+from mnist_edge.escaping import json_text, printable, spreadsheet_cell
 from mnist_edge.predict import Digit, Reading
 from mnist_edge.report import terminal_image
 from mnist_edge.report.formatting import counted, percent
@@ -147,7 +147,7 @@ _CSV_ENDS = ("threshold", "note", "error", "model")
 
 def _csv(values: Sequence[Any]) -> str:
     paper = io.StringIO()
-    shown = [cell(value) if isinstance(value, str) else value for value in values]
+    shown = [spreadsheet_cell(value) if isinstance(value, str) else value for value in values]
     csv.writer(paper).writerow(shown)
     return paper.getvalue()
 
@@ -171,20 +171,20 @@ class Text:
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
         if reading.failure is not None:
             return ""
-        name = padded(plain(reading.file), self.name_width)
+        name = padded(printable(reading.file), self.name_width)
         rows = {SINGLE: self._single, LINE: self._line, GRID: self._grid}[self.layout](reading)
         drawn = [line for digit in reading.digits for line in self._drawn(digit)]
         return "\n".join((f"{name}  {rows}".rstrip(), *drawn)) + "\n"
 
     def _single(self, reading: Reading) -> str:
         (digit,) = reading.digits
-        widest = max(cells(plain(name)) for name in self.classes)
+        widest = max(cells(printable(name)) for name in self.classes)
         # A guess that is not sure stands behind its question mark.
-        label = plain(digit.label if digit.sure else f"{digit.label} {digit.first.label}")
+        label = printable(digit.label if digit.sure else f"{digit.label} {digit.first.label}")
         row = padded(label, widest + 2 * (self.threshold > 0 or not digit.sure))
         row += f"  {percent(digit.first.probability, 1):>7}"
         if digit.second:
-            second = padded(plain(digit.second.label), widest)
+            second = padded(printable(digit.second.label), widest)
             row += f"   {second}  {percent(digit.second.probability, 1):>6}"
         return row
 
@@ -192,19 +192,19 @@ class Text:
         share = chance(reading.digits)
         if share is None:
             return "no digit"
-        return f"{plain(number(reading.rows))}  {percent(share, 1):>7}"
+        return f"{printable(number(reading.rows))}  {percent(share, 1):>7}"
 
     def _grid(self, reading: Reading) -> str:
         if not reading.digits:
             return "no digit"
         sizes = f"{counted(len(reading.digits), 'digit')} in {counted(len(reading.rows), 'row')}"
-        return "\n".join((sizes, *(f"  {plain(number([row]))}" for row in reading.rows)))
+        return "\n".join((sizes, *(f"  {printable(number([row]))}" for row in reading.rows)))
 
     def _drawn(self, digit: Digit) -> list[str]:
         if self.colours is None:
             return []
         left = terminal_image.draw(digit.image, self.colours)
-        shares = dict(zip(map(plain, self.classes), digit.probabilities, strict=True))
+        shares = dict(zip(map(printable, self.classes), digit.probabilities, strict=True))
         width = min(30, self.columns - digit.image.shape[1] - _BESIDE - max(map(cells, shares)))
         right = terminal_image.bars(shares, width, self.colours) if width >= 5 else []
         above = (len(left) - len(right)) // 2
@@ -218,7 +218,7 @@ _BESIDE = 2 + 3 + 1 + 1 + 7  # columns of a drawing besides pixels, name and bar
 def name_width(names: Sequence[str]) -> int:
     """Columns that fit most names: those much longer than others stand out."""
     return max(
-        (width for name in names if (width := cells(plain(name))) <= _WIDEST_NAME), default=0
+        (width for name in names if (width := cells(printable(name))) <= _WIDEST_NAME), default=0
     )
 
 

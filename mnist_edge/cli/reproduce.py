@@ -87,7 +87,7 @@ def reproduce(
         return show_list(as_json)
     from mnist_edge.lab.reproduce.experiments import Options, experiment
     from mnist_edge.lab.training.distributed import process_group
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
     options = Options(
         dataset=dataset,
@@ -100,7 +100,7 @@ def reproduce(
         return show_times(options, device, as_json)
     asked = experiment(name)
     _check(asked, size, seeds, against)
-    against = against and shipped.find(against)
+    against = against and model_paths.find(against)
     words = {
         "--size": size,
         "--dataset": None if dataset == "mnist" else dataset,

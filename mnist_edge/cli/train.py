@@ -180,11 +180,11 @@ def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "Choice") -> None
 
 def _teacher(path: Path) -> Path:
     """A run's folder, or an exported file by its path or name."""
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
     if path.is_dir() or (len(path.parts) > 1 and path.suffix != ".onnx"):
         return path
-    return shipped.find(path)
+    return model_paths.find(path)
 
 
 def _absolute(dataset: str | None) -> str | None:

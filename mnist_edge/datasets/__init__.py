@@ -5,29 +5,29 @@ from pathlib import Path
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.datasets.base import (
-    ENVIRONMENT,
+    DATA_DIR_VARIABLE,
     FOLDER,
     SIDE,
     Dataset,
-    Findings,
+    FolderFindings,
     Split,
-    fingerprint,
+    compute_fingerprint,
 )
-from mnist_edge.datasets.splits import stratified
+from mnist_edge.datasets.splits import stratified_mask
 from mnist_edge.errors import DataSetNameError, MissingExtraError
 from mnist_edge.types import Progress
 
 __all__ = [
-    "ENVIRONMENT",
+    "DATA_DIR_VARIABLE",
     "FOLDER",
     "SIDE",
     "Dataset",
-    "Findings",
+    "FolderFindings",
     "Split",
-    "fingerprint",
+    "compute_fingerprint",
     "load",
     "load_if_here",
-    "stratified",
+    "stratified_mask",
 ]
 
 

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets.splits import digests_of, part_of, stratified
+from mnist_edge.datasets.splits import image_digests, split_digest, stratified_mask
 from mnist_edge.errors import DataError
-from mnist_edge.fingerprint import Fingerprint, Part
+from mnist_edge.fingerprint import Fingerprint, SplitDigest
 
 SIDE = 28
-ENVIRONMENT = "MNIST_EDGE_DATA"
+DATA_DIR_VARIABLE = "MNIST_EDGE_DATA"
 FOLDER = "folder:"
 _VALIDATION_IMAGES = 5000
 _VALIDATION_SEED = 0
@@ -44,7 +44,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class FolderFindings:
     """What was found in a person's folder that they should know of.
 
     pictures: how many were read; coloured: how many of them lose a colour; smallest, largest:
@@ -83,7 +83,7 @@ class Dataset:
     source: str
     held_out: NDArray[np.bool_] | None = None
     fingerprint: Fingerprint | None = None
-    findings: Findings | None = field(default=None, repr=False)
+    findings: FolderFindings | None = field(default=None, repr=False)
 
     # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.
     @cached_property
@@ -106,13 +106,13 @@ class Dataset:
         if self.held_out is not None:
             return self.held_out
         size = min(_VALIDATION_IMAGES, max(1, len(self.train) // 10))
-        return stratified(self.train.labels, size, _VALIDATION_SEED)
+        return stratified_mask(self.train.labels, size, _VALIDATION_SEED)
 
 
-def fingerprint(data: Dataset) -> Fingerprint:
+def compute_fingerprint(data: Dataset) -> Fingerprint:
     """The fingerprint of a set that nobody published a SHA-256 of, by its images."""
 
-    def part(split: Split) -> Part:
-        return part_of(digests_of(split.images), split.labels, data.classes)
+    def part(split: Split) -> SplitDigest:
+        return split_digest(image_digests(split.images), split.labels, data.classes)
 
     return Fingerprint(part(data.training), part(data.validation), part(data.test))

@@ -13,7 +13,7 @@ from mnist_edge.errors import DataError
 _MOST_LISTED = 12
 
 
-def positions(have: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp] | None:
+def match_names(have: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp] | None:
     """Where each name of `have` stands in `wanted`, (classes,); None where the names are others.
 
     Names are compared as Unicode's NFC: macOS spells an é in two characters.
@@ -25,7 +25,7 @@ def positions(have: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp] | 
     return np.array(found, np.intp)
 
 
-def in_order_of(data: Dataset, wanted: tuple[str, ...], whose: str, advice: str) -> Dataset:
+def align_classes(data: Dataset, wanted: tuple[str, ...], whose: str, advice: str) -> Dataset:
     """A data set with its labels numbered as the model's classes are.
 
     `whose` names the model. DataError, which lists both and ends with `advice`, where the names
@@ -33,9 +33,9 @@ def in_order_of(data: Dataset, wanted: tuple[str, ...], whose: str, advice: str)
     """
     if data.classes == wanted:
         return data
-    order = positions(data.classes, wanted)
+    order = match_names(data.classes, wanted)
     if order is None:
-        raise DataError(unlike(data.name, data.classes, whose, wanted, advice))
+        raise DataError(describe_mismatch(data.name, data.classes, whose, wanted, advice))
 
     def renumbered(split: Split) -> Split:
         return Split(split.images, order[split.labels].astype(np.int64))
@@ -49,7 +49,9 @@ def in_order_of(data: Dataset, wanted: tuple[str, ...], whose: str, advice: str)
     )
 
 
-def unlike(name: str, have: Sequence[str], whose: str, wanted: Sequence[str], advice: str) -> str:
+def describe_mismatch(
+    name: str, have: Sequence[str], whose: str, wanted: Sequence[str], advice: str
+) -> str:
     """What is said of a data set and a model whose classes have other names."""
     if max(len(have), len(wanted)) > _MOST_LISTED:
         # Only what differs: nobody finds one name among a hundred.

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_edge.datasets.base import ENVIRONMENT
+from mnist_edge.datasets.base import DATA_DIR_VARIABLE
 from mnist_edge.errors import DataError
-from mnist_edge.files import alone_in
+from mnist_edge.files import lock_folder
 from mnist_edge.types import Progress
 
 Connection = TypeVar("Connection", bound=http.client.HTTPConnection)
@@ -45,7 +45,7 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _failed(target, _in_words(error)) from error
-    with alone_in(target.parent):
+    with lock_folder(target.parent):
         if not target.is_file():
             _fetch(urls, target, check, progress)
 
@@ -87,7 +87,7 @@ def _in_words(error: Exception) -> str:
 def _failed(target: Path, reason: str) -> DataError:
     return DataError(
         f"cannot download {target.name} ({reason}): "
-        f"put the set's four files into a folder and name it with --data-dir or {ENVIRONMENT}"
+        f"put the set's four files into a folder and name it with --data-dir or {DATA_DIR_VARIABLE}"
     )
 
 

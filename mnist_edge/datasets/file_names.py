@@ -34,7 +34,7 @@ def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def variants(place: Path, name: str) -> list[Path]:
+def existing_variants(place: Path, name: str) -> list[Path]:
     """A published file where it exists: as published, unpacked, or with the dot that some tools
     put into its name; or in a folder of its own name, as Kaggle packs it."""
     names = []
@@ -45,13 +45,13 @@ def variants(place: Path, name: str) -> list[Path]:
     return [path for path in paths if is_file(path)]
 
 
-def holder(name: str, folder: Path) -> Path | None:
+def find_in(name: str, folder: Path) -> Path | None:
     """The place of the set in a folder: the subfolder of its name, the folders that torchvision
     makes, or the folder itself, whichever holds a file of the set; or Keras' file of MNIST."""
     theirs = SOURCES[name].torchvision
     places = (folder / name, folder / theirs / "raw", folder / theirs, folder, folder / "raw")
     for place in places:
-        if any(variants(place, file.name) for file in SOURCES[name].files):
+        if any(existing_variants(place, file.name) for file in SOURCES[name].files):
             return place
     if name == "mnist":
         if folder.name.endswith(".npz") and is_file(folder):
@@ -60,15 +60,15 @@ def holder(name: str, folder: Path) -> Path | None:
     return None
 
 
-def other_forms(folder: Path) -> list[str]:
+def unread_formats(folder: Path) -> list[str]:
     """The names of files in a folder that look like a set in a form that is not read."""
     if not is_folder(folder):
         return [folder.name] if folder.name.lower().endswith(_OTHER_FORMS) else []
-    found = [name for name in names_in(folder) if name.lower().endswith(_OTHER_FORMS)]
+    found = [name for name in list_names(folder) if name.lower().endswith(_OTHER_FORMS)]
     return found[:_MOST_NAMED]
 
 
-def names_in(folder: Path) -> list[str]:
+def list_names(folder: Path) -> list[str]:
     """The names in a folder, sorted. DataError where it cannot be listed."""
     try:
         return sorted(path.name for path in folder.iterdir())

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import preprocess
-from mnist_edge.datasets.base import FOLDER, Dataset, Findings, Split
-from mnist_edge.datasets.folder_layout import TEST, TRAINING, VALIDATION, Layout, layout
-from mnist_edge.datasets.splits import mask_of_test, mask_of_validation, part_of
+from mnist_edge.datasets.base import FOLDER, Dataset, FolderFindings, Split
+from mnist_edge.datasets.folder_layout import TEST, TRAINING, VALIDATION, Layout, scan
+from mnist_edge.datasets.splits import split_digest, test_mask, validation_mask
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
@@ -55,7 +55,7 @@ class _Pictures:
 def load(path: Path, progress: Progress | None = None) -> Dataset:
     """PATH/train/<class>/* beside PATH/test and, if wanted, PATH/val; or PATH/<class>/*.
 
-    What is not there is split off by each picture's hash (see `splitting`). Class names are the
+    What is not there is split off by each picture's hash (see `splits`). Class names are the
     subfolders' names, sorted; pictures below a class's subfolders belong to it. Raises DataError
     for a missing folder, a class without images, pictures that cannot be read.
     """
@@ -68,7 +68,7 @@ def load(path: Path, progress: Progress | None = None) -> Dataset:
 def _load(path: Path, progress: Progress | None) -> Dataset:
     if not path.is_dir():
         raise DataError(f"there is no folder {path}: give folder:PATH with a subfolder per class")
-    found = layout(path)
+    found = scan(path)
     _check_counts(found)
     own = _read(found, progress)
     training, validation, test = _split(own)
@@ -85,9 +85,9 @@ def _load(path: Path, progress: Progress | None) -> Dataset:
         str(path),
         held_out=np.arange(len(labels)) >= len(training),
         fingerprint=Fingerprint(
-            training=part_of(training.digests, training.labels, classes),
-            validation=part_of(validation.digests, validation.labels, classes),
-            test=part_of(test.digests, test.labels, classes),
+            training=split_digest(training.digests, training.labels, classes),
+            validation=split_digest(validation.digests, validation.labels, classes),
+            test=split_digest(test.digests, test.labels, classes),
             coloured=coloured,
         ),
         findings=_findings(path, found, everything, coloured),
@@ -159,19 +159,21 @@ def _split(own: dict[str, _Pictures]) -> tuple[_Pictures, _Pictures, _Pictures]:
     """The training, validation and test pictures: a person's own splits, or by hash."""
     training, validation, test = own[TRAINING], own.get(VALIDATION), own.get(TEST)
     if test is None:
-        mask = mask_of_test(training.digests, training.labels)
+        mask = test_mask(training.digests, training.labels)
         training, test = training[~mask], training[mask]
     if validation is None:
-        mask = mask_of_validation(training.digests, training.labels)
+        mask = validation_mask(training.digests, training.labels)
         training, validation = training[~mask], training[mask]
     return training, validation, test
 
 
-def _findings(path: Path, found: Layout, splits: Sequence[_Pictures], coloured: int) -> Findings:
+def _findings(
+    path: Path, found: Layout, splits: Sequence[_Pictures], coloured: int
+) -> FolderFindings:
     test = splits[2]
     untested = set(range(len(found.classes))) - set(test.labels.tolist())
     sizes = [size for split in splits for size in split.sizes]
-    return Findings(
+    return FolderFindings(
         pictures=sum(map(len, splits)),
         coloured=coloured,
         smallest=min(sizes, key=lambda size: size[0] * size[1]),

@@ -23,7 +23,7 @@ _LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderSplit:
     """Pictures of a split, with their labels, in the order of their classes and names."""
 
     root: Path
@@ -32,7 +32,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class PassedOver:
+class Skipped:
     """What was seen and not taken: files by their suffix, pictures that lie in no class, and
     folders beside those of the splits."""
 
@@ -46,13 +46,13 @@ class Layout:
     """A folder's splits by `TRAINING`, `VALIDATION` and `TEST`: the first is always there."""
 
     classes: tuple[str, ...]
-    splits: dict[str, Found]
-    passed_over: PassedOver
+    splits: dict[str, FolderSplit]
+    passed_over: Skipped
 
 
-def layout(path: Path) -> Layout:
+def scan(path: Path) -> Layout:
     """Look through a folder. DataError where it is laid out in no way that is understood."""
-    passed_over = PassedOver()
+    passed_over = Skipped()
     roots = _split_folders(path, passed_over)
     training = roots.get(TRAINING, path)
     classes = _classes(training)
@@ -66,7 +66,7 @@ def layout(path: Path) -> Layout:
     return Layout(classes, splits, passed_over)
 
 
-def _split_folders(path: Path, passed_over: PassedOver) -> dict[str, Path]:
+def _split_folders(path: Path, passed_over: Skipped) -> dict[str, Path]:
     """The folders of splits in a folder; none where its subfolders are the classes."""
     found: dict[str, Path] = {}
     others = []
@@ -134,16 +134,16 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _found(root: Path, classes: tuple[str, ...], passed_over: PassedOver) -> Found:
+def _found(root: Path, classes: tuple[str, ...], passed_over: Skipped) -> FolderSplit:
     paths, labels = [], []
     for label, name in enumerate(classes):
         own = sorted(_pictures(root / name, passed_over))
         paths += own
         labels += [label] * len(own)
-    return Found(root, paths, labels)
+    return FolderSplit(root, paths, labels)
 
 
-def _pictures(folder: Path, passed_over: PassedOver) -> Iterator[Path]:
+def _pictures(folder: Path, passed_over: Skipped) -> Iterator[Path]:
     """The pictures in a folder and in all below it; a folder that is not there has none."""
     if not folder.is_dir():
         return

@@ -15,7 +15,7 @@ from mnist_edge.file_access import open_file
 # Type codes of the format's third byte; all numbers are big-endian.
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
-LARGEST = 128 << 20
+LARGEST_FILE = 128 << 20
 """Bytes of an unpacked file. MNIST's largest has 47 MB."""
 
 
@@ -27,16 +27,16 @@ def read_bytes(path: Path) -> bytes:
             zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
             file.seek(0)
             # A few kilobytes of gzip can be gigabytes: no more is unpacked than a set may hold.
-            content = (gzip.GzipFile(fileobj=file) if zipped else file).read(LARGEST + 1)
+            content = (gzip.GzipFile(fileobj=file) if zipped else file).read(LARGEST_FILE + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or damaged: delete it and fetch it again") from error
     except FileError as error:
         raise DataError(f"cannot read {error}") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(content) > LARGEST:
+    if len(content) > LARGEST_FILE:
         raise DataError(
-            f"{path} holds more than {LARGEST >> 20} MB: put the data set's own file there"
+            f"{path} holds more than {LARGEST_FILE >> 20} MB: put the data set's own file there"
         )
     return content
 

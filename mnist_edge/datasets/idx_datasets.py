@@ -15,15 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import idx
-from mnist_edge.datasets.base import ENVIRONMENT, SIDE, Dataset, Split, fingerprint
+from mnist_edge.datasets.base import DATA_DIR_VARIABLE, SIDE, Dataset, Split, compute_fingerprint
 from mnist_edge.datasets.download import fetch
-from mnist_edge.datasets.file_names import KERAS, cache_dir, holder, names_in, other_forms, variants
-from mnist_edge.datasets.published import SOURCES, File
+from mnist_edge.datasets.file_names import (
+    KERAS,
+    cache_dir,
+    existing_variants,
+    find_in,
+    list_names,
+    unread_formats,
+)
+from mnist_edge.datasets.published import SOURCES, PublishedFile
 from mnist_edge.errors import DataError, FileError
 from mnist_edge.file_access import is_file, is_folder
 from mnist_edge.types import Progress
 
-__all__ = ["SOURCES", "File", "cache_dir", "download", "find", "read"]
+__all__ = ["SOURCES", "PublishedFile", "cache_dir", "download", "find", "read"]
 
 
 def find(name: str, data_dir: Path | None) -> Path | None:
@@ -40,41 +47,41 @@ def find(name: str, data_dir: Path | None) -> Path | None:
 
 def _find(name: str, data_dir: Path | None) -> Path | None:
     if data_dir is not None:
-        if found := holder(name, data_dir):
+        if found := find_in(name, data_dir):
             return found
         raise DataError(
             f"{data_dir} does not hold {SOURCES[name].files[0].name}: "
             f"name the folder with the four files of {name}{_how_to_convert(data_dir)}"
         )
-    if from_environment := os.environ.get(ENVIRONMENT):
+    if from_environment := os.environ.get(DATA_DIR_VARIABLE):
         place = Path(from_environment)
-        if not is_folder(place) and not holder(name, place):
-            raise DataError(f"{ENVIRONMENT} names {place}, which is not a folder")
-        found = holder(name, place)
+        if not is_folder(place) and not find_in(name, place):
+            raise DataError(f"{DATA_DIR_VARIABLE} names {place}, which is not a folder")
+        found = find_in(name, place)
         if found and not _holds_mnist_instead(name, found):
             return found
-        if not any(holder(other, place) for other in SOURCES):
+        if not any(find_in(other, place) for other in SOURCES):
             _check_empty(place)
     try:
-        cached = holder(name, cache_dir())
+        cached = find_in(name, cache_dir())
     except DataError:  # nobody's home
         return None
-    if cached and all(variants(cached, file.name) for file in SOURCES[name].files):
+    if cached and all(existing_variants(cached, file.name) for file in SOURCES[name].files):
         return cached
     return None
 
 
 def _check_empty(place: Path) -> None:
     """DataError for a folder that holds something, but no set: whoever named it meant another."""
-    if any(not name.startswith(".") for name in names_in(place)):
+    if any(not name.startswith(".") for name in list_names(place)):
         raise DataError(
-            f"{ENVIRONMENT} names {place}, which holds none of the files of "
+            f"{DATA_DIR_VARIABLE} names {place}, which holds none of the files of "
             f"{', '.join(SOURCES)}: name the folder that does, or unset it{_how_to_convert(place)}"
         )
 
 
 def _how_to_convert(place: Path) -> str:
-    if not (found := other_forms(place)):
+    if not (found := unread_formats(place)):
         return ""
     return (
         f" ({', '.join(found)} there: only IDX files and Keras' {KERAS} are read. Write each image "
@@ -95,7 +102,7 @@ def read(name: str, place: Path) -> Dataset:
     )
     found = Dataset(name, source.classes, train, test, str(place))
     proven = all(file.sha256 for file in source.files)
-    return found if proven else replace(found, fingerprint=fingerprint(found))
+    return found if proven else replace(found, fingerprint=compute_fingerprint(found))
 
 
 def download(name: str, progress: Progress | None) -> Path:
@@ -116,7 +123,7 @@ def download(name: str, progress: Progress | None) -> Path:
 
 def _holds_mnist_instead(name: str, place: Path) -> bool:
     """Whether the files there, which have the set's names, are those of MNIST."""
-    labels = variants(place, SOURCES[name].files[3].name)
+    labels = existing_variants(place, SOURCES[name].files[3].name)
     return name != "mnist" and bool(labels) and _is_mnist(idx.read_bytes(labels[0]))
 
 
@@ -143,19 +150,19 @@ def _read_keras(name: str, path: Path) -> Dataset:
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray[np.uint8]:
     with archive.open(name) as file:
-        content = file.read(idx.LARGEST + 1)
-    if len(content) > idx.LARGEST:
+        content = file.read(idx.LARGEST_FILE + 1)
+    if len(content) > idx.LARGEST_FILE:
         raise ValueError(f"{name} is larger than any set")
     return np.asarray(np.load(BytesIO(content), allow_pickle=False), np.uint8)
 
 
 def _existing(place: Path, name: str) -> Path:
-    if found := variants(place, name):
+    if found := existing_variants(place, name):
         return found[0]
     raise DataError(f"{place} lacks {name}: put it beside the others, or delete them all")
 
 
-def _check_download(file: File, path: Path) -> None:
+def _check_download(file: PublishedFile, path: Path) -> None:
     if file.md5 and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != file.md5:
         raise DataError(f"what arrived is not the published file: its MD5 is not {file.md5}")
     try:
@@ -164,7 +171,7 @@ def _check_download(file: File, path: Path) -> None:
         raise DataError("what arrived is not the published file: its SHA-256 differs") from error
 
 
-def _check(content: bytes, file: File, path: Path) -> None:
+def _check(content: bytes, file: PublishedFile, path: Path) -> None:
     if file.sha256 and hashlib.sha256(content).hexdigest() != file.sha256:
         raise DataError(
             f"{path} is not the published {file.name} (its SHA-256 differs): "
@@ -172,7 +179,7 @@ def _check(content: bytes, file: File, path: Path) -> None:
         )
 
 
-def _read(name: str, file: File, path: Path) -> NDArray[Any]:
+def _read(name: str, file: PublishedFile, path: Path) -> NDArray[Any]:
     content = idx.read_bytes(path)
     array = idx.parse(content, path)
     _check(content, file, path)

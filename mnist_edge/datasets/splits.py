@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.fingerprint import Part
+from mnist_edge.fingerprint import SplitDigest
 
 TEST, VALIDATION = "test", "validation"
 _SHARES = {TEST: 0.2, VALIDATION: 0.1}
@@ -18,7 +18,7 @@ _SHARES = {TEST: 0.2, VALIDATION: 0.1}
 Mask = NDArray[np.bool_]
 
 
-def stratified(labels: NDArray[np.int64], size: int, seed: int) -> Mask:
+def stratified_mask(labels: NDArray[np.int64], size: int, seed: int) -> Mask:
     """A mask, bool (N,), of `size` seeded random positions, classes in their proportions."""
     classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     shares = counts * size / max(1, len(labels))
@@ -34,7 +34,7 @@ def stratified(labels: NDArray[np.int64], size: int, seed: int) -> Mask:
     return mask
 
 
-def mask_of_test(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
+def test_mask(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
     """Which pictures, bool (N,), are for the test: a fifth, and of each class at least one.
 
     It is the class's lowest hash, and whatever is below 1/5. Both hold no longer, but never anew,
@@ -49,7 +49,7 @@ def mask_of_test(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
     return mask
 
 
-def mask_of_validation(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
+def validation_mask(digests: Sequence[bytes], labels: NDArray[np.int64]) -> Mask:
     """Which of the pictures that are not for the test, bool (N,), are for validation: a tenth."""
     places = _places(digests, VALIDATION)
     mask = np.zeros(len(labels), bool)
@@ -79,7 +79,9 @@ def _places(digests: Sequence[bytes], purpose: str) -> NDArray[np.float64]:
     return np.array([int.from_bytes(one[:6], "big") / (1 << 48) for one in hashes])
 
 
-def part_of(digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequence[str]) -> Part:
+def split_digest(
+    digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequence[str]
+) -> SplitDigest:
     """The fingerprint of images with these digests and labels, in whatever order they stand."""
     names = [name.encode(errors="surrogatepass") for name in classes]
     lines = sorted(
@@ -88,9 +90,9 @@ def part_of(digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequen
     whole = hashlib.sha256()
     for line in lines:
         whole.update(hashlib.sha256(line).digest())
-    return Part(len(lines), whole.hexdigest())
+    return SplitDigest(len(lines), whole.hexdigest())
 
 
-def digests_of(images: NDArray[np.uint8]) -> list[bytes]:
+def image_digests(images: NDArray[np.uint8]) -> list[bytes]:
     """The SHA-256 of each of images (N, H, W)."""
     return [hashlib.sha256(image.tobytes()).digest() for image in images]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.model_file.contract import Card
-from mnist_edge.model_file.manifest import Recorded
+from mnist_edge.model_file.manifest import RecordedLatency
 
 MARK = "<!-- mnist-edge made this card of its file's metadata, and will make it again: do not edit"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileFacts:
     """What a file's metadata cannot say: its name, its size and the SHA-256 of its bytes.
 
     `latency` is what `mnist-edge bench --record` measured of it, None where nobody did.
@@ -21,19 +21,19 @@ class Facts:
     name: str
     size_bytes: int
     sha256: str
-    latency: Recorded | None = None
+    latency: RecordedLatency | None = None
 
 
-def beside(file: Path) -> Path:
+def card_path(file: Path) -> Path:
     """Where a file's card lies: edge.md beside edge.onnx."""
     return file.with_suffix(".md")
 
 
-CardText = Callable[[Card, Facts], str]
+CardText = Callable[[Card, FileFacts], str]
 """Makes a model card of a file's metadata and facts."""
 
 
-def check_in_the_way(path: Path) -> None:
+def check_replaceable(path: Path) -> None:
     """EdgeError where something lies in a card's place that is no card of ours."""
     try:
         ours = not path.exists() or path.read_bytes().startswith(MARK.encode())

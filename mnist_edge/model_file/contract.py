@@ -12,7 +12,7 @@ from mnist_edge.errors import ModelError
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file.golden import Golden
-from mnist_edge.model_file.older_names import renamed_recipe
+from mnist_edge.model_file.older_names import rename_fields
 
 INPUT, OUTPUT = "image", "logits"
 SIDE = 28
@@ -155,7 +155,7 @@ def _accuracy_to_json(accuracy: Accuracy) -> dict[str, Any]:
 def _trained_from_json(text: str) -> dict[str, Any]:
     trained = dict(json.loads(text))
     if "recipe" in trained:
-        trained["recipe"] = renamed_recipe(trained["recipe"])
+        trained["recipe"] = rename_fields(trained["recipe"])
     return trained
 
 

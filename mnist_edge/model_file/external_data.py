@@ -25,7 +25,7 @@ _HOLDERS = {
 _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
 
 
-def named(graph: Graph) -> frozenset[str]:
+def external_files(graph: Graph) -> frozenset[str]:
     """The files that a graph names as its weights'. RefusedError for a name that is none of a file
     beside the model: one with a path in it (CVE-2022-25882, CVE-2024-27318)."""
     names = {
@@ -37,7 +37,7 @@ def named(graph: Graph) -> frozenset[str]:
     return frozenset(names)
 
 
-def inlined(content: bytes, read: Read, most: int) -> bytes:
+def inline(content: bytes, read: Read, most: int) -> bytes:
     """A model's bytes with the weights in them that `read` gives. RefusedError where these are not
     all there, or where the model would be larger than `most` bytes.
 

@@ -34,7 +34,7 @@ _IN_ARCHIVES = {
 _LOOKED_AT = 4096  # of an archive: its first entries' names stand there
 
 
-def named(content: bytes) -> str | None:
+def identify(content: bytes) -> str | None:
     """What a file is that is no ONNX file, as the end of a sentence; None for what is not known.
 
     To be asked only of what was refused: an ONNX file may begin with any of these bytes.

@@ -139,7 +139,7 @@ def _xorshift(seed: int) -> Iterator[int]:
         yield state
 
 
-def made(run: Run, int8: bool) -> Golden:
+def compute(run: Run, int8: bool) -> Golden:
     """A file's golden answers, given here by `run`: images uint8 (N, 28, 28) -> logits.
 
     Each logit is the shortest decimal that is the same float32 again. ValueError for what is no

@@ -45,7 +45,7 @@ class Graph:
     metadata: dict[str, str]
 
 
-def show(values: Sequence[Value]) -> str:
+def describe(values: Sequence[Value]) -> str:
     """Inputs or outputs for a person."""
 
     def one(value: Value) -> str:

@@ -16,7 +16,7 @@ _LARGEST = 10_000_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedLatency:
     """How fast ONNX Runtime answered `batch` images a call, as one run of `bench` measured it.
 
     Percentiles of `n` calls in microseconds, None where so few calls cannot tell them; `verdict`
@@ -54,38 +54,40 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise EdgeError(f"{path} cannot be read: repair or delete it") from error
 
 
-def written(files: Mapping[str, Any]) -> str:
+def to_text(files: Mapping[str, Any]) -> str:
     """A manifest's text; the files in the order of their names."""
     entries = {name: files[name] for name in sorted(files)}
     return json_text({"files": entries}, indent=2) + "\n"
 
 
-def entered(path: Path, entries: Mapping[str, Any]) -> tuple[str, dict[str, Recorded | None]]:
+def add_entries(
+    path: Path, entries: Mapping[str, Any]
+) -> tuple[str, dict[str, RecordedLatency | None]]:
     """The text of a folder's manifest with new entries for these files; and of each of them the
     latency that was recorded of the same bytes, which stays in it. EdgeError as `read_manifest`."""
     before = read_manifest(path)
-    files, timed = {**before, **entries}, dict[str, Recorded | None]()
+    files, timed = {**before, **entries}, dict[str, RecordedLatency | None]()
     for name, entry in entries.items():
-        timed[name] = kept = latency(before, name, entry["sha256"])
+        timed[name] = kept = recorded_latency(before, name, entry["sha256"])
         if kept:
             files = with_latency(files, name, kept)
-    return written(files), timed
+    return to_text(files), timed
 
 
-def knows(files: Mapping[str, Any], name: str, sha256: str) -> bool:
+def has_file(files: Mapping[str, Any], name: str, sha256: str) -> bool:
     """Whether a manifest's entry of that name is of the file with that SHA-256."""
     entry = files.get(name)
     return isinstance(entry, dict) and entry.get("sha256") == sha256
 
 
-def latency(files: Mapping[str, Any], name: str, sha256: str) -> Recorded | None:
+def recorded_latency(files: Mapping[str, Any], name: str, sha256: str) -> RecordedLatency | None:
     """What `bench --record` measured of a file; None where it did not, or of another content.
 
     EdgeError where the entry is not what `with_latency` writes.
     """
-    found = files[name].get(_LATENCY) if knows(files, name, sha256) else None
+    found = files[name].get(_LATENCY) if has_file(files, name, sha256) else None
     try:
-        return None if found is None else Recorded(**found)
+        return None if found is None else RecordedLatency(**found)
     except TypeError as error:
         raise EdgeError(
             f"the latency of {name} in its {MANIFEST} cannot be read: "
@@ -93,6 +95,6 @@ def latency(files: Mapping[str, Any], name: str, sha256: str) -> Recorded | None
         ) from error
 
 
-def with_latency(files: Mapping[str, Any], name: str, found: Recorded) -> dict[str, Any]:
+def with_latency(files: Mapping[str, Any], name: str, found: RecordedLatency) -> dict[str, Any]:
     """The same manifest with a file's latency in the file's entry."""
     return {**files, name: files[name] | {_LATENCY: asdict(found)}}

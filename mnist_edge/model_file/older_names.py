@@ -21,7 +21,7 @@ _CORRUPTIONS = {
 }
 
 
-def renamed_recipe(recipe: Any) -> Any:
+def rename_fields(recipe: Any) -> Any:
     """A recipe's plain values under the names of this version; what is no dict, as it is."""
     recipe = _renamed(recipe, _RECIPE)
     if not isinstance(recipe, dict):

@@ -29,8 +29,8 @@ class ModelFile:
 
     @classmethod
     def read(cls, path: Path) -> "ModelFile":
-        """ModelError when it is missing, no ONNX file, or refused (see `screening`)."""
-        found = cls(path, validate.whole(validate.read(path), path))
+        """ModelError when it is missing, no ONNX file, or refused (see `validate`)."""
+        found = cls(path, validate.with_external_data(validate.read(path), path))
         _ = found.graph
         return found
 
@@ -42,7 +42,7 @@ class ModelFile:
     @cached_property
     def graph(self) -> Graph:
         """ModelError for what is no ONNX file, or one that is refused."""
-        return validate.screen(self.content, self.path)
+        return validate.check(self.content, self.path)
 
     def bounds(self, sizes: Mapping[str, Sizes], free: bool) -> Bounds:
         """What an answer costs, to inputs of these sizes by name; where `free`, the first is the

@@ -16,7 +16,7 @@ from mnist_edge.model_file.graph import Graph, Node
 from mnist_edge.model_file.onnx_schema import RefusedError
 from mnist_edge.model_file.operators import RULES
 from mnist_edge.model_file.operators.base import LONGEST_TEXT, Call, Known, Outcome, Sizes
-from mnist_edge.model_file.operators.shape_arithmetic import MOST, worked_out
+from mnist_edge.model_file.operators.constant_folding import MOST_NUMBERS, fold
 from mnist_edge.model_file.tensors import BOOL, DOUBLE, FLOAT, INT32, INT64, STRING, Tensor
 
 MOST_MEMORY = 256 << 20
@@ -26,7 +26,7 @@ MOST_WORK = 20e9
 """Products, or so, for an answer to one image: VGG-16 on 224×224 pixels takes 15e9, resnet3 on
 28×28 3e8."""
 
-MANY = 512
+LARGEST_BATCH = 512
 """Images: as many as a command ever gives to a call by itself."""
 
 _MOST_NODES = 20_000  # resnet152 has 500; opening takes longer than in proportion
@@ -68,12 +68,12 @@ def bounds(graph: Graph, sizes: Mapping[str, Sizes], free: bool) -> Bounds:
         )
     if not free:
         return Bounds(one, 1)
-    many = cost(graph, {name: (MANY * own[0], *own[1:]) for name, own in sizes.items()})
-    if many.memory > MANY * one.memory or many.work > MANY * one.work:
+    many = cost(graph, {name: (LARGEST_BATCH * own[0], *own[1:]) for name, own in sizes.items()})
+    if many.memory > LARGEST_BATCH * one.memory or many.work > LARGEST_BATCH * one.work:
         raise RefusedError("its work grows faster than the number of images of a call")
-    each = (many.memory - one.memory) / (MANY - 1)
-    room = MANY if each <= 0 else floor((MOST_MEMORY - one.memory) / each) + 1
-    return Bounds(one, min(room, MANY))
+    each = (many.memory - one.memory) / (LARGEST_BATCH - 1)
+    room = LARGEST_BATCH if each <= 0 else floor((MOST_MEMORY - one.memory) / each) + 1
+    return Bounds(one, min(room, LARGEST_BATCH))
 
 
 def cost(graph: Graph, sizes: Mapping[str, Sizes]) -> Cost:
@@ -83,7 +83,7 @@ def cost(graph: Graph, sizes: Mapping[str, Sizes]) -> Cost:
     order = _order(graph, known)
     scratch, work, kept = [0] * len(order), 0.0, 0
     for at, node in enumerate(order):
-        outcome = made_known(node, graph, known)
+        outcome = infer(node, graph, known)
         scratch[at] = outcome.scratch
         work += outcome.work or 0
         kept += outcome.kept
@@ -109,7 +109,7 @@ def _given(graph: Graph, sizes: Mapping[str, Sizes]) -> dict[str, Known]:
 def _few(tensor: Tensor) -> NDArray[Any] | None:
     if tensor.dtype == STRING and any(len(text) > LONGEST_TEXT for text in tensor.payload):
         raise RefusedError(f"it has texts of more than {LONGEST_TEXT:,} bytes")
-    few = tensor.dtype in _SIZES and prod(tensor.shape) <= MOST
+    few = tensor.dtype in _SIZES and prod(tensor.shape) <= MOST_NUMBERS
     return tensor.values() if few else None
 
 
@@ -146,7 +146,7 @@ def _order(graph: Graph, known: Mapping[str, Known]) -> list[Node]:
     return order
 
 
-def made_known(node: Node, graph: Graph, known: dict[str, Known]) -> Outcome:
+def infer(node: Node, graph: Graph, known: dict[str, Known]) -> Outcome:
     """Make known what a node gives."""
     rule = RULES.get((node.domain, node.op))
     if rule is None:
@@ -164,7 +164,7 @@ def made_known(node: Node, graph: Graph, known: dict[str, Known]) -> Outcome:
         raise RefusedError(f"{node.op} gives more than is known of")
     constant = all(one is None or one.constant for one in inputs)
     for at, (name, (shape, dtype)) in enumerate(zip(node.outputs, outcome.outputs, strict=False)):
-        value = worked_out(call, shape, dtype) if at == 0 else None
+        value = fold(call, shape, dtype) if at == 0 else None
         known[name] = Known(shape, dtype, value, constant)
     if outcome.work is None:
         made_elements = sum(known[name].size for name in node.outputs if name)

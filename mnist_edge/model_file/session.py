@@ -29,7 +29,7 @@ def open_session(
     options = session_options(threads, optimize)
     if not spinning:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return session(ModelFile.of(model), options)
+    return create_session(ModelFile.of(model), options)
 
 
 def session_options(threads: int, optimize: bool) -> ort.SessionOptions:
@@ -48,7 +48,7 @@ def session_options(threads: int, optimize: bool) -> ort.SessionOptions:
     return options
 
 
-def session(model: ModelFile, options: ort.SessionOptions) -> ort.InferenceSession:
+def create_session(model: ModelFile, options: ort.SessionOptions) -> ort.InferenceSession:
     """A session on a file's bytes. ModelError when it will not open."""
     try:
         return ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
@@ -58,7 +58,7 @@ def session(model: ModelFile, options: ort.SessionOptions) -> ort.InferenceSessi
         ) from error
 
 
-def first_answer(
+def run_once(
     model: ModelFile, opened: ort.InferenceSession, given: dict[str, NDArray[Any]]
 ) -> list[NDArray[Any]]:
     """The outputs for these inputs. ModelError for a file that opens and does not run."""

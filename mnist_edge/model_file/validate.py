@@ -38,20 +38,20 @@ def read(path: Path) -> bytes:
     return content
 
 
-def whole(content: bytes, path: Path) -> bytes:
+def with_external_data(content: bytes, path: Path) -> bytes:
     """A model's bytes with the weights in them that lie in a file beside it, under the name that it
     gives and no path. ModelError where that file is not there, is a link, which may lead anywhere,
     or is too large."""
     if b"location" not in content:  # the key under which every such name stands
         return content
     try:
-        if not external_data.named(graph.read(content)):
+        if not external_data.external_files(graph.read(content)):
             return content
-        return external_data.inlined(content, partial(_beside, path), LARGEST_FILE)
+        return external_data.inline(content, partial(_beside, path), LARGEST_FILE)
     except RefusedError as error:
         raise ModelError(f"{path} is refused: {error}") from None
     except ValueError:
-        return content  # `screen` says what is wrong with it
+        return content  # `check` says what is wrong with it
 
 
 def _beside(path: Path, name: str) -> bytes:
@@ -69,7 +69,7 @@ def _beside(path: Path, name: str) -> bytes:
         raise RefusedError(f"its weights cannot be read: {error}") from None
 
 
-def screen(content: bytes, path: Path) -> Graph:
+def check(content: bytes, path: Path) -> Graph:
     """A file's graph. ModelError, naming `path`, for what is no ONNX file, or one that is
     refused."""
     try:
@@ -78,7 +78,7 @@ def screen(content: bytes, path: Path) -> Graph:
     except RefusedError as error:
         raise ModelError(f"{path} is refused: {error}") from None
     except ValueError as error:
-        if known := foreign_formats.named(content):
+        if known := foreign_formats.identify(content):
             raise ModelError(f"{path} is not an ONNX file: it is {known}") from None
         raise ModelError(f"{path} is not an ONNX file, or a damaged one: {error}") from None
     return found

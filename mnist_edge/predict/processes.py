@@ -36,7 +36,7 @@ def shared(
     """
     context = multiprocessing.get_context("fork" if forks else "spawn")
     others = set(multiprocessing.active_children())
-    with child_python.safely():  # multiprocessing starts Pythons when it is made, and later
+    with child_python.safe_path():  # multiprocessing starts Pythons when it is made, and later
         try:
             pool = ProcessPoolExecutor(processes, context, _begin, (pickle.dumps(call),))
         except (OSError, ImportError, NotImplementedError):

@@ -61,9 +61,9 @@ def _process() -> "subprocess.Popen[bytes]":
     global _running
     if _running and _running[0] == os.getpid() and _running[1].poll() is None:
         return _running[1]
-    with child_python.safely():
+    with child_python.safe_path():
         process = subprocess.Popen(
-            child_python.command("mnist_edge.preprocess.decoder_process"),
+            child_python.module_command("mnist_edge.preprocess.decoder_process"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

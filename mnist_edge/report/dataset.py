@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_edge.datasets import FOLDER, Dataset, Findings
-from mnist_edge.fingerprint import Fingerprint, changes
+from mnist_edge.datasets import FOLDER, Dataset, FolderFindings
+from mnist_edge.fingerprint import Fingerprint, describe_changes
 from mnist_edge.report.formatting import counted
 
 _MOST_PAIRS = 3
@@ -44,7 +44,7 @@ def lines(data: Dataset) -> list[str]:
     return [line for line in told if line]
 
 
-def values(found: Findings | None) -> dict[str, Any] | None:
+def values(found: FolderFindings | None) -> dict[str, Any] | None:
     """The findings for a script."""
     if found is None:
         return None
@@ -78,12 +78,11 @@ def other_images(whose: str, trained_on: str, before: Fingerprint | None, data: 
         )
     if now is None or before.test == now.test:
         return ""
-    return (
-        f"note: {data.name} is not what {whose} was trained and measured on: {changes(before, now)}"
-    )
+    changes = describe_changes(before, now)
+    return f"note: {data.name} is not what {whose} was trained and measured on: {changes}"
 
 
-def _colour(found: Findings) -> str:
+def _colour(found: FolderFindings) -> str:
     small, large = (f"{width}×{height}" for width, height in (found.smallest, found.largest))
     sizes = small if small == large else f"{small} to {large}"
     if not found.coloured:
@@ -95,7 +94,7 @@ def _colour(found: Findings) -> str:
     )
 
 
-def _split(data: Dataset, found: Findings) -> str:
+def _split(data: Dataset, found: FolderFindings) -> str:
     if not found.cut_test:
         return ""
     return (
@@ -104,7 +103,7 @@ def _split(data: Dataset, found: Findings) -> str:
     )
 
 
-def _passed_over(found: Findings) -> str:
+def _passed_over(found: FolderFindings) -> str:
     told = [
         f"{count:,} {suffix or 'without a suffix'}{_advice(suffix)}"
         for suffix, count in found.suffixes.items()

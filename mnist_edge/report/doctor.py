@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge.catalogue import EXTRAS, Extra
-from mnist_edge.datasets import ENVIRONMENT, idx_datasets
+from mnist_edge.datasets import DATA_DIR_VARIABLE, idx_datasets
 from mnist_edge.errors import EdgeError
 from mnist_edge.host import energy, machine, noise
 from mnist_edge.host.machine import Machine
 from mnist_edge.host.noise import Noise
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.report import disturbances
 from mnist_edge.report.formatting import percent
 
@@ -191,13 +191,13 @@ def _mnist() -> tuple[str | None, str]:
         place = idx_datasets.find("mnist", None)
     except EdgeError as error:
         return None, str(error)
-    missing = f"not here: 'mnist-edge data' fetches it, or {ENVIRONMENT} names its folder"
+    missing = f"not here: 'mnist-edge data' fetches it, or {DATA_DIR_VARIABLE} names its folder"
     return (str(place), "") if place else (None, missing)
 
 
 def _models() -> tuple[tuple[str, ...], str]:
     try:
-        return tuple(str(path) for path in shipped.files()), ""
+        return tuple(str(path) for path in model_paths.default_files()), ""
     except EdgeError as error:
         return (), str(error)
 

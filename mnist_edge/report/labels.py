@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mnist_edge.backends import Runs
 from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.escaping import plain
+from mnist_edge.escaping import printable
 from mnist_edge.report import formatting as text
 
 _TITLES = {Runs.ORIGINAL: "PyTorch original", Runs.COMPILED: "torch.compile"}
@@ -51,13 +51,13 @@ def files(record: Benchmark) -> list[str]:
     for entry, name, run in zip(record.entries, names, runs, strict=True):
         subject = entry.subject
         families = {other.family for other in own if other.model == subject.model}
-        of_own = plain(subject.model) if len(families) == 1 else run
+        of_own = printable(subject.model) if len(families) == 1 else run
         found.append(name if entry.contender.runs.file else of_own)
     return found
 
 
 def _shown(paths: Sequence[Path]) -> list[str]:
-    return [plain(name) for name in text.short_names(paths)]
+    return [printable(name) for name in text.short_names(paths)]
 
 
 def _label(record: Benchmark, entry: Entry, name: str) -> Label:

@@ -4,7 +4,7 @@ source too, the bars below each other."""
 import re
 from collections.abc import Sequence
 
-from mnist_edge.escaping import plain
+from mnist_edge.escaping import printable
 
 # Underlines mean something at the end of a word only, other signs at the beginning of a line.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+-]")
@@ -14,7 +14,7 @@ _WIDEST = 80  # cell that others are padded to
 
 def escaped(words: str) -> str:
     """Text that Markdown, and HTML within it, takes for nothing but text; on one line."""
-    return _SPECIAL.sub(r"\\\g<0>", plain(" ".join(words.split()), longest=None))
+    return _SPECIAL.sub(r"\\\g<0>", printable(" ".join(words.split()), longest=None))
 
 
 def code(name: str) -> str:

@@ -9,9 +9,9 @@ from mnist_edge.classifier import read_card
 from mnist_edge.datasets import FOLDER
 from mnist_edge.escaping import json_text
 from mnist_edge.files import sha256
-from mnist_edge.model_file.card_files import MARK, Facts
+from mnist_edge.model_file.card_files import MARK, FileFacts
 from mnist_edge.model_file.contract import Card
-from mnist_edge.model_file.manifest import MANIFEST, latency, read_manifest
+from mnist_edge.model_file.manifest import MANIFEST, read_manifest, recorded_latency
 from mnist_edge.report import (
     dataset,
     formatting,
@@ -31,12 +31,12 @@ def of_file(file: Path) -> str:
     ModelError for a file that is not ours, EdgeError for a manifest that cannot be read.
     """
     digest = sha256(file)
-    found = latency(read_manifest(file.with_name(MANIFEST)), file.name, digest)
-    facts = Facts(file.name, file.stat().st_size, digest, found)
+    found = recorded_latency(read_manifest(file.with_name(MANIFEST)), file.name, digest)
+    facts = FileFacts(file.name, file.stat().st_size, digest, found)
     return render(read_card(file), facts)
 
 
-def render(card: Card, facts: Facts) -> str:
+def render(card: Card, facts: FileFacts) -> str:
     """The whole card. The same metadata and facts give the same text."""
     known = known_limits.lines(card, facts.latency is not None)
     sections = {
@@ -60,7 +60,7 @@ def render(card: Card, facts: Facts) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _summary(card: Card, facts: Facts) -> str:
+def _summary(card: Card, facts: FileFacts) -> str:
     return (
         f"A classifier of 28×28 grey images into {len(card.classes):,} classes: the network "
         f"{card.model}, trained on {card.dataset}, in {card.precision}. One ONNX file of "
@@ -70,7 +70,7 @@ def _summary(card: Card, facts: Facts) -> str:
     )
 
 
-def _use(card: Card, facts: Facts) -> list[str]:
+def _use(card: Card, facts: FileFacts) -> list[str]:
     of_folder = card.dataset.startswith(FOLDER)
     meaning = "0 = black, 255 = white" if of_folder else "0 = background, 255 = ink"
     contract = [
@@ -181,7 +181,7 @@ def _sureness(card: Card) -> list[str]:
     return told
 
 
-def _cost(card: Card, facts: Facts) -> list[str]:
+def _cost(card: Card, facts: FileFacts) -> list[str]:
     rows = [
         ("size", f"{formatting.size(facts.size_bytes)} ({facts.size_bytes:,} bytes)"),
         ("parameters", f"{card.params:,}"),
@@ -216,7 +216,7 @@ def _licence(card: Card) -> str:
     return f"{card.licence}, as mnist-edge, which wrote this file. Its data set has its own."
 
 
-def _origin(card: Card, facts: Facts) -> list[tuple[str, str]]:
+def _origin(card: Card, facts: FileFacts) -> list[tuple[str, str]]:
     made_of = "the fp32 file" if card.original_sha256 else "the PyTorch checkpoint"
     rows = [
         ("SHA-256 of this file", facts.sha256),

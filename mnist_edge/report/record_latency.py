@@ -9,17 +9,17 @@ from mnist_edge.backends import Contender, Runs
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import EdgeError, UsageError
-from mnist_edge.files import alone_in, sha256, write_together
+from mnist_edge.files import lock_folder, sha256, write_together
 from mnist_edge.model_file import card_files
 from mnist_edge.model_file.manifest import (
     MANIFEST,
-    Recorded,
-    knows,
+    RecordedLatency,
+    has_file,
     read_manifest,
+    to_text,
     with_latency,
-    written,
 )
-from mnist_edge.model_file.shipped import came_with_package
+from mnist_edge.model_file.model_paths import is_packaged
 from mnist_edge.output_paths import check_folder
 from mnist_edge.report import disturbances, model_card
 
@@ -35,14 +35,14 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
     if not timed:
         raise UsageError("--record is of files in ONNX Runtime: add --contender onnxruntime")
     for contender in timed:
-        if came_with_package(contender.path):
+        if is_packaged(contender.path):
             raise EdgeError(
                 f"--record writes beside a file, and {contender.path} is the installed package's: "
                 f"copy it and its {MANIFEST} into a folder of your own, and name it there"
             )
         check_folder("--record", contender.path.parent)
         _known(contender.path, sha256(contender.path))
-        card_files.check_in_the_way(card_files.beside(contender.path))
+        card_files.check_replaceable(card_files.card_path(contender.path))
 
 
 def write(record: Benchmark) -> list[Path]:
@@ -51,7 +51,7 @@ def write(record: Benchmark) -> list[Path]:
     folders = {entry.contender.path.parent for entry in record.entries if entry.is_file}
     with ExitStack() as stack:
         for folder in sorted(folders):
-            stack.enter_context(alone_in(folder))
+            stack.enter_context(lock_folder(folder))
         found = contents(record)
         write_together(found)
     return list(found)
@@ -68,9 +68,9 @@ def contents(record: Benchmark) -> dict[Path, str]:
         place, timed = path.with_name(MANIFEST), _recorded(record, entry)
         before = manifests.get(place) or _known(path, entry.sha256)
         manifests[place] = with_latency(before, path.name, timed)
-        facts = card_files.Facts(path.name, entry.size_bytes, entry.sha256, timed)
-        found[card_files.beside(path)] = model_card.render(read_card(path), facts)
-    return {place: written(files) for place, files in manifests.items()} | found
+        facts = card_files.FileFacts(path.name, entry.size_bytes, entry.sha256, timed)
+        found[card_files.card_path(path)] = model_card.render(read_card(path), facts)
+    return {place: to_text(files) for place, files in manifests.items()} | found
 
 
 def _known(path: Path, digest: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _known(path: Path, digest: str) -> dict[str, Any]:
             f"--record writes into the {MANIFEST} beside a file, and {path} has none: "
             "export it with 'mnist-edge export', or leave --record away"
         )
-    if not knows(files, path.name, digest):
+    if not has_file(files, path.name, digest):
         raise EdgeError(
             f"{place} does not know {path.name} as it is (its SHA-256): "
             "export it again, or leave it away"
@@ -90,14 +90,14 @@ def _known(path: Path, digest: str) -> dict[str, Any]:
     return files
 
 
-def _recorded(record: Benchmark, entry: Entry) -> Recorded:
+def _recorded(record: Benchmark, entry: Entry) -> RecordedLatency:
     latency = entry.batches[_BATCH]
 
     def rounded(rank: float) -> float | None:
         value = latency.percentile_us(rank)
         return None if value is None else round(value, 2)
 
-    return Recorded(
+    return RecordedLatency(
         p50_us=rounded(50),
         p90_us=rounded(90),
         p99_us=rounded(99),

@@ -45,11 +45,11 @@ def fits(shown: Grid, width: int = WIDTH) -> bool:
 def _columns(shown: Grid) -> tuple[list[str], list[list[str]]]:
     """The names and the cells of each column, as a terminal can show them."""
     rows = [
-        [(_INDENT if at in shown.under else "") + escaping.plain(row[0])]
-        + [escaping.plain(cell) for cell in row[1:]]
+        [(_INDENT if at in shown.under else "") + escaping.printable(row[0])]
+        + [escaping.printable(cell) for cell in row[1:]]
         for at, row in enumerate(shown.rows)
     ]
-    names = [escaping.plain(name) for name in shown.columns]
+    names = [escaping.printable(name) for name in shown.columns]
     return names, [[row[at] for row in rows] for at in range(len(names))]
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.escaping import plain
+from mnist_edge.escaping import printable
 from mnist_edge.experiment_results import ErrorCurves
 from mnist_edge.report.literal_text import escape_what_fonts_lack, literal_texts
 
@@ -32,7 +32,7 @@ def of_run(history: Sequence[dict[str, Any]], title: str) -> bytes:
         for entry in history
     ]
     figure = Figure(figsize=(8, 3.4), layout="constrained")
-    figure.suptitle(plain(title))
+    figure.suptitle(printable(title))
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")
     left.set_title("training loss (augmented, smoothed labels)", fontsize=10)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import is_file, read_bytes
-from mnist_edge.files import alone_in, sweep, write_together
+from mnist_edge.files import lock_folder, remove_stale_parts, write_together
 from mnist_edge.model_file.contract import Card
 from mnist_edge.web import site_json
 from mnist_edge.web.runtime import Runtime, integrity
@@ -45,9 +45,9 @@ def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
     if len({path.name for path in models}) < len(models):
         raise EdgeError("two of the models have the same name: the site tells them apart by it")
     contents = _contents(cards, runtime)
-    with alone_in(folder):
+    with lock_folder(folder):
         for part in (folder, folder / _MODELS, folder / _RUNTIME):
-            sweep(part, older_than_s=0)
+            remove_stale_parts(part, older_than_s=0)
         old = _former(folder)
         with _claimed(folder, sorted(old | set(contents))):
             write_together({folder / name: content for name, content in contents.items()})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_edge.datasets import FOLDER
-from mnist_edge.escaping import plain
+from mnist_edge.escaping import printable
 from mnist_edge.model_file.contract import Card
 
 FILE = "site.json"
@@ -28,12 +28,14 @@ def model(path: Path, card: Card) -> dict[str, Any]:
     """A file's facts. `form` is how a drawing is prepared for it: "drawn", as MNIST's digits are,
     or "letterbox", the whole canvas, for images of a folder."""
     return {
-        "name": plain(path.stem),
+        "name": printable(path.stem),
         "file": path.name,
-        "model": plain(card.model),
-        "precision": plain(card.precision),
-        "classes": [plain(name) for name in card.classes],
-        "dataset": FOLDER.rstrip(":") if card.dataset.startswith(FOLDER) else plain(card.dataset),
+        "model": printable(card.model),
+        "precision": printable(card.precision),
+        "classes": [printable(name) for name in card.classes],
+        "dataset": FOLDER.rstrip(":")
+        if card.dataset.startswith(FOLDER)
+        else printable(card.dataset),
         "form": "letterbox" if card.dataset.startswith(FOLDER) else "drawn",
         "threshold": card.threshold.value if card.threshold else None,
         "accuracy": {"correct": card.accuracy.correct, "total": card.accuracy.total},

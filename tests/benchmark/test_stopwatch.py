@@ -10,7 +10,7 @@ import pytest
 from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency, speedup
 from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.errors import EdgeError
-from mnist_edge.intervals import relative_spread, upper_bound
+from mnist_edge.intervals import percentile_upper_bound, relative_spread
 from tests.helpers.fakes import Clock
 
 Event = tuple[str, int]
@@ -322,7 +322,7 @@ def test_a_speedup_pairs_rounds() -> None:
 def test_a_percentile_has_its_upper_bound_where_it_is_shown() -> None:
     samples = np.random.default_rng(0).lognormal(3, 1, 700)
     found = Latency(samples)
-    assert found.upper_us(99) == upper_bound(samples, 99)
+    assert found.upper_us(99) == percentile_upper_bound(samples, 99)
     assert found.upper_us(99.9) is None
     assert Latency(samples[:63]).upper_us(90) is None
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.web.runtime import NAME, VERSION, Runtime, from_package
 from mnist_edge.web.server import Server
 from mnist_edge.web.service import Answers
@@ -99,7 +99,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The shipped files, and one of a folder's classes."""
     card = make_card(classes=NAMES, dataset="folder:fruit")
     own = write_tiny_model(tmp_path_factory.mktemp("own") / "fruit & more.onnx", card)
-    return [*shipped.files(), own]
+    return [*model_paths.default_files(), own]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import drawn
 from mnist_edge.web.runtime import Runtime
 from tests.browser.conftest import hosting
@@ -27,7 +27,7 @@ def test_it_runs_the_file_without_us(browser: "Browser", runtime: Runtime, tmp_p
     (tmp_path / "read.js").write_text(whole)
     (tmp_path / "index.html").write_text("<!doctype html><title>plain</title>")
     for name in ("edge.onnx", "edge-int8.onnx"):
-        shutil.copy(shipped.default().with_name(name), tmp_path / name)
+        shutil.copy(model_paths.default().with_name(name), tmp_path / name)
     for name, content in runtime.files.items():
         (tmp_path / Path(name).name).write_bytes(content)
     image = drawn(drawing("4", size=(280, 280)))
@@ -48,6 +48,6 @@ def test_it_runs_the_file_without_us(browser: "Browser", runtime: Runtime, tmp_p
             """async (pixels) => (await import("./short.js")).read(Uint8Array.from(pixels))""",
             image.ravel().tolist(),
         )
-    wanted = Classifier(shipped.default()).predict(image)
+    wanted = Classifier(model_paths.default()).predict(image)
     assert short_answer == found["digit"] == wanted.labels[0] == 4
     assert abs(found["probability"] - float(wanted.probabilities.max())) < 1e-5

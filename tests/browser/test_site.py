@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.web.runtime import Runtime, from_cdn
 from mnist_edge.web.site import export
 from tests.browser.conftest import Open, hosting
@@ -44,7 +44,7 @@ def test_a_new_version_takes_the_place_of_what_is_kept(
     with hosting(copied) as url:
         opened = tab(url)
         opened.until(_KEPT)
-        export(shipped.files()[:1], copied, runtime)
+        export(model_paths.default_files()[:1], copied, runtime)
         opened.page.reload()
         opened.until(
             "caches.keys().then((names) => names.length === 1 && names[0] !== before)".replace(
@@ -79,7 +79,7 @@ def test_what_was_changed_on_its_way_is_not_run(tab: Open, copied: Path, file: s
 @pytest.mark.parametrize("changed", [False, True])
 def test_from_a_cdn(tab: Open, tmp_path: Path, runtime: Runtime, changed: bool) -> None:
     """The network ends here, so the CDN's addresses are answered from the npm package."""
-    site = export(shipped.files()[:2], tmp_path / "site", from_cdn()).folder
+    site = export(model_paths.default_files()[:2], tmp_path / "site", from_cdn()).folder
 
     def answer(asked: "Route") -> None:
         name = asked.request.url.removeprefix(from_cdn().sources)

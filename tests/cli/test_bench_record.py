@@ -13,7 +13,7 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.host.machine import this_machine
 from mnist_edge.host.noise import Noise
-from mnist_edge.model_file.manifest import MANIFEST, latency, read_manifest, written
+from mnist_edge.model_file.manifest import MANIFEST, read_manifest, recorded_latency, to_text
 from mnist_edge.report import model_card, record_latency
 from tests.cli.test_bench import nothing_measured, starts  # noqa: F401
 from tests.conftest import make_card, write_tiny_model
@@ -31,7 +31,7 @@ def exported(folder: Path, *names: str) -> list[Path]:
         for seed, name in enumerate(names)
     ]
     files = {path.name: {"sha256": sha256(path), "bytes": 31} for path in paths}
-    (folder / MANIFEST).write_text(written(files), "utf-8")
+    (folder / MANIFEST).write_text(to_text(files), "utf-8")
     return paths
 
 
@@ -52,7 +52,7 @@ def test_a_latency_stands_in_the_manifest_and_in_the_card(tmp_path: Path) -> Non
     after = read_manifest(folder / MANIFEST)
     measured: dict[str, Any] = json.loads(Path("bench.json").read_text())
     for path, entry in zip((one, other), measured["contenders"], strict=True):
-        found = latency(after, path.name, sha256(path))
+        found = recorded_latency(after, path.name, sha256(path))
         single = entry["batches"]["1"]
         assert found is not None
         for rank in (50, 90, 99):
@@ -73,7 +73,7 @@ def test_files_of_several_folders_are_recorded_each_in_its_own(tmp_path: Path) -
     assert invoke("bench", one, other, "--record", *QUICK).exit_code == 0
     for path in (one, other):
         files = read_manifest(path.with_name(MANIFEST))
-        assert latency(files, path.name, sha256(path)) is not None
+        assert recorded_latency(files, path.name, sha256(path)) is not None
         assert path.with_suffix(".md").exists()
 
 

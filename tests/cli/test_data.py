@@ -18,9 +18,9 @@ from PIL import Image
 
 from mnist_edge.catalogue import DATASETS, NETWORKS
 from mnist_edge.cli import main
-from mnist_edge.datasets import ENVIRONMENT, Dataset, load
-from mnist_edge.datasets.idx_datasets import SOURCES, File
-from mnist_edge.model_file import shipped
+from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, load
+from mnist_edge.datasets.idx_datasets import SOURCES, PublishedFile
+from mnist_edge.model_file import model_paths
 from tests.conftest import Cli, make_card, write_tiny_model
 from tests.datasets.idx_files import idx_bytes, small_arrays, write_set
 from tests.datasets.server import Server, serving
@@ -43,7 +43,7 @@ def said(
 
     No folder of data is named, the cache is empty, and waits between tries take no time.
     """
-    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("mnist_edge.datasets.file_names.sys.platform", "linux")
     monkeypatch.setenv("no_proxy", "*")
@@ -179,7 +179,7 @@ def test_preview_leaves_json_alone(said: Say, tmp_path: Path) -> None:
 def test_environment_names_the_folder(cli: Cli, tmp_path: Path) -> None:
     write_set(tmp_path / "data", "kmnist")
 
-    done = cli("data", "kmnist", **{ENVIRONMENT: str(tmp_path / "data")})
+    done = cli("data", "kmnist", **{DATA_DIR_VARIABLE: str(tmp_path / "data")})
 
     assert done.returncode == 0
     assert done.stdout.startswith(f"kmnist, from {tmp_path / 'data'}: checked\n")
@@ -197,9 +197,9 @@ def test_models_for_a_person(said: Say) -> None:
     assert note == "Each takes images uint8 (N, 28, 28), 0 = background, and gives logits."
     header, *rows = files.splitlines()
     assert header.split() == ["file", "data", "set", "accuracy", "size"]
-    assert [row.split()[0] for row in rows] == [path.stem for path in shipped.known()]
+    assert [row.split()[0] for row in rows] == [path.stem for path in model_paths.all_named()]
     assert re.match(r"edge-int8 +mnist +99\.63 % +85 kB$", rows[1])
-    assert str(shipped.find("edge").parent) in places
+    assert str(model_paths.find("edge").parent) in places
     assert max(map(len, f"{networks}\n{files}".splitlines())) <= 80
 
 
@@ -214,7 +214,7 @@ def test_exported_files_for_a_script(
     assert result.code == 0
     assert result.err.startswith("left out: exported/bad.onnx")
     found = {entry["name"]: entry for entry in json.loads(result.out)}
-    assert set(found) == {path.stem for path in shipped.known()} - {"bad"}
+    assert set(found) == {path.stem for path in model_paths.all_named()} - {"bad"}
     assert found["mine"] | {"size_bytes": 0} == {
         "name": "mine",
         "file": "exported/mine.onnx",
@@ -233,7 +233,7 @@ def test_a_file_is_copied_with_its_card(
     result = said("models", "--copy", "edge-xs-int8", "device")
     assert (result.code, result.out) == (0, "wrote device/edge-xs-int8.onnx\n")
     copied = tmp_path / "device" / "edge-xs-int8.onnx"
-    assert copied.read_bytes() == shipped.find("edge-xs-int8").read_bytes()
+    assert copied.read_bytes() == model_paths.find("edge-xs-int8").read_bytes()
     assert copied.with_suffix(".md").is_file()
     copied.write_text("another")
     result = said("models", "--copy", "edge-xs-int8", "device")
@@ -242,7 +242,7 @@ def test_a_file_is_copied_with_its_card(
         "error: device/edge-xs-int8.onnx is another file: use --force to replace it\n"
     )
     assert said("models", "--copy", "edge-xs-int8", "device", "--force").code == 0
-    assert copied.read_bytes() == shipped.find("edge-xs-int8").read_bytes()
+    assert copied.read_bytes() == model_paths.find("edge-xs-int8").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: Say) -> Iterat
         files = []
         for path in write_set(tmp_path / "published", "kmnist"):
             content = running.files[f"/{path.name}"] = path.read_bytes()
-            files.append(File(path.name, hashlib.sha256(gzip.decompress(content)).hexdigest()))
+            files.append(
+                PublishedFile(path.name, hashlib.sha256(gzip.decompress(content)).hexdigest())
+            )
         first, second, third, fourth = files
         published = replace(
             SOURCES["kmnist"], files=(first, second, third, fourth), mirrors=(running.url,)
@@ -504,10 +506,10 @@ def test_folder_without_the_set_is_refused(said: Say, tmp_path: Path) -> None:
 
 
 def test_environment_that_names_no_folder_is_refused(cli: Cli, tmp_path: Path) -> None:
-    done = cli("data", **{ENVIRONMENT: str(tmp_path / "no")})
+    done = cli("data", **{DATA_DIR_VARIABLE: str(tmp_path / "no")})
 
     assert failed(Said(done.returncode, done.stdout, done.stderr)) == (
-        f"{ENVIRONMENT} names {tmp_path / 'no'}, which is not a folder"
+        f"{DATA_DIR_VARIABLE} names {tmp_path / 'no'}, which is not a folder"
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
-from mnist_edge.model_file.card_files import Facts
+from mnist_edge.model_file.card_files import FileFacts
 from mnist_edge.model_file.contract import Card
 from mnist_edge.report import model_card
 from tests.conftest import make_card, write_tiny_model
@@ -210,7 +210,7 @@ def test_doctor_and_the_page(model: Path) -> None:
 def test_model_cards(images: Path, tmp_path: Path) -> None:
     counts = ((50, 2, 1), (3, 20, 2), (1, 1, 20))
     evil = own_card(images, confusion=counts, accuracy=Accuracy(90, 100))
-    text = model_card.render(evil, Facts(f"{EVIL}.onnx", 1000, "0" * 64, None))
+    text = model_card.render(evil, FileFacts(f"{EVIL}.onnx", 1000, "0" * 64, None))
     assert_only_text(text)
     assert "<b>" not in text.replace("\\<b\\>", "").replace('<b>|`x.onnx")', "")
 

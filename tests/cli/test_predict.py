@@ -27,7 +27,7 @@ from mnist_edge.cli import app, predict_formats
 from mnist_edge.cli import predict as command
 from mnist_edge.cli.predict_formats import Json
 from mnist_edge.errors import DataError
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.predict import Failure, Reading
 from mnist_edge.preprocess import drawn_digits, prepare
 from mnist_edge.preprocess.several import lines
@@ -82,7 +82,7 @@ def test_it_says_which_file_answered_where_its_path_was_not_named(
         if own:
             Path("exported").mkdir()
             write_tiny_model(Path("exported/edge.onnx"))
-        answers = str(shipped.find("edge"))
+        answers = str(model_paths.find("edge"))
         assert answers.startswith("exported") == own
         assert invoke(*args).stderr == f"model: {answers}\n"
         (found,) = objects(invoke(*args, "--json").stdout)

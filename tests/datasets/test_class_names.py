@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.class_names import in_order_of, positions
+from mnist_edge.datasets.class_names import align_classes, match_names
 from mnist_edge.errors import DataError
 
 
@@ -21,7 +21,7 @@ def dataset(*classes: str) -> Dataset:
 def test_other_order_is_mapped_by_name() -> None:
     wanted = ("square", "circle", "triangle")
 
-    found = in_order_of(dataset("circle", "square", "triangle"), wanted, "edge.onnx", "retrain")
+    found = align_classes(dataset("circle", "square", "triangle"), wanted, "edge.onnx", "retrain")
 
     assert found.classes == wanted
     for split in (found.train, found.test):
@@ -33,14 +33,14 @@ def test_other_order_is_mapped_by_name() -> None:
 def test_other_numbers_choose_no_other_images() -> None:
     data = dataset(*"abcdefghijklmnopqrst")
 
-    found = in_order_of(data, tuple("tsrqponmlkjihgfedcba"), "edge.onnx", "retrain")
+    found = align_classes(data, tuple("tsrqponmlkjihgfedcba"), "edge.onnx", "retrain")
 
     for before, after in ((data.validation, found.validation), (data.training, found.training)):
         np.testing.assert_array_equal(before.images, after.images)
 
 
 def test_positions_are_those_of_the_names() -> None:
-    found = positions(("b", "c", "a"), ("a", "b", "c"))
+    found = match_names(("b", "c", "a"), ("a", "b", "c"))
 
     assert found is not None
     assert found.tolist() == [1, 2, 0]
@@ -49,7 +49,7 @@ def test_positions_are_those_of_the_names() -> None:
 def test_composed_and_decomposed_letters_are_one() -> None:
     name = "caf\u00e9"
 
-    assert positions((unicodedata.normalize("NFD", name), "tea"), ("tea", name)) is not None
+    assert match_names((unicodedata.normalize("NFD", name), "tea"), ("tea", name)) is not None
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,14 @@ def test_composed_and_decomposed_letters_are_one() -> None:
     ],
 )
 def test_other_names_have_no_positions(have: tuple[str, ...], wanted: tuple[str, ...]) -> None:
-    assert positions(have, wanted) is None
+    assert match_names(have, wanted) is None
 
 
 def test_other_names_are_refused_and_both_lists_said() -> None:
     with pytest.raises(DataError) as caught:
-        in_order_of(dataset("square", "zcircle"), ("circle", "square"), "edge.onnx", "name its set")
+        align_classes(
+            dataset("square", "zcircle"), ("circle", "square"), "edge.onnx", "name its set"
+        )
 
     assert str(caught.value) == (
         "folder:shapes has the classes square, zcircle; edge.onnx tells circle, square apart: "
@@ -81,7 +83,7 @@ def test_of_many_names_those_that_differ_are_said() -> None:
     many = tuple(f"c{number:02}" for number in range(40))
 
     with pytest.raises(DataError) as caught:
-        in_order_of(dataset(*many, "zebra"), (*many, "yak"), "edge.onnx", "name its set")
+        align_classes(dataset(*many, "zebra"), (*many, "yak"), "edge.onnx", "name its set")
 
     assert str(caught.value) == (
         "folder:shapes and edge.onnx have other classes: zebra in the one alone, yak in the "

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.datasets import Dataset, Split, load, load_if_here, stratified
+from mnist_edge.datasets import Dataset, Split, load, load_if_here, stratified_mask
 from mnist_edge.datasets.published import SOURCES
 from mnist_edge.errors import DataError
 
@@ -158,7 +158,7 @@ def test_quotas_are_proportional_and_add_up(seed: int) -> None:
     labels = random.choice(random.integers(0, 50, 8), random.integers(1, 400)).astype(np.int64)
     size = int(random.integers(0, len(labels) + 1))
 
-    mask = stratified(labels, size, seed)
+    mask = stratified_mask(labels, size, seed)
 
     assert mask.sum() == size
     chosen, all_of_them = Counter(labels[mask].tolist()), Counter(labels.tolist())
@@ -169,7 +169,7 @@ def test_quotas_are_proportional_and_add_up(seed: int) -> None:
 def test_what_rounding_leaves_goes_to_the_largest_remainders() -> None:
     labels = np.repeat(np.arange(3, dtype=np.int64), (10, 19, 11))
 
-    mask = stratified(labels, 10, seed=0)  # shares of 2.5, 4.75 and 2.75
+    mask = stratified_mask(labels, 10, seed=0)  # shares of 2.5, 4.75 and 2.75
 
     assert np.bincount(labels[mask]).tolist() == [2, 5, 3]
 
@@ -177,7 +177,7 @@ def test_what_rounding_leaves_goes_to_the_largest_remainders() -> None:
 def test_other_seeds_choose_other_images() -> None:
     labels = np.repeat(np.arange(5, dtype=np.int64), 40)
 
-    masks = [stratified(labels, 50, seed) for seed in (0, 0, 1)]
+    masks = [stratified_mask(labels, 50, seed) for seed in (0, 0, 1)]
 
     assert (masks[0] == masks[1]).all()
     assert (masks[0] != masks[2]).any()
@@ -186,7 +186,7 @@ def test_other_seeds_choose_other_images() -> None:
 def test_every_image_is_about_equally_likely() -> None:
     labels = np.repeat(np.arange(4, dtype=np.int64), 25)
 
-    times = np.sum([stratified(labels, 20, seed) for seed in range(1000)], axis=0)
+    times = np.sum([stratified_mask(labels, 20, seed) for seed in range(1000)], axis=0)
 
     # Binomial(1000, 0.2) has a deviation of 12.6; seeds are fixed, so this never flickers.
     assert times.min() > 200 - 5 * 12.6
@@ -194,4 +194,4 @@ def test_every_image_is_about_equally_likely() -> None:
 
 
 def test_nothing_can_be_drawn_from_nothing() -> None:
-    assert stratified(np.zeros(0, np.int64), 0, 0).shape == (0,)
+    assert stratified_mask(np.zeros(0, np.int64), 0, 0).shape == (0,)

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.datasets import ENVIRONMENT, download, load, load_if_here
+from mnist_edge.datasets import DATA_DIR_VARIABLE, download, load, load_if_here
 from mnist_edge.datasets.download import fetch
-from mnist_edge.datasets.idx_datasets import SOURCES, File, cache_dir
+from mnist_edge.datasets.idx_datasets import SOURCES, PublishedFile, cache_dir
 from mnist_edge.errors import DataError
 from tests.datasets.idx_files import small_arrays, write_set
 from tests.datasets.server import Server, serving
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
-ADVICE = f"put the set's four files into a folder and name it with --data-dir or {ENVIRONMENT}"
+ADVICE = (
+    f"put the set's four files into a folder and name it with --data-dir or {DATA_DIR_VARIABLE}"
+)
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No waiting between tries, no proxy, no folder of data, an empty cache."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
@@ -315,7 +317,7 @@ def kmnist(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
         content = path.read_bytes()
         server.files[f"/{path.name}"] = content
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        files.append(File(path.name, md5=md5))
+        files.append(PublishedFile(path.name, md5=md5))
     first, second, third, fourth = files
     published = replace(
         SOURCES["kmnist"], files=(first, second, third, fourth), mirrors=(server.url,)

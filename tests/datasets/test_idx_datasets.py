@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.datasets import ENVIRONMENT, Dataset, load, load_if_here
+from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, load, load_if_here
 from mnist_edge.datasets.idx_datasets import SOURCES, cache_dir, find
 from mnist_edge.errors import DataError
 from tests.datasets.idx_files import small_arrays, write_set
@@ -18,7 +18,7 @@ UNSIGNED = ["fashion-mnist", "kmnist"]  # no SHA-256 of their content is known
 @pytest.fixture(autouse=True)
 def nothing_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No folder in the environment, and an empty cache."""
-    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.delenv(DATA_DIR_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "platform", "linux")
 
@@ -323,11 +323,11 @@ def test_places_are_asked_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     cached = tmp_path / "cache" / "mnist-edge" / "kmnist"
     for folder in (named, environment, cached):
         write_set(folder, "kmnist")
-    monkeypatch.setenv(ENVIRONMENT, str(environment))
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(environment))
 
     assert find("kmnist", named) == named
     assert find("kmnist", None) == environment
-    monkeypatch.delenv(ENVIRONMENT)
+    monkeypatch.delenv(DATA_DIR_VARIABLE)
     assert find("kmnist", None) == cached
     (cached / SOURCES["kmnist"].files[3].name).unlink()
     assert find("kmnist", None) is None
@@ -337,7 +337,7 @@ def test_environment_without_the_set_leads_on_to_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
-    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "empty"))
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "empty"))
     cached = tmp_path / "cache" / "mnist-edge" / "kmnist"
     write_set(cached, "kmnist", packed=False)
 
@@ -351,14 +351,14 @@ def test_environment_that_holds_something_else_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "photos" / "summer").mkdir(parents=True)
-    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "photos"))
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "photos"))
     write_set(tmp_path / "cache" / "mnist-edge" / "kmnist", "kmnist")
 
     with pytest.raises(DataError) as caught:
         load("kmnist")
 
     assert str(caught.value) == (
-        f"{ENVIRONMENT} names {tmp_path / 'photos'}, which holds none of the files of "
+        f"{DATA_DIR_VARIABLE} names {tmp_path / 'photos'}, which holds none of the files of "
         f"{', '.join(SOURCES)}: name the folder that does, or unset it"
     )
 
@@ -372,7 +372,7 @@ def test_environment_of_another_set_leads_on_to_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_set(tmp_path / "sets", "qmnist")
-    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "sets"))
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "sets"))
     cached = tmp_path / "cache" / "mnist-edge" / "kmnist"
     write_set(cached, "kmnist")
 
@@ -399,13 +399,13 @@ def test_named_folder_without_the_set_is_refused(tmp_path: Path) -> None:
 
 
 def test_environment_must_name_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path / "nowhere"))
 
     with pytest.raises(DataError) as caught:
         load("mnist")
 
     assert str(caught.value) == (
-        f"{ENVIRONMENT} names {tmp_path / 'nowhere'}, which is not a folder"
+        f"{DATA_DIR_VARIABLE} names {tmp_path / 'nowhere'}, which is not a folder"
     )
 
 
@@ -430,5 +430,5 @@ def test_nothing_is_fetched_for_a_set_that_is_only_asked_for() -> None:
 def test_mnist_in_the_environment_is_not_taken_for_the_set_of_the_same_file_names(
     monkeypatch: pytest.MonkeyPatch, mnist: Dataset
 ) -> None:
-    monkeypatch.setenv(ENVIRONMENT, mnist.source)
+    monkeypatch.setenv(DATA_DIR_VARIABLE, mnist.source)
     assert load_if_here("fashion-mnist") is None

@@ -22,7 +22,7 @@ from mnist_edge.datasets import idx
 from mnist_edge.errors import EdgeError
 from mnist_edge.model_file import validate
 from mnist_edge.model_file.contract import PREFIX, Card
-from mnist_edge.model_file.manifest import latency, read_manifest
+from mnist_edge.model_file.manifest import read_manifest, recorded_latency
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.preprocess import read_picture
 
@@ -52,7 +52,7 @@ def picture(content: bytes) -> None:
 def onnx_file(content: bytes) -> None:
     """What is looked at before ONNX Runtime reads a file."""
     with contextlib.suppress(EdgeError):
-        validate.screen(content, Path("file.onnx"))
+        validate.check(content, Path("file.onnx"))
 
 
 def opened_model(content: bytes) -> None:
@@ -112,7 +112,7 @@ def manifest(content: bytes) -> None:
     with contextlib.suppress(EdgeError):
         for name, entry in read_manifest(path).items():
             digest = entry.get("sha256") if isinstance(entry, dict) else None
-            latency({name: entry}, name, str(digest))
+            recorded_latency({name: entry}, name, str(digest))
 
 
 TARGETS: dict[str, Target] = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mnist_edge.host import machine
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.report import doctor, to_json
 from tests import golden
 from tests.conftest import write_golden_model, write_tiny_model
@@ -76,7 +76,7 @@ def test_data() -> None:
 def test_models(monkeypatch: pytest.MonkeyPatch) -> None:
     golden.check_keys("json/models.txt", said("models"), names=[""])
     golden.check_keys("json/models-summary.txt", said("models", "edge-xs", "--summary"), names=[""])
-    monkeypatch.setattr(shipped, "__file__", str(Path.cwd() / "none" / "shipped.py"))
+    monkeypatch.setattr(model_paths, "__file__", str(Path.cwd() / "none" / "model_paths.py"))
     Path("exported").mkdir()
     write_tiny_model(Path("exported/edge.onnx"))
     golden.check_keys("json/models-files.txt", said("models", "--files"))

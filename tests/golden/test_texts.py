@@ -15,7 +15,7 @@ from mnist_edge import benchmark
 from mnist_edge.cli import export_output, gate_report
 from mnist_edge.lab.export.publish import Exported
 from mnist_edge.metrics import Accuracy
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.contract import Card
 from mnist_edge.report import doctor, loadgen, plots
 from mnist_edge.report import model_card as cards
@@ -37,7 +37,7 @@ INVISIBLE = ("style", "script", "title", "svg")
 @pytest.fixture(autouse=True)
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "none" / "shipped.py"))
+    monkeypatch.setattr(model_paths, "__file__", str(tmp_path / "none" / "model_paths.py"))
 
 
 def said(*args: object, code: int = 0) -> str:

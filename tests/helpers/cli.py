@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mnist_edge.cli import app
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import drawn_digits
 
 
@@ -47,7 +47,7 @@ def write_folder(root: Path, *classes: str, count: int = 10) -> Path:
 
 
 def move_package(monkeypatch: pytest.MonkeyPatch, root: Path) -> Path:
-    """Let `shipped` believe that the package lies in `root`, where nothing is exported."""
+    """Let `model_paths` believe that the package lies in `root`, where nothing is exported."""
     package = root / "site" / "mnist_edge"
-    monkeypatch.setattr(shipped, "__file__", str(package / "model_file" / "shipped.py"))
+    monkeypatch.setattr(model_paths, "__file__", str(package / "model_file" / "model_paths.py"))
     return package

@@ -161,7 +161,7 @@ def with_golden(path: Path, card: Card, off: float = 0.0) -> Path:
     """Give a tiny model its golden answers; `off` is how far the first is from what it answers."""
     from tests.conftest import write_tiny_model
 
-    found = golden.made(Classifier(write_tiny_model(path, card)).logits, int8=False)
+    found = golden.compute(Classifier(write_tiny_model(path, card)).logits, int8=False)
     first, *others = found.logits
     moved = (first[0] + off, *first[1:])
     return write_tiny_model(path, replace(card, golden=replace(found, logits=(moved, *others))))

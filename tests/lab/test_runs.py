@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mnist_edge.datasets import Dataset, Split, fingerprint
+from mnist_edge.datasets import Dataset, Split, compute_fingerprint
 from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import runs
@@ -31,7 +31,7 @@ def few(digits: Dataset) -> tuple[Split, Split]:
 def own(digits: Dataset) -> Dataset:
     """A few of the digits, as a set that nobody published a SHA-256 of."""
     data = Dataset("own", digits.classes, digits.train[slice(0, 200)], digits.test, "here")
-    return replace(data, fingerprint=fingerprint(data))
+    return replace(data, fingerprint=compute_fingerprint(data))
 
 
 def written(run: Path, content: bytes) -> Path:
@@ -104,7 +104,7 @@ def test_a_set_that_has_changed_is_refused(own: Dataset, tmp_path: Path) -> None
     assert prepare(goes_on, own).inputs.fingerprint == saved.fingerprint
     less = replace(own, train=own.train[slice(0, 150)])
     with pytest.raises(CheckpointError, match=r"own has changed since .* was trained on it: "):
-        prepare(goes_on, replace(less, fingerprint=fingerprint(less)))
+        prepare(goes_on, replace(less, fingerprint=compute_fingerprint(less)))
 
 
 @pytest.mark.parametrize(

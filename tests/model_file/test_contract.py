@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mnist_edge.errors import ModelError
-from mnist_edge.fingerprint import Fingerprint, Part
+from mnist_edge.fingerprint import Fingerprint, SplitDigest
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file.contract import LICENCE, PREFIX, VERSION, Card
 from mnist_edge.model_file.golden import Golden
@@ -41,8 +41,8 @@ def test_a_card_survives_its_metadata(changes: dict[str, object]) -> None:
 THRESHOLD = Threshold(0.1 + 0.2, accepted=90, right=89, total=100)
 CONFUSION = ((89, 10), (0, 1))
 TWO: dict[str, object] = {"classes": ("no", "yes"), "confusion": CONFUSION}
-PART = Part(100, "0" * 64)
-FINGERPRINT = Fingerprint(PART, Part(11, "1" * 64), PART, coloured=3)
+PART = SplitDigest(100, "0" * 64)
+FINGERPRINT = Fingerprint(PART, SplitDigest(11, "1" * 64), PART, coloured=3)
 GOLDEN = Golden("a generator", "0" * 64, 0.001, ((1.5, -2.0),))
 
 

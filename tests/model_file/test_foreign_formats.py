@@ -71,7 +71,7 @@ def test_files_of_other_tools_are_named(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"\x08", b"\x00" * 40, b"\xff" * 9])
 def test_what_nobody_knows_stays_damaged(tmp_path: Path, content: bytes) -> None:
-    assert foreign_formats.named(content) is None
+    assert foreign_formats.identify(content) is None
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="is not an ONNX file, or a damaged one: "):
@@ -81,7 +81,7 @@ def test_what_nobody_knows_stays_damaged(tmp_path: Path, content: bytes) -> None
 def test_an_onnx_file_is_not_asked(tmp_path: Path) -> None:
     """Its first bytes are whatever the tool that wrote it is called, and may be anything's."""
     path = write_tiny_model(tmp_path / "tiny.onnx")
-    assert foreign_formats.named(path.read_bytes()) is None
+    assert foreign_formats.identify(path.read_bytes()) is None
     assert ModelFile.read(path).graph.nodes
 
 

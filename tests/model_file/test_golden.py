@@ -59,7 +59,7 @@ def test_noise_is_marsaglias_xorshift() -> None:
 
 @pytest.mark.parametrize("int8", [False, True])
 def test_the_same_answers_pass(int8: bool) -> None:
-    made = golden.made(linear, int8)
+    made = golden.compute(linear, int8)
     found = golden.check(made, linear)
     assert found.passed
     assert (found.images, found.changed, found.max_logit_difference) == (8, 0, 0)
@@ -68,7 +68,7 @@ def test_the_same_answers_pass(int8: bool) -> None:
 
 
 def test_they_travel_as_short_json_and_come_back_the_same() -> None:
-    made = golden.made(linear, int8=True)
+    made = golden.compute(linear, int8=True)
     text = made.to_json()
     assert len(text) < 1500
     back = Golden.from_json(text)
@@ -80,18 +80,18 @@ def test_they_travel_as_short_json_and_come_back_the_same() -> None:
 
 def test_an_int8_file_may_be_off_by_four_quanta_and_a_float_file_by_rounding() -> None:
     logits = linear(golden.inputs())
-    assert golden.made(linear, int8=True).tolerance == pytest.approx(
+    assert golden.compute(linear, int8=True).tolerance == pytest.approx(
         4 * np.ptp(logits) / 255, rel=0.01
     )
-    assert golden.made(linear, int8=False).tolerance == pytest.approx(
+    assert golden.compute(linear, int8=False).tolerance == pytest.approx(
         1e-4 * max(1, np.abs(logits).max()), rel=0.01
     )
-    assert golden.made(lambda images: linear(images) * 0, False).tolerance == 1e-4
+    assert golden.compute(lambda images: linear(images) * 0, False).tolerance == 1e-4
 
 
 @pytest.mark.parametrize(("share", "changed"), [(0.9, 0), (1.1, 1)])
 def test_one_logit_of_one_image_is_enough_to_fail(share: float, changed: int) -> None:
-    made = golden.made(linear, int8=True)
+    made = golden.compute(linear, int8=True)
 
     def off(images: Images) -> Logits:
         answers = linear(images)
@@ -107,7 +107,7 @@ def test_one_logit_of_one_image_is_enough_to_fail(share: float, changed: int) ->
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_never_passes(value: float) -> None:
     found = golden.check(
-        golden.made(linear, True), lambda images: np.full_like(linear(images), value)
+        golden.compute(linear, True), lambda images: np.full_like(linear(images), value)
     )
     assert not found.passed
     assert str(found).startswith("8 of 8 golden answers changed")
@@ -128,7 +128,7 @@ def test_a_failed_check_says_by_how_much() -> None:
     ],
 )
 def test_what_cannot_be_checked_is_an_error(changes: dict[str, object], message: str) -> None:
-    made = replace(golden.made(linear, True), **changes)  # type: ignore[arg-type]
+    made = replace(golden.compute(linear, True), **changes)  # type: ignore[arg-type]
     with pytest.raises(GoldenError, match=message):
         golden.check(made, linear)
 
@@ -152,7 +152,7 @@ def test_golden_answers_are_finite_and_have_a_shape(logits: object) -> None:
 
 
 def test_a_card_carries_them_through_the_metadata() -> None:
-    card = make_card(golden=Golden.from_json(golden.made(linear, False).to_json()))
+    card = make_card(golden=Golden.from_json(golden.compute(linear, False).to_json()))
     assert type(card).from_metadata(card.to_metadata()) == card
     assert make_card().golden is None
     assert "mnist_edge.golden" not in make_card().to_metadata()
@@ -183,6 +183,6 @@ def test_a_classifier_that_computes_something_else_says_so(
 
 def test_a_classifier_that_cannot_be_checked_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.onnx"
-    own = replace(golden.made(linear, False), generator="dice-7")
+    own = replace(golden.compute(linear, False), generator="dice-7")
     with pytest.raises(GoldenError, match=r"a\.onnx cannot be checked: .*dice-7"):
         Classifier(write_tiny_model(path, make_card(golden=own))).check()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnist_edge.classifier import read_card
-from mnist_edge.model_file.older_names import renamed_recipe
+from mnist_edge.model_file.older_names import rename_fields
 
 SHIPPED = sorted((Path(__file__).parent.parent.parent / "exported").glob("*.onnx"))
 OLD: dict[str, Any] = {
@@ -38,7 +38,7 @@ def test_a_recipe_of_old_has_the_names_of_today() -> None:
     renamed = {"strong_augmentation", "synthetic_share", "outlier_share"}
     rest = {key: value for key, value in new.as_dict().items() if key not in renamed}
     assert recipes.Recipe.from_dict(rest | OLD) == new
-    assert renamed_recipe(new.as_dict()) == new.as_dict()
+    assert rename_fields(new.as_dict()) == new.as_dict()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -64,9 +64,9 @@ def test_the_recipe_of_a_shipped_file_is_one_of_today(path: Path) -> None:
     ],
 )
 def test_what_is_no_recipe_keeps_its_values(value: Any, renamed: Any) -> None:
-    assert renamed_recipe(value) == renamed
+    assert rename_fields(value) == renamed
 
 
 def test_of_an_old_and_a_new_name_neither_is_dropped() -> None:
     both = {"drawn_share": 0.1, "synthetic_share": 0.2}
-    assert renamed_recipe(both) == both
+    assert rename_fields(both) == both

@@ -14,8 +14,9 @@ import pytest
 from mnist_edge.model_file import graph
 from mnist_edge.model_file.graph import Graph
 from mnist_edge.model_file.onnx_schema import RefusedError
-from mnist_edge.model_file.operators import RULES, Known
-from mnist_edge.model_file.resource_bounds import _given, _order, made_known
+from mnist_edge.model_file.operators import RULES
+from mnist_edge.model_file.operators.base import Known
+from mnist_edge.model_file.resource_bounds import _given, _order, infer
 
 EXPORTED = sorted((Path(__file__).parents[2] / "exported").glob("*.onnx"))
 # What onnx has examples of, and no classifier of images needs.
@@ -37,7 +38,7 @@ def known(found: Graph, inputs: dict[str, Any]) -> dict[str, Known]:
         if value.size <= 256 and value.dtype.kind in "ifb":
             tensors[name].value = value
     for node in _order(found, tensors):
-        made_known(node, found, tensors)
+        infer(node, found, tensors)
     return tensors
 
 

@@ -14,7 +14,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
 from mnist_edge.model_file.reader import ModelFile
-from mnist_edge.model_file.session import session, session_options
+from mnist_edge.model_file.session import create_session, session_options
 from tests.conftest import write_tiny_model
 
 IMAGE = np.full((1, 28, 28), 90, np.uint8)
@@ -70,7 +70,7 @@ def test_another_format_is_not_opened_whatever_its_name(tmp_path: Path) -> None:
     assert ort.InferenceSession(content).get_inputs()[0].name == "image"  # it is one
     for name in ("tiny.ort", "tiny.onnx"):
         with pytest.raises(ModelError, match="cannot be opened by ONNX Runtime"):
-            session(ModelFile(tmp_path / name, content), session_options(1, optimize=True))
+            create_session(ModelFile(tmp_path / name, content), session_options(1, optimize=True))
     with pytest.raises(ModelError, match="is not an ONNX file"):
         ModelFile.read(place)
 

@@ -15,7 +15,7 @@ from mnist_edge.backends import input_format
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.reader import ModelFile
-from mnist_edge.model_file.resource_bounds import MANY, MOST_MEMORY, MOST_WORK
+from mnist_edge.model_file.resource_bounds import LARGEST_BATCH, MOST_MEMORY, MOST_WORK
 from tests.conftest import make_card, write_tiny_model
 from tests.model_file import bombs
 
@@ -86,7 +86,7 @@ def test_what_ships_is_far_from_the_bounds(path: Path) -> None:
     found = ModelFile.read(path).bounds({"image": (1, 28, 28)}, free=True)
     assert found.one.memory < MOST_MEMORY / 10
     assert found.one.work < MOST_WORK / 100
-    assert found.most_images == MANY
+    assert found.most_images == LARGEST_BATCH
 
 
 def test_many_images_are_answered_in_pieces_that_fit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess.search import find_digit
 from tests.difficult import blank as pages
 from tests.preprocess.drawing import Grey, bytes_of
@@ -53,7 +53,7 @@ def test_blank_pages_hold_nothing(kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def shipped_model() -> Classifier:
-    return Classifier(shipped.default())
+    return Classifier(model_paths.default())
 
 
 def told(model: Classifier, images: list[Grey]) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.datasets import Dataset
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import read_picture
 from mnist_edge.preprocess.colour import plane
 from mnist_edge.preprocess.turned import upright
@@ -20,7 +20,7 @@ SEEDS = 20
 
 def answers(pictures: list[Picture]) -> Prediction:
     images = [read_picture(io.BytesIO(made.encoded())) for made in pictures]
-    return Classifier(shipped.default()).predict(np.stack(images))
+    return Classifier(model_paths.default()).predict(np.stack(images))
 
 
 def test_a_dash_in_a_zero_is_part_of_it() -> None:
@@ -50,7 +50,7 @@ def test_no_crop_of_a_digit_is_surely_another(mnist: Dataset) -> None:
     made = [handwriting.tight_crop(image, random) for image in mnist.test.images[chosen]]
     given = answers(made)
     wrong = given.labels != mnist.test.labels[chosen]
-    threshold = Classifier(shipped.default()).card.threshold
+    threshold = Classifier(model_paths.default()).card.threshold
     assert threshold is not None
     assert wrong.sum() <= 1
     assert given.probabilities.max(axis=1)[wrong].max(initial=0) < threshold.value

@@ -157,7 +157,9 @@ def test_when_it_ends_the_next_is_read_by_another(
 ) -> None:
     limit = "from mnist_edge.preprocess.decoder_process import _limit_time; _limit_time(0.2)\n"
     with with_child.context() as patch:
-        patch.setattr(child_python, "command", lambda _: [sys.executable, "-c", limit + code])
+        patch.setattr(
+            child_python, "module_command", lambda _: [sys.executable, "-c", limit + code]
+        )
         patch.setattr(decoder_process, "_MOST_S", 3.0)
         with pytest.raises(DataError, match=f"^the picture: {said}$"):
             load(io.BytesIO(avif()))

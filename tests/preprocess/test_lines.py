@@ -383,9 +383,9 @@ def test_runs_are_no_wider_than_a_digit_may_be() -> None:
 
 
 def test_real_digits_are_read_with_the_shipped_network(mnist: Dataset) -> None:
-    from mnist_edge.model_file import shipped
+    from mnist_edge.model_file import model_paths
 
-    model = Classifier(shipped.default())
+    model = Classifier(model_paths.default())
 
     def score(images: Grey) -> NDArray[np.floating]:
         return np.asarray(model.predict(images).probabilities.max(axis=1), np.float32)

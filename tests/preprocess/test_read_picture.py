@@ -11,7 +11,7 @@ from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import DataError, EdgeError
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import digit, load, prepare, prepared, read_picture
 from mnist_edge.preprocess.mnist_format import formed, letterbox
 from tests.preprocess.drawing import Grey, drawing, likeness
@@ -23,7 +23,7 @@ ENLARGED = 40
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
     try:
-        return Classifier(shipped.default())
+        return Classifier(model_paths.default())
     except EdgeError as error:
         pytest.skip(f"no model is shipped here: {error}")
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mnist_edge.datasets import Dataset, Findings, Split
-from mnist_edge.fingerprint import Fingerprint, Part
+from mnist_edge.datasets import Dataset, FolderFindings, Split
+from mnist_edge.fingerprint import Fingerprint, SplitDigest
 from mnist_edge.report.dataset import lines, other_images, values
 
-PLAIN = Findings(
+PLAIN = FolderFindings(
     pictures=200,
     coloured=0,
     smallest=(28, 28),
@@ -24,7 +24,7 @@ PLAIN = Findings(
 SPLIT = Split(np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int64))
 
 
-def dataset(findings: Findings | None, known: Fingerprint | None = None) -> Dataset:
+def dataset(findings: FolderFindings | None, known: Fingerprint | None = None) -> Dataset:
     return Dataset(
         "folder:shapes", ("a", "b"), SPLIT, SPLIT, "x", fingerprint=known, findings=findings
     )
@@ -71,7 +71,9 @@ def test_every_finding_has_its_line() -> None:
 
 
 def fingerprint(test: int, training: int = 90) -> Fingerprint:
-    return Fingerprint(Part(training, "0" * 64), Part(9, "0" * 64), Part(test, "0" * 64))
+    return Fingerprint(
+        SplitDigest(training, "0" * 64), SplitDigest(9, "0" * 64), SplitDigest(test, "0" * 64)
+    )
 
 
 def test_other_test_images_are_told() -> None:

@@ -17,17 +17,17 @@ from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file import card_files
-from mnist_edge.model_file.card_files import Facts
+from mnist_edge.model_file.card_files import FileFacts
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.golden import Golden
-from mnist_edge.model_file.manifest import MANIFEST, Recorded, with_latency, written
+from mnist_edge.model_file.manifest import MANIFEST, RecordedLatency, to_text, with_latency
 from mnist_edge.report import model_card as cards
 from mnist_edge.report.model_card import render
 from tests.conftest import make_card, write_tiny_model
 from tests.model_file.test_manifest import TIMED
 
 EXPORTED = Path(__file__).parents[2] / "exported"
-FACTS = Facts("tiny.onnx", 318_123, "ab" * 32)
+FACTS = FileFacts("tiny.onnx", 318_123, "ab" * 32)
 CONFUSION = ((40, 3, 0), (0, 50, 5), (0, 2, 0))
 FULL = make_card(
     classes=("a", "b", "c"),
@@ -71,7 +71,7 @@ def pairs(text: str) -> dict[str, str]:
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
 @pytest.mark.parametrize("latency", [None, TIMED])
 def test_a_card_has_no_json_nothing_empty_and_tables_that_are_tables(
-    card: Card, latency: Recorded | None
+    card: Card, latency: RecordedLatency | None
 ) -> None:
     text = render(card, replace(FACTS, latency=latency))
     assert text == render(card, replace(FACTS, latency=latency))
@@ -222,11 +222,11 @@ def test_the_example_runs_with_onnxruntime_alone(tmp_path: Path) -> None:
 
 def test_a_file_alone_is_enough_and_its_manifest_adds_its_latency(tiny_model: Path) -> None:
     digest, manifest = sha256(tiny_model), tiny_model.with_name(MANIFEST)
-    facts = Facts("tiny.onnx", tiny_model.stat().st_size, digest)
+    facts = FileFacts("tiny.onnx", tiny_model.stat().st_size, digest)
     assert cards.of_file(tiny_model) == render(make_card(), facts)
     for known, latency in ((digest, TIMED), ("0" * 64, None)):
         files = with_latency({"tiny.onnx": {"sha256": known}}, "tiny.onnx", TIMED)
-        manifest.write_text(written(files), "utf-8")
+        manifest.write_text(to_text(files), "utf-8")
         assert cards.of_file(tiny_model) == render(make_card(), replace(facts, latency=latency))
     manifest.write_text("{")
     with pytest.raises(EdgeError, match="cannot be read: repair or delete it"):
@@ -240,24 +240,24 @@ def test_a_foreign_file_has_no_card(tmp_path: Path) -> None:
 
 
 def test_only_our_own_cards_are_written_over(tmp_path: Path) -> None:
-    path = card_files.beside(tmp_path / "tiny.onnx")
+    path = card_files.card_path(tmp_path / "tiny.onnx")
     assert path == tmp_path / "tiny.md"
-    card_files.check_in_the_way(path)
+    card_files.check_replaceable(path)
     path.write_text(render(FULL, FACTS))
-    card_files.check_in_the_way(path)
+    card_files.check_replaceable(path)
     for content in ("# my notes\n", ""):
         path.write_text(content)
         with pytest.raises(EdgeError, match=r"tiny\.md is in the way of the model card"):
-            card_files.check_in_the_way(path)
+            card_files.check_replaceable(path)
     path.unlink()
     path.mkdir()
     with pytest.raises(EdgeError, match=r"tiny\.md is in the way"):
-        card_files.check_in_the_way(path)
+        card_files.check_replaceable(path)
 
 
 @pytest.mark.parametrize("path", sorted(EXPORTED.glob("*.onnx")), ids=lambda path: path.name)
 def test_shipped_cards_say_what_their_files_and_the_manifest_say(path: Path) -> None:
     made = cards.of_file(path)
-    assert card_files.beside(path).read_text("utf-8") == made
+    assert card_files.card_path(path).read_text("utf-8") == made
     known = json.loads((EXPORTED / MANIFEST).read_text("utf-8"))["files"][path.name]
     assert known["sha256"] in made

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from mnist_edge import metrics
 from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation
-from mnist_edge.classifier import CHUNK, answering, in_chunks
-from mnist_edge.consistency import inconsistency
+from mnist_edge.classifier import CHUNK_SIZE, in_chunks, logits_function
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
 from mnist_edge.model_file import golden
+from mnist_edge.model_file.consistency import find_inconsistency
 from mnist_edge.model_file.contract import Counts
 from mnist_edge.model_file.golden import Golden
 from mnist_edge.model_file.reader import ModelFile
@@ -110,12 +110,12 @@ class Answers:
     ) -> "Answers":
         """ModelError when the file will not open, GateError when its answer to an image depends on
         other things than the image. It need not have a card yet."""
-        run = answering(file)
-        asked = [(test.images, CHUNK), (test.images[:_ALONE], 1)]
+        run = logits_function(file)
+        asked = [(test.images, CHUNK_SIZE), (test.images[:_ALONE], 1)]
         if validation:
-            asked.append((validation.images, CHUNK))
+            asked.append((validation.images, CHUNK_SIZE))
         logits, alone, *chosen = (in_chunks(run, images, size) for images, size in asked)
-        if found := inconsistency(run, test.images[:CHUNK], _SIZES, exact=not int8):
+        if found := find_inconsistency(run, test.images[:CHUNK_SIZE], _SIZES, exact=not int8):
             raise GateError(
                 file.path.name,
                 GateCheck.CONSISTENCY,
@@ -125,7 +125,7 @@ class Answers:
             )
         answered, threshold = None, None  # a file that answers what is no number passes no gate
         if np.isfinite(logits).all():
-            answered = golden.made(run, int8)
+            answered = golden.compute(run, int8)
             if validation:
                 threshold = metrics.fit_threshold(chosen[0], validation.labels)
         return cls(logits, alone, answered, threshold, _confusion(logits, test))
@@ -223,7 +223,7 @@ def check_drop(verification: Verification, file: str, max_drop: float) -> None:
 
 def portability(file: ModelFile, images: NDArray[np.uint8]) -> Portability:
     """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
-    reference, run = (answering(file, optimize) for optimize in (False, True))
+    reference, run = (logits_function(file, optimize) for optimize in (False, True))
     found = kernels.against_reference(reference, run, images[:_REFERENCE_IMAGES])
     return Portability(**asdict(found), widest_pair=widest_pair(file.graph))
 

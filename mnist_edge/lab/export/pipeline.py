@@ -19,9 +19,9 @@ from onnx import ModelProto, load_model_from_string
 from mnist_edge import datasets
 from mnist_edge.backends import original_of
 from mnist_edge.datasets import FOLDER, Dataset
-from mnist_edge.datasets.class_names import in_order_of
+from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import DataError, EdgeError
-from mnist_edge.fingerprint import changes
+from mnist_edge.fingerprint import describe_changes
 from mnist_edge.lab.export import gate
 from mnist_edge.lab.export.diagnose import Diagnosis, diagnose
 from mnist_edge.lab.export.finetune import Finetuning, finetune, trial_step
@@ -91,8 +91,10 @@ class Job:
             )
         if found is None:
             data = datasets.load(card.dataset, data_dir, progress)
-            data = in_order_of(data, card.classes, str(target), "quantize it where its own set is")
-            if told := changes(card.fingerprint, data.fingerprint):
+            data = align_classes(
+                data, card.classes, str(target), "quantize it where its own set is"
+            )
+            if told := describe_changes(card.fingerprint, data.fingerprint):
                 raise DataError(
                     f"{data.name} is not what {target} was trained on: {told}. "
                     "Name the right one with --data-dir"
@@ -222,4 +224,4 @@ def _data_of(
 ) -> Dataset:
     """The set that a run was trained on, its labels numbered as they were then."""
     data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
-    return in_order_of(data, checkpoint.classes, str(run), "train it again")
+    return align_classes(data, checkpoint.classes, str(run), "train it again")

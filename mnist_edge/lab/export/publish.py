@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from mnist_edge.classifier import Classifier, read_card
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError, ModelError
-from mnist_edge.files import alone_in, write_together
+from mnist_edge.files import lock_folder, write_together
 from mnist_edge.host.machine import this_machine
 from mnist_edge.lab.export.gate import Gate, Verification, measure
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file import card_files
 from mnist_edge.model_file.card_files import CardText
 from mnist_edge.model_file.contract import Card
-from mnist_edge.model_file.manifest import MANIFEST, entered
+from mnist_edge.model_file.manifest import MANIFEST, add_entries
 from mnist_edge.model_file.reader import ModelFile
 
 
@@ -144,7 +144,7 @@ def place(
     Raises EdgeError, and leaves the folder as it was, where a better or foreign file is in the way
     without `force`, or the manifest cannot be read.
     """
-    with alone_in(out):  # two exports at once would each write the manifest without the other
+    with lock_folder(out):  # two exports at once would each write the manifest without the other
         return _place(drafts, out, card_text, force)
 
 
@@ -158,20 +158,22 @@ def check_way(out: Path, stem: str | None, int8: bool, force: bool, coming: Comi
     for file in files:
         _check_in_the_way(out / file.name, file, force)
         if not force:
-            card_files.check_in_the_way(card_files.beside(out / file.name))
+            card_files.check_replaceable(card_files.card_path(out / file.name))
 
 
 def _place(drafts: Sequence[Draft], out: Path, card_text: CardText, force: bool) -> list[Exported]:
-    manifest, timed = entered(out / MANIFEST, {draft.name: _entry(draft) for draft in drafts})
+    manifest, timed = add_entries(out / MANIFEST, {draft.name: _entry(draft) for draft in drafts})
     replaced = [_check_in_the_way(out / draft.name, draft.coming, force) for draft in drafts]
     contents: dict[Path, bytes | str] = {}
     for draft in drafts:
         path = out / draft.name
         if not force:
-            card_files.check_in_the_way(card_files.beside(path))
-        facts = card_files.Facts(draft.name, len(draft.content), draft.sha256, timed[draft.name])
+            card_files.check_replaceable(card_files.card_path(path))
+        facts = card_files.FileFacts(
+            draft.name, len(draft.content), draft.sha256, timed[draft.name]
+        )
         contents[path] = draft.content
-        contents[card_files.beside(path)] = card_text(draft.card, facts)
+        contents[card_files.card_path(path)] = card_text(draft.card, facts)
     write_together(contents | {out / MANIFEST: manifest})
     return [
         Exported(out / draft.name, draft.card, draft.opset, draft.gate, before)

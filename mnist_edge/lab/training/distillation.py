@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import FOLDER, Split
-from mnist_edge.datasets.class_names import positions, unlike
+from mnist_edge.datasets.class_names import describe_mismatch, match_names
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
 from mnist_edge.lab.training import bf16, soft_target_files
@@ -145,10 +145,10 @@ def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -
 
 
 def _in_order(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
-    order = positions(classes, teacher.classes)
+    order = match_names(classes, teacher.classes)
     if order is None:
         advice = "it cannot teach them"
-        told = unlike(dataset, classes, str(teacher.source), teacher.classes, advice)
+        told = describe_mismatch(dataset, classes, str(teacher.source), teacher.classes, advice)
         raise DataError(told)
     if teacher.classes == classes:
         return teacher

@@ -10,7 +10,7 @@ from mnist_edge.lab.training.augment import NOT_AT_ALL, Augmentation
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.dataclass_schema import SchemaError, build
 from mnist_edge.lab.training.models import entry
-from mnist_edge.model_file.older_names import renamed_recipe
+from mnist_edge.model_file.older_names import rename_fields
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("one-cycle", "steps", "constant")
@@ -169,7 +169,7 @@ class Recipe:
         Raises EdgeError for fields that a recipe does not have, or values of another type.
         """
         try:
-            return build(cls, renamed_recipe(values), "recipe")
+            return build(cls, rename_fields(values), "recipe")
         except SchemaError as error:
             raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.class_names import in_order_of
+from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.files import alone_in
-from mnist_edge.fingerprint import changes
+from mnist_edge.files import lock_folder
+from mnist_edge.fingerprint import describe_changes
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
@@ -125,7 +125,7 @@ def prepare(plan: RunPlan, data: Dataset) -> TrainingRun:
     begun on, or a teacher tells other classes apart."""
     recipe, teachers, fingerprint = plan.recipe, plan.teachers, data.fingerprint
     if plan.saved:
-        data = in_order_of(data, plan.saved.classes, str(plan.folder), _ANEW)
+        data = align_classes(data, plan.saved.classes, str(plan.folder), _ANEW)
         check_unchanged(plan.saved, data, plan.folder, _ANEW)
         fingerprint = plan.saved.fingerprint
     elif plan.sized:
@@ -170,7 +170,7 @@ def train(
     recipe = inputs.recipe
     try:
         trainer = Trainer(inputs, group, resume=resume, acceleration=acceleration)
-        with alone_in(folder, busy(folder)) if group.is_main else nullcontext():
+        with lock_folder(folder, busy(folder)) if group.is_main else nullcontext():
             for epoch in range(trainer.epochs_done, recipe.epochs):
                 result = trainer.epoch(epoch, watch)
                 if group.is_main:
@@ -225,7 +225,7 @@ def set_aside(folder: Path) -> Path | None:
     while (kept := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
     try:
-        with alone_in(folder, busy(folder)):
+        with lock_folder(folder, busy(folder)):
             return folder.rename(kept)
     except OSError as error:
         raise CheckpointError(
@@ -246,7 +246,7 @@ def check_resumable(checkpoint: Checkpoint, recipe: Recipe, folder: Path) -> Non
 
 def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
     """CheckpointError for a data set with other images than those that a run was started on."""
-    if told := changes(checkpoint.fingerprint, data.fingerprint):
+    if told := describe_changes(checkpoint.fingerprint, data.fingerprint):
         raise CheckpointError(
             f"{data.name} has changed since {folder} was trained on it: {told}. Put its pictures "
             f"back as they were, or {advice}"

@@ -6,26 +6,23 @@ many numbers as it happens to find (NonZero, Unique) is not.
 """
 
 from mnist_edge.model_file.operators import (
-    classical,
     convolution,
     data_movement,
     elementwise,
     matrix_products,
+    onnx_ml,
     quantized,
     resizing,
 )
-from mnist_edge.model_file.operators.base import RULES, Call, Known, Outcome
+from mnist_edge.model_file.operators.base import RULES
 
 __all__ = [
     "RULES",
-    "Call",
-    "Known",
-    "Outcome",
-    "classical",
     "convolution",
     "data_movement",
     "elementwise",
     "matrix_products",
+    "onnx_ml",
     "quantized",
     "resizing",
 ]

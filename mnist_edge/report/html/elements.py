@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from mnist_edge.escaping import plain
+from mnist_edge.escaping import printable
 from mnist_edge.report.grid import Grid
 
 _EMPTY = ("meta", "img")
@@ -29,7 +29,7 @@ def joined(children: Iterable[str]) -> Html:
 
 
 def _text(words: str) -> str:
-    return escape(plain(words, longest=None))
+    return escape(printable(words, longest=None))
 
 
 def paragraph(*children: str) -> Html:

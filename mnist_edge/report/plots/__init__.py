@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_edge.benchmark import Benchmark
 from mnist_edge.errors import MissingExtraError, UsageError
-from mnist_edge.escaping import plain
+from mnist_edge.escaping import printable
 from mnist_edge.files import write_atomically
 from mnist_edge.report import disturbances, formatting, labels
 from mnist_edge.report.literal_text import literal_texts
@@ -117,7 +117,7 @@ def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
     figure = common.blank(width, sum(heights) + _TITLE)
     figure.set_facecolor(theme.paper)
     # Its own wrapping would take a `$` for the beginning of a formula, whatever it is told.
-    title = textwrap.fill(plain(_title(record)), width // _LETTER)
+    title = textwrap.fill(printable(_title(record)), width // _LETTER)
     figure.suptitle(title, x=0.01, ha="left", fontsize=common.TEXT, color=theme.ink)
     parts: Any = figure.subfigures(2, 1, height_ratios=heights)
     upper, lower = parts

@@ -12,7 +12,7 @@ from mnist_edge.host.machine import this_machine
 from mnist_edge.lab.export.publish import Draft, place, serialized, with_card
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import PREFIX
-from mnist_edge.model_file.manifest import MANIFEST, read_manifest, with_latency, written
+from mnist_edge.model_file.manifest import MANIFEST, read_manifest, to_text, with_latency
 from mnist_edge.report import model_card as cards
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.exports import CALIBRATION, FP32_GATE, draft, int8_draft
@@ -106,7 +106,7 @@ def test_a_latency_stays_as_long_as_the_file_is_the_same(tmp_path: Path) -> None
     files = read_manifest(tmp_path / MANIFEST)
     for name in files:
         files = with_latency(files, name, TIMED)
-    (tmp_path / MANIFEST).write_text(written(files), "utf-8")
+    (tmp_path / MANIFEST).write_text(to_text(files), "utf-8")
     place([draft(), int8_draft(model="other")], tmp_path, cards.render, force=True)
     after = read_manifest(tmp_path / MANIFEST)
     assert after["tiny.onnx"] == files["tiny.onnx"]

@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark.inspection import check_batches
 from mnist_edge.classifier import Classifier
-from mnist_edge.consistency import Dependence, inconsistency
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.model_file import golden
+from mnist_edge.model_file.consistency import Dependence, find_inconsistency
 from mnist_edge.model_file.reader import ModelFile
 from tests.conftest import Cli, make_card, write_tiny_model
 from tests.helpers.cli import assert_fails, write_digit
@@ -23,7 +23,7 @@ from tests.model_file import bombs
 
 Logits = NDArray[np.float32]
 IMAGES = np.random.default_rng(0).integers(0, 256, (500, 28, 28), dtype=np.uint8)
-SHIPPED = sorted((Path(__file__).parents[1] / "exported").glob("*.onnx"))
+SHIPPED = sorted((Path(__file__).parents[2] / "exported").glob("*.onnx"))
 
 
 def rows(images: NDArray[np.uint8]) -> Logits:
@@ -39,7 +39,7 @@ def test_answers_that_change_with_the_number_of_images_are_found(size: int) -> N
     def cheat(images: NDArray[np.uint8]) -> Logits:
         return rows(images) * (len(images) >= size)
 
-    found = inconsistency(cheat, IMAGES, (1, 8, 64), exact=True)
+    found = find_inconsistency(cheat, IMAGES, (1, 8, 64), exact=True)
     if size > 500:
         assert found is None  # the same to every image: another check's
         return
@@ -54,7 +54,7 @@ def test_answers_that_depend_on_the_other_images_are_found() -> None:
         less: Logits = rows(images) - rows(images).mean(axis=0)
         return less
 
-    found = inconsistency(centred, IMAGES, (64,), exact=True)
+    found = find_inconsistency(centred, IMAGES, (64,), exact=True)
     assert found is not None
     assert (found.dependence, found.size) == (Dependence.COMPANY, 64)
 
@@ -67,7 +67,7 @@ def test_answers_that_depend_on_chance_are_found(noise: float, named: bool) -> N
         found = rows(images)
         return found + noise * dice.normal(size=found.shape).astype(np.float32)
 
-    found = inconsistency(thrown, IMAGES, (1,), exact=True)
+    found = find_inconsistency(thrown, IMAGES, (1,), exact=True)
     assert (found is not None) is named
     if found is not None:
         assert found.dependence is Dependence.CHANCE
@@ -80,13 +80,13 @@ def test_an_honest_model_passes_with_its_infinities() -> None:
             return logits
 
     assert np.isinf(logarithms(IMAGES)).any()
-    assert inconsistency(logarithms, IMAGES, (1, 8, 64), exact=True) is None
+    assert find_inconsistency(logarithms, IMAGES, (1, 8, 64), exact=True) is None
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_what_ships_is_consistent(path: Path) -> None:
     model = Classifier(path)
-    assert inconsistency(model.logits, IMAGES[:100], (1, 8, 64), exact=False) is None
+    assert find_inconsistency(model.logits, IMAGES[:100], (1, 8, 64), exact=False) is None
 
 
 def cheat() -> onnx.ModelProto:
@@ -139,7 +139,7 @@ def test_bench_names_the_batch_that_fits(tmp_path: Path) -> None:
 
 
 def test_golden_answers_are_given_one_by_one_too(tmp_path: Path) -> None:
-    own = golden.made(rows, int8=False)
+    own = golden.compute(rows, int8=False)
     assert golden.check(own, rows).passed
 
     def eight(images: NDArray[np.uint8]) -> Logits:
@@ -154,7 +154,7 @@ def test_golden_answers_are_given_one_by_one_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tolerance", [1e300, 1.0, -1e-9])
 def test_golden_answers_allow_no_more_than_rounding(tolerance: float) -> None:
-    own = golden.made(lambda images: rows(images) / np.float32(255), int8=False)
+    own = golden.compute(lambda images: rows(images) / np.float32(255), int8=False)
     text = own.to_json().replace(f'"tolerance":{own.tolerance!r}', f'"tolerance":{tolerance!r}')
     assert text != own.to_json()
     with pytest.raises(ValueError, match="rounding does not explain"):
@@ -162,7 +162,7 @@ def test_golden_answers_allow_no_more_than_rounding(tolerance: float) -> None:
 
 
 def test_golden_answers_beyond_float32_are_none() -> None:
-    own = golden.made(rows, int8=False)
+    own = golden.compute(rows, int8=False)
     values = [[1e39] * 10] * 8
     with pytest.raises(ValueError, match="finite logits"):
         golden.Golden(own.generator, own.sha256, 0.0, tuple(map(tuple, values)))
@@ -177,7 +177,7 @@ def test_what_is_no_number_is_no_warning_and_no_golden_answer(
 ) -> None:
     path = bombs.write(tmp_path / "nan.onnx", no_number(), make_card())
     assert np.isnan(Classifier(path).predict(IMAGES[:2]).probabilities).all()
-    card = make_card(golden=golden.made(rows, int8=False))
+    card = make_card(golden=golden.compute(rows, int8=False))
     with pytest.raises(GoldenError):
         Classifier(bombs.write(tmp_path / "golden.onnx", no_number(), card)).check()
     assert recwarn.list == []

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import EdgeError, ModelError
-from mnist_edge.model_file import shipped
+from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.manifest import MANIFEST, read_manifest
 from tests.helpers.cli import move_package
 
@@ -31,7 +31,7 @@ def touch(path: Path, age_s: int = 0) -> Path:
 
 def test_without_any_model_the_error_says_how_to_get_one(package: Path) -> None:
     touch(package / "exported" / "manifest.json")
-    for ask in (shipped.files, shipped.default):
+    for ask in (model_paths.default_files, model_paths.default):
         with pytest.raises(ModelError, match=r"no exported model: .*'mnist-edge export'"):
             ask()
 
@@ -40,62 +40,62 @@ def test_the_current_folder_comes_before_the_wheel_and_the_wheel_before_the_chec
     package: Path,
 ) -> None:
     checkout = touch(package.parent / "exported" / "c.onnx")
-    assert shipped.files() == [checkout]
+    assert model_paths.default_files() == [checkout]
     wheel = touch(package / "exported" / "w.onnx")
-    assert shipped.files() == [wheel]
+    assert model_paths.default_files() == [wheel]
     touch(Path("exported/b.onnx"))
     touch(Path("exported/a.onnx"))
-    assert shipped.files() == [Path("exported/a.onnx"), Path("exported/b.onnx")]
+    assert model_paths.default_files() == [Path("exported/a.onnx"), Path("exported/b.onnx")]
 
 
 def test_edge_answers_by_default_even_when_another_is_newer(package: Path) -> None:
     touch(Path("exported/zoo.onnx"), age_s=0)
     touch(Path("exported/edge.onnx"), age_s=100)
-    assert shipped.default() == Path("exported/edge.onnx")
+    assert model_paths.default() == Path("exported/edge.onnx")
 
 
 def test_without_edge_the_newest_answers(package: Path) -> None:
     touch(Path("exported/a.onnx"), age_s=50)
     touch(Path("exported/b.onnx"), age_s=10)
     touch(Path("exported/c.onnx"), age_s=90)
-    assert shipped.default() == Path("exported/b.onnx")
+    assert model_paths.default() == Path("exported/b.onnx")
 
 
 def test_a_name_is_the_path_then_exported_then_the_package(package: Path) -> None:
     shipped_one = touch(package / "exported" / "edge-int8.onnx")
-    assert shipped.find("edge-int8") == shipped.find("edge-int8.onnx") == shipped_one
+    assert model_paths.find("edge-int8") == model_paths.find("edge-int8.onnx") == shipped_one
     local = touch(Path("exported/edge-int8.onnx"))
-    assert shipped.find("edge-int8") == shipped.find(Path("edge-int8.onnx")) == local
-    assert shipped.find(shipped_one) == shipped_one
-    assert shipped.find("exported/edge-int8") == local
+    assert model_paths.find("edge-int8") == model_paths.find(Path("edge-int8.onnx")) == local
+    assert model_paths.find(shipped_one) == shipped_one
+    assert model_paths.find("exported/edge-int8") == local
     beside = touch(Path("edge-int8.onnx"))
-    assert shipped.find("edge-int8") == beside
+    assert model_paths.find("edge-int8") == beside
     whole = touch(Path("edge-int8"))
-    assert shipped.find("edge-int8") == whole
-    assert shipped.find("edge-int8.onnx") == beside
+    assert model_paths.find("edge-int8") == whole
+    assert model_paths.find("edge-int8.onnx") == beside
 
 
 def test_dots_are_part_of_a_name(package: Path) -> None:
     path = touch(Path("exported/mnist-1.2.onnx"))
-    assert shipped.find("mnist-1.2") == path
+    assert model_paths.find("mnist-1.2") == path
 
 
 def test_a_folder_stands_in_the_way_of_no_name(package: Path) -> None:
     """runs/edge has a folder edge in it, and exported/edge.onnx is still 'edge'."""
     Path("edge").mkdir()
     with pytest.raises(ModelError, match=r"^edge is a folder: it holds no \.onnx file$"):
-        shipped.find("edge")
+        model_paths.find("edge")
     path = touch(package / "exported" / "edge.onnx")
-    assert shipped.find("edge") == path
+    assert model_paths.find("edge") == path
     touch(Path("mine/a.onnx"))
     with pytest.raises(ModelError, match=r"^mine is a folder: name one of its files: a\.onnx$"):
-        shipped.find("mine")
+        model_paths.find("mine")
 
 
 def test_none_is_the_default_one(package: Path) -> None:
     touch(package / "exported" / "a.onnx")
     path = touch(package / "exported" / "edge.onnx")
-    assert shipped.find() == shipped.find(None) == path
+    assert model_paths.find() == model_paths.find(None) == path
 
 
 @pytest.mark.parametrize("name", ["nothing", "x/edge-xs", "edge.ort", "", ".", "a\0b"])
@@ -103,7 +103,7 @@ def test_a_name_of_nothing_lists_what_there_is(package: Path, name: str) -> None
     touch(package / "exported" / "edge-xs.onnx")
     touch(Path("exported/mine.onnx"))
     with pytest.raises(ModelError) as raised:
-        shipped.find(name)
+        model_paths.find(name)
     if Path(name).parts:
         suffix = "'edge-xs' alone is one that is here" if "/" in name else "name a path, or one of "
         assert f": {suffix}" in str(raised.value)
@@ -112,40 +112,40 @@ def test_a_name_of_nothing_lists_what_there_is(package: Path, name: str) -> None
 
 def test_without_any_model_a_name_says_how_to_get_one(package: Path) -> None:
     with pytest.raises(ModelError, match=r"model file edge: .* make one with 'mnist-edge export'"):
-        shipped.find("edge")
+        model_paths.find("edge")
 
 
 def test_why_a_path_cannot_be_looked_at_is_said_by_whoever_opens_it(package: Path) -> None:
-    assert shipped.find(long := "a" * 5000) == Path(long)
+    assert model_paths.find(long := "a" * 5000) == Path(long)
 
 
 def test_several_are_files_names_and_folders_each_once(package: Path) -> None:
     shipped_one = touch(package / "exported" / "edge-xs.onnx")
-    assert shipped.find_all(None) == shipped.find_all([]) == [shipped_one]
+    assert model_paths.find_all(None) == model_paths.find_all([]) == [shipped_one]
     own = [touch(Path("mine/b-int8.onnx")), touch(Path("mine/b.onnx")), touch(Path("mine/a.onnx"))]
     touch(Path("mine/notes.txt"))
-    assert shipped.find_all(["mine", "edge-xs", "mine/a.onnx"]) == [*own[::-1], shipped_one]
+    assert model_paths.find_all(["mine", "edge-xs", "mine/a.onnx"]) == [*own[::-1], shipped_one]
     Path("bare").mkdir()
     with pytest.raises(ModelError, match="bare is a folder: it holds no"):
-        shipped.find_all(["mine", "bare"])
+        model_paths.find_all(["mine", "bare"])
 
 
 def test_a_copy_is_the_file_and_its_card(package: Path) -> None:
     touch(package / "exported" / "edge.onnx").write_bytes(b"model")
     touch(package / "exported" / "edge.md").write_text("card")
     touch(package / "exported" / "edge-xs.onnx")
-    assert shipped.copy("edge", Path("device/models")) == Path("device/models/edge.onnx")
+    assert model_paths.copy("edge", Path("device/models")) == Path("device/models/edge.onnx")
     assert Path("device/models/edge.onnx").read_bytes() == b"model"
     assert Path("device/models/edge.md").read_text() == "card"
-    shipped.copy("edge", Path("device/models"))  # the same again is no harm
+    model_paths.copy("edge", Path("device/models"))  # the same again is no harm
     Path("device/models/edge.md").write_text("my notes")
     with pytest.raises(EdgeError, match=r"edge\.md is another file: use --force to replace it"):
-        shipped.copy("edge", Path("device/models"))
-    shipped.copy("edge", Path("device/models"), force=True)
+        model_paths.copy("edge", Path("device/models"))
+    model_paths.copy("edge", Path("device/models"), force=True)
     assert Path("device/models/edge.md").read_text() == "card"
-    assert shipped.copy("edge-xs", Path()) == Path("edge-xs.onnx")
-    assert shipped.find("edge-xs") == Path("edge-xs.onnx")
-    shipped.copy("edge-xs", Path())  # onto itself
+    assert model_paths.copy("edge-xs", Path()) == Path("edge-xs.onnx")
+    assert model_paths.find("edge-xs") == Path("edge-xs.onnx")
+    model_paths.copy("edge-xs", Path())  # onto itself
 
 
 @pytest.mark.parametrize("path", sorted(EXPORTED.glob("*.onnx")), ids=lambda path: path.name)

@@ -48,7 +48,7 @@ class Inconsistency:
         )
 
 
-def inconsistency(
+def find_inconsistency(
     run: Run, images: Images, sizes: Sequence[int], exact: bool
 ) -> Inconsistency | None:
     """Whether `run` answers the images, uint8 (N, H, W), otherwise when it is given all of them

@@ -17,9 +17,9 @@ _HERE = Path("exported")
 _SUFFIX = ".onnx"
 
 
-def files() -> list[Path]:
+def default_files() -> list[Path]:
     """Every exported file of the current folder, else those that came with the package."""
-    for found in (_models(_HERE), with_the_package()):
+    for found in (_models(_HERE), packaged()):
         if found:
             return found
     raise ModelError(
@@ -27,7 +27,7 @@ def files() -> list[Path]:
     )
 
 
-def with_the_package() -> list[Path]:
+def packaged() -> list[Path]:
     """The files that came with the package, as a wheel or as a checkout."""
     for folder in _inside():
         if found := _models(folder):
@@ -35,23 +35,23 @@ def with_the_package() -> list[Path]:
     return []
 
 
-def known() -> list[Path]:
+def all_named() -> list[Path]:
     """All files that have a name: those of `exported/`, and of the package those whose names no
     file there has."""
-    found = {path.stem: path for path in (*with_the_package(), *_models(_HERE))}
+    found = {path.stem: path for path in (*packaged(), *_models(_HERE))}
     return sorted(found.values(), key=_by_model)
 
 
 def default() -> Path:
     """The model that answers when none is named: edge.onnx, else the one exported last."""
-    found = files()
+    found = default_files()
     for path in found:
         if path.name == _DEFAULT:
             return path
     return max(found, key=lambda path: path.stat().st_mtime_ns)
 
 
-def came_with_package(path: Path) -> bool:
+def is_packaged(path: Path) -> bool:
     """Whether a file is one that the installed package brought, and not a person's own."""
     package, _ = _inside()
     return path.resolve().parent == package.resolve()
@@ -82,7 +82,7 @@ def find_all(
     them; all that there are by none. ModelError as by `find`, and for a folder without any: where
     it is `refused` that keeps it, only if no name is left."""
     if not names:
-        return files()
+        return default_files()
     if refused is None:
         found = [_named(name) for name in names]
     else:
@@ -118,7 +118,7 @@ def _meant(path: Path) -> Path | None:
             return candidate
     if len(path.parts) == 1:
         wanted = _with_suffix(path).name
-        if found := next((one for one in known() if one.name == wanted), None):
+        if found := next((one for one in all_named() if one.name == wanted), None):
             return found
     return path if _kind(path) is None else None  # whoever opens it says why it cannot be read
 
@@ -142,7 +142,7 @@ def _by_model(path: Path) -> tuple[str, str]:
 
 def _available(path: Path) -> str:
     """What can be named instead, for an error."""
-    names = [one.stem for one in known()]
+    names = [one.stem for one in all_named()]
     if not names:
         return "there is no exported model here either: make one with 'mnist-edge export'"
     stem = _with_suffix(path).stem

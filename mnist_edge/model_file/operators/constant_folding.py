@@ -11,11 +11,11 @@ from mnist_edge.model_file.operators.base import Call
 from mnist_edge.model_file.tensors import NUMPY, Tensor
 
 Values = NDArray[Any]
-MOST = 256
+MOST_NUMBERS = 256
 """Numbers of one tensor that are worked out."""
 
 
-def worked_out(call: Call, shape: tuple[int, ...], dtype: int) -> Values | None:
+def fold(call: Call, shape: tuple[int, ...], dtype: int) -> Values | None:
     """The numbers of an operator's first output, of this shape and type; None where they depend on
     the picture, are many, or are made by an operator that no size is made with."""
     if call.node.domain:
@@ -26,7 +26,7 @@ def worked_out(call: Call, shape: tuple[int, ...], dtype: int) -> Values | None:
         return np.array(sizes, np.int64)
     make = _MADE.get(call.node.op)
     kind = NUMPY.get(dtype)
-    if make is None or kind is None or int(np.prod(shape, dtype=object)) > MOST:
+    if make is None or kind is None or int(np.prod(shape, dtype=object)) > MOST_NUMBERS:
         return None
     given = [None if one is None else one.value for one in call.inputs]
     if any(one is not None and one.value is None for one in call.inputs):
