@@ -21,7 +21,7 @@ from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.reproduce.timing import time_files
 from mnist_edge.lab.training.models import Network, build, cost
 from mnist_edge.preprocess import drawn_digits
-from mnist_edge.report.reproduce.tables import ratio_told
+from mnist_edge.report import formatting
 
 CHAINS = (
     "16k5s2-32s2-32-48s2-48",
@@ -71,7 +71,7 @@ def main() -> None:
     for (precision, name), found in timed.items():
         shown = f"{found.p50_us:7.1f}"
         if found.ratio is not None:
-            shown += f"   {ratio_told(found.ratio)}"
+            shown += f"   {formatting.ratio(found.ratio)}"
         spent = costs.get(name)
         paid = f"{spent.params:>8,} {spent.macs:>10,}" if spent else " " * 19
         print(f"{name:<36} {precision} {paid} {shown}")

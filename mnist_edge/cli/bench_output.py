@@ -67,12 +67,12 @@ def show(
 
 
 def _show_tables(result: "Benchmark") -> None:
-    from mnist_edge.report import advice, summary, table, terminal
+    from mnist_edge.report import advice, benchmark_tables, summary, terminal
 
     width = columns(terminal.WIDTH)
-    for whole in (table.quality(result), table.speed(result), table.computed(result)):
-        print_table_parts(whole, width)
-    for line in [*table.units(result, width), "", *summary.lines(result)]:
+    for table in (benchmark_tables.quality, benchmark_tables.speed, benchmark_tables.kernels):
+        print_table_parts(table(result), width)
+    for line in [*benchmark_tables.units(result, width), "", *summary.lines(result)]:
         echo(line)
     _warn(result)
     for line in advice.lines(result):
@@ -80,9 +80,9 @@ def _show_tables(result: "Benchmark") -> None:
 
 
 def _warn(result: "Benchmark") -> None:
-    from mnist_edge.report import summary
+    from mnist_edge.report import notes
 
-    for note in summary.notes(result):
+    for note in notes.notes(result):
         echo_err(note.line)
 
 

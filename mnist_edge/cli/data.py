@@ -27,7 +27,7 @@ def data(
 
     from mnist_edge import output_paths
     from mnist_edge.datasets import FOLDER, load
-    from mnist_edge.report import dataset, table
+    from mnist_edge.report import dataset, tables
 
     read = [Path(name.removeprefix(FOLDER))] if name.startswith(FOLDER) else []
     output_paths.check_files({"--preview": preview}, read)
@@ -38,7 +38,7 @@ def data(
     if as_json:
         counts = {
             split: np.bincount(labels, minlength=len(found.classes)).tolist()
-            for split, labels in table.splits(found).items()
+            for split, labels in tables.splits(found).items()
         }
         own = dataset.values(found.findings)
         echo_json(
@@ -49,7 +49,7 @@ def data(
         return
     echo(f"{found.name}, from {found.source}: checked")
     echo("")
-    print_table(table.dataset(found))
+    print_table(tables.dataset(found))
     told = dataset.lines(found)
     for line in ["", *told] if told else []:
         echo(line)

@@ -53,14 +53,13 @@ class Evaluation:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        from mnist_edge.report import to_json
 
         figures = metrics.per_class(self.counts)
         return {
             "file": str(self.file),
             "dataset": self.dataset,
             "golden": asdict(self.golden) if self.golden else None,
-            "accuracy": to_json.accuracy(self.accuracy),
+            "accuracy": self.accuracy.as_dict(),
             "expected_calibration_error": self.calibration,
             "classes": {
                 label: {
@@ -89,7 +88,7 @@ def note_other_images(model: "Classifier", data: "Dataset") -> None:
 
 def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
     """All of it; `errors` is where the misread images were drawn."""
-    from mnist_edge.report import formatting, table
+    from mnist_edge.report import formatting, tables
 
     if as_json:
         echo_json(found.as_dict())
@@ -103,9 +102,9 @@ def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
     echo(f"macro F1 {macro.f1:.4f}, expected calibration error {found.calibration:.4f}")
     echo(f"golden answers: {found.golden or _NO_GOLDEN}")
     echo("")
-    print_table(table.per_class(found.classes, found.counts))
+    print_table(tables.per_class(found.classes, found.counts, blank_line=True))
     echo("")
-    print_table(table.confusion(found.classes, found.counts))
+    print_table(tables.confusion(found.classes, found.counts))
     if errors:
         echo("")
         echo(f"wrote {errors}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mnist_edge.report import formatting
-from mnist_edge.report.markdown_elements import code, escaped
+from mnist_edge.report.markdown_elements import code, escape
 
 if TYPE_CHECKING:
     from mnist_edge.lab.export.diagnose import Diagnosis
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
     """A report for people: a row for each comparison, and the verdict."""
-    named = escaped(", ".join(draft.name for draft in drafts))
-    lines = [f"# {named}", "", escaped(verdict), ""]
+    named = escape(", ".join(draft.name for draft in drafts))
+    lines = [f"# {named}", "", escape(verdict), ""]
     lines += [
         "| file | against | accuracy before | accuracy after (95 %) | changed answers | better | "
         "worse | McNemar's p | mean \\|Δp\\| | max \\|Δp\\| | max \\|Δlogit\\| |",
@@ -31,7 +31,7 @@ def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
         )
         if draft.card.calibration:
             told = ", ".join(f"{key} {value}" for key, value in draft.card.calibration.items())
-            lines.append(f"  - calibration: {escaped(told)}")
+            lines.append(f"  - calibration: {escape(told)}")
         if portable := draft.gate.portability:
             lines.append(
                 f"  - against its float reference, on {portable.images:,} images: "

@@ -179,12 +179,12 @@ def _layer_values(network: "Network") -> list[dict[str, Any]]:
 def _show_layers(network: "Network", exported: "Cost") -> None:
     from mnist_edge.catalogue import total
     from mnist_edge.lab.training.layer_summary import layers
+    from mnist_edge.report import tables
     from mnist_edge.report.formatting import amount
-    from mnist_edge.report.layers import grid
 
     found = layers(network)
     folds = total(found) != exported
-    print_table(grid(found, "all, while it learns" if folds else "all"))
+    print_table(tables.layers(found, "all, while it learns" if folds else "all"))
     echo("")
     echo("Sums, and what else is no module, hold no parameters and are not listed.")
     if folds:

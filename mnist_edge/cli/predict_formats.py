@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from mnist_edge.escaping import json_text, printable, spreadsheet_cell
 from mnist_edge.predict import Digit, Reading
 from mnist_edge.report import terminal_image
-from mnist_edge.report.formatting import counted, percent
+from mnist_edge.report.formatting import count, percent
 
 SINGLE, LINE, GRID = "single", "line", "grid"
 """What was looked for in each picture."""
@@ -197,7 +197,7 @@ class Text:
     def _grid(self, reading: Reading) -> str:
         if not reading.digits:
             return "no digit"
-        sizes = f"{counted(len(reading.digits), 'digit')} in {counted(len(reading.rows), 'row')}"
+        sizes = f"{count(len(reading.digits), 'digit')} in {count(len(reading.rows), 'row')}"
         return "\n".join((sizes, *(f"  {printable(number([row]))}" for row in reading.rows)))
 
     def _drawn(self, digit: Digit) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
     from mnist_edge.lab.reproduce.session import Work
     from mnist_edge.lab.training.distributed import ProcessGroup
-    from mnist_edge.report.sections import Section
+    from mnist_edge.report.grid import Section
 
 _OUT = Path("runs/reproduce")
 _RESULT, _PAGE = "result.json", "result.md"

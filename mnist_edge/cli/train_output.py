@@ -82,7 +82,7 @@ def close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
     """A finished run: its curve, its accuracy, and what is next."""
     from mnist_edge.lab.training.checkpoint import CHECKPOINT, CURVE, HISTORY
     from mnist_edge.metrics import Accuracy
-    from mnist_edge.report import formatting, to_json
+    from mnist_edge.report import formatting
 
     assert finished.result is not None
     _draw_curve(run, finished)
@@ -93,7 +93,7 @@ def close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
                 "run": str(run),
                 "recipe": finished.recipe.as_dict(),
                 "history": finished.history,
-                "test": to_json.accuracy(accuracy),
+                "test": accuracy.as_dict(),
                 "trained": finished.trained,
             }
         )

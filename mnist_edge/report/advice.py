@@ -16,6 +16,7 @@ from mnist_edge.benchmark.recommend import (
     recommendations,
 )
 from mnist_edge.report import formatting, labels
+from mnist_edge.report.formatting import join_words
 
 _UNFIT = {
     Unfit.WRONG_HERE: "on this CPU, do not ship {}: computed wrongly here",
@@ -34,7 +35,7 @@ Name = Callable[[Entry], str]
 
 def lines(record: Benchmark) -> list[str]:
     """What to ship, and the merit of the other models."""
-    name, largest = labels.of(record), max(record.plan.batches)
+    name, largest = labels.name_getter(record), max(record.plan.batches)
     return [line for one in recommendations(record) for line in _lines(one, name, largest)]
 
 
@@ -70,7 +71,7 @@ def _lines(found: Recommendation, name: Name, largest: int) -> list[str]:
 def _about_unfit(unfit: Sequence[Misfit], name: Name) -> list[str]:
     """A line for each reason not to recommend files."""
     return [
-        _UNFIT[why].format(labels.listed([name(one.entry) for one in unfit if one.why is why]))
+        _UNFIT[why].format(join_words([name(one.entry) for one in unfit if one.why is why]))
         for why in dict.fromkeys(one.why for one in unfit)
         if why in _UNFIT
     ]
@@ -108,7 +109,7 @@ def _loss(found: Precisions) -> str:
     change = found.int8.score.change if found.int8.score else None
     if change is None:
         return f"is {-found.gap * 100:.2f} points less accurate"
-    p = formatting.chance(change.p)
+    p = formatting.p_value(change.p)
     return f"made {change.worse} answers wrong and {change.better} right (p {p})"
 
 

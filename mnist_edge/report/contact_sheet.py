@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from mnist_edge.escaping import printable
 from mnist_edge.files import write_atomically
-from mnist_edge.report.fonts import for_pillow
+from mnist_edge.report.fonts import pillow_font
 
 _ZOOM, _GAP, _LINE, _COLUMNS = 3, 10, 14, 10
 _PAPER, _TEXT = 250, 40
@@ -28,7 +28,7 @@ def write(path: Path, images: NDArray[np.uint8], captions: Sequence[str], column
 
 def draw(images: NDArray[np.uint8], captions: Sequence[str], columns: int) -> Image.Image:
     """The sheet as a grey picture."""
-    font, captions = for_pillow([printable(caption) for caption in captions], size=12)
+    font, captions = pillow_font([printable(caption) for caption in captions], size=12)
     side = images.shape[1] * _ZOOM
     widest = max((font.getlength(caption) for caption in captions), default=0)
     width = max(side, round(widest)) + _GAP

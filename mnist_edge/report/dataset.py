@@ -5,7 +5,7 @@ from typing import Any
 
 from mnist_edge.datasets import FOLDER, Dataset, FolderFindings
 from mnist_edge.fingerprint import Fingerprint, describe_changes
-from mnist_edge.report.formatting import counted
+from mnist_edge.report.formatting import count
 
 _MOST_PAIRS = 3
 _HEIF = (".heic", ".heif", ".hif")
@@ -109,9 +109,9 @@ def _passed_over(found: FolderFindings) -> str:
         for suffix, count in found.suffixes.items()
     ]
     if found.loose:
-        told.append(f"{counted(found.loose, 'picture')} in no class's folder")
+        told.append(f"{count(found.loose, 'picture')} in no class's folder")
     files = sum(found.suffixes.values()) + found.loose
-    line = f"{counted(files, 'file')} passed over: {', '.join(told)}" if files else ""
+    line = f"{count(files, 'file')} passed over: {', '.join(told)}" if files else ""
     if found.folders:
         beside = f"folders beside the splits passed over: {', '.join(found.folders)}"
         line = f"{line}; {beside}" if line else beside

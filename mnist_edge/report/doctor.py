@@ -16,7 +16,7 @@ from mnist_edge.host import energy, machine, noise
 from mnist_edge.host.machine import Machine
 from mnist_edge.host.noise import Noise
 from mnist_edge.model_file import model_paths
-from mnist_edge.report import disturbances
+from mnist_edge.report import verdict
 from mnist_edge.report.formatting import percent
 
 WIDTH = 100
@@ -83,7 +83,7 @@ def record(health: Health) -> dict[str, Any]:
     values["noise"] |= {
         "trusted": health.noise.trusted,
         "causes": health.noise.causes,
-        "reasons": disturbances.reasons(health.noise),
+        "reasons": verdict.reasons(health.noise),
     }
     return values | {"telemetry_off": _is_off(health.telemetry), "extras": extras}
 
@@ -171,8 +171,8 @@ def _about_noise(found: Noise) -> str:
     told = [f"{name} {percent(value, 1)}" for name, value in values.items() if value is not None]
     if found.unreadable:
         told.append(f"not readable: {', '.join(found.unreadable)}")
-    verdict = disturbances.text(found)
-    return f"{verdict} ({'; '.join(told)})" if told else verdict
+    text = verdict.text(found)
+    return f"{text} ({'; '.join(told)})" if told else text
 
 
 def _is_off(telemetry: str) -> bool:

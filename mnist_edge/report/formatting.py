@@ -7,9 +7,14 @@ from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy
 
 
-def counted(number: int, what: str) -> str:
+def count(number: int, noun: str) -> str:
     """1 image; 1,200 images"""
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def percent(fraction: float, digits: int = 2) -> str:
@@ -21,35 +26,43 @@ def interval(accuracy: Accuracy) -> str:
     return f"{low * 100:.2f}-{high * 100:.2f}"
 
 
-def size(count: int, digits: int = 1) -> str:
+def size(number: int, digits: int = 1) -> str:
     """Bytes in decimal units: 318 kB, 19.2 MB, 1.3 GB; `digits` are those of MB."""
-    if count < 999_500:
-        return f"{count / 1000:.0f} kB"
-    return f"{count / 1e6:.{digits}f} MB" if count < 999_500_000 else f"{count / 1e9:.1f} GB"
+    if number < 999_500:
+        return f"{number / 1000:.0f} kB"
+    return f"{number / 1e6:.{digits}f} MB" if number < 999_500_000 else f"{number / 1e9:.1f} GB"
 
 
-def amount(count: float) -> str:
+def amount(number: float) -> str:
     """A large count: 77.8 k, 2.55 M."""
-    if count < 999.5:
-        return f"{count:.0f}"
-    return f"{count / 1000:.1f} k" if count < 999_950 else f"{count / 1e6:.2f} M"
+    if number < 999.5:
+        return f"{number:.0f}"
+    return f"{number / 1000:.1f} k" if number < 999_950 else f"{number / 1e6:.2f} M"
 
 
-def speedup(found: Ratio) -> str:
+def speedup(speed: Ratio) -> str:
     """A measured speed-up with its 95 % interval: 11.2 (11.0-11.4); or "tie", and how near."""
-    if found.tie:
-        return f"tie ({found.low:.2f}-{found.high:.2f})"
-    digits = sum(found.value < limit for limit in (0.1, 10, 100))
-    return f"{found.value:.{digits}f} ({found.low:.{digits}f}-{found.high:.{digits}f})"
+    if speed.tie:
+        return f"tie ({speed.low:.2f}-{speed.high:.2f})"
+    return ratio(speed, digits=sum(speed.value < limit for limit in (0.1, 10, 100)))
 
 
-def chance(p: float) -> str:
-    """A p value: 0.22, 0.0016, <0.001."""
+def ratio(measured: Ratio, digits: int = 2) -> str:
+    """With its 95 % interval: 1.07 (1.05-1.09)"""
+    return f"{measured.value:.{digits}f} ({measured.low:.{digits}f}-{measured.high:.{digits}f})"
+
+
+def p_value(p: float) -> str:
+    """0.22, 0.0016, <0.001"""
     return f"{p:.2g}" if p >= 0.001 else "<0.001"
 
 
-def microseconds(value: float | None) -> str:
+def integer(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
+
+
+def millijoules(joules: float | None) -> str:
+    return "-" if joules is None else f"{joules * 1000:.2f}"
 
 
 def milliseconds(value_us: float | None, digits: int = 1) -> str:

@@ -1,4 +1,5 @@
-"""A table as columns and cells of text. The terminal, Markdown and HTML each render it."""
+"""What is shown, before it is rendered: tables as columns and cells of text, and sections of tables
+and sentences. The terminal, Markdown and HTML each render them."""
 
 from dataclasses import dataclass
 
@@ -18,3 +19,12 @@ class Grid:
     breaks: tuple[int, ...] = ()
     under: tuple[int, ...] = ()
     gap: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title, a table where there is one, and sentences below it."""
+
+    title: str
+    grid: Grid | None = None
+    lines: tuple[str, ...] = ()

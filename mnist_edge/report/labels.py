@@ -7,7 +7,7 @@ from pathlib import Path
 from mnist_edge.backends import Runs
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.escaping import printable
-from mnist_edge.report import formatting as text
+from mnist_edge.report import formatting
 
 _TITLES = {Runs.ORIGINAL: "PyTorch original", Runs.COMPILED: "torch.compile"}
 
@@ -20,44 +20,48 @@ class Label:
     under: bool = False
 
 
-def labels(record: Benchmark) -> list[Label]:
-    """A name for each entry: its file's, or under that another runtime's."""
-    names = files(record)
+def row_labels(record: Benchmark) -> list[Label]:
+    """A label for each entry: its file's name, or under that another runtime's."""
+    names = file_names(record)
     return [_label(record, entry, name) for entry, name in zip(record.entries, names, strict=True)]
 
 
-def full(record: Benchmark) -> list[str]:
+def full_names(record: Benchmark) -> list[str]:
     """A name for each entry that says by itself which file and which runtime it is."""
-    names = files(record)
+    names = file_names(record)
     return [
         name if entry.is_file else f"{name} in {entry.contender.runtime}"
         for entry, name in zip(record.entries, names, strict=True)
     ]
 
 
-def of(record: Benchmark) -> Callable[[Entry], str]:
+def name_getter(record: Benchmark) -> Callable[[Entry], str]:
     """The full name of any of the record's entries."""
-    found = {id(entry): name for entry, name in zip(record.entries, full(record), strict=True)}
-    return lambda entry: found[id(entry)]
+    names = {id(one): name for one, name in zip(record.entries, full_names(record), strict=True)}
+    return lambda entry: names[id(entry)]
 
 
-def files(record: Benchmark) -> list[str]:
+def file_names(record: Benchmark) -> list[str]:
     """The file's name of each entry, with as much of its folder as tells it apart; for those that
     run no file the model's, or where several runs trained the same model, the run's."""
-    names = _shown([entry.contender.path for entry in record.entries])
-    runs = _shown([entry.contender.path.parent for entry in record.entries])
-    own = [entry.subject for entry in record.entries if not entry.contender.runs.file]
-    found = []
-    for entry, name, run in zip(record.entries, names, runs, strict=True):
-        subject = entry.subject
-        families = {other.family for other in own if other.model == subject.model}
-        of_own = printable(subject.model) if len(families) == 1 else run
-        found.append(name if entry.contender.runs.file else of_own)
-    return found
+    files = _short_names([entry.contender.path for entry in record.entries])
+    runs = _short_names([entry.contender.path.parent for entry in record.entries])
+    families: dict[str, set[str]] = {}  # of each model that runs without a file
+    for entry in record.entries:
+        if not entry.contender.runs.file:
+            families.setdefault(entry.subject.model, set()).add(entry.subject.family)
+    return [
+        file
+        if entry.contender.runs.file
+        else printable(entry.subject.model)
+        if len(families[entry.subject.model]) == 1
+        else run
+        for entry, file, run in zip(record.entries, files, runs, strict=True)
+    ]
 
 
-def _shown(paths: Sequence[Path]) -> list[str]:
-    return [printable(name) for name in text.short_names(paths)]
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    return [printable(name) for name in formatting.short_names(paths)]
 
 
 def _label(record: Benchmark, entry: Entry, name: str) -> Label:
@@ -72,10 +76,4 @@ def _label(record: Benchmark, entry: Entry, name: str) -> Label:
         if other.contender.runtime == runtime
         and (other.subject.family, other.subject.precision) == (subject.family, subject.precision)
     ]
-    told = f"{runtime} {subject.precision if len(alike) == 1 else name}"
-    return Label(told, under=True)
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c"""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return Label(f"{runtime} {subject.precision if len(alike) == 1 else name}", under=True)

@@ -25,7 +25,7 @@ def table(results: Sequence[LoadResult]) -> Grid:
 def notes(results: Sequence[LoadResult]) -> list[str]:
     """What the columns are, and why a result is not valid."""
     first = results[0]
-    threads = formatting.counted(first.threads, "thread")
+    threads = formatting.count(first.threads, "thread")
     lines = [f"MLCommons LoadGen, {first.scenario}, {threads}; {_UNITS[first.scenario]}"]
     if first.server:
         lines.append(
@@ -59,7 +59,7 @@ def _figures(result: LoadResult) -> list[str]:
         return [f"{result.value:,.0f}", f"{result.images:,}"]
     rates = [f"{result.server.scheduled_qps:,.0f}", f"{result.value:,.0f}"] if result.server else []
     latencies = (result.p50_us, result.p90_us, result.p99_us)
-    return [*rates, *map(formatting.microseconds, latencies), f"{result.queries:,}"]
+    return [*rates, *map(formatting.integer, latencies), f"{result.queries:,}"]
 
 
 def _names(results: Sequence[LoadResult]) -> list[str]:

@@ -1,32 +1,23 @@
 """A benchmark as Markdown, for a README or an issue."""
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, detail_tables, markdown_elements, table, words
-from mnist_edge.report.grid import Grid
-from mnist_edge.report.markdown_elements import bullets, escaped
+from mnist_edge.report import advice, benchmark_tables, notes, summary, verdict
+from mnist_edge.report.markdown_elements import bullets, escape, grid
 
 
 def benchmark(record: Benchmark) -> str:
     """The verdict, the recommendation, the tables, and how and where it was measured."""
-    lines = ["# mnist-edge bench", "", f"**{escaped(str(words.verdict(record)))}**", ""]
-    lines += bullets([*words.warnings(record), *words.remarks(record)])
+    word, why = verdict.word_and_why(record.noise)
+    kernels = benchmark_tables.kernels(record)
+    facts = [f"{name}: {value}" for name, value in summary.machine(record) + summary.noise(record)]
+    lines = ["# mnist-edge bench", "", f"**{escape(f'{word}: {why}.')}**", ""]
+    lines += bullets([*notes.warnings(record), *notes.remarks(record)])
     lines += ["## What to ship", "", *bullets(advice.lines_or_why_not(record))]
-    lines += ["## Accuracy and start", "", *_table(table.quality(record))]
-    lines += ["## Speed", "", *_table(table.speed(record))]
-    lines += [escaped(" ".join(table.units(record))), ""]
-    computed = table.computed(record)
-    if computed.rows:
-        lines += ["## What ran", "", *_table(computed)]
-    lines += ["## How it was measured", "", *bullets(words.protocol(record))]
-    facts = [f"{name}: {value}" for name, value in words.machine(record) + words.noise(record)]
+    lines += ["## Accuracy and start", "", *grid(benchmark_tables.quality(record))]
+    lines += ["## Speed", "", *grid(benchmark_tables.speed(record))]
+    lines += [escape(" ".join(benchmark_tables.units(record))), ""]
+    lines += ["## What ran", "", *grid(kernels)] if kernels.rows else []
+    lines += ["## How it was measured", "", *bullets(summary.protocol(record))]
     lines += ["## Machine", "", *bullets(facts)]
-    lines += ["## Files", "", *_table(detail_tables.files(record))]
+    lines += ["## Files", "", *grid(benchmark_tables.files(record))]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _table(shown: Grid) -> list[str]:
-    """A name that stands indented in the terminal stands indented here."""
-    rows = [[escaped(cell) for cell in row] for row in shown.rows]
-    for at in shown.under:
-        rows[at][0] = f"&nbsp;&nbsp;{rows[at][0]}"
-    return markdown_elements.table([escaped(name) for name in shown.columns], rows, shown.left)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from mnist_edge.escaping import printable
+from mnist_edge.report.grid import Grid, Section
 
 # Underlines mean something at the end of a word only, other signs at the beginning of a line.
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)|^[#+-]")
@@ -12,24 +13,41 @@ _PLAIN_NAME = re.compile(r"[\w.-]+")
 _WIDEST = 80  # cell that others are padded to
 
 
-def escaped(words: str) -> str:
+def escape(text: str) -> str:
     """Text that Markdown, and HTML within it, takes for nothing but text; on one line."""
-    return _SPECIAL.sub(r"\\\g<0>", printable(" ".join(words.split()), longest=None))
+    return _SPECIAL.sub(r"\\\g<0>", printable(" ".join(text.split()), longest=None))
 
 
 def code(name: str) -> str:
     """A name as code; one that is more than letters, digits, dots and dashes as text."""
-    return f"`{name}`" if _PLAIN_NAME.fullmatch(name) else escaped(name)
+    return f"`{name}`" if _PLAIN_NAME.fullmatch(name) else escape(name)
 
 
-def bullets(texts: Sequence[str]) -> list[str]:
-    return [*(f"- {escaped(one)}" for one in texts), ""] if texts else []
+def bullets(lines: Sequence[str]) -> list[str]:
+    return [*(f"- {escape(line)}" for line in lines), ""] if lines else []
+
+
+def sections(sections: Sequence[Section]) -> list[str]:
+    """Each title is a heading of the second level."""
+    lines: list[str] = []
+    for section in sections:
+        lines += [f"## {escape(section.title)}", ""]
+        lines += grid(section.grid) if section.grid else []
+        lines += bullets(section.lines)
+    return lines
+
+
+def grid(shown: Grid) -> list[str]:
+    """A table of plain text. A name that stands indented in the terminal stands indented here."""
+    rows = [[escape(cell) for cell in row] for row in shown.rows]
+    for at in shown.under:
+        rows[at][0] = f"&nbsp;&nbsp;{rows[at][0]}"
+    return table([escape(name) for name in shown.columns], rows, shown.left)
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> list[str]:
     """Names and values, plain text, in a table without a heading; nothing without any."""
-    cells = [[escaped(cell) for cell in row] for row in rows]
-    return table(("", ""), cells, left=2) if rows else []
+    return grid(Grid(("", ""), tuple(rows), left=2)) if rows else []
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:

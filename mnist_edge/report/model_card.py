@@ -17,10 +17,10 @@ from mnist_edge.report import (
     formatting,
     known_limits,
     markdown_elements,
-    table,
+    tables,
     training_description,
 )
-from mnist_edge.report.markdown_elements import bullets, escaped
+from mnist_edge.report.markdown_elements import bullets, escape
 
 _MOST_CLASSES = 100  # that are listed by name
 
@@ -51,10 +51,10 @@ def render(card: Card, facts: FileFacts) -> str:
         "How sure it is": bullets(_sureness(card)),
         "Size and speed": _cost(card, facts),
         "Limits": bullets(known),
-        "Licence": [escaped(_licence(card)), ""],
+        "Licence": [escape(_licence(card)), ""],
         "Where it comes from": markdown_elements.pairs(_origin(card, facts)),
     }
-    lines = [f"{MARK} -->", f"# {escaped(facts.name)}", "", escaped(_summary(card, facts)), ""]
+    lines = [f"{MARK} -->", f"# {escape(facts.name)}", "", escape(_summary(card, facts)), ""]
     for title, content in sections.items():
         lines += [f"## {title}", "", *content] if content else []
     return "\n".join(lines).rstrip() + "\n"
@@ -155,10 +155,8 @@ def _accuracy(card: Card) -> list[str]:
 def _each_class(card: Card) -> list[str]:
     if card.confusion is None:
         return ["The per-class figures are not in this file: `mnist-edge eval` tells them.", ""]
-    rows = table.class_rows(card.classes, np.array(card.confusion, np.int64))
-    shown = [[escaped(row[0]), *row[1:]] for row in rows]
     return [
-        *markdown_elements.table(table.PER_CLASS, shown),
+        *markdown_elements.grid(tables.per_class(card.classes, np.array(card.confusion, np.int64))),
         "Of the test split; support is a count of images.",
         "",
     ]

@@ -21,7 +21,7 @@ from mnist_edge.model_file.manifest import (
 )
 from mnist_edge.model_file.model_paths import is_packaged
 from mnist_edge.output_paths import check_folder
-from mnist_edge.report import disturbances, model_card
+from mnist_edge.report import model_card, verdict
 
 _BATCH = 1
 
@@ -107,5 +107,5 @@ def _recorded(record: Benchmark, entry: Entry) -> RecordedLatency:
         cpu=record.machine.cpu,
         onnxruntime=record.machine.packages.get("onnxruntime", "unknown"),
         measured_at=record.measured_at,
-        verdict=disturbances.text(record.noise),
+        verdict=verdict.text(record.noise),
     )

@@ -1,175 +1,184 @@
-"""A benchmark in sentences: on what, how, and how far to believe it."""
+"""A benchmark in sentences: on what, how, how quietly, and what changed since an earlier one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 
-from mnist_edge.benchmark import Benchmark, Entry, Plan
+from mnist_edge.benchmark import Benchmark
 from mnist_edge.benchmark.compare import Change
-from mnist_edge.benchmark.inspection import Findings
-from mnist_edge.model_file.saturation import LARGEST_PAIR
-from mnist_edge.report import dataset, disturbances, labels
-from mnist_edge.report.formatting import counted
-
-_SPINNING = " that spin while they wait (in a Classifier{} they sleep)"
-_PACED = ", and in the paced run,"
+from mnist_edge.benchmark.latency import NEEDED_SAMPLES
+from mnist_edge.report import labels, verdict
+from mnist_edge.report.formatting import count, join_words, percent
 
 
 def lines(record: Benchmark) -> list[str]:
-    """What was measured on what, and whether the machine was quiet."""
-    machine, plan = record.machine, record.plan
+    """In the terminal: what was measured on what, and whether the machine was quiet."""
+    machine, threads = record.machine, record.plan.threads
     flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
-    told = [
-        f"{machine.cpu}{flags}, {counted(machine.cores, 'core')}, {counted(plan.threads, 'thread')}"
-        f"{_spinning(plan)}; "
-        f"onnxruntime {machine.packages.get('onnxruntime', 'of unknown version')}",
-        f"{_calls(record)}{record.images}",
-        preparation(record),
-        *_fixed(record),
+    timed = _calls(record, min(record.plan.batches))
+    calls = f"{timed[0]} calls each in {timed[1]:,} interleaved rounds; " if timed else ""
+    text = [
+        f"{machine.cpu}{flags}, {count(machine.cores, 'core')}, {count(threads, 'thread')}"
+        f"{_spinning(record)}; onnxruntime {runtime_version(record)}",
+        f"{calls}{record.images}",
+        _preparation(record),
+        *_fixed_batches(record),
     ]
     if record.energy_why_not:
-        told.append(f"energy: {record.energy_why_not}")
+        text.append(f"energy: {record.energy_why_not}")
     if any(entry.recorded for entry in record.entries):
-        told.append(
+        text.append(
             "* as recorded in the file: its data set is not here ('mnist-edge data' fetches MNIST)"
         )
-    told += record.missing
+    text += record.missing
     if record.stopped:
-        told.append("stopped by Ctrl-C: these are the rounds until then")
-    return [*told, f"the timing is {disturbances.text(record.noise)}{_unread(record)}"]
-
-
-def _unread(record: Benchmark) -> str:
+        text.append("stopped by Ctrl-C: these are the rounds until then")
     unread = record.noise.unreadable
-    return f" (cannot be read here: {labels.listed(unread)})" if unread else ""
+    beside = f" (cannot be read here: {join_words(unread)})" if unread else ""
+    return [*text, f"the timing is {verdict.text(record.noise)}{beside}"]
 
 
-def _calls(record: Benchmark) -> str:
-    smallest = min(record.plan.batches)
-    found = [entry.batches[smallest] for entry in record.entries if smallest in entry.batches]
-    if not found:
-        return ""
-    fewest = min(len(latency.samples_us) for latency in found)
-    most = max(len(latency.samples_us) for latency in found)
-    calls = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    return f"{calls} calls each in {len(found[0].turns):,} interleaved rounds; "
+def protocol(record: Benchmark) -> list[str]:
+    """On a page: how it was measured, one sentence or two for each matter."""
+    plan = record.plan
+    calls = [
+        f"{found[0]} calls of {count(size, 'image')} in {found[1]:,} rounds"
+        for size in plan.batches
+        if (found := _calls(record, size))
+    ]
+    needed = ", ".join(f"p{rank} {NEEDED_SAMPLES[rank]}" for rank in (50, 90, 99))
+    text = [
+        f"All contenders ran in one process on {count(plan.threads, 'thread')} and took turns in "
+        f"rounds of random order (seed {plan.seed}): when the machine drifts, it drifts for all of "
+        "them.",
+        f"What they were timed on: {record.images}.",
+        f"Each was timed for {join_words(calls)}." if calls else "",
+        f"{_preparation(record)}.",
+        "Every sample is kept and none is clipped. A percentile is shown only with the samples "
+        f"that 99 % confidence needs: {needed}.",
+        "Times as fast: the median over all rounds of the ratio of two contenders' medians in the "
+        "same round, with its bootstrap 95 % interval; a tie where that spans 1.",
+        "Accuracy is of the whole test split, with its Wilson 95 % interval; changed answers are "
+        "counted against the original, or the fp32 file where that is not here, with McNemar's "
+        "exact p.",
+        f"The paced run asked for one image at {plan.rate_hz:g} Hz, as a camera would; an answer "
+        "that had to wait for the one before it counts from when it was due."
+        if plan.rate_hz
+        else "",
+        "Cold is from the start of a fresh process to its first answer." if plan.cold else "",
+        _yardstick(record),
+        f"Energy was not measured: {record.energy_why_not}." if record.energy_why_not else "",
+    ]
+    return [line for line in text if line]
 
 
-def preparation(record: Benchmark) -> str:
-    """What is not in the figures: how long images take into the form that models take."""
-    told = "Only the call is timed: bringing an image into the form that the model takes"
-    medians = [entry.prepare.percentile_us(50) for entry in record.entries]
-    known = sorted(median for median in medians if median is not None)
-    if not known:
-        return f"{told} was not timed often enough"
-    span = "-".join(dict.fromkeys(f"{value:.1f}" for value in (known[0], known[-1])))
-    return f"{told} adds {span} µs"
-
-
-def _fixed(record: Benchmark) -> list[str]:
-    """Files that take one number of images only."""
+def machine(record: Benchmark) -> list[tuple[str, str]]:
+    """What was measured on: a name and a value each."""
+    here = record.machine
+    some = here.logical is not None and here.logical != here.cores
     return [
-        f"{name} takes {entry.subject.batch} images a call, no more and no fewer: the times of "
-        "fewer images are their share of such a call"
-        for name, entry in zip(labels.full(record), record.entries, strict=True)
-        if (entry.subject.batch or 1) > 1
+        ("CPU", here.cpu),
+        ("flags that matter to int8", ", ".join(here.flags) or "none that is known"),
+        ("cores", f"{here.cores} of {here.logical} usable" if some else f"{here.cores}"),
+        ("CPU quota", "none" if here.quota is None else f"{here.quota:g} cores"),
+        ("threads", str(record.plan.threads)),
+        ("clock governor", here.governor or "cannot be read here"),
+        ("system", here.system + (", a virtual machine" if here.virtual else "")),
+        ("Python", here.python),
+        *here.packages.items(),
+        ("measured at", record.measured_at.replace("T", " ").replace("+00:00", " UTC")),
     ]
 
 
-def _spinning(plan: Plan) -> str:
-    return _SPINNING.format(_PACED if plan.rate_hz else "") if plan.threads > 1 else ""
-
-
-class Kind(Enum):
-    """What a note is about."""
-
-    WRONG_HERE = auto()
-    MAY_SATURATE = auto()
-    IN_FLOAT = auto()
-    OTHER_IMAGES = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something that a reader may not expect, in words."""
-
-    kind: Kind
-    text: str
-
-    @property
-    def is_warning(self) -> bool:
-        """Whether the file must not be shipped."""
-        return self.kind in (Kind.WRONG_HERE, Kind.MAY_SATURATE)
-
-    @property
-    def line(self) -> str:
-        """As the terminal says it."""
-        return f"warning: {self.text}" if self.is_warning else self.text
-
-
-def notes(record: Benchmark) -> list[Note]:
-    """What a person must not overlook: files that this CPU computes wrongly, layers in float."""
-    told = []
-    for name, entry in zip(labels.full(record), record.entries, strict=True):
-        found = entry.findings
-        if found and found.saturates:
-            why = f"computes wrongly on this CPU: {_saturation(entry, found)}"
-            told.append(Note(Kind.WRONG_HERE, f"{name} {why}"))
-        elif found and found.may_saturate:
-            told.append(Note(Kind.MAY_SATURATE, f"{name} {_elsewhere(entry, found)}"))
-        if found and found.kernels.any_int8 and found.kernels.in_float:
-            layers = labels.listed(found.kernels.in_float)
-            told.append(Note(Kind.IN_FLOAT, f"{name}: {layers} stayed in float"))
-    return [*told, *(Note(Kind.OTHER_IMAGES, line) for line in _other_images(record))]
-
-
-def _other_images(record: Benchmark) -> list[str]:
-    """Once for each file, however many runtimes run it."""
-    subjects = [entry.subject for entry in record.entries if entry.subject.ours]
-    lines = (
-        dataset.other_images(one.name, one.dataset, one.fingerprint, record.data[one.dataset])
-        for one in subjects
-        if one.dataset in record.data
+def noise(record: Benchmark) -> list[tuple[str, str]]:
+    """What else went on while it was timed: a name and a value each."""
+    found = record.noise
+    widest = max(found.spread.items(), key=lambda pair: pair[1], default=None)
+    values = (
+        ("CPU time that the host gave to other guests", _format(found.steal, "{:.2%}")),
+        ("CPU used by other programs", _format(found.others, "{:.2%}")),
+        ("involuntary switches a second", _format(found.switches_per_s, "{:.1f}")),
+        ("load per core when it began", _format(found.load, "{:.2f}")),
+        ("times that the CPU quota stopped it", _format(found.throttled, "{:,}")),
+        ("time in which timed calls stood still", _format(found.paused, "{:.1%}")),
+        (
+            "largest difference between rounds (interquartile)",
+            f"{percent(widest[1], 1)}, {widest[0]}" if widest else "",
+        ),
+        ("cannot be read here", join_words(found.unreadable)),
     )
-    return list(dict.fromkeys(filter(None, lines)))
+    return [(name, text) for name, text in values if text]
 
 
-def _elsewhere(entry: Entry, found: Findings) -> str:
-    return (
-        "may compute wrongly on x86 CPUs without VNNI, if not on this one: two of its weights add "
-        f"up to {found.widest_pair}, and more than {LARGEST_PAIR} can saturate. {_again(entry)}"
-    )
+def _format(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value).replace("%", " %")
 
 
-def _again(entry: Entry) -> str:
-    how = "with 'mnist-edge export --int8'" if entry.subject.ours else "to 7-bit weights"
-    return f"Quantize it again {how}, or ship fp32"
-
-
-def _saturation(entry: Entry, found: Findings) -> str:
-    off = found.deviation
-    told = (
-        f"{off.changed} of {off.images} answers differ from its float reference, "
-        f"max |Δlogit| {off.max_logit_difference:.2g} (limit {off.limit:.2g})"
-    )
-    if not found.kernels.any_int8:
-        return f"{told}: do not ship it"
-    return f"{told}: its int8 sums saturate. {_again(entry)}"
+def runtime_version(record: Benchmark) -> str:
+    """onnxruntime's."""
+    return record.machine.packages.get("onnxruntime", "of unknown version")
 
 
 def changes(found: Sequence[Change], limit: float | None) -> list[str]:
     """How much longer calls take than in an earlier benchmark: a line for each contender and batch
     size; `limit` (0.1: 10 %) marks those that are slower by more."""
-    told = []
+    text = []
     for change in found:
-        line = f"{change.name}, {counted(change.batch, 'image')} a call: {_verdict(change)}"
+        line = f"{change.name}, {count(change.batch, 'image')} a call: {_change(change)}"
         if limit is not None and change.slower(limit):
             line += f": slower by more than {limit * 100:g} %"
-        told.append(line)
-    return told
+        text.append(line)
+    return text
 
 
-def _verdict(change: Change) -> str:
+def _calls(record: Benchmark, size: int) -> tuple[str, int] | None:
+    """How many calls of so many images were timed for each contender, and in how many rounds."""
+    timed = [entry.batches[size] for entry in record.entries if size in entry.batches]
+    if not timed:
+        return None
+    counts = [len(latency.samples_us) for latency in timed]
+    low, high = f"{min(counts):,}", f"{max(counts):,}"
+    return low if low == high else f"{low} to {high}", len(timed[0].turns)
+
+
+def _preparation(record: Benchmark) -> str:
+    """What is not in the figures: how long images take into the form that models take."""
+    text = "Only the call is timed: bringing an image into the form that the model takes"
+    medians = [entry.prepare.percentile_us(50) for entry in record.entries]
+    known = sorted(median for median in medians if median is not None)
+    if not known:
+        return f"{text} was not timed often enough"
+    span = "-".join(dict.fromkeys(f"{value:.1f}" for value in (known[0], known[-1])))
+    return f"{text} adds {span} µs"
+
+
+def _fixed_batches(record: Benchmark) -> list[str]:
+    """Files that take one number of images only."""
+    return [
+        f"{name} takes {entry.subject.batch} images a call, no more and no fewer: the times of "
+        "fewer images are their share of such a call"
+        for name, entry in zip(labels.full_names(record), record.entries, strict=True)
+        if (entry.subject.batch or 1) > 1
+    ]
+
+
+def _spinning(record: Benchmark) -> str:
+    if record.plan.threads == 1:
+        return ""
+    paced = ", and in the paced run," if record.plan.rate_hz else ""
+    return f" that spin while they wait (in a Classifier{paced} they sleep)"
+
+
+def _yardstick(record: Benchmark) -> str:
+    latency = record.yardstick.get(min(record.plan.batches))
+    median = latency.percentile_us(50) if latency else None
+    if latency is None or median is None:
+        return ""
+    text = f"A fixed piece of work, timed in the same rounds, took {median:.1f} µs at the median"
+    if latency.spread is None:
+        return f"{text}."
+    return f"{text}; half of its rounds lay within {percent(latency.spread, 1)}."
+
+
+def _change(change: Change) -> str:
     ratio = change.paired
     if ratio is None:
         return f"time {_more(change.minimum)} (fastest calls; another numpy before)"

@@ -12,8 +12,7 @@ from mnist_edge.benchmark.inspection import Findings
 from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency
 from mnist_edge.benchmark.recommend import Choice, Recommendation, recommendations
 from mnist_edge.intervals import Ratio
-from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.report import advice, disturbances, labels
+from mnist_edge.report import advice, labels, verdict
 
 SCHEMA = 3
 READABLE = (2, SCHEMA)
@@ -22,20 +21,10 @@ READABLE = (2, SCHEMA)
 Name = Callable[[Entry], str]
 
 
-def accuracy(value: Accuracy) -> dict[str, Any]:
-    """value in 0..1, its Wilson 95 % interval, and the counts behind it."""
-    return value.as_dict()
-
-
-def agreement(value: Agreement) -> dict[str, Any]:
-    """Answers that changed, and McNemar's exact p."""
-    return value.as_dict()
-
-
 def benchmark(record: Benchmark) -> dict[str, Any]:
     """A whole benchmark, raw samples included; durations in microseconds. What is no number, such
     as the deviation of logits that are NaN, is None: JSON has no word for it."""
-    name = labels.of(record)
+    name = labels.name_getter(record)
     values = {
         "schema": SCHEMA,
         "version": mnist_edge.__version__,
@@ -46,7 +35,7 @@ def benchmark(record: Benchmark) -> dict[str, Any]:
         | {
             "trusted": record.noise.trusted,
             "causes": list(record.noise.causes),
-            "reasons": list(disturbances.reasons(record.noise)),
+            "reasons": list(verdict.reasons(record.noise)),
         },
         "energy_why_not": record.energy_why_not,
         "timed_images": record.images,
@@ -82,11 +71,11 @@ def _entry(record: Benchmark, name: Name, entry: Entry) -> dict[str, Any]:
         "precision": subject.precision,
         "dataset": subject.dataset,
         "family": subject.family,
-        "accuracy": accuracy(entry.accuracy) | {"recorded": entry.recorded}
+        "accuracy": entry.accuracy.as_dict() | {"recorded": entry.recorded}
         if entry.accuracy
         else None,
         "expected_calibration_error": score.calibration_error if score else None,
-        "change": agreement(score.change) if score and score.change else None,
+        "change": score.change.as_dict() if score and score.change else None,
         "computed": _findings(entry.findings) if entry.findings else None,
         "load": _latency(entry.load),
         "first": _latency(entry.first),

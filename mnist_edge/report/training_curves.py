@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_edge.escaping import printable
 from mnist_edge.experiment_results import ErrorCurves
-from mnist_edge.report.literal_text import escape_what_fonts_lack, literal_texts
+from mnist_edge.report.fonts import escape_missing_letters, literal_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ def _epoch_axis(axes: "Axes", first: int, last: int) -> None:
 
 
 def _png(figure: "Figure") -> bytes:
-    escape_what_fonts_lack(figure)
+    escape_missing_letters(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -16,7 +16,7 @@ from mnist_edge.benchmark.stopwatch import Meter, Protocol, measure, off_cpu
 from mnist_edge.benchmark.timing import Timed
 from mnist_edge.host.cpus import Clock, Times
 from mnist_edge.host.noise import MOST_PAUSED, Cause, Noise, Snapshot, between
-from mnist_edge.report.disturbances import reasons, text
+from mnist_edge.report.verdict import reasons, text
 from tests.report.records import file
 
 SCHEDULES = [(1, 4), (10, 20), (300, 1000)]  # stopped for so many ms in every so many

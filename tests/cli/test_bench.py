@@ -25,7 +25,7 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.host import machine, noise
 from mnist_edge.host.noise import Noise
-from mnist_edge.report import disturbances, to_json
+from mnist_edge.report import to_json, verdict
 from tests.backends import foreign
 from tests.conftest import Cli, make_card, write_tiny_model
 from tests.helpers import fakes
@@ -481,7 +481,7 @@ def test_strict_makes_noise_an_exit_code(
     result = invoke("bench", letters, *SINGLE, *["--strict"] * strict)
     assert (result.exit_code, result.stderr) == (code, "")
     assert len(rows(result.stdout, "letters.onnx")) == HEADINGS
-    assert disturbances.text(found) in result.stdout
+    assert verdict.text(found) in result.stdout
 
 
 def test_noise_that_was_there_is_told(letters: Path, tmp_path: Path) -> None:

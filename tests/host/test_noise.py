@@ -10,7 +10,7 @@ import pytest
 from mnist_edge.host import noise
 from mnist_edge.host.cpus import Clock, Times
 from mnist_edge.host.noise import Cause, Noise, Snapshot, between, read
-from mnist_edge.report.disturbances import reasons, text
+from mnist_edge.report.verdict import reasons, text
 from tests.helpers.proc import pretend
 
 BEFORE = Snapshot(

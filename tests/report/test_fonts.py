@@ -31,18 +31,18 @@ def test_captions_of_other_names_look_different() -> None:
 
 def test_the_font_is_an_installed_one_where_it_has_more(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")  # whose font has Greek letters
-    font, texts = fonts.for_pillow(["\u03b1\u03b2", "ж"], 12)
+    font, texts = fonts.pillow_font(["\u03b1\u03b2", "ж"], 12)
     assert texts == ["\u03b1\u03b2", "ж"]
     assert isinstance(font, ImageFont.FreeTypeFont)
     assert font.getname() != ImageFont.load_default(12).getname()  # type: ignore[union-attr]
-    font, texts = fonts.for_pillow(["abc"], 12)
+    font, texts = fonts.pillow_font(["abc"], 12)
     assert font.getname() == ImageFont.load_default(12).getname()  # type: ignore[union-attr]
 
 
 def test_what_no_font_has_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "_FILES", ("no-such-font.ttf",))
-    monkeypatch.setattr(fonts, "_of_matplotlib", tuple)
-    assert fonts.for_pillow(["a猫 b", "\u0378"], 12)[1] == ["a\\u732b b", "\\u0378"]
+    monkeypatch.setattr(fonts, "_FILES", "no-such-font.ttf")
+    monkeypatch.setattr(fonts, "_matplotlib_file", tuple)
+    assert fonts.pillow_font(["a猫 b", "\u0378"], 12)[1] == ["a\\u732b b", "\\u0378"]
 
 
 def test_titles_of_curves_look_different() -> None:

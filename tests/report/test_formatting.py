@@ -63,7 +63,7 @@ def test_speedup(found: Ratio, expected: str) -> None:
     [(1.0, "1"), (0.21875, "0.22"), (0.0016, "0.0016"), (0.001, "0.001"), (0.00099, "<0.001")],
 )
 def test_chance(p: float, expected: str) -> None:
-    assert formatting.chance(p) == expected
+    assert formatting.p_value(p) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_amount(count: float, expected: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [(None, "-"), (0.4, "0"), (61.6, "62"), (12345.6, "12,346")]
 )
-def test_microseconds(value: float | None, expected: str) -> None:
-    assert formatting.microseconds(value) == expected
+def test_integers(value: float | None, expected: str) -> None:
+    assert formatting.integer(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -143,4 +143,11 @@ def test_a_file_in_the_current_folder_differs_from_its_namesake_elsewhere(
     ("number", "told"), [(0, "0 images"), (1, "1 image"), (2, "2 images"), (1200, "1,200 images")]
 )
 def test_one_of_a_thing_is_said_otherwise_than_several(number: int, told: str) -> None:
-    assert formatting.counted(number, "image") == told
+    assert formatting.count(number, "image") == told
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_words_are_joined(words: list[str], expected: str) -> None:
+    assert formatting.join_words(words) == expected

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from mnist_edge.report import markdown, terminal
+from mnist_edge.report import markdown_elements, terminal
 from mnist_edge.report.grid import Grid
 from mnist_edge.report.html import elements
 
@@ -31,7 +31,7 @@ def test_a_grid_brings_none_of_what_it_shows() -> None:
 def test_each_renderer_indents_what_belongs_to_the_row_above() -> None:
     first, second = terminal.table(SHOWN).columns[0].cells
     assert (first, second) == ("a.onnx", "  openvino")
-    told = markdown._table(SHOWN)
+    told = markdown_elements.grid(SHOWN)
     assert told[2].startswith("| a.onnx ")
     assert told[3].startswith("| &nbsp;&nbsp;openvino ")
     page = elements.table(SHOWN, "caption")
@@ -42,7 +42,7 @@ def test_each_renderer_indents_what_belongs_to_the_row_above() -> None:
 def test_a_name_that_begins_with_blanks_of_its_own_belongs_to_nothing() -> None:
     own = Grid(("file",), (("  a.onnx",),))
     assert "under" not in elements.table(own, "caption")
-    assert "nbsp" not in "".join(markdown._table(own))
+    assert "nbsp" not in "".join(markdown_elements.grid(own))
 
 
 def test_a_part_begins_where_a_column_says_so() -> None:

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from mnist_edge.backends import RUNTIMES
 from mnist_edge.report import labels
 from mnist_edge.report.labels import Label
@@ -26,12 +24,12 @@ def test_files_are_called_by_their_names_and_other_runtimes_stand_indented_below
         entry(original("runs/edge/checkpoint.pt", model="edge")),
     )
     under = ("openvino fp32", "openvino int8", "ncnn fp32", "torch.compile", "PyTorch original")
-    assert labels.labels(record) == [
+    assert labels.row_labels(record) == [
         Label("edge.onnx"),
         Label("edge-int8.onnx"),
         *(Label(name, under=True) for name in under),
     ]
-    assert labels.full(record) == [
+    assert labels.full_names(record) == [
         "edge.onnx",
         "edge-int8.onnx",
         "edge.onnx in openvino",
@@ -40,7 +38,13 @@ def test_files_are_called_by_their_names_and_other_runtimes_stand_indented_below
         "edge in torch-compile",
         "edge in pytorch",
     ]
-    assert labels.files(record)[2:] == ["edge.onnx", "edge-int8.onnx", "edge.onnx", "edge", "edge"]
+    assert labels.file_names(record)[2:] == [
+        "edge.onnx",
+        "edge-int8.onnx",
+        "edge.onnx",
+        "edge",
+        "edge",
+    ]
 
 
 def test_two_files_of_one_precision_in_one_runtime_are_told_apart() -> None:
@@ -49,7 +53,7 @@ def test_two_files_of_one_precision_in_one_runtime_are_told_apart() -> None:
         *(entry(file(path, precision="int8")) for path in both),
         *(entry(file(path, "openvino", precision="int8")) for path in both),
     )
-    assert labels.labels(record) == [
+    assert labels.row_labels(record) == [
         *map(Label, both),
         *(Label(f"openvino {path}", under=True) for path in both),
     ]
@@ -63,7 +67,7 @@ def test_two_runs_of_one_model_are_told_apart() -> None:
             for kind in (compiled, original)
         )
     )
-    assert labels.full(record) == [
+    assert labels.full_names(record) == [
         "edge in torch-compile",
         "edge in pytorch",
         "edge-1 in torch-compile",
@@ -82,13 +86,6 @@ def test_no_two_contenders_have_one_full_name() -> None:
             if name == "edge" or runs(runtime).file
         )
     )
-    found = labels.full(record)
+    found = labels.full_names(record)
     of_files = sum(runs(runtime).file for runtime in RUNTIMES)
     assert len(set(found)) == len(found) == 2 * (len(RUNTIMES) + of_files)
-
-
-@pytest.mark.parametrize(
-    ("some", "expected"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
-)
-def test_listed(some: list[str], expected: str) -> None:
-    assert labels.listed(some) == expected

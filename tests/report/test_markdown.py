@@ -7,8 +7,8 @@ from markdown_it import MarkdownIt
 
 from mnist_edge.host.noise import Noise
 from mnist_edge.metrics import Accuracy, Agreement
-from mnist_edge.report import advice, markdown, table
-from mnist_edge.report.markdown_elements import escaped
+from mnist_edge.report import advice, benchmark_tables, markdown
+from mnist_edge.report.markdown_elements import escape
 from tests.report.records import benchmark, entry, file, original
 
 READER = MarkdownIt("commonmark").enable("table")
@@ -47,9 +47,9 @@ def test_the_tables_are_those_of_the_terminal(told: str) -> None:
         entry(file("x/e_8_|.onnx", precision="int8"), change=Agreement(6, 1, 5, 10000), seed=1),
     )
     for heading, shown in (
-        ("Accuracy and start", table.quality(record)),
-        ("Speed", table.speed(record)),
-        ("What ran", table.computed(record)),
+        ("Accuracy and start", benchmark_tables.quality(record)),
+        ("Speed", benchmark_tables.speed(record)),
+        ("What ran", benchmark_tables.kernels(record)),
     ):
         header, *body = rows(told, heading)
         assert header == list(shown.columns)
@@ -80,7 +80,7 @@ def test_every_line_of_advice_is_there() -> None:
     lines = advice.lines(record)
     assert lines
     said = [token.content for token in READER.parse(markdown.benchmark(record))]
-    assert all(escaped(line) in said for line in lines)
+    assert all(escape(line) in said for line in lines)
 
 
 def test_a_noisy_machine_is_said_at_the_top() -> None:
@@ -118,4 +118,4 @@ def test_without_files_of_onnx_runtime_nothing_ran_there() -> None:
 )
 def test_names_are_nothing_but_text(name: str) -> None:
     wanted = f"<p>{' '.join(name.split())}</p>"
-    assert unescape(READER.render(escaped(name)).strip()) == wanted
+    assert unescape(READER.render(escape(name)).strip()) == wanted

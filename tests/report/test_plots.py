@@ -152,7 +152,7 @@ def test_the_front_is_what_no_other_beats(record: Benchmark) -> None:
         replace(some, p50_us=float(x), accuracy=Accuracy(int(y), 10000))
         for x, y in random.integers(1, 30, (40, 2))
     ]
-    found = {(one.p50_us, one.percent) for one in accuracy.front(every)}
+    found = {(one.p50_us, one.percent) for one in accuracy.pareto_front(every)}
     unbeaten = {
         (one.p50_us, one.percent)
         for one in every
@@ -163,7 +163,7 @@ def test_the_front_is_what_no_other_beats(record: Benchmark) -> None:
         )
     }
     assert found == unbeaten
-    speeds = [one.p50_us for one in accuracy.front(every)]
+    speeds = [one.p50_us for one in accuracy.pareto_front(every)]
     assert speeds == sorted(speeds)
 
 
@@ -190,7 +190,7 @@ def test_with_nothing_to_draw_there_is_no_chart(tmp_path: Path) -> None:
 
 def test_a_name_that_finds_no_room_beside_its_mark_has_a_line_to_it() -> None:
     crowd = [entry(file(f"contender-{at}.onnx"), center_us=60.0 + at / 99) for at in range(9)]
-    figure = common.blank(plots.NARROW, 420)
+    figure = common.new_figure(plots.NARROW, 420)
     accuracy.draw(figure, benchmark(*crowd), plots.NARROW, LIGHT)
     texts = figure.axes[0].texts
     boxes = [text.get_window_extent() for text in texts if text.get_text()]
@@ -204,7 +204,7 @@ def test_no_sample_is_clipped_however_slow() -> None:
     samples[123], samples[456] = 1e6, 2.5
     batches = {1: Latency(samples, np.array([700]))}
     record = benchmark(entry(file("edge.onnx"), batches=batches), entry(file("b.onnx")))
-    figure = common.blank(plots.WIDE, 300)
+    figure = common.new_figure(plots.WIDE, 300)
     latencies.draw(figure, record, plots.WIDE, LIGHT)
     (axes,) = figure.axes
     low, high = axes.get_xlim()
@@ -217,7 +217,7 @@ def test_no_sample_is_clipped_however_slow() -> None:
 
 def test_long_names_keep_their_ends_and_crowd_out_nothing() -> None:
     long = "a-very-long-name-of-a-file-" * 4 + "end.onnx"
-    figure = common.blank(plots.NARROW, 300)
+    figure = common.new_figure(plots.NARROW, 300)
     latencies.draw(figure, benchmark(entry(file(long))), plots.NARROW, LIGHT)
     shown = next(text for text in figure.axes[0].texts if "…" in text.get_text())
     assert shown.get_text().startswith("a-very")
@@ -228,8 +228,8 @@ def test_long_names_keep_their_ends_and_crowd_out_nothing() -> None:
 @pytest.mark.parametrize("times", [[90.0, 110.0], [60.0, 60.0], [50.0, 1082.0, 1900.0], [3, 9e6]])
 @pytest.mark.parametrize("width", [plots.NARROW, plots.WIDE])
 def test_an_axis_of_time_has_a_few_round_ticks(times: list[float], width: int) -> None:
-    axes = common.axes_of(common.blank(width, 200), LIGHT)
-    common.time_axis(axes, times, width)
+    axes = common.new_axes(common.new_figure(width, 200), LIGHT)
+    common.set_time_axis(axes, times, width)
     low, high = axes.get_xlim()
     ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
     assert low < min(times) <= max(times) < high
@@ -261,7 +261,7 @@ def test_families_have_colours_and_runtimes_shapes() -> None:
         entry(file("b.onnx", "ncnn", family="b")),
         entry(file("c.onnx", "litert", family="c")),
     )
-    colours, markers = common.colours(record, LIGHT), common.markers(record)
+    colours, markers = common.family_colours(record, LIGHT), common.runtime_markers(record)
     assert len(set(colours.values())) == len(colours) == 3
     shapes = [markers[one.contender.runtime] for one in record.entries]
     assert len(set(shapes)) == 4

@@ -1,4 +1,4 @@
-"""What bench says below its tables: on what, how, and how far to believe it."""
+"""A benchmark in sentences: on what, how, how quietly, and what changed."""
 
 from dataclasses import replace
 
@@ -6,15 +6,11 @@ import pytest
 
 from mnist_edge.benchmark import Benchmark, Plan
 from mnist_edge.benchmark.compare import Change
-from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.host.cpus import Clock
 from mnist_edge.host.noise import Noise
 from mnist_edge.intervals import Ratio
-from mnist_edge.report import summary
-from mnist_edge.report.summary import Kind, Note
-from tests.report.records import FINDINGS, INT8_FINDINGS, MACHINE, benchmark, entry, file, latency
-
-SATURATING = Deviation(500, 41, 9.7, 0.09)
+from mnist_edge.report import summary, verdict
+from tests.report.records import MACHINE, benchmark, entry, file, latency
 
 
 def made(**changes: object) -> Benchmark:
@@ -86,58 +82,89 @@ def test_the_verdict_comes_last_with_its_reasons(noise: Noise, last: str) -> Non
     assert summary.lines(made(noise=noise))[-1] == last
 
 
-def test_files_that_compute_what_they_must_need_no_warning() -> None:
-    record = benchmark(entry(file("edge.onnx")), entry(file("edge-int8.onnx", precision="int8")))
-    assert summary.notes(record) == []
-
-
-def test_a_saturating_file_is_named_with_what_to_do() -> None:
-    wrong = replace(INT8_FINDINGS, deviation=SATURATING)
-    own = file("x/edge-int8.onnx", precision="int8")
-    foreign = file("other.onnx", precision="int8", ours=False)
-    first, second = summary.notes(
-        benchmark(entry(file("edge.onnx")), *(entry(one, findings=wrong) for one in (own, foreign)))
+def test_a_page_has_the_verdict_and_why() -> None:
+    assert verdict.word_and_why(Noise()) == (
+        "Trusted",
+        "nothing that can be read of this machine disturbed the timing",
     )
+    assert verdict.word_and_why(Noise(throttled=3, others=0.5)) == (
+        "Noisy",
+        "50 % of the CPU was used by other programs: close them; the CPU quota stopped it "
+        "3 times: use fewer threads, or raise the quota",
+    )
+
+
+def test_the_machine_is_told_with_what_limits_it() -> None:
+    limited = replace(MACHINE, cores=2, logical=8, quota=1.5, governor="schedutil", virtual=True)
+    told = dict(summary.machine(benchmark(entry(file("a.onnx")), machine=limited)))
+    assert told["cores"] == "2 of 8 usable"
+    assert told["CPU quota"] == "1.5 cores"
+    assert told["clock governor"] == "schedutil"
+    assert told["system"] == "Linux x86_64, a virtual machine"
+    free = dict(
+        summary.machine(benchmark(entry(file("a.onnx")), machine=replace(MACHINE, flags=())))
+    )
+    assert (free["cores"], free["CPU quota"]) == ("4", "none")
+    assert free["clock governor"] == "cannot be read here"
+    assert free["flags that matter to int8"] == "none that is known"
+
+
+def test_noise_tells_what_was_read_and_what_could_not_be() -> None:
+    found = Noise(
+        steal=0.0123,
+        others=0.05,
+        switches_per_s=3.14,
+        load=0.5,
+        throttled=1200,
+        spread={"a": 0.02, "b": 0.0345},
+        unreadable=("governor", "load"),
+    )
+    assert summary.noise(benchmark(entry(file("a.onnx")), noise=found)) == [
+        ("CPU time that the host gave to other guests", "1.23 %"),
+        ("CPU used by other programs", "5.00 %"),
+        ("involuntary switches a second", "3.1"),
+        ("load per core when it began", "0.50"),
+        ("times that the CPU quota stopped it", "1,200"),
+        ("largest difference between rounds (interquartile)", "3.5 %, b"),
+        ("cannot be read here", "governor and load"),
+    ]
+    assert summary.noise(benchmark(entry(file("a.onnx")))) == []
+
+
+def test_calls_and_rounds_are_those_of_the_samples() -> None:
+    record = benchmark(entry(file("a.onnx"), count=800), entry(file("b.onnx"), count=7000))
+    told = summary.protocol(record)
+    assert (
+        "Each was timed for 800 to 7,000 calls of 1 image in 20 rounds and 64 calls of 64 images "
+        "in 20 rounds." in told
+    )
+    assert "What they were timed on: test images of digits." in told
+
+
+def test_how_long_images_take_into_their_form_is_said_in_terminal_and_page() -> None:
+    record = benchmark(entry(file("a.onnx"), prepare=latency(0.5)), entry(file("b.onnx")))
     told = (
-        "computes wrongly on this CPU: 41 of 500 answers differ from its float reference, "
-        "max |Δlogit| 9.7 (limit 0.36): its int8 sums saturate. Quantize it again"
+        "Only the call is timed: bringing an image into the form that the model takes adds 0.5 µs"
     )
-    ours = f"edge-int8.onnx {told} with 'mnist-edge export --int8', or ship fp32"
-    assert first == Note(Kind.WRONG_HERE, ours)
-    assert first.line == f"warning: {ours}"
-    assert second == Note(Kind.WRONG_HERE, f"other.onnx {told} to 7-bit weights, or ship fp32")
+    assert told in summary.lines(record)
+    assert f"{told}." in summary.protocol(record)
 
 
-def test_a_float_file_that_deviates_is_not_said_to_saturate() -> None:
-    broken = replace(FINDINGS, deviation=Deviation(500, 500, float("nan"), 0.09))
-    (note,) = summary.notes(benchmark(entry(file("edge.onnx"), findings=broken)))
-    assert note.kind is Kind.WRONG_HERE
-    assert note.text.startswith("edge.onnx computes wrongly on this CPU: 500 of 500 answers")
-    assert note.text.endswith(": do not ship it")
-    assert "int8" not in note.text
+def test_the_fixed_piece_of_work_is_told_as_far_as_it_was_timed() -> None:
+    def told(**yardstick: object) -> str:
+        return " ".join(summary.protocol(benchmark(entry(file("a.onnx")), **yardstick)))
+
+    spread = latency(9.0).spread
+    assert spread
+    assert f"took 9.0 µs at the median; half of its rounds lay within {spread:.1%}"[:-1] in told()
+    assert "took 9.0 µs at the median." in told(yardstick={1: latency(9.0, rounds=3)})
+    assert "fixed piece" not in told(yardstick={1: latency(9.0, 5)})
+    assert "fixed piece" not in told(yardstick={})
 
 
-def test_layers_that_stayed_in_float_are_named_for_int8_files_only() -> None:
-    partly = replace(INT8_FINDINGS, kernels=Kernels(14, 9, 7, 1, 1, ("Conv_0", "Conv_4")))
-    record = benchmark(
-        entry(file("edge.onnx")),  # all in float, as it should be
-        entry(file("edge-int8.onnx", precision="int8"), findings=partly),
-    )
-    told = "edge-int8.onnx: Conv_0 and Conv_4 stayed in float"
-    assert summary.notes(record) == [Note(Kind.IN_FLOAT, told)]
-    assert summary.notes(record)[0].line == told
-
-
-def test_what_speaks_against_shipping_a_file_is_a_warning_and_nothing_else() -> None:
-    found = {kind: Note(kind, "why") for kind in Kind}
-    assert {kind for kind, note in found.items() if note.is_warning} == {
-        Kind.WRONG_HERE,
-        Kind.MAY_SATURATE,
-    }
-    wide = replace(INT8_FINDINGS, widest_pair=254)
-    (note,) = summary.notes(benchmark(entry(file("a.onnx", precision="int8"), findings=wide)))
-    assert note.kind is Kind.MAY_SATURATE
-    assert note.line.startswith("warning: a.onnx may compute wrongly on x86 CPUs without VNNI")
+def test_a_short_run_says_nothing_of_calls_that_were_not_made() -> None:
+    nothing = benchmark(entry(file("a.onnx"), batches={}))
+    assert not [line for line in summary.protocol(nothing) if "Each was timed" in line]
 
 
 SLOWER = Change("edge.onnx", 1, Ratio(1.124, 1.101, 1.152), minimum=1.13)

@@ -19,7 +19,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.idx_datasets import SOURCES
 from mnist_edge.metrics import Agreement
 from mnist_edge.model_file.golden import GoldenCheck
-from mnist_edge.report import table, terminal
+from mnist_edge.report import benchmark_tables, tables, terminal
 from mnist_edge.report.grid import Grid
 from tests.report.records import (
     FINDINGS,
@@ -32,7 +32,7 @@ from tests.report.records import (
     original,
 )
 
-TABLES = (table.quality, table.speed, table.computed)
+TABLES = (benchmark_tables.quality, benchmark_tables.speed, benchmark_tables.kernels)
 UNCHANGED = Agreement(0, 0, 0, 10_000)
 
 
@@ -128,7 +128,7 @@ def test_eight_contenders_are_one_table_of_100_columns_each(plan: Plan) -> None:
 @pytest.mark.parametrize("folder", ["old/exported/", f"old/{'long-' * 6}/"])
 def test_with_long_names_a_table_comes_in_parts_that_fit_and_lose_nothing(folder: str) -> None:
     record = large_record(folder, plan=EVERYTHING, energy_why_not=None)
-    assert f"{folder}edge-xs-int8.onnx" in rows(table.speed(record))[5][0]
+    assert f"{folder}edge-xs-int8.onnx" in rows(benchmark_tables.speed(record))[5][0]
     for shown in TABLES:
         parts = terminal.parts(shown(record))
         assert len(parts) > 1
@@ -156,7 +156,7 @@ def test_a_table_folds_from_column_101_on_and_only_then_comes_in_parts(
 
 def test_the_columns_of_a_matter_stay_together() -> None:
     record = large_record("old/exported/", plan=EVERYTHING)
-    answers, start = terminal.parts(table.quality(record))
+    answers, start = terminal.parts(benchmark_tables.quality(record))
     assert [name for name, _ in columns(answers)][-2:] == ["changed", "p"]
     assert [name for name, _ in columns(start)][1:] == [
         "size",
@@ -169,12 +169,15 @@ def test_the_columns_of_a_matter_stay_together() -> None:
 
 def test_a_name_that_is_wider_than_a_terminal_still_has_its_figures() -> None:
     made = benchmark(entry(file(f"{'n' * 120}.onnx")))
-    parts = terminal.parts(table.speed(made))
-    assert columns(*parts) == columns(table.speed(made))
+    parts = terminal.parts(benchmark_tables.speed(made))
+    assert columns(*parts) == columns(benchmark_tables.speed(made))
 
 
 def test_a_table_without_rows_is_not_shown() -> None:
-    assert terminal.parts(table.computed(benchmark(entry(original("a/checkpoint.pt"))))) == []
+    assert (
+        terminal.parts(benchmark_tables.kernels(benchmark(entry(original("a/checkpoint.pt")))))
+        == []
+    )
 
 
 def test_each_figure_stands_under_its_name() -> None:
@@ -186,7 +189,7 @@ def test_each_figure_stands_under_its_name() -> None:
     record = benchmark(made, torch, plan=Plan(batches=(1, 64), rate_hz=20.0, cold=True))
     assert made.score
     assert made.score.calibration_error is not None
-    assert row(table.quality(record)) == {
+    assert row(benchmark_tables.quality(record)) == {
         "model": "edge.onnx",
         "acc. %": "99.65",
         "95 %": "99.51-99.75",
@@ -201,7 +204,7 @@ def test_each_figure_stands_under_its_name() -> None:
     }
     one, many = (made.batches[size].samples_us for size in (1, 64))
     percentiles = [f"{np.percentile(one, rank):.0f}" for rank in (50, 90, 99)]
-    (shown,) = rows(table.speed(record))[:1]
+    (shown,) = rows(benchmark_tables.speed(record))[:1]
     assert shown[:-2] == [
         "edge.onnx",
         *percentiles,
@@ -215,7 +218,7 @@ def test_each_figure_stands_under_its_name() -> None:
 
 def test_an_original_shows_neither_a_size_nor_changes_and_is_1() -> None:
     record = benchmark(entry(original("runs/edge/checkpoint.pt")))
-    shown = row(table.quality(record)) | row(table.speed(record))
+    shown = row(benchmark_tables.quality(record)) | row(benchmark_tables.speed(record))
     assert shown["model"] == "  PyTorch original"
     assert [shown[name] for name in ("changed", "p", "size", "times as fast")] == ["", "", "", "1"]
 
@@ -223,7 +226,7 @@ def test_an_original_shows_neither_a_size_nor_changes_and_is_1() -> None:
 def test_no_change_is_a_plain_0_and_an_improbable_one_has_no_digits() -> None:
     changes = [UNCHANGED, Agreement(132, 12, 110, 10_000), Agreement(4, 4, 0, 10_000)]
     record = benchmark(*(entry(file(f"{at}.onnx"), change=one) for at, one in enumerate(changes)))
-    found = [row(table.quality(record), at) for at in range(3)]
+    found = [row(benchmark_tables.quality(record), at) for at in range(3)]
     assert [(one["changed"], one["p"]) for one in found] == [
         ("0", ""),
         ("132 +12 -110", "<0.001"),
@@ -236,7 +239,7 @@ def test_a_recorded_accuracy_is_marked_and_an_unknown_one_is_a_dash() -> None:
         entry(file("edge.onnx"), recorded=True),
         entry(file("other.onnx", family="f" * 64, recorded=None, ours=False), score=None),
     )
-    own, foreign = (row(table.quality(record), at) for at in (0, 1))
+    own, foreign = (row(benchmark_tables.quality(record), at) for at in (0, 1))
     assert (own["acc. %"], own["95 %"], own["ECE %"]) == ("99.65*", "99.51-99.75", "")
     assert (foreign["acc. %"], foreign["95 %"], foreign["ECE %"]) == ("-", "", "")
 
@@ -246,7 +249,7 @@ def test_a_recorded_accuracy_is_marked_and_an_unknown_one_is_a_dash() -> None:
     [(10, 0), (11, 1), (63, 1), (64, 2), (661, 2), (662, 3)],
 )
 def test_percentiles_without_enough_samples_are_dashes(count: int, known: int) -> None:
-    shown = rows(table.speed(benchmark(entry(file("edge.onnx"), count=count))))[0]
+    shown = rows(benchmark_tables.speed(benchmark(entry(file("edge.onnx"), count=count))))[0]
     assert [cell != "-" for cell in shown[1:4]] == [True] * known + [False] * (3 - known)
 
 
@@ -263,31 +266,31 @@ def test_a_speed_up_is_paired_with_the_original_and_a_tie_where_it_may_be_none(
     other_us: float, seed: int, expected: str
 ) -> None:
     torch = entry(original("runs/edge/checkpoint.pt"), center_us=other_us, seed=seed)
-    found = row(table.speed(benchmark(entry(file("edge.onnx")), torch)))["times as fast"]
+    found = row(benchmark_tables.speed(benchmark(entry(file("edge.onnx")), torch)))["times as fast"]
     assert found.startswith(expected)
 
 
 def test_too_few_rounds_have_no_speed_up() -> None:
     torch = entry(original("runs/edge/checkpoint.pt"), count=10)
     record = benchmark(entry(file("edge.onnx"), count=10), torch)
-    assert row(table.speed(record))["times as fast"] == "-"
+    assert row(benchmark_tables.speed(record))["times as fast"] == "-"
 
 
 def test_energy_has_a_column_where_it_can_be_read() -> None:
     readable = large_record(energy_why_not=None)
-    assert row(table.speed(readable))["mJ"] == f"{4_280e-6 * 30 * 1000:.2f}"
-    assert "energy" in " ".join(table.units(readable))
-    assert "mJ" not in row(table.speed(large_record()))
-    assert "energy" not in " ".join(table.units(large_record()))
+    assert row(benchmark_tables.speed(readable))["mJ"] == f"{4_280e-6 * 30 * 1000:.2f}"
+    assert "energy" in " ".join(benchmark_tables.units(readable))
+    assert "mJ" not in row(benchmark_tables.speed(large_record()))
+    assert "energy" not in " ".join(benchmark_tables.units(large_record()))
 
 
 def test_of_many_batch_sizes_the_smallest_and_the_two_largest_are_shown() -> None:
     sizes = {size: latency(30.0 * size, 64) for size in (2, 4, 8, 16)}
     record = benchmark(entry(file("edge.onnx"), batches=sizes))
-    shown = row(table.speed(record))
+    shown = row(benchmark_tables.speed(record))
     assert [name for name in shown if name.startswith("img/s")] == ["img/s at 8", "img/s at 16"]
     assert shown["p50 µs"] == "60"
-    assert "2 images a call" in " ".join(table.units(record))
+    assert "2 images a call" in " ".join(benchmark_tables.units(record))
 
 
 def test_what_ctrl_c_left_unmeasured_is_a_dash() -> None:
@@ -295,7 +298,7 @@ def test_what_ctrl_c_left_unmeasured_is_a_dash() -> None:
         entry(one, batches={1: latency(60.0)})
         for one in (file("edge.onnx"), original("runs/edge/checkpoint.pt"))
     ]
-    shown = row(table.speed(benchmark(*made, plan=EVERYTHING, stopped=True)))
+    shown = row(benchmark_tables.speed(benchmark(*made, plan=EVERYTHING, stopped=True)))
     assert [shown["img/s at 8"], shown["img/s at 64"], shown["20 Hz p50 µs"]] == ["-", "-", "-"]
     assert shown["times as fast"].startswith("tie")
 
@@ -312,7 +315,7 @@ def test_what_ctrl_c_left_unmeasured_is_a_dash() -> None:
 )
 def test_a_fusion_line_counts_what_runs_in_int8(kernels: Kernels, told: str) -> None:
     made = entry(file("edge.onnx"), findings=replace(FINDINGS, kernels=kernels))
-    found = row(table.computed(benchmark(made)))
+    found = row(benchmark_tables.kernels(benchmark(made)))
     assert (found["computed here by"], found["nodes"]) == (told, str(kernels.nodes))
 
 
@@ -328,7 +331,7 @@ def test_deviations_and_golden_answers_are_told_for_each_file() -> None:
         entry(file("other.onnx"), findings=none),
         entry(original("runs/edge/checkpoint.pt")),
     )
-    assert [(cells[0], *cells[3:]) for cells in rows(table.computed(record))] == [
+    assert [(cells[0], *cells[3:]) for cells in rows(benchmark_tables.kernels(record))] == [
         ("edge.onnx", "0 of 500", "2e-06", "8 of 8"),
         ("edge-int8.onnx", "412 of 500", "1e+01", "5 of 8"),
         ("other.onnx", "500 of 500", "nan", "-"),
@@ -356,7 +359,7 @@ def test_times_have_their_unit_in_the_head() -> None:
 @pytest.mark.parametrize("plan", [PLAN, EVERYTHING])
 def test_the_units_explain_the_columns_within_100_columns(plan: Plan) -> None:
     record = large_record(plan=plan)
-    told = table.units(record)
+    told = benchmark_tables.units(record)
     assert max(map(len, told)) <= 100
     heads = [name for shown in TABLES for name in row(shown(record))]
     names = {re.sub(" (%|ms|µs)$", "", name) for name in heads}
@@ -368,7 +371,8 @@ def test_the_units_explain_the_columns_within_100_columns(plan: Plan) -> None:
 
 
 def test_per_class_has_a_line_for_each_class_and_their_means_below() -> None:
-    lines = render(table.per_class(["no", "yes"], np.array([[8, 2], [0, 1234]])))
+    counts = np.array([[8, 2], [0, 1234]])
+    lines = render(tables.per_class(["no", "yes"], counts, blank_line=True))
     assert lines[0].split() == ["class", "precision", "recall", "f1-score", "support"]
     assert lines[1].split() == ["no", "1.000", "0.800", "0.889", "10"]
     assert lines[2].split() == ["yes", "0.998", "1.000", "0.999", "1,234"]
@@ -377,6 +381,7 @@ def test_per_class_has_a_line_for_each_class_and_their_means_below() -> None:
     assert lines[4].index("0.998") == lines[5].rindex(lines[5].split()[4])  # below f1-score
     assert lines[5].split() == ["macro", "avg", "0.999", "0.900", "0.944", "1,244"]
     assert lines[6].split() == ["weighted", "avg", "0.998", "0.998", "0.998", "1,244"]
+    assert render(tables.per_class(["no", "yes"], counts)) == [*lines[:3], *lines[4:]]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -396,7 +401,7 @@ def test_per_class_is_scikit_learns_classification_report(seed: int) -> None:
         digits=3,
         zero_division=0,
     )
-    ours = [line.replace(",", "").split() for line in render(table.per_class(classes, counts))]
+    ours = [line.replace(",", "").split() for line in render(tables.per_class(classes, counts))]
     theirs = [line.split() for line in report.splitlines() if line]
     assert [line for line in ours[1:] if line] == theirs[1:]
     assert ours[0] == ["class", *theirs[0]]
@@ -405,7 +410,7 @@ def test_per_class_is_scikit_learns_classification_report(seed: int) -> None:
 
 
 def test_confusion_has_labels_down_and_answers_across_and_dots_for_zeros() -> None:
-    lines = render(table.confusion(["no", "yes"], np.array([[8, 2], [0, 1234]])))
+    lines = render(tables.confusion(["no", "yes"], np.array([[8, 2], [0, 1234]])))
     assert lines == ["label \\ answer  no    yes", "no               8      2", lines[2]]
     assert lines[2].split() == ["yes", "·", "1,234"]
 
@@ -413,7 +418,7 @@ def test_confusion_has_labels_down_and_answers_across_and_dots_for_zeros() -> No
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_the_confusion_of_every_known_set_fits(name: str) -> None:
     counts = np.full((10, 10), 12) + np.eye(10, dtype=np.int64) * 880
-    lines = render(table.confusion(SOURCES[name].classes, counts))
+    lines = render(tables.confusion(SOURCES[name].classes, counts))
     assert len(lines) == 11
     assert lines[0].startswith("label \\ answer")
 
@@ -422,7 +427,7 @@ def test_a_confusion_too_wide_for_100_columns_lists_the_commonest_mistakes() -> 
     classes = [f"class {at}" for at in range(30)]
     counts = np.eye(30, dtype=np.int64) * 500
     counts[3, 7], counts[7, 3], counts[0, 29] = 5, 1200, 40
-    lines = render(table.confusion(classes, counts))
+    lines = render(tables.confusion(classes, counts))
     assert lines[0].split() == ["label", "read", "as", "images"]
     assert [line.split() for line in lines[1:]] == [
         ["class", "7", "class", "3", "1,200"],
@@ -432,20 +437,20 @@ def test_a_confusion_too_wide_for_100_columns_lists_the_commonest_mistakes() -> 
 
 
 def test_classes_may_have_names_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    console.print_table(table.confusion(["[/b]", "[red]"], np.array([[8, 2], [0, 4]])))
+    console.print_table(tables.confusion(["[/b]", "[red]"], np.array([[8, 2], [0, 4]])))
     assert capsys.readouterr().out.splitlines()[0].split()[-2:] == ["[/b]", "[red]"]
 
 
 def test_of_very_many_mistakes_the_first_thirty_are_listed() -> None:
     counts = np.arange(1600, dtype=np.int64).reshape(40, 40)
-    found = rows(table.confusion([str(at) for at in range(40)], counts))
+    found = rows(tables.confusion([str(at) for at in range(40)], counts))
     assert len(found) == 30
     assert found[0] == ["39", "38", "1,598"]
 
 
 def test_dataset_counts_each_class_of_each_split(random_split: Split) -> None:
     few = random_split[slice(0, 15)]
-    lines = render(table.dataset(Dataset("x", tuple("abcdefghij"), random_split, few, "here")))
+    lines = render(tables.dataset(Dataset("x", tuple("abcdefghij"), random_split, few, "here")))
     assert lines[0].split() == ["class", "train", "test"]
     assert lines[1].split() == ["a", "20", "2"]
     assert lines[10].split() == ["j", "20", "1"]

@@ -68,14 +68,14 @@ def latencies(values: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_an_accuracy_keeps_its_counts_and_interval() -> None:
-    found = to_json.accuracy(Accuracy(9965, 10_000))
+    found = Accuracy(9965, 10_000).as_dict()
     wilson = stats.binomtest(9965, 10_000).proportion_ci(method="wilson")
     assert (found["correct"], found["total"], found["value"]) == (9965, 10_000, 0.9965)
     assert found["interval95"] == pytest.approx([wilson.low, wilson.high])
 
 
 def test_an_agreement_keeps_its_p() -> None:
-    assert to_json.agreement(Agreement(9, 2, 6, 100)) == {
+    assert Agreement(9, 2, 6, 100).as_dict() == {
         "changed": 9,
         "better": 2,
         "worse": 6,

@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_edge.benchmark import Benchmark
-from mnist_edge.report import advice, detail_tables, formatting, plots, table, words
+from mnist_edge.report import advice, benchmark_tables, notes, plots, summary, verdict
+from mnist_edge.report.formatting import count
 from mnist_edge.report.html import predictions
-from mnist_edge.report.html.elements import Html, bullets, element, facts, paragraph, section
-from mnist_edge.report.html.elements import table as table_of
+from mnist_edge.report.html.elements import (
+    Html,
+    bullets,
+    element,
+    facts,
+    paragraph,
+    section,
+    table,
+)
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -48,15 +56,15 @@ def _parts(record: Benchmark) -> list[Html]:
         _advice(record),
         section(
             "Measured",
-            table_of(table.quality(record), "What each answers, and how it starts"),
-            table_of(table.speed(record), "How fast each answers, and what that uses"),
-            element("p", {"class": "note"}, " ".join(table.units(record))),
+            table(benchmark_tables.quality(record), "What each answers, and how it starts"),
+            table(benchmark_tables.speed(record), "How fast each answers, and what that uses"),
+            element("p", {"class": "note"}, " ".join(benchmark_tables.units(record))),
         ),
         *_charts(record),
-        _computed(record),
+        _kernels(record),
         section("What was misread", predictions.sections(record)),
-        section("Every batch size", table_of(detail_tables.batches(record), _BATCHES)),
-        section("How it was measured", bullets(words.protocol(record))),
+        section("Every batch size", table(benchmark_tables.batches(record), _BATCHES)),
+        section("How it was measured", bullets(summary.protocol(record))),
         section("How to read it", bullets(_READING)),
         _machine(record),
     ]
@@ -77,19 +85,18 @@ _READING = (
 
 
 def _header(record: Benchmark) -> Html:
-    threads = formatting.counted(record.plan.threads, "thread")
-    version = record.machine.packages.get("onnxruntime", "of unknown version")
-    when = record.measured_at[:10]
-    told = f"{record.machine.cpu}, {threads}, onnxruntime {version}" + (f", {when}" if when else "")
-    return element("header", None, element("h1", None, "mnist-edge bench"), paragraph(told))
+    threads = count(record.plan.threads, "thread")
+    text = f"{record.machine.cpu}, {threads}, onnxruntime {summary.runtime_version(record)}"
+    when = f", {record.measured_at[:10]}" if record.measured_at else ""
+    return element("header", None, element("h1", None, "mnist-edge bench"), paragraph(text + when))
 
 
 def _verdict(record: Benchmark) -> Html:
-    found = words.verdict(record)
-    kind = {"class": f"verdict {'trusted' if found.trusted else 'noisy'}"}
-    lines = [element("p", kind, element("strong", None, found.word), f": {found.why}.")]
-    lines += [element("p", {"class": "verdict noisy"}, one) for one in words.warnings(record)]
-    lines += [element("p", {"class": "verdict"}, one) for one in words.remarks(record)]
+    word, why = verdict.word_and_why(record.noise)
+    kind = {"class": f"verdict {'trusted' if record.noise.trusted else 'noisy'}"}
+    lines = [element("p", kind, element("strong", None, word), f": {why}.")]
+    lines += [element("p", {"class": "verdict noisy"}, one) for one in notes.warnings(record)]
+    lines += [element("p", {"class": "verdict"}, one) for one in notes.remarks(record)]
     return element("div", {"role": "note", "aria-label": "How far to trust it"}, *lines)
 
 
@@ -122,18 +129,18 @@ def _chart(title: str, caption: str, small: str | None, large: str | None) -> Ht
     return element("figure", None, *drawn, element("figcaption", None, caption))
 
 
-def _computed(record: Benchmark) -> Html:
-    shown = table.computed(record)
-    if not shown.rows:
+def _kernels(record: Benchmark) -> Html:
+    kernels = benchmark_tables.kernels(record)
+    if not kernels.rows:
         return section("What ran", paragraph("None of these files ran in ONNX Runtime."))
     return section(
         "What ran",
-        table_of(shown, "The kernels that ONNX Runtime chose on this CPU, and what they compute"),
-        element("p", {"class": "note"}, _COMPUTED),
+        table(kernels, "The kernels that ONNX Runtime chose on this CPU, and what they compute"),
+        element("p", {"class": "note"}, _KERNELS),
     )
 
 
-_COMPUTED = (
+_KERNELS = (
     "float ref.: answers that differ from those of the same graph with all optimizations off, in "
     "which nothing can saturate, and by how much logits differ at most. golden: answers that are "
     "those that the file gave where it was made."
@@ -143,9 +150,9 @@ _COMPUTED = (
 def _machine(record: Benchmark) -> Html:
     return section(
         "Machine and versions",
-        facts(words.machine(record)),
+        facts(summary.machine(record)),
         element("h3", None, "While it was timed"),
-        facts(words.noise(record)),
+        facts(summary.noise(record)),
         element("h3", None, "Files"),
-        table_of(detail_tables.files(record), "What was read, by its bytes"),
+        table(benchmark_tables.files(record), "What was read, by its bytes"),
     )

@@ -17,19 +17,15 @@ class Html(str):
 
 def element(name: str, attributes: Mapping[str, str] | None = None, *children: str) -> Html:
     """An element with its attributes, and its children in their order."""
-    told = "".join(f' {key}="{_text(value)}"' for key, value in (attributes or {}).items())
+    pairs = "".join(f' {key}="{_text(value)}"' for key, value in (attributes or {}).items())
     if name in _EMPTY:
-        return Html(f"<{name}{told}>")
-    return Html(f"<{name}{told}>{joined(children)}</{name}>")
+        return Html(f"<{name}{pairs}>")
+    content = "".join(child if isinstance(child, Html) else _text(child) for child in children)
+    return Html(f"<{name}{pairs}>{content}</{name}>")
 
 
-def joined(children: Iterable[str]) -> Html:
-    """Children one after the other."""
-    return Html("".join(child if isinstance(child, Html) else _text(child) for child in children))
-
-
-def _text(words: str) -> str:
-    return escape(printable(words, longest=None))
+def _text(text: str) -> str:
+    return escape(printable(text, longest=None))
 
 
 def paragraph(*children: str) -> Html:
@@ -69,38 +65,36 @@ def table(shown: Grid, caption: str) -> Html:
         element("th", {"scope": "col"} | _side(at, shown.left), name)
         for at, name in enumerate(shown.columns)
     ]
-    rows = [
-        element("tr", None, *_cells(row, shown.left, at in shown.under))
-        for at, row in enumerate(shown.rows)
-    ]
-    return scrolling(
-        caption,
+    rows = [_row(row, shown.left, at in shown.under) for at, row in enumerate(shown.rows)]
+    return scrolling_table(caption, heads, rows)
+
+
+def scrolling_table(
+    caption: str,
+    heads: Iterable[Html],
+    rows: Iterable[Html],
+    attributes: Mapping[str, str] | None = None,
+) -> Html:
+    """It scrolls sideways; its box can have the focus, so that a keyboard scrolls it too. The
+    span of its caption stays in sight meanwhile."""
+    return element(
+        "div",
+        {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": caption},
         element(
             "table",
-            None,
-            caption_of(caption),
+            attributes,
+            element("caption", None, element("span", None, caption)),
             element("thead", None, element("tr", None, *heads)),
             element("tbody", None, *rows),
         ),
     )
 
 
-def caption_of(words: str) -> Html:
-    """A table's caption: the span stays in sight while the table scrolls."""
-    return element("caption", None, element("span", None, words))
-
-
-def scrolling(label: str, child: Html) -> Html:
-    """A box that scrolls sideways; it can have the focus, so that a keyboard scrolls it too."""
-    attributes = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": label}
-    return element("div", attributes, child)
-
-
-def _cells(row: tuple[str, ...], left: int, under: bool) -> list[Html]:
-    indented = {"class": "under"} if under else {}
-    first = element("th", {"scope": "row"} | indented, element("span", None, row[0]))
-    others = [element("td", _side(at, left), cell) for at, cell in enumerate(row) if at]
-    return [first, *others]
+def _row(cells: tuple[str, ...], left: int, under: bool) -> Html:
+    attributes = {"scope": "row"} | ({"class": "under"} if under else {})
+    first = element("th", attributes, element("span", None, cells[0]))
+    others = [element("td", _side(at, left), cell) for at, cell in enumerate(cells) if at]
+    return element("tr", None, first, *others)
 
 
 def _side(at: int, left: int) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +12,18 @@ from PIL import Image
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Score
 from mnist_edge.datasets import Dataset
-from mnist_edge.report import formatting
-from mnist_edge.report import labels as names
-from mnist_edge.report.grid import Grid
+from mnist_edge.report import formatting, labels, tables
 from mnist_edge.report.html.elements import (
     Html,
-    caption_of,
     details,
     element,
     paragraph,
-    scrolling,
+    scrolling_table,
     table,
 )
-from mnist_edge.report.table import mistakes
 
 MOST_MISREAD = 60
-_MOST_CLASSES = 24  # more of them are a list of the commonest mistakes
+_MOST_CLASSES = 24  # of more of them, the commonest mistakes are listed
 _SIDE = 84  # pixels: three for each of an image's own
 _DARKEST = 0.45  # below it, ink stays readable on the heat in both themes
 
@@ -53,27 +49,24 @@ def sections(record: Benchmark) -> Html:
 
 
 def _groups(record: Benchmark) -> list[_Group]:
-    alike: dict[tuple[str, bytes], list[int]] = {}
-    for at, entry in enumerate(record.entries):
+    alike: dict[tuple[str, bytes], _Group] = {}
+    for name, entry in zip(labels.full_names(record), record.entries, strict=True):
         if entry.score and entry.subject.dataset in record.data:
-            labels = entry.score.logits.argmax(axis=1)
-            alike.setdefault((entry.subject.dataset, labels.tobytes()), []).append(at)
-    called = names.full(record)
-    found = []
-    for (dataset, _), places in alike.items():
-        score = record.entries[places[0]].score
-        assert score  # only those with one are grouped
-        found.append(_Group(tuple(called[at] for at in places), score, record.data[dataset]))
-    return found
+            key = entry.subject.dataset, entry.score.logits.argmax(axis=1).tobytes()
+            data = record.data[entry.subject.dataset]
+            group = alike.setdefault(key, _Group((), entry.score, data))
+            alike[key] = replace(group, names=(*group.names, name))
+    return list(alike.values())
 
 
 def _group(group: _Group, is_open: bool) -> Html:
-    labels, accuracy = group.data.test.labels, group.score.accuracy
-    counts = metrics.confusion(group.score.logits.argmax(axis=1), labels, len(group.data.classes))
+    truth, accuracy = group.data.test.labels, group.score.accuracy
+    counts = metrics.confusion(group.score.logits.argmax(axis=1), truth, len(group.data.classes))
     wrong = accuracy.total - accuracy.correct
     alike = ", the same ones" if len(group.names) > 1 else ""
+    names = formatting.join_words(group.names)
     return details(
-        f"{names.listed(group.names)}: {wrong:,} of {accuracy.total:,} misread{alike}",
+        f"{names}: {wrong:,} of {accuracy.total:,} misread{alike}",
         confusion(group.data.classes, counts),
         _misread(group),
         is_open=is_open,
@@ -81,15 +74,15 @@ def _group(group: _Group, is_open: bool) -> Html:
 
 
 def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Html:
-    """Labels down, answers across: the more of a label's images went astray, the hotter."""
+    """Labels down, answers across: the more of a label's images were misread, the darker."""
     if len(classes) > _MOST_CLASSES:
-        return _commonest(classes, counts)
-    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    most = max(1, int(wrong.max()))
-    long = any(len(name) > 3 for name in classes)
+        return table(tables.commonest_mistakes(classes, counts), "The commonest mistakes")
+    most = max(1, int(np.where(np.eye(len(counts), dtype=bool), 0, counts).max()))
+    upright = {"class": "tall"} if any(len(name) > 3 for name in classes) else {}
     heads = [
-        element("th", {"scope": "col"} | ({"class": "tall"} if long else {}), name)
-        for name in classes
+        element("td", None, "label"),
+        *(element("th", {"scope": "col"} | upright, name) for name in classes),
+        element("th", {"scope": "col"}, "recall"),
     ]
     rows = [
         element(
@@ -101,18 +94,8 @@ def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Html:
         )
         for at, name in enumerate(classes)
     ]
-    caption = "Confusion: rows are what images show, columns what they were read as"
-    head = [element("td", None, "shows"), *heads, element("th", {"scope": "col"}, "recall")]
-    return scrolling(
-        caption,
-        element(
-            "table",
-            {"class": "confusion"},
-            caption_of(caption),
-            element("thead", None, element("tr", None, *head)),
-            element("tbody", None, *rows),
-        ),
-    )
+    caption = "Confusion matrix: rows are the labels, columns what the images were read as"
+    return scrolling_table(caption, heads, rows, {"class": "confusion"})
 
 
 def _cell(label: int, answer: int, count: int, most: int) -> Html:
@@ -128,17 +111,12 @@ def _recall(row: NDArray[np.int64], at: int) -> str:
     return formatting.percent(row[at] / row.sum(), 1) if row.sum() else "-"
 
 
-def _commonest(classes: Sequence[str], counts: NDArray[np.int64]) -> Html:
-    shown = Grid(("shows", "read as", "images"), mistakes(classes, counts), left=2)
-    return table(shown, "The commonest mistakes")
-
-
 def _misread(group: _Group) -> Html:
     """The images that were misread, those read with most confidence first."""
-    certain = group.score.probabilities
-    answers, confidence = certain.argmax(axis=1), certain.max(axis=1)
+    probabilities = group.score.probabilities
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     test, classes = group.data.test, group.data.classes
-    wrong = metrics.misread(certain, test.labels)
+    wrong = metrics.misread(probabilities, test.labels)
     if not len(wrong):
         return paragraph("No test image was misread.")
     shown = wrong[:MOST_MISREAD]
@@ -146,7 +124,7 @@ def _misread(group: _Group) -> Html:
         _figure(
             test.images[at],
             f"test image {at}",
-            f"{classes[test.labels[at]]} read {classes[answers[at]]} ({_sure(confidence[at])})",
+            f"{classes[test.labels[at]]} read {classes[answers[at]]} ({_percent(confidence[at])})",
         )
         for at in shown
     ]
@@ -159,11 +137,11 @@ def _misread(group: _Group) -> Html:
     )
 
 
-def _sure(confidence: float) -> str:
+def _percent(confidence: float) -> str:
     if np.isnan(confidence):
         return "not a number"
-    told = formatting.percent(confidence, 0) if confidence < 0.995 else ">99 %"
-    return told.replace(" ", "\u00a0")
+    text = formatting.percent(confidence, 0) if confidence < 0.995 else ">99 %"
+    return text.replace(" ", "\u00a0")
 
 
 def _figure(image: NDArray[np.uint8], alternative: str, caption: str) -> Html:

@@ -13,8 +13,8 @@ from mnist_edge.benchmark import Benchmark
 from mnist_edge.errors import MissingExtraError, UsageError
 from mnist_edge.escaping import printable
 from mnist_edge.files import write_atomically
-from mnist_edge.report import disturbances, formatting, labels
-from mnist_edge.report.literal_text import literal_texts
+from mnist_edge.report import formatting, labels, verdict
+from mnist_edge.report.fonts import literal_texts
 from mnist_edge.report.plots import accuracy, common, latencies, svg
 from mnist_edge.report.plots.theme import DARK, LIGHT, Theme
 
@@ -55,7 +55,7 @@ def benchmark(record: Benchmark, path: Path) -> None:
     kind = path.suffix.lower().removeprefix(".")
     with _matplotlib():
         resolution = common.UNITS_PER_INCH * (2 if kind == "png" else 1)
-        content = svg.written(_both(record, WIDE, LIGHT), kind, "bench", resolution)
+        content = svg.render(_both(record, WIDE, LIGHT), kind, "bench", resolution)
     write_atomically(path, content)
 
 
@@ -74,11 +74,11 @@ def elements(record: Benchmark, width: int) -> tuple[str | None, str | None]:
     with _matplotlib():
         found: list[str | None] = [None, None]
         if accuracy.points(record):
-            figure = common.blank(width, _accuracy_height(width))
+            figure = common.new_figure(width, _accuracy_height(width))
             accuracy.draw(figure, record, width, svg.MARKED)
             found[0] = svg.element(figure, f"accuracy-{width}")
         if latencies.strips(record):
-            figure = common.blank(width, _latencies_height(record))
+            figure = common.new_figure(width, _latencies_height(record))
             latencies.draw(figure, record, width, svg.MARKED)
             found[1] = svg.element(figure, f"latencies-{width}")
         return found[0], found[1]
@@ -87,7 +87,7 @@ def elements(record: Benchmark, width: int) -> tuple[str | None, str | None]:
 def accuracy_caption(record: Benchmark) -> str:
     """What the first chart shows, and whom it leaves out."""
     drawn = {point.name for point in accuracy.points(record)}
-    absent = [name for name in labels.full(record) if name not in drawn]
+    absent = [name for name in labels.full_names(record) if name not in drawn]
     told = (
         "Further up is more accurate, further left is faster. Vertical bars are Wilson's 95 % "
         "interval of the accuracy; horizontal ones go from the median latency to p90. Colours are "
@@ -114,7 +114,7 @@ def latencies_caption(record: Benchmark) -> str:
 def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
     """The charts one above the other, under what they were measured on."""
     heights = [_accuracy_height(width), _latencies_height(record)]
-    figure = common.blank(width, sum(heights) + _TITLE)
+    figure = common.new_figure(width, sum(heights) + _TITLE)
     figure.set_facecolor(theme.paper)
     # Its own wrapping would take a `$` for the beginning of a formula, whatever it is told.
     title = textwrap.fill(printable(_title(record)), width // _LETTER)
@@ -129,8 +129,8 @@ def _both(record: Benchmark, width: int, theme: Theme) -> "Figure":
 
 
 def _title(record: Benchmark) -> str:
-    threads = formatting.counted(record.plan.threads, "thread")
-    quiet = disturbances.text(record.noise)
+    threads = formatting.count(record.plan.threads, "thread")
+    quiet = verdict.text(record.noise)
     return f"{record.machine.cpu}, {threads}, {record.measured_at[:10]}; {quiet}"
 
 

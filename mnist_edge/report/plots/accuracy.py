@@ -41,7 +41,7 @@ class Point:
 def points(record: Benchmark) -> list[Point]:
     """The contenders that have both an accuracy and a median."""
     found = []
-    called = zip(labels.full(record), labels.files(record), record.entries, strict=True)
+    called = zip(labels.full_names(record), labels.file_names(record), record.entries, strict=True)
     for name, file, entry in called:
         latency = entry.batches.get(min(record.plan.batches))
         p50 = latency.percentile_us(50) if latency else None
@@ -51,7 +51,7 @@ def points(record: Benchmark) -> list[Point]:
     return found
 
 
-def front(points: Sequence[Point]) -> list[Point]:
+def pareto_front(points: Sequence[Point]) -> list[Point]:
     """Those that are more accurate than all that are as fast: Pareto's, from fast to slow."""
     best: list[Point] = []
     for point in sorted(points, key=lambda point: (point.p50_us, -point.percent)):
@@ -63,19 +63,19 @@ def front(points: Sequence[Point]) -> list[Point]:
 def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
     """Draw the chart on a figure, or on a part of one."""
     found = points(record)
-    axes = common.axes_of(figure, theme)
-    common.time_axis(axes, [x for one in found for x in (one.p50_us, one.p90_us) if x], width)
+    axes = common.new_axes(figure, theme)
+    common.set_time_axis(axes, [x for one in found for x in (one.p50_us, one.p90_us) if x], width)
     axes.grid(axis="y", color=theme.grid, linewidth=0.8)
     axes.margins(y=0.06)
     axes.locator_params(axis="y", nbins=6)
     axes.set_title("accuracy, %", loc="left", fontsize=common.TEXT, color=theme.quiet)
-    axes.set_xlabel(common.timed(record), fontsize=common.TEXT, color=theme.quiet)
-    _draw_front(axes, front(found), theme)
+    axes.set_xlabel(common.latency_label(record), fontsize=common.TEXT, color=theme.quiet)
+    _draw_front(axes, pareto_front(found), theme)
     for one in found:
-        _draw_intervals(axes, one, common.colours(record, theme)[one.entry.subject.family])
+        _draw_intervals(axes, one, common.family_colours(record, theme)[one.entry.subject.family])
     for one in found:
         _draw_mark(axes, one, record, theme)
-    common.legend(figure, _keys(record, found, theme), width, theme)
+    common.add_legend(figure, _keys(record, found, theme), width, theme)
     # On a phone the shapes alone tell the runtimes: there is no room for them in words.
     narrow = width < common.NARROWER
     _label(axes, found, [one.short if narrow else one.name for one in found], theme)
@@ -104,13 +104,13 @@ def _draw_intervals(axes: "Axes", one: Point, colour: str) -> None:
 
 
 def _draw_mark(axes: "Axes", one: Point, record: Benchmark, theme: Theme) -> None:
-    colour = common.colours(record, theme)[one.entry.subject.family]
+    colour = common.family_colours(record, theme)[one.entry.subject.family]
     filled = one.entry.subject.precision == "int8"
     axes.plot(
         [one.p50_us],
         [one.percent],
         linestyle="none",
-        marker=common.markers(record)[one.entry.contender.runtime],
+        marker=common.runtime_markers(record)[one.entry.contender.runtime],
         markersize=_MARK,
         markeredgewidth=1.8,
         markeredgecolor=colour,
@@ -137,7 +137,7 @@ def _keys(record: Benchmark, found: Sequence[Point], theme: Theme) -> list[Any]:
         )
 
     runtimes = dict.fromkeys(one.entry.contender.runtime for one in found)
-    keys = [mark(common.markers(record)[runtime], runtime, "none") for runtime in runtimes]
+    keys = [mark(common.runtime_markers(record)[runtime], runtime, "none") for runtime in runtimes]
     if any(one.entry.subject.precision == "int8" for one in found):
         keys.append(mark("o", "filled: int8", theme.quiet))
     best = Line2D([], [], color=theme.quiet, linewidth=1.2, linestyle=_DASHES, label="Pareto front")
@@ -155,8 +155,8 @@ def _label(axes: "Axes", found: Sequence[Point], words: Sequence[str], theme: Th
     middles = [axes.transData.transform((one.p50_us, one.percent)) for one in found]
     half = _MARK / 2 + 1
     marks = [Box(x - half, y - half, x + half, y + half) for x, y in middles]
-    called = [common.fitted(axes, name, _WIDEST * area.width) for name in words]
-    sizes = [common.extent(axes, name) for name in called]
+    called = [common.fit_text(axes, name, _WIDEST * area.width) for name in words]
+    sizes = [common.text_size(axes, name) for name in called]
     frame = Box(area.x0, area.y0, area.x1, area.y1)
     placed = place(marks, sizes, _bars(axes, found), frame)
     for one, name, (x, y), mark, box in zip(found, called, middles, marks, placed, strict=True):
@@ -195,7 +195,7 @@ def _draw_name(
         fontsize=common.TEXT,
         color=theme.ink,
         va="center_baseline",
-        bbox=common.paper(theme),
+        bbox=common.text_background(theme),
         zorder=4,
     )
 

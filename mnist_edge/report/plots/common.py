@@ -28,7 +28,7 @@ _MARKERS = "o^vDsPX*<>"
 """matplotlib's names of shapes: a backend's is where it stands in the catalogue."""
 
 
-def blank(width: int, height: int) -> "Figure":
+def new_figure(width: int, height: int) -> "Figure":
     """A figure without paper, its size in pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ def blank(width: int, height: int) -> "Figure":
     return figure
 
 
-def axes_of(figure: Any, theme: Theme) -> "Axes":
+def new_axes(figure: Any, theme: Theme) -> "Axes":
     """The axes of a figure, or of a part of one."""
     axes: Axes = figure.subplots()
     axes.set_facecolor("none")
@@ -52,7 +52,7 @@ def axes_of(figure: Any, theme: Theme) -> "Axes":
     return axes
 
 
-def time_axis(axes: "Axes", times_us: Sequence[float], width: int, log: bool = False) -> None:
+def set_time_axis(axes: "Axes", times_us: Sequence[float], width: int, log: bool = False) -> None:
     """An axis that holds all of `times_us`, in microseconds, and is logarithmic where they are
     more than 4 times apart, or `log` says so."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -92,7 +92,7 @@ def duration(value_us: float) -> str:
     return f"{float(f'{value_us:.3g}'):g} µs"
 
 
-def extent(axes: "Axes", words: str) -> tuple[float, float]:
+def text_size(axes: "Axes", words: str) -> tuple[float, float]:
     """The width and height of words, in pixels."""
     found = axes.text(0, 0, words, fontsize=TEXT)
     box = found.get_window_extent()
@@ -100,39 +100,39 @@ def extent(axes: "Axes", words: str) -> tuple[float, float]:
     return box.width, box.height
 
 
-def fitted(axes: "Axes", words: str, width: float) -> str:
+def fit_text(axes: "Axes", words: str, width: float) -> str:
     """Words with as much of their middle left out as makes them no wider than `width` pixels."""
     for kept in range(len(words), 1, -1):
         shown = words if kept == len(words) else f"{words[: kept // 2]}…{words[-(kept // 2) :]}"
-        if extent(axes, shown)[0] <= width:
+        if text_size(axes, shown)[0] <= width:
             return shown
     return "…"
 
 
-def timed(record: Benchmark) -> str:
+def latency_label(record: Benchmark) -> str:
     """What the latencies of the charts are of."""
     single = min(record.plan.batches)
     return f"latency of {'one image' if single == 1 else f'{single} images'}"
 
 
-def paper(theme: Theme) -> dict[str, Any]:
+def text_background(theme: Theme) -> dict[str, Any]:
     """The box behind words that stand on lines."""
     return {"facecolor": theme.paper, "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
 
 
-def colours(record: Benchmark, theme: Theme) -> dict[str, str]:
+def family_colours(record: Benchmark, theme: Theme) -> dict[str, str]:
     """A colour for each family: files and runtimes of one trained network."""
     families = dict.fromkeys(entry.subject.family for entry in record.entries)
     return {family: theme.data[at % len(theme.data)] for at, family in enumerate(families)}
 
 
-def markers(record: Benchmark) -> Mapping[str, str]:
+def runtime_markers(record: Benchmark) -> Mapping[str, str]:
     """A shape for each runtime."""
     runtimes = dict.fromkeys([*BACKENDS, *(entry.contender.runtime for entry in record.entries)])
     return {runtime: _MARKERS[at % len(_MARKERS)] for at, runtime in enumerate(runtimes)}
 
 
-def legend(figure: Any, keys: Sequence[Any], width: int, theme: Theme) -> None:
+def add_legend(figure: Any, keys: Sequence[Any], width: int, theme: Theme) -> None:
     """A legend below a figure."""
     figure.legend(
         handles=list(keys),

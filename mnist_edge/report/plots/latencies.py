@@ -36,7 +36,7 @@ def strips(record: Benchmark) -> list[Strip]:
     """The contenders that were timed at the smallest batch."""
     return [
         Strip(name, entry, latency)
-        for name, entry in zip(labels.full(record), record.entries, strict=True)
+        for name, entry in zip(labels.full_names(record), record.entries, strict=True)
         if (latency := entry.batches.get(min(record.plan.batches)))
     ]
 
@@ -44,22 +44,22 @@ def strips(record: Benchmark) -> list[Strip]:
 def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
     """Draw the chart on a figure, or on a part of one."""
     found = strips(record)
-    axes = common.axes_of(figure, theme)
+    axes = common.new_axes(figure, theme)
     ends = [
         end for one in found for end in (one.latency.samples_us.min(), one.latency.samples_us.max())
     ]
-    common.time_axis(axes, ends, width, log=True)
+    common.set_time_axis(axes, ends, width, log=True)
     axes.grid(axis="x", color=theme.grid, linewidth=0.8)
     axes.set_yticks([])
     axes.set_ylim(len(found) - 0.75, -0.95)
     edges = np.geomspace(*axes.get_xlim(), max(2, round(width / _BIN)))
     for at, one in enumerate(found):
-        colour = common.colours(record, theme)[one.entry.subject.family]
+        colour = common.family_colours(record, theme)[one.entry.subject.family]
         _draw_strip(axes, at, one.latency, edges, colour)
         _draw_marks(axes, at, one.latency, colour, theme)
     _draw_words(axes, found, width, theme)
-    axes.set_xlabel(common.timed(record), fontsize=common.TEXT, color=theme.quiet)
-    common.legend(figure, _keys(theme), width, theme)
+    axes.set_xlabel(common.latency_label(record), fontsize=common.TEXT, color=theme.quiet)
+    common.add_legend(figure, _keys(theme), width, theme)
 
 
 def _draw_strip(
@@ -110,11 +110,11 @@ def _draw_marks(axes: "Axes", at: int, latency: Latency, colour: str, theme: The
 def _draw_words(axes: "Axes", found: Sequence[Strip], width: int, theme: Theme) -> None:
     """Names on the left; on the right, where there is room for all of them, what they took."""
     widest = 0.95 * width
-    called = [common.fitted(axes, one.name, widest) for one in found]
+    called = [common.fit_text(axes, one.name, widest) for one in found]
     told = [""] * len(found)
     for choice in ([_told(one, True) for one in found], [_told(one, False) for one in found]):
         both = [f"{name}   {words}" for name, words in zip(called, choice, strict=True)]
-        if max(common.extent(axes, line)[0] for line in both) <= widest:
+        if max(common.text_size(axes, line)[0] for line in both) <= widest:
             told = choice
             break
     for at, (name, words) in enumerate(zip(called, told, strict=True)):
@@ -141,7 +141,7 @@ def _draw_word(axes: "Axes", x: int, at: int, words: str, colour: str, theme: Th
             va="bottom",
             fontsize=common.TEXT,
             color=colour,
-            bbox=common.paper(theme),
+            bbox=common.text_background(theme),
         ).set_in_layout(False)
 
 

@@ -4,7 +4,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from mnist_edge.report.literal_text import escape_what_fonts_lack
+from mnist_edge.report.fonts import escape_missing_letters
 from mnist_edge.report.plots.common import UNITS_PER_INCH
 from mnist_edge.report.plots.theme import LIGHT, Theme
 
@@ -21,7 +21,7 @@ MARKED = Theme(
 )
 
 
-def written(figure: "Figure", kind: str, name: str, dpi: int = UNITS_PER_INCH) -> bytes:
+def render(figure: "Figure", kind: str, name: str, dpi: int = UNITS_PER_INCH) -> bytes:
     """A figure as png or svg: the same bytes for the same figure, whenever it is written.
 
     `name` makes the ids of an SVG its own among others.
@@ -31,7 +31,7 @@ def written(figure: "Figure", kind: str, name: str, dpi: int = UNITS_PER_INCH) -
     buffer = io.BytesIO()
     unknown = ("Date", "Creator", "Format", "Type") if kind == "svg" else ("Software",)
     if kind != "svg":  # whose reader has fonts of its own
-        escape_what_fonts_lack(figure)
+        escape_missing_letters(figure)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict.fromkeys(unknown))
     return buffer.getvalue()
@@ -40,7 +40,7 @@ def written(figure: "Figure", kind: str, name: str, dpi: int = UNITS_PER_INCH) -
 def element(figure: "Figure", name: str) -> str:
     """A figure that was drawn in `MARKED` colours, as an <svg> for a page, in the page's font and
     colours."""
-    svg = written(figure, "svg", name).decode()
+    svg = render(figure, "svg", name).decode()
     svg = svg[svg.index("<svg") :]
     # Its style sheet would be the whole page's.
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)

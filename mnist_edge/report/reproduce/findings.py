@@ -13,18 +13,16 @@ from mnist_edge.experiment_results import (
     Shortcuts,
     ThreeBlock,
 )
-from mnist_edge.report import formatting, layers, table
-from mnist_edge.report.grid import Grid
+from mnist_edge.report import formatting, tables
+from mnist_edge.report.grid import Grid, Section
 from mnist_edge.report.reproduce.tables import (
     SPREAD,
     difference,
     files_of,
     files_of_parts,
-    ratio_told,
     spread_cells,
     times,
 )
-from mnist_edge.report.sections import Section
 from mnist_edge.seed_statistics import ClaimCheck, ClaimOutcome, Difference
 
 CURVES = "curves.png"
@@ -56,7 +54,7 @@ def sections(found: Findings, claims: Sequence[Claim]) -> list[Section]:
 def _three_block(found: ThreeBlock, claim: Claim) -> list[Section]:
     rows = ((claim.of, claim.figure, *spread_cells(found.accuracy)),)
     return [
-        Section("layers", layers.grid(found.layers)),
+        Section("layers", tables.layers(found.layers)),
         Section("claimed and measured", Grid(_BESIDE, rows), _verdicts(found.check)),
         files_of(found.exported),
     ]
@@ -68,12 +66,11 @@ def _one_epoch(found: OneEpoch, of_accuracy: Claim, of_f1: Claim) -> list[Sectio
         (of_f1.of, of_f1.figure, *spread_cells(found.macro_f1, fractions=True)),
     )
     counts = found.confusions[found.exported.run]
-    classes = tuple(map(tuple, table.class_rows(found.classes, counts)))
     return [
         Section("claimed and measured", Grid(_BESIDE, rows), _verdicts(found.check)),
         Section(
             f"each class, in {found.exported.run}",
-            Grid(table.PER_CLASS, tuple(map(tuple, classes))),
+            tables.per_class(found.classes, counts),
         ),
         files_of(found.exported),
     ]
@@ -218,6 +215,6 @@ def _beside_targets(found: Best) -> list[str]:
         if target is not None and ratio:
             met = "met" if ratio.value <= target else "not met"
             lines.append(
-                f"{part.fastest}: {ratio_told(ratio)} times the first; {target:g} is {met}"
+                f"{part.fastest}: {formatting.ratio(ratio)} times the first; {target:g} is {met}"
             )
     return lines

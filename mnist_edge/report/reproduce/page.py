@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import mnist_edge
 from mnist_edge.experiment_results import Depth, ExperimentResult, FinishedRun
 from mnist_edge.host.machine import Machine
-from mnist_edge.report import formatting, training_curves
-from mnist_edge.report.grid import Grid
+from mnist_edge.report import formatting, markdown_elements, training_curves
+from mnist_edge.report.grid import Grid, Section
 from mnist_edge.report.reproduce import findings
-from mnist_edge.report.sections import Section, markdown
 
 
 def sections(result: ExperimentResult) -> list[Section]:
@@ -49,7 +48,7 @@ def page(
         f"mnist-edge {mnist_edge.__version__}, torch {result.torch}, "
         f"onnxruntime {machine.packages.get('onnxruntime', '-')}",
     )
-    lines += markdown([*sections(result), Section("machine", None, where)])
+    lines += markdown_elements.sections([*sections(result), Section("machine", None, where)])
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -86,7 +85,7 @@ def _amounts(result: ExperimentResult) -> list[str]:
 
 
 def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"
+    return formatting.count(count, "epoch")
 
 
 def _runs(found: Sequence[FinishedRun]) -> Grid:

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.experiment_results import ExportedRun, Timed
-from mnist_edge.intervals import Ratio
 from mnist_edge.report import formatting
-from mnist_edge.report.grid import Grid
-from mnist_edge.report.sections import Section
+from mnist_edge.report.grid import Grid, Section
 from mnist_edge.seed_statistics import Difference, Spread
 
 SPREAD = ("seeds", "mean", "deviation", "min-max")
@@ -77,7 +75,7 @@ def refusal(error: GateError) -> str:
 def times(timed: Mapping[str, Timed], lines: Sequence[str] = ()) -> Section:
     """The times of all files."""
     rows = [
-        (name, f"{one.p50_us:,.1f} µs", "1" if one.ratio is None else ratio_told(one.ratio))
+        (name, f"{one.p50_us:,.1f} µs", "1" if one.ratio is None else formatting.ratio(one.ratio))
         for name, one in timed.items()
     ]
     return Section(
@@ -85,8 +83,3 @@ def times(timed: Mapping[str, Timed], lines: Sequence[str] = ()) -> Section:
         Grid(("file", "p50", "times the first (95 %)"), tuple(rows)),
         tuple(lines),
     )
-
-
-def ratio_told(found: Ratio) -> str:
-    """1.07 (1.05-1.09)"""
-    return f"{found.value:.2f} ({found.low:.2f}-{found.high:.2f})"

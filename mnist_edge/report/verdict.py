@@ -1,10 +1,10 @@
-"""Why a timing cannot be trusted, in words."""
+"""Whether a timing can be trusted, and why not, in words."""
 
 from collections.abc import Callable, Mapping
 
 from mnist_edge.host.noise import MOST_SPREAD, Cause, Noise
 
-_HABITS = {
+_GOVERNORS = {
     "ondemand": "the clock follows the load",
     "conservative": "the clock follows the load",
     "schedutil": "the clock follows the load",
@@ -15,7 +15,7 @@ _HABITS = {
 
 def reasons(noise: Noise) -> tuple[str, ...]:
     """A sentence for each cause, with what to do about it; none where the timing is trusted."""
-    return tuple(_TOLD[cause](noise) for cause in noise.causes)
+    return tuple(_SENTENCES[cause](noise) for cause in noise.causes)
 
 
 def text(noise: Noise) -> str:
@@ -23,9 +23,16 @@ def text(noise: Noise) -> str:
     return "trusted" if noise.trusted else f"noisy: {'; '.join(reasons(noise))}"
 
 
+def word_and_why(noise: Noise) -> tuple[str, str]:
+    """`Trusted` or `Noisy`, and why, for a page."""
+    if noise.trusted:
+        return "Trusted", "nothing that can be read of this machine disturbed the timing"
+    return "Noisy", "; ".join(reasons(noise))
+
+
 def _governor(noise: Noise) -> str:
     governor = noise.clock.governor if noise.clock else "unknown"
-    habit = _HABITS.get(governor, "the clock may change")
+    habit = _GOVERNORS.get(governor, "the clock may change")
     return f"governor is {governor}: {habit}; set performance"
 
 
@@ -40,7 +47,7 @@ def _percent(part: float | None) -> str:
     return f"{(part or 0) * 100:.0f} %"
 
 
-_TOLD: Mapping[Cause, Callable[[Noise], str]] = {
+_SENTENCES: Mapping[Cause, Callable[[Noise], str]] = {
     Cause.STEAL: lambda noise: (
         f"the host gave {_percent(noise.steal)} of this machine's CPU time to other guests"
     ),
