@@ -21,32 +21,23 @@ _LEAST = 1e-4  # a logarithmic axis has no zero
 def of_run(history: Sequence[dict[str, Any]], title: str) -> bytes:
     """A PNG of a run's history: how the training loss fell, and the validation error."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     epochs = [entry["epoch"] for entry in history]
+    totals = [entry["validation_total"] for entry in history]
     # Half an image where none is wrong: a logarithmic axis has no zero.
-    errors = [
-        100
-        * max(entry["validation_total"] - entry["validation_correct"], 0.5)
-        / entry["validation_total"]
-        for entry in history
-    ]
+    wrong = [max(entry["validation_total"] - entry["validation_correct"], 0.5) for entry in history]
+    errors = [100 * one / total for one, total in zip(wrong, totals, strict=True)]
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     figure.suptitle(printable(title))
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [entry["loss"] for entry in history], marker=".")
-    left.set_title("training loss (augmented, smoothed labels)", fontsize=10)
     right.plot(epochs, errors, marker=".", color="tab:orange")
-    right.set_title("validation error of the weight average, %", fontsize=10)
-    right.set_yscale("log")
-    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    right.yaxis.set_minor_formatter(
-        FuncFormatter(lambda value, _: f"{value:g}")
-        if max(errors) < 10 * min(errors)
-        else NullFormatter()
-    )
-    for axes in (left, right):
-        _epoch_axis(axes, min(epochs), max(epochs))
+    for axes, what in (
+        (left, "training loss (augmented, smoothed labels)"),
+        (right, "validation error of the weight average, %"),
+    ):
+        _training_axes(axes, what, min(epochs), max(epochs))
+    _log_axis(right)
     return _png(figure)
 
 
@@ -56,7 +47,6 @@ def of_depths(errors: Mapping[str, ErrorCurves], title: str) -> bytes:
     ones on the right, on the same logarithmic axis; thin lines are training errors, bold ones test
     errors."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     figure.suptitle(title, fontsize=11)
@@ -67,14 +57,10 @@ def of_depths(errors: Mapping[str, ErrorCurves], title: str) -> bytes:
             if one := errors.get(kind + depth):
                 _line(axes, one.test, colour, 2.4, f"{kind}{depth}, test")
                 _line(axes, one.training, colour, 1.0, f"{kind}{depth}, training")
-        axes.set_title(f"{name} networks", fontsize=10)
+        _training_axes(axes, f"{name} networks", 1, last)
+        _log_axis(axes)
         if axes.has_data():
             axes.legend(fontsize=8)
-        _epoch_axis(axes, 1, last)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
     both[0].set_ylabel("error, %")
     return _png(figure)
 
@@ -86,14 +72,27 @@ def _line(axes: "Axes", values: tuple[float, ...], colour: str, width: float, la
     axes.plot(epochs, percents, color=colour, linewidth=width, marker=marker, label=label)
 
 
-def _epoch_axis(axes: "Axes", first: int, last: int) -> None:
-    """Whole epochs; one epoch alone has a place too."""
+def _training_axes(axes: "Axes", title: str, first: int, last: int) -> None:
+    """Whole epochs below; one epoch alone has a place too."""
     from matplotlib.ticker import MaxNLocator
 
+    axes.set_title(title, fontsize=10)
     axes.set_xlabel("epoch")
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
+
+
+def _log_axis(axes: "Axes") -> None:
+    """Logarithmic upwards, every tick a plain number; more of them where it is short."""
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    short = high < 10 * low
+    axes.yaxis.set_minor_formatter(FormatStrFormatter("%g") if short else NullFormatter())
 
 
 def _png(figure: "Figure") -> bytes:

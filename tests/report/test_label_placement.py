@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mnist_edge.report.plots.label_placement import Box, place
+from mnist_edge.report.plots.label_placement import Box, leader, place
 
 FRAME = Box(0, 0, 300, 300)
 
@@ -25,14 +25,14 @@ def test_labels_meet_neither_each_other_nor_any_mark_and_stay_inside(seed: int) 
 
     for box, size in zip(placed, sizes, strict=True):
         assert (box.right - box.left, box.top - box.bottom) == pytest.approx(size)
-        assert box.common(FRAME) == pytest.approx(box.area)
-        assert all(box.common(mark) == 0 for mark in marks)
-    assert all(one.common(other) == 0 for one, other in combinations(placed, 2))
+        assert box.overlap(FRAME) == pytest.approx(box.area)
+        assert all(box.overlap(mark) == 0 for mark in marks)
+    assert all(one.overlap(other) == 0 for one, other in combinations(placed, 2))
 
 
 def test_ten_marks_in_one_place_have_ten_readable_labels() -> None:
     placed = place(marks_at([(150.0, 150.0 + at) for at in range(10)]), [(90, 12)] * 10, [], FRAME)
-    assert all(one.common(other) == 0 for one, other in combinations(placed, 2))
+    assert all(one.overlap(other) == 0 for one, other in combinations(placed, 2))
 
 
 def test_a_lonely_label_is_right_beside_its_mark() -> None:
@@ -46,8 +46,8 @@ def test_a_line_is_avoided() -> None:
     (mark,) = marks_at([(150, 150)])
     line = Box(100, 149, 200, 151)
     (box,) = place([mark], [(60, 12)], [line], FRAME)
-    assert box.common(line) == 0
-    assert box.touches(mark, 6)
+    assert box.overlap(line) == 0
+    assert not leader(mark, box)
 
 
 def test_the_same_input_has_the_same_places() -> None:
@@ -57,8 +57,7 @@ def test_the_same_input_has_the_same_places() -> None:
 
 def test_boxes_know_what_they_have_in_common() -> None:
     box = Box(0, 0, 10, 10)
-    assert box.common(Box(5, 5, 20, 20)) == 25
-    assert box.common(Box(10, 0, 20, 10)) == 0
-    assert box.touches(Box(12, 0, 20, 10), 2)
-    assert not box.touches(Box(12, 0, 20, 10), 1)
+    assert box.overlap(Box(5, 5, 20, 20)) == 25
+    assert box.overlap(Box(10, 0, 20, 10)) == 0
+    assert box.grow(1, 2) == Box(-1, -2, 11, 12)
     assert box.nearest(20, 5) == (10, 5)

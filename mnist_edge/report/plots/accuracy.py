@@ -75,7 +75,7 @@ def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
         _draw_intervals(axes, one, common.family_colours(record, theme)[one.entry.subject.family])
     for one in found:
         _draw_mark(axes, one, record, theme)
-    common.add_legend(figure, _keys(record, found, theme), width, theme)
+    common.add_legend(figure, _legend_keys(record, found, theme), width, theme)
     # On a phone the shapes alone tell the runtimes: there is no room for them in words.
     narrow = width < common.NARROWER
     _label(axes, found, [one.short if narrow else one.name for one in found], theme)
@@ -105,40 +105,23 @@ def _draw_intervals(axes: "Axes", one: Point, colour: str) -> None:
 
 def _draw_mark(axes: "Axes", one: Point, record: Benchmark, theme: Theme) -> None:
     colour = common.family_colours(record, theme)[one.entry.subject.family]
-    filled = one.entry.subject.precision == "int8"
-    axes.plot(
-        [one.p50_us],
-        [one.percent],
-        linestyle="none",
-        marker=common.runtime_markers(record)[one.entry.contender.runtime],
-        markersize=_MARK,
-        markeredgewidth=1.8,
-        markeredgecolor=colour,
-        markerfacecolor=colour if filled else theme.paper,
-        zorder=3,
-    )
+    marker = common.runtime_markers(record)[one.entry.contender.runtime]
+    face = colour if one.entry.is_int8 else theme.paper
+    style = common.mark_style(marker, _MARK, 1.8, colour, face)
+    axes.plot([one.p50_us], [one.percent], zorder=3, **style)
 
 
-def _keys(record: Benchmark, found: Sequence[Point], theme: Theme) -> list[Any]:
+def _legend_keys(record: Benchmark, found: Sequence[Point], theme: Theme) -> list[Any]:
     """What shapes and lines mean; only those that are drawn."""
     from matplotlib.lines import Line2D
 
     def mark(marker: str, label: str, face: str) -> Any:
-        return Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker=marker,
-            markersize=_MARK - 1,
-            markeredgewidth=1.5,
-            markeredgecolor=theme.quiet,
-            markerfacecolor=face,
-            label=label,
-        )
+        style = common.mark_style(marker, _MARK - 1, 1.5, theme.quiet, face)
+        return Line2D([], [], label=label, **style)
 
     runtimes = dict.fromkeys(one.entry.contender.runtime for one in found)
     keys = [mark(common.runtime_markers(record)[runtime], runtime, "none") for runtime in runtimes]
-    if any(one.entry.subject.precision == "int8" for one in found):
+    if any(one.entry.is_int8 for one in found):
         keys.append(mark("o", "filled: int8", theme.quiet))
     best = Line2D([], [], color=theme.quiet, linewidth=1.2, linestyle=_DASHES, label="Pareto front")
     return [*keys, best]

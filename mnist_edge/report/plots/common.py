@@ -92,18 +92,18 @@ def duration(value_us: float) -> str:
     return f"{float(f'{value_us:.3g}'):g} µs"
 
 
-def text_size(axes: "Axes", words: str) -> tuple[float, float]:
-    """The width and height of words, in pixels."""
-    found = axes.text(0, 0, words, fontsize=TEXT)
-    box = found.get_window_extent()
-    found.remove()
+def text_size(axes: "Axes", text: str) -> tuple[float, float]:
+    """The width and height of a text, in pixels."""
+    drawn = axes.text(0, 0, text, fontsize=TEXT)
+    box = drawn.get_window_extent()
+    drawn.remove()
     return box.width, box.height
 
 
-def fit_text(axes: "Axes", words: str, width: float) -> str:
-    """Words with as much of their middle left out as makes them no wider than `width` pixels."""
-    for kept in range(len(words), 1, -1):
-        shown = words if kept == len(words) else f"{words[: kept // 2]}…{words[-(kept // 2) :]}"
+def fit_text(axes: "Axes", text: str, width: float) -> str:
+    """A text with as much of its middle left out as makes it no wider than `width` pixels."""
+    for kept in range(len(text), 1, -1):
+        shown = text if kept == len(text) else f"{text[: kept // 2]}…{text[-(kept // 2) :]}"
         if text_size(axes, shown)[0] <= width:
             return shown
     return "…"
@@ -130,6 +130,18 @@ def runtime_markers(record: Benchmark) -> Mapping[str, str]:
     """A shape for each runtime."""
     runtimes = dict.fromkeys([*BACKENDS, *(entry.contender.runtime for entry in record.entries)])
     return {runtime: _MARKERS[at % len(_MARKERS)] for at, runtime in enumerate(runtimes)}
+
+
+def mark_style(marker: str, size: float, width: float, edge: str, face: str) -> dict[str, Any]:
+    """A mark of one point, with an edge `width` wide."""
+    return {
+        "linestyle": "none",
+        "marker": marker,
+        "markersize": size,
+        "markeredgewidth": width,
+        "markeredgecolor": edge,
+        "markerfacecolor": face,
+    }
 
 
 def add_legend(figure: Any, keys: Sequence[Any], width: int, theme: Theme) -> None:

@@ -20,7 +20,8 @@ ROW = 48
 _BIN = 2.0  # pixels
 _TALLEST, _TICK = 0.52, 0.12  # of a row
 _RARE = 0.05  # of the commonest
-_PERCENTILES = ((50, "o", "p50"), (90, "^", "p90"), (99, "D", "p99"))
+_PERCENTILES = {50: "o", 90: "^", 99: "D"}
+_MAX = "X"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
     for at, one in enumerate(found):
         colour = common.family_colours(record, theme)[one.entry.subject.family]
         _draw_strip(axes, at, one.latency, edges, colour)
-        _draw_marks(axes, at, one.latency, colour, theme)
-    _draw_words(axes, found, width, theme)
+        _draw_marks(axes, at, one.latency, theme)
+    _draw_texts(axes, found, width, theme)
     axes.set_xlabel(common.latency_label(record), fontsize=common.TEXT, color=theme.quiet)
-    common.add_legend(figure, _keys(theme), width, theme)
+    common.add_legend(figure, _legend_keys(theme), width, theme)
 
 
 def _draw_strip(
@@ -90,52 +91,47 @@ def _draw_strip(
     axes.plot(xs.ravel(), ys.ravel(), color=colour, linewidth=1)
 
 
-def _draw_marks(axes: "Axes", at: int, latency: Latency, colour: str, theme: Theme) -> None:
-    found = [(latency.percentile_us(rank), marker) for rank, marker, _ in _PERCENTILES]
-    for place, marker in [*found, (latency.samples_us.max(), "X")]:
+def _draw_marks(axes: "Axes", at: int, latency: Latency, theme: Theme) -> None:
+    marks = {marker: latency.percentile_us(rank) for rank, marker in _PERCENTILES.items()}
+    marks[_MAX] = float(latency.samples_us.max())
+    for marker, place in marks.items():
         if place is not None:
-            axes.plot(
-                [place],
-                [at],
-                linestyle="none",
-                marker=marker,
-                markersize=6,
-                markerfacecolor=theme.paper,
-                markeredgecolor=theme.ink,
-                markeredgewidth=1.2,
-                zorder=3,
-            )
+            axes.plot([place], [at], zorder=3, **_style(marker, theme, theme.paper))
 
 
-def _draw_words(axes: "Axes", found: Sequence[Strip], width: int, theme: Theme) -> None:
+def _style(marker: str, theme: Theme, face: str) -> dict[str, Any]:
+    return common.mark_style(marker, 6, 1.2, theme.ink, face)
+
+
+def _draw_texts(axes: "Axes", found: Sequence[Strip], width: int, theme: Theme) -> None:
     """Names on the left; on the right, where there is room for all of them, what they took."""
     widest = 0.95 * width
-    called = [common.fit_text(axes, one.name, widest) for one in found]
-    told = [""] * len(found)
-    for choice in ([_told(one, True) for one in found], [_told(one, False) for one in found]):
-        both = [f"{name}   {words}" for name, words in zip(called, choice, strict=True)]
+    names = [common.fit_text(axes, one.name, widest) for one in found]
+    figures = [""] * len(found)
+    for choice in ([_figures(one, with_max) for one in found] for with_max in (True, False)):
+        both = [f"{name}   {text}" for name, text in zip(names, choice, strict=True)]
         if max(common.text_size(axes, line)[0] for line in both) <= widest:
-            told = choice
+            figures = choice
             break
-    for at, (name, words) in enumerate(zip(called, told, strict=True)):
-        _draw_word(axes, 0, at, name, theme.ink, theme)
-        _draw_word(axes, 1, at, words, theme.quiet, theme)
+    for at, (name, text) in enumerate(zip(names, figures, strict=True)):
+        _draw_text(axes, 0, at, name, theme.ink, theme)
+        _draw_text(axes, 1, at, text, theme.quiet, theme)
 
 
-def _told(one: Strip, is_long: bool) -> str:
+def _figures(one: Strip, with_max: bool) -> str:
     median = one.latency.percentile_us(50)
-    told = [] if median is None else [f"p50 {common.duration(median)}"]
-    if is_long or median is None:
-        told.append(f"max {common.duration(one.latency.samples_us.max())}")
-    return ", ".join(told)
+    parts = [] if median is None else [f"p50 {common.duration(median)}"]
+    if with_max or median is None:
+        parts.append(f"max {common.duration(one.latency.samples_us.max())}")
+    return ", ".join(parts)
 
 
-def _draw_word(axes: "Axes", x: int, at: int, words: str, colour: str, theme: Theme) -> None:
-    if words:
+def _draw_text(axes: "Axes", x: int, at: int, text: str, colour: str, theme: Theme) -> None:
+    if text:
         axes.text(
             x,
             at - _TALLEST - 0.08,
-            words,
+            text,
             transform=axes.get_yaxis_transform(),
             ha="right" if x else "left",
             va="bottom",
@@ -145,23 +141,11 @@ def _draw_word(axes: "Axes", x: int, at: int, words: str, colour: str, theme: Th
         ).set_in_layout(False)
 
 
-def _keys(theme: Theme) -> Sequence[Any]:
+def _legend_keys(theme: Theme) -> list[Any]:
     from matplotlib.lines import Line2D
 
+    labels = {marker: f"p{rank}" for rank, marker in _PERCENTILES.items()} | {_MAX: "max"}
     return [
-        Line2D(
-            [],
-            [],
-            linestyle="none",
-            marker=marker,
-            markersize=6,
-            markerfacecolor="none",
-            markeredgecolor=theme.ink,
-            markeredgewidth=1.2,
-            label=label,
-        )
-        for marker, label in [
-            *((marker, label) for _, marker, label in _PERCENTILES),
-            ("X", "max"),
-        ]
+        Line2D([], [], label=label, **_style(marker, theme, "none"))
+        for marker, label in labels.items()
     ]
