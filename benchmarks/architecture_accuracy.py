@@ -41,11 +41,11 @@ def main() -> None:
     training, validation = data.training, data.validation
     opened = [distillation.open_teacher(given.teacher, given.teacher.parent)]
     recipe = replace(RECIPES[given.recipe], epochs=given.epochs, seed=given.seed)
-    recipe = distillation.taught_by(recipe, opened)
+    recipe = distillation.with_teachers(recipe, opened)
     print(f"{given.epochs} epochs by the recipe of {given.recipe}, seed {given.seed}")
     print(f"{'network':<36} parameters       MACs    loss  wrong of {len(validation):,}  entropy")
     with process_group("cpu") as group:
-        views = distillation.views(opened, training, recipe, group.device)
+        views = distillation.soft_targets(opened, training, recipe, group.device)
         for name in given.models:
             one = replace(recipe, model=name)
             print(row(one, data, training, validation, views, group), flush=True)

@@ -74,8 +74,8 @@ def _trained(
     if wanted.taught:
         those = [path for path in finished if "taught" not in path.name]
         teachers = [distillation.open_teacher(path, runs) for path in those]
-        recipe = distillation.taught_by(recipe, teachers)
-        views = distillation.views(teachers, training, recipe, group.device)
+        recipe = distillation.with_teachers(recipe, teachers)
+        views = distillation.soft_targets(teachers, training, recipe, group.device)
     history = []
     inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
     for result in train(inputs, run, group, acceleration=acceleration):

@@ -143,7 +143,7 @@ def export(
 
     plan = options.plan(calibration, calibration_images, keep_float, max_drop)
     tuning = Finetuning(finetune_epochs) if finetune_epochs else None
-    run = run or runs.newest(RUNS)
+    run = run or runs.newest_run(RUNS)
     options.check_places(run, None if diagnose else out, report, web)
     if diagnose:
         _diagnose(run, data_dir, plan, as_json)

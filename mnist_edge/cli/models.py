@@ -106,11 +106,11 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
     described = NETWORKS.get(name)
     if summary or described is None:
         from mnist_edge.catalogue import Network as Described
-        from mnist_edge.lab.training.models import build, cost, entry
+        from mnist_edge.lab.training.models import architecture, build, cost
 
         network = build(name)
         spent = cost(network)
-        found = entry(name)
+        found = architecture(name)
         described = Described(found.what, spent.params, spent.macs, found.shortcuts)
     layers = {"layers": _layer_values(network)} if summary and network else {}
     if as_json:

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from mnist_edge.cli.console import error_console
-from mnist_edge.cli.training_speed import slowdown_told
+from mnist_edge.cli.training_speed import slowdown_text
 
 if TYPE_CHECKING:
     from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.events import EpochResult, StepResult
     from mnist_edge.lab.training.runs import TrainingRun
-    from mnist_edge.lab.training.threads import Choice
+    from mnist_edge.lab.training.threads import ThreadChoice
 
 
 _EACH, _LINES = 60, 40
@@ -47,7 +47,7 @@ class TrainingBar:
         self.bar.stop()
 
     def follow(
-        self, run: "TrainingRun", group: "ProcessGroup", choice: "Choice", on_one_thread: str
+        self, run: "TrainingRun", group: "ProcessGroup", choice: "ThreadChoice", on_one_thread: str
     ) -> None:
         """Complete a run under this bar. Where a CPU has become slow, a line says so, and the
         command by which the run goes on with one thread."""
@@ -64,7 +64,7 @@ class TrainingBar:
             self.epoch(result)
             slow = speed.epoch(result)
             if slow and group.device.type == "cpu" and group.size == 1:
-                self.print(slowdown_told(slow, choice.count, on_one_thread))
+                self.print(slowdown_text(slow, choice.count, on_one_thread))
 
     def step(self, now: "StepResult") -> None:
         from mnist_edge.report import formatting

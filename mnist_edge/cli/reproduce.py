@@ -12,7 +12,7 @@ from mnist_edge.cli.console import INTERRUPTED, echo, echo_err, echo_json, print
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.reproduce_list import about, show_list, show_times
-from mnist_edge.cli.training_speed import counted, threads_told
+from mnist_edge.cli.training_speed import thread_count_text, threads_text
 from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
     with progress_bar() as progress:
         cost = estimate.of_runs(work, missing, threads, progress)
     parts = cost.parts_s
-    where = f"{work.group.device}, {counted(*cost.threads)}"
+    where = f"{work.group.device}, {thread_count_text(*cost.threads)}"
     told = f"{total} run{'s' * (total > 1)}"
     if len(missing) < total:
         told += f", {total - len(missing)} of them finished"
@@ -212,7 +212,7 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
 
 
 def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
-    from mnist_edge.lab.training.threads import for_training, used
+    from mnist_edge.lab.training.threads import torch_threads, training_threads
 
     number = 1 + [one.name for one in work.wanted].index(run.name)
     which = f"run {number} of {len(work.wanted)}, {run.name}"
@@ -221,10 +221,10 @@ def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> N
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
     with progress_bar() as progress:
         progress("timing threads", 0, 0)
-        choice = for_training(prepared.inputs, group, asked, prepared.saved_threads)
+        choice = training_threads(prepared.inputs, group, asked, prepared.saved_threads)
     epochs = f"{run.recipe.epochs} epoch{'s' * (run.recipe.epochs > 1)}"
-    echo_err(f"{which}: {epochs} on {threads_told(choice)}{goes_on}")
-    with used(choice.count):
+    echo_err(f"{which}: {epochs} on {threads_text(choice)}{goes_on}")
+    with torch_threads(choice.count):
         with progress_bar() as progress:
             prepared = prepared.with_soft_targets(group.device, progress)
         with TrainingBar(True, which) as bar:

@@ -10,13 +10,13 @@ import typer
 from mnist_edge.cli.console import INTERRUPTED, echo_err, progress_bar
 from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.progress import TrainingBar
-from mnist_edge.cli.train_output import close, introduce, stopped
+from mnist_edge.cli.train_output import show_result, show_start, show_stopped
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
     from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.runs import RunPlan, TrainingRun
-    from mnist_edge.lab.training.threads import Choice
+    from mnist_edge.lab.training.threads import ThreadChoice
     from mnist_edge.types import Progress
 
 Made = TypeVar("Made")
@@ -109,18 +109,18 @@ def _plan(
         check_folder("--out", folder)
     saved = load(folder) if resume else None
     try:
-        recipe = runs.recipe_of(asked, saved)
+        recipe = runs.resolve_recipe(asked, saved)
     except RecipeError as error:
         option = f"--{error.field.replace('_', '-')}"
         raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
     sources = [_teacher(path) for path in teachers]
-    return runs.plan(folder, recipe, saved, sources, sized="epochs" not in asked)
+    return runs.plan_run(folder, recipe, saved, sources, may_add_epochs="epochs" not in asked)
 
 
 def _tell_finished(plan: "RunPlan", as_json: bool) -> None:
     assert plan.saved is not None  # that is what finished means
     echo_err(f"{plan.folder} is finished already: train again without --resume, or choose --out")
-    close(plan.folder, plan.saved, as_json)
+    show_result(plan.folder, plan.saved, as_json)
 
 
 def _train(
@@ -133,45 +133,45 @@ def _train(
     from mnist_edge import datasets
     from mnist_edge.lab.training import runs
     from mnist_edge.lab.training.checkpoint import load
-    from mnist_edge.lab.training.threads import for_training, used
+    from mnist_edge.lab.training.threads import torch_threads, training_threads
 
     name = plan.recipe.dataset
     data = _first_on_rank_0(group, lambda progress: datasets.load(name, data_dir, progress))
-    run = runs.prepare(plan, data)
+    run = runs.prepare_run(plan, data)
     with progress_bar() as progress:
         progress("timing threads", 0, 0)
-        choice = for_training(run.inputs, group, threads, run.saved_threads)
+        choice = training_threads(run.inputs, group, threads, run.saved_threads)
     group.barrier()  # until all have looked at what lies in the run's folder
     if group.is_main:
         if not run.saved and (kept := runs.set_aside(run.folder)):
             echo_err(f"kept the run that was in {run.folder} as {kept}")
-        introduce(run.inputs, data, group, choice)
+        show_start(run.inputs, data, group, choice)
         if run.saved_threads not in (None, choice.count):
             echo_err(
                 f"it was begun with {run.saved_threads} threads: the weights will not be as they "
                 "would be"
             )
-    with used(choice.count):
+    with torch_threads(choice.count):
         try:
             _epochs(run, group, choice)
         except KeyboardInterrupt:
             if group.is_main:
-                stopped(run.folder)
+                show_stopped(run.folder)
             raise typer.Exit(INTERRUPTED) from None
     if group.is_main:
-        close(run.folder, load(run.folder), as_json)
+        show_result(run.folder, load(run.folder), as_json)
     group.barrier()
 
 
-def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "Choice") -> None:
+def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "ThreadChoice") -> None:
     """Train to the end, a line for each epoch, and one where it has become slow."""
-    from mnist_edge.lab.training.training_mix import added
+    from mnist_edge.lab.training.training_mix import synthetic_counts
 
     recipe = run.inputs.recipe
     starting = "starting"
     if run.teachers:
         run = _first_on_rank_0(group, partial(run.with_soft_targets, group.device))
-    elif any(added(len(run.inputs.training), recipe)):
+    elif any(synthetic_counts(len(run.inputs.training), recipe)):
         starting = "drawing digits"
     on_one_thread = f"mnist-edge train --resume --threads 1 --out {run.folder}"
     with TrainingBar(group.is_main, starting=starting) as bar:

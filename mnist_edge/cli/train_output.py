@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_edge.cli.console import echo, echo_err, echo_json
-from mnist_edge.cli.training_speed import threads_told
+from mnist_edge.cli.training_speed import threads_text
 from mnist_edge.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from mnist_edge.lab.training.checkpoint import Checkpoint
     from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.recipe import Recipe
-    from mnist_edge.lab.training.threads import Choice
+    from mnist_edge.lab.training.threads import ThreadChoice
     from mnist_edge.lab.training.trainer import TrainingInputs
 
 
-def introduce(
-    inputs: "TrainingInputs", data: "Dataset", group: "ProcessGroup", choice: "Choice"
+def show_start(
+    inputs: "TrainingInputs", data: "Dataset", group: "ProcessGroup", choice: "ThreadChoice"
 ) -> None:
     """What is trained, on what and where, before it begins."""
     from mnist_edge.lab.training.models import build, cost
-    from mnist_edge.lab.training.training_mix import added
+    from mnist_edge.lab.training.training_mix import synthetic_counts
     from mnist_edge.report import dataset
     from mnist_edge.report.formatting import amount
 
     recipe = inputs.recipe
     training, validation = len(inputs.training), len(inputs.validation)
     spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
-    where = f"{group.device}, {threads_told(choice)}"
+    where = f"{group.device}, {threads_text(choice)}"
     if group.size > 1:
         where = f"{group.size} processes on {where} each"
     echo_err(
         f"{recipe.model} on {data.name}: {training:,} training and {validation:,} validation "
         f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
-        f"{_so_many_epochs(recipe, training)} on {where}"
+        f"{_epochs_text(recipe, training)} on {where}"
     )
-    digits, others = added(training, recipe)
+    digits, others = synthetic_counts(training, recipe)
     total = training + digits + others
     if recipe.batch_size > total:
         echo_err(
@@ -49,20 +49,20 @@ def introduce(
         echo_err(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
 
 
-def _so_many_epochs(recipe: "Recipe", training: int) -> str:
+def _epochs_text(recipe: "Recipe", training: int) -> str:
     """Their number, and why, where few images make it larger than the model's own recipe has."""
     from mnist_edge.lab.training.recipe import recipe_for
 
     told = f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"
     own = recipe_for(recipe.model, recipe.dataset)
-    sized = replace(own, batch_size=recipe.batch_size).sized(training)
+    sized = replace(own, batch_size=recipe.batch_size).with_enough_epochs(training)
     if own.epochs < sized.epochs == recipe.epochs:
         steps = max(1, training // recipe.batch_size)
         told += f", as each has only {steps} step{'s' * (steps > 1)},"
     return told
 
 
-def stopped(run: Path) -> None:
+def show_stopped(run: Path) -> None:
     """Ctrl-C: what is saved, and how to go on."""
     from mnist_edge.lab.training import checkpoint as disk
 
@@ -78,7 +78,7 @@ def stopped(run: Path) -> None:
     )
 
 
-def close(run: Path, finished: "Checkpoint", as_json: bool) -> None:
+def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
     """A finished run: its curve, its accuracy, and what is next."""
     from mnist_edge.lab.training.checkpoint import CHECKPOINT, CURVE, HISTORY
     from mnist_edge.metrics import Accuracy

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mnist_edge.lab.training.slowdown import Slowdown
-    from mnist_edge.lab.training.threads import Choice
+    from mnist_edge.lab.training.threads import ThreadChoice
 
 _NOTICED = 0.2  # cores' worth of time: what any system does beside
 
 
-def threads_told(choice: "Choice") -> str:
+def threads_text(choice: "ThreadChoice") -> str:
     """ "1 thread", or "2 threads (8,100 images/s; with 1: 5,300)" where they were timed."""
-    told = counted(choice.count)
+    told = thread_count_text(choice.count)
     if not choice.rates:
         return told
     others = "; ".join(
@@ -22,12 +22,12 @@ def threads_told(choice: "Choice") -> str:
     return f"{told} ({choice.images_per_s:,.0f} images/s; {others})"
 
 
-def counted(*counts: int) -> str:
+def thread_count_text(*counts: int) -> str:
     """1 thread; 2 threads; 1 or 2 threads"""
     return f"{' or '.join(map(str, sorted(set(counts))))} thread{'s' * (max(counts) > 1)}"
 
 
-def slowdown_told(found: "Slowdown", threads: int, go_on: str) -> str:
+def slowdown_text(found: "Slowdown", threads: int, go_on: str) -> str:
     """Why an epoch was slow, and what to do. `go_on` is the command that goes on on one thread."""
     told = (
         f"epoch {found.epoch} ran at {found.images_per_s:,.0f} images/s, after "

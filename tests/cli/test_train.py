@@ -213,8 +213,8 @@ def test_how_many_epochs_have_a_line(epochs: int, every: int) -> None:
 def test_threads_are_timed_said_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(threads, "candidates", lambda: (1, 2))
-    monkeypatch.setattr(threads, "timed", lambda step, counts: {1: 40 + step(), 2: 8100.0})
+    monkeypatch.setattr(threads, "candidate_counts", lambda: (1, 2))
+    monkeypatch.setattr(threads, "time_counts", lambda step, counts: {1: 40 + step(), 2: 8100.0})
     monkeypatch.setattr(threads, "usable_threads", lambda: 2)
     epoch = lab.Trainer.epoch
 
@@ -230,7 +230,7 @@ def test_threads_are_timed_said_and_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     assert first.endswith("2 epochs on cpu, 2 threads (8,100 images/s; with 1: 168)")
     assert f"'mnist-edge train --resume --threads 1 --out {RUN}' goes on with one" in others[-2]
     assert disk.load(RUN).trained["threads"] == 2
-    monkeypatch.setattr(threads, "timed", None)  # not again
+    monkeypatch.setattr(threads, "time_counts", None)  # not again
     same = invoke("train", "--resume", "--device", "cpu", "--out", RUN)
     assert same.stderr.splitlines()[0].endswith("2 epochs on cpu, 2 threads")
     assert disk.load(RUN).trained["threads"] == 2

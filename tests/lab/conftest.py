@@ -17,7 +17,7 @@ from mnist_edge.lab.training.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult
-from mnist_edge.lab.training.models import ZOO, Entry, Network, build
+from mnist_edge.lab.training.models import ZOO, Architecture, Network, build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.trainer import TrainingInputs
@@ -58,7 +58,7 @@ def chain(trained: Path) -> Network:
 def residual(tmp_path_factory: pytest.TempPathFactory) -> Network:
     """A network as cheap, trained likewise, that stays residual in its file: sums, shortcuts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ZOO, "residual", Entry("for tests alone", residual_body))
+        patch.setitem(ZOO, "residual", Architecture("for tests alone", residual_body))
         run = trained_in(tmp_path_factory.getbasetemp() / "trained", "residual")
         return disk.load(run).original().eval()
 

@@ -15,7 +15,14 @@ from mnist_edge.lab.training import runs
 from mnist_edge.lab.training.checkpoint import CHECKPOINT
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import Recipe, RecipeError, recipe_for
-from mnist_edge.lab.training.runs import check_resumable, complete, plan, prepare, recipe_of, train
+from mnist_edge.lab.training.runs import (
+    check_resumable,
+    complete,
+    plan_run,
+    prepare_run,
+    resolve_recipe,
+    train,
+)
 from tests.lab.conftest import CPU, inputs
 
 SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)
@@ -43,35 +50,35 @@ def written(run: Path, content: bytes) -> Path:
 def test_a_recipe_is_the_models_own_with_what_is_asked_for() -> None:
     asked = {"model": "edge-xs", "dataset": "digits", "epochs": 3, "lr": 0.1}
     own = recipe_for("edge-xs", "digits")
-    assert recipe_of(asked, None) == replace(own, epochs=3, lr=0.1)
-    assert recipe_of({}, None) == recipe_for("edge", "mnist")
+    assert resolve_recipe(asked, None) == replace(own, epochs=3, lr=0.1)
+    assert resolve_recipe({}, None) == recipe_for("edge", "mnist")
     with pytest.raises(RecipeError) as caught:
-        recipe_of({"lr": -1.0}, None)
+        resolve_recipe({"lr": -1.0}, None)
     assert (caught.value.field, caught.value.value) == ("lr", -1.0)
     with pytest.raises(UsageError):
-        recipe_of({"shortcut": "zero"}, None)
+        resolve_recipe({"shortcut": "zero"}, None)
 
 
 def test_a_run_is_planned_trained_and_measured(own: Dataset, tmp_path: Path) -> None:
-    run = prepare(plan(tmp_path, ONE), own)
+    run = prepare_run(plan_run(tmp_path, ONE), own)
     assert run.has_epochs_left
     assert [result.epoch for result in complete(run, CPU)] == [1]
     saved = disk.load(tmp_path)
     assert saved.fingerprint == own.fingerprint
     assert saved.result is not None
     assert saved.result["total"] == len(own.test)
-    again = plan(tmp_path, recipe_of({}, saved), saved)
+    again = plan_run(tmp_path, resolve_recipe({}, saved), saved)
     assert again.is_finished
     assert again.recipe == ONE
 
 
 def test_a_run_that_is_trained_is_only_measured(own: Dataset, tmp_path: Path) -> None:
-    run = prepare(plan(tmp_path, ONE), own)
+    run = prepare_run(plan_run(tmp_path, ONE), own)
     for _ in train(run.inputs, run.folder, CPU):
         pass
     saved = disk.load(tmp_path)
-    left = prepare(plan(tmp_path, ONE, saved), own)
-    assert not plan(tmp_path, ONE, saved).is_finished
+    left = prepare_run(plan_run(tmp_path, ONE, saved), own)
+    assert not plan_run(tmp_path, ONE, saved).is_finished
     assert not left.has_epochs_left
     assert left.saved_threads == saved.trained["threads"]
     assert list(complete(left, CPU)) == []
@@ -82,7 +89,7 @@ def test_a_run_that_is_trained_is_only_measured(own: Dataset, tmp_path: Path) ->
 
 def test_one_who_does_not_lead_measures_nothing(own: Dataset, tmp_path: Path) -> None:
     follower = ProcessGroup(1, 1, torch.device("cpu"))
-    run = prepare(plan(tmp_path / "run", ONE), own)
+    run = prepare_run(plan_run(tmp_path / "run", ONE), own)
     assert [result.epoch for result in complete(run, follower)] == [1]
     assert not (tmp_path / "run").exists()
 
@@ -90,21 +97,21 @@ def test_one_who_does_not_lead_measures_nothing(own: Dataset, tmp_path: Path) ->
 def test_a_small_set_has_more_epochs_where_nobody_asked_for_a_number(
     own: Dataset, tmp_path: Path
 ) -> None:
-    asked = prepare(plan(tmp_path, ONE), own).inputs.recipe
-    sized = prepare(plan(tmp_path, ONE, sized=True), own).inputs.recipe
+    asked = prepare_run(plan_run(tmp_path, ONE), own).inputs.recipe
+    sized = prepare_run(plan_run(tmp_path, ONE, may_add_epochs=True), own).inputs.recipe
     assert asked == ONE
-    assert sized == ONE.sized(len(own.training))
+    assert sized == ONE.with_enough_epochs(len(own.training))
     assert sized.epochs > ONE.epochs
 
 
 def test_a_set_that_has_changed_is_refused(own: Dataset, tmp_path: Path) -> None:
-    next(train(prepare(plan(tmp_path, SHORT), own).inputs, tmp_path, CPU))
+    next(train(prepare_run(plan_run(tmp_path, SHORT), own).inputs, tmp_path, CPU))
     saved = disk.load(tmp_path)
-    goes_on = plan(tmp_path, SHORT, saved)
-    assert prepare(goes_on, own).inputs.fingerprint == saved.fingerprint
+    goes_on = plan_run(tmp_path, SHORT, saved)
+    assert prepare_run(goes_on, own).inputs.fingerprint == saved.fingerprint
     less = replace(own, train=own.train[slice(0, 150)])
     with pytest.raises(CheckpointError, match=r"own has changed since .* was trained on it: "):
-        prepare(goes_on, replace(less, fingerprint=compute_fingerprint(less)))
+        prepare_run(goes_on, replace(less, fingerprint=compute_fingerprint(less)))
 
 
 @pytest.mark.parametrize(
@@ -138,13 +145,13 @@ def test_newest_is_the_one_written_last(tmp_path: Path) -> None:
         run = written(tmp_path / name, b"")
         os.utime(run / CHECKPOINT, (1000 - age, 1000 - age))
     (tmp_path / "empty").mkdir()
-    assert runs.newest(tmp_path) == tmp_path / "b"
+    assert runs.newest_run(tmp_path) == tmp_path / "b"
 
 
 def test_newest_without_any_run_says_how_to_train_one(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(CheckpointError, match=r"no run in .*: train one first with 'mnist-edge tr"):
-        runs.newest(tmp_path)
+        runs.newest_run(tmp_path)
 
 
 def test_set_aside_counts_up_and_loses_nothing(tmp_path: Path) -> None:

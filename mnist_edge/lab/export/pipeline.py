@@ -163,8 +163,8 @@ class Job:
             )
         work = self.original.network, self.data.training, self.original.checkpoint.recipe, tuning
         progress("timing threads", 0, 0)
-        choice = threads.choose(asked, None, lambda: trial_step(*work))
-        with threads.used(choice.count):
+        choice = threads.choose_threads(asked, None, lambda: trial_step(*work))
+        with threads.torch_threads(choice.count):
             network = finetune(*work, lambda done, total: progress("fine-tuning", done, total))
         return to_onnx(network), tuning.as_dict() | {"threads": choice.count}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from mnist_edge import catalogue
 from mnist_edge.catalogue import DATASETS, SHORTCUTS
 from mnist_edge.errors import UsageError
-from mnist_edge.lab.training.augment import NOT_AT_ALL
+from mnist_edge.lab.training.augment import NO_AUGMENTATION
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
 
 SIZES = ("small", "full")
@@ -101,7 +101,7 @@ _BARE = Recipe(
     label_smoothing=0.0,
     ema_decay=0.0,
     schedule="constant",
-    augmentation=NOT_AT_ALL,
+    augmentation=NO_AUGMENTATION,
 )
 _THREE_BLOCK = replace(_BARE, model="resnet3", optimizer="adam", lr=1e-3, epochs=10, batch_size=128)
 _ONE_EPOCH = replace(_BARE, model="resnet18", optimizer="rmsprop", lr=5e-3, epochs=1, batch_size=64)
@@ -114,7 +114,7 @@ _CIFAR = replace(
     lr=0.1,
     weight_decay=1e-4,
     batch_size=128,
-    augmentation=replace(NOT_AT_ALL, shift=0.125),
+    augmentation=replace(NO_AUGMENTATION, shift=0.125),
 )
 _PAPERS_EPOCHS = 149  # 64 k steps of 128 images
 # At 0.1, resnet56 needs a third of these 936 steps to begin, and trains worse than resnet20
@@ -183,7 +183,7 @@ def _best(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
 def _own(model: str, options: Options, images: int) -> Recipe:
     """Our recipe of a model, for itself alone."""
     recipe = replace(recipe_for(model, options.dataset), distillation=None)
-    return _fitted(recipe.sized(images), options)
+    return _fitted(recipe.with_enough_epochs(images), options)
 
 
 EXPERIMENTS: dict[str, Experiment] = {

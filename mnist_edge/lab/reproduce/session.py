@@ -11,7 +11,7 @@ from mnist_edge.files import sha256
 from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
-from mnist_edge.lab.training.distillation import Teacher, open_teacher, taught_by
+from mnist_edge.lab.training.distillation import Teacher, open_teacher, with_teachers
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.runs import TrainingRun, check_resumable, check_unchanged
 from mnist_edge.lab.training.trainer import TrainingInputs
@@ -146,7 +146,7 @@ class Work:
         recipe, teachers = run.recipe, tuple[Teacher, ...]()
         if run.teacher is not None:
             teachers = (open_teacher(self.house / run.teacher, self.house),)
-            recipe = taught_by(recipe, teachers)
+            recipe = with_teachers(recipe, teachers)
         saved, inputs = self.saved(run), TrainingInputs.of(recipe, self.data)
         if saved:
             inputs = replace(inputs, fingerprint=saved.fingerprint)

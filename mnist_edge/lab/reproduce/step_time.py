@@ -100,8 +100,8 @@ def pace(recipe: Recipe, classes: int, group: ProcessGroup, asked: int | None = 
         training=training,
         validation=training[:100],
     )
-    count = threads.for_training(inputs, group, asked).count
-    with threads.used(count):
+    count = threads.training_threads(inputs, group, asked).count
+    with threads.torch_threads(count):
         step_s = _step_s(inputs, group)
         return Pace(step_s, *_answers_s(recipe, classes, training, group), count)
 
@@ -135,7 +135,7 @@ def _answers_s(
     plain_s = _turn_s(lambda: network.answer(few)) / len(few)
     if not bf16.should_use(network, group.device):
         return plain_s, plain_s
-    teach = bf16.inference_function(network, group.device)
+    teach = bf16.logits_function(network, group.device)
     seen = torch.tensor(few, device=group.device)
     return plain_s, _turn_s(lambda: teach(seen).cpu()) / len(few)
 

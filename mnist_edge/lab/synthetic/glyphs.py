@@ -1,7 +1,7 @@
 """Digits as strokes, in the ways in which the world writes them.
 
-Each function chooses a style and its proportions, and gives strokes for `pen`: a glyph of about
-1 in height. What could be taken for another digit is left out.
+Each function chooses a style and its proportions, and gives what `strokes` draws: a glyph of
+about 1 in height. What could be taken for another digit is left out.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from mnist_edge.lab.synthetic.strokes import Floats, Glyph
 Random = np.random.Generator
 
 
-def digit(value: int, random: Random) -> Glyph:
+def digit_glyph(value: int, random: Random) -> Glyph:
     """Strokes of a digit, 0 to 9, in some style."""
     return _DIGITS[value](random)
 
@@ -99,7 +99,7 @@ def _four(random: Random) -> Glyph:
     style = random.choice(7, p=[0.3, 0.22, 0.16, 0.14, 0.07, 0.07, 0.04])
     bar = random.uniform(0.48, 0.78)
     if style >= 4:
-        return (_turned_four, _four_like_an_n, _looped_four)[style - 4](random)
+        return (_triangle_four, _four_like_an_n, _looped_four)[style - 4](random)
     foot = (random.uniform(0.6, 0.75), random.uniform(0.98, 1.12))
     if style == 0:  # open, two strokes
         lean = random.uniform(0.1, 0.35)
@@ -120,7 +120,7 @@ def _four(random: Random) -> Glyph:
     return [start]
 
 
-def _turned_four(random: Random) -> Glyph:
+def _triangle_four(random: Random) -> Glyph:
     """A triangle that is turned, on a long stem."""
     left, right = (random.uniform(0, 0.12), 0.26), (0.5, random.uniform(0.34, 0.48))
     tip = (random.uniform(0.34, 0.46), 0.0)

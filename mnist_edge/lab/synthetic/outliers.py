@@ -21,7 +21,7 @@ Random = np.random.Generator
 _TURNED = (2, 3, 7)  # digits that are none when they lie on a side
 
 
-def nondigits(count: int, digits: Split, random: Random) -> Images:
+def draw_outliers(count: int, digits: Split, random: Random) -> Images:
     """Images of many kinds, uint8 (count, 28, 28), in no order; `digits` serve as material."""
     kinds = random.choice(len(_KINDS), count, p=[share for _, share in _KINDS])
     images = np.zeros((count, SIDE, SIDE), np.uint8)
@@ -30,9 +30,9 @@ def nondigits(count: int, digits: Split, random: Random) -> Images:
     return images
 
 
-def _sign(digits: Split, random: Random) -> Images:
+def _letter_or_sign(digits: Split, random: Random) -> Images:
     """A letter or a sign that is like no digit."""
-    return _written(_SIGNS[random.integers(len(_SIGNS))], random)
+    return _draw(_SIGNS[random.integers(len(_SIGNS))], random)
 
 
 def _scribble(digits: Split, random: Random) -> Images:
@@ -40,7 +40,7 @@ def _scribble(digits: Split, random: Random) -> Images:
     points = np.cumsum(random.normal(0, 1, (random.integers(13, 28), 2)), axis=0)
     if random.random() < 0.5:
         points = random.uniform(0, 1, (len(points), 2))
-    return _written([points / max(1e-6, float(np.ptp(points, axis=0).max()))], random)
+    return _draw([points / max(1e-6, float(np.ptp(points, axis=0).max()))], random)
 
 
 def _lines(digits: Split, random: Random) -> Images:
@@ -48,15 +48,15 @@ def _lines(digits: Split, random: Random) -> Images:
     if random.random() < 0.25:
         angle = np.radians(random.uniform(-20, 20))
         end = np.array([np.cos(angle), np.sin(angle)])
-        return _written([np.stack([0 * end, end])], random)
+        return _draw([np.stack([0 * end, end])], random)
     count = random.integers(2, 6)
     if random.random() < 0.4:  # side by side
         steps = np.linspace(0, 1, count + 1)
-        return _written([np.array([[x, 0], [x, 1]]) for x in steps], random)
+        return _draw([np.array([[x, 0], [x, 1]]) for x in steps], random)
     middles = random.uniform(0.3, 0.7, (count, 2))
     turns = random.uniform(0, np.pi) + np.arange(count) * np.pi / count  # across each other
     ways = np.stack([np.cos(turns), np.sin(turns)], axis=1) * random.uniform(0.25, 0.5, (count, 1))
-    return _written([np.stack([m - w, m + w]) for m, w in zip(middles, ways, strict=True)], random)
+    return _draw([np.stack([m - w, m + w]) for m, w in zip(middles, ways, strict=True)], random)
 
 
 def _specks(digits: Split, random: Random) -> Images:
@@ -66,7 +66,7 @@ def _specks(digits: Split, random: Random) -> Images:
         return image
     starts = random.uniform(2, SIDE - 2, (random.integers(1, 9), 2))
     size = random.uniform(0.6, 3, len(starts))
-    return strokes.ink(starts, starts + random.normal(0, 0.7, starts.shape), size)
+    return strokes.rasterize(starts, starts + random.normal(0, 0.7, starts.shape), size)
 
 
 def _blob(digits: Split, random: Random) -> Images:
@@ -101,7 +101,7 @@ def _stripes(digits: Split, random: Random) -> Images:
 
 def _two_digits(digits: Split, random: Random) -> Images:
     """Two digits in one box, side by side."""
-    one, other = (_any(digits, random) for _ in range(2))
+    one, other = (_random_digit(digits, random) for _ in range(2))
     small, size = [], int(random.integers(11, 15))
     for image in (one, other):
         inner = Image.fromarray(image[4:24, 4:24])
@@ -126,12 +126,12 @@ def _turned(digits: Split, random: Random) -> Images:
     return np.rot90(image, random.choice([1, 3]))
 
 
-def _any(digits: Split, random: Random) -> Images:
+def _random_digit(digits: Split, random: Random) -> Images:
     image: Images = digits.images[random.integers(len(digits))]
     return image
 
 
-def _written(glyph: Glyph, random: Random) -> Images:
+def _draw(glyph: Glyph, random: Random) -> Images:
     image: Images = strokes.draw([glyph], random)[0]
     return image
 
@@ -186,7 +186,7 @@ _SIGNS: tuple[Glyph, ...] = (
 )
 
 _KINDS: tuple[tuple[Callable[[Split, Random], Images], float], ...] = (
-    (_sign, 0.34),
+    (_letter_or_sign, 0.34),
     (_scribble, 0.14),
     (_lines, 0.1),
     (_specks, 0.06),

@@ -24,7 +24,7 @@ Glyph = Sequence[Stroke]
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class WritingStyle:
     """How a hand writes: limits and standard deviations, in parts of a glyph's height where no
     unit is named. `pen_px` is the range of the pen's width in pixels of the 28×28 image."""
 
@@ -38,12 +38,12 @@ class Hand:
 
 
 def draw(
-    glyphs: Sequence[Glyph], random: np.random.Generator, hand: Hand | None = None
+    glyphs: Sequence[Glyph], random: np.random.Generator, style: WritingStyle | None = None
 ) -> NDArray[np.uint8]:
     """Write each glyph once, each in a way of its own: uint8 (N, 28, 28)."""
     images = np.zeros((len(glyphs), SIDE, SIDE), np.uint8)
     for image, glyph in zip(images, glyphs, strict=True):
-        image[:] = _write(glyph, random, hand or Hand())
+        image[:] = _write(glyph, random, style or WritingStyle())
     return images
 
 
@@ -58,7 +58,7 @@ def curve(points: Floats) -> Floats:
     return np.concatenate([spans.reshape(-1, 2), points[-1:]])
 
 
-def ink(starts: Floats, ends: Floats, widths_px: Floats) -> NDArray[np.uint8]:
+def rasterize(starts: Floats, ends: Floats, widths_px: Floats) -> NDArray[np.uint8]:
     """Straight pieces (n, 2) to (n, 2), in pixels from the upper left corner, as an image.
 
     A pixel's grey is the part of it that the nearest piece covers, as area averaging gives it.
@@ -77,43 +77,43 @@ def ink(starts: Floats, ends: Floats, widths_px: Floats) -> NDArray[np.uint8]:
     return image
 
 
-def _write(glyph: Glyph, random: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
-    change = _manner(random, hand)
-    lines = [_unsteady(stroke, random, hand) @ change for stroke in glyph]
-    pen_px = random.uniform(*hand.pen_px)
+def _write(glyph: Glyph, random: np.random.Generator, style: WritingStyle) -> NDArray[np.uint8]:
+    change = _style_matrix(random, style)
+    lines = [_unsteady_curve(stroke, random, style) @ change for stroke in glyph]
+    pen_px = random.uniform(*style.pen_px)
     pieces = np.concatenate([np.stack([line[:-1], line[1:]], axis=1) for line in lines])
-    widths = np.concatenate([_pressure(len(line) - 1, random, hand) for line in lines]) * pen_px
+    widths = np.concatenate([_pen_widths(len(line) - 1, random, style) for line in lines]) * pen_px
     low, high = pieces.min(axis=(0, 1)), pieces.max(axis=(0, 1))
     pieces *= (_BOX - pen_px) / max(1e-6, (high - low).max())
     lengths = np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1)
     mass = lengths @ pieces.mean(axis=1) / max(1e-6, lengths.sum())
     pieces += np.round(_MASS - mass)
-    return ink(pieces[:, 0], pieces[:, 1], widths)
+    return rasterize(pieces[:, 0], pieces[:, 1], widths)
 
 
-def _manner(random: np.random.Generator, hand: Hand) -> Floats:
+def _style_matrix(random: np.random.Generator, style: WritingStyle) -> Floats:
     """One writing's slant, turn and proportions, as a matrix (2, 2) for rows of (x, y)."""
-    angle = np.radians(random.uniform(-hand.turn_deg, hand.turn_deg))
+    angle = np.radians(random.uniform(-style.turn_deg, style.turn_deg))
     cos, sin = np.cos(angle), np.sin(angle)
-    slant, narrow = random.uniform(*hand.slant), random.uniform(*hand.narrow)
+    slant, narrow = random.uniform(*style.slant), random.uniform(*style.narrow)
     matrix: Floats = np.diag([narrow, 1]) @ [[1, 0], [-slant, 1]] @ [[cos, sin], [-sin, cos]]
     return matrix
 
 
-def _unsteady(stroke: Stroke, random: np.random.Generator, hand: Hand) -> Floats:
+def _unsteady_curve(stroke: Stroke, random: np.random.Generator, style: WritingStyle) -> Floats:
     """A stroke's curve as a hand draws it: its points off a little, its line not quite smooth."""
     corner = np.r_[False, (np.diff(stroke, axis=0) == 0).all(axis=1)]
-    error = random.normal(0, hand.unsteady, stroke.shape)
+    error = random.normal(0, style.unsteady, stroke.shape)
     error[corner] = error[np.flatnonzero(corner) - 1]  # a corner stays one
     line = curve(stroke + error)
-    knots = random.normal(0, hand.wobble, (2, 2 + len(line) // 4))
+    knots = random.normal(0, style.wobble, (2, 2 + len(line) // 4))
     places = np.linspace(0, knots.shape[1] - 1, len(line))
     tremor = np.stack([np.interp(places, np.arange(knots.shape[1]), axis) for axis in knots], 1)
     moved: Floats = line + tremor
     return moved
 
 
-def _pressure(pieces: int, random: np.random.Generator, hand: Hand) -> Floats:
+def _pen_widths(pieces: int, random: np.random.Generator, style: WritingStyle) -> Floats:
     """The pen's width along a stroke, (pieces,), about 1."""
-    start, middle, end = 1 + random.uniform(-hand.pressure, hand.pressure, 3)
+    start, middle, end = 1 + random.uniform(-style.pressure, style.pressure, 3)
     return np.asarray(np.interp(np.linspace(0, 2, pieces), [0, 1, 2], [start, middle, end]))

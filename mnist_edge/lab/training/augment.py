@@ -98,14 +98,14 @@ def _elastic(
     coarse = torch.randn(knots, generator=generator, device=generator.device) * std_px
     rows, columns = (_bicubic(side, generator.device) for side in (height, width))
     fine = rows @ coarse @ columns.T  # (N, 2, H, W)
-    return fine.permute(0, 2, 3, 1) * _pixels(width, height, generator.device)
+    return fine.permute(0, 2, 3, 1) * _pixel_size(width, height, generator.device)
 
 
-NOT_AT_ALL = Augmentation(0, 0, 0, 0, 0)
+NO_AUGMENTATION = Augmentation(0, 0, 0, 0, 0)
 
 
 @functools.cache
-def _pixels(width: int, height: int, device: torch.device) -> Tensor:
+def _pixel_size(width: int, height: int, device: torch.device) -> Tensor:
     """The size of a pixel in grid_sample's units, (x, y): made once, as a CUDA graph asks."""
     return torch.tensor([2 / width, 2 / height], device=device)
 

@@ -42,7 +42,7 @@ def memory_format(network: Network, device: torch.device, in_bf16: bool) -> torc
     return torch.channels_last if it_pays else torch.contiguous_format
 
 
-def inference_function(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
+def logits_function(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
     """What computes a network's logits on a device as fast as it can: uint8 (N, 28, 28) to float32
     (N, C). The network stays as it is."""
     copied = copy.deepcopy(network).to(device).eval()

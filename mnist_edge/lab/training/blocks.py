@@ -23,19 +23,19 @@ class ConvNorm(nn.Sequential):
             nn.Conv2d(inputs, outputs, kernel, stride, pad, bias=False), nn.BatchNorm2d(outputs)
         )
 
-    def folded(self) -> tuple[Tensor, Tensor]:
+    def fold(self) -> tuple[Tensor, Tensor]:
         """Weights (O, I, k, k) and bias (O,), float64, that compute the same in eval mode."""
         convolution, norm = self
         assert isinstance(convolution, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        return _normed(convolution.weight.detach(), norm)
+        return _fold_norm(convolution.weight.detach(), norm)
 
 
 class FoldingBlock(nn.Module):
     """ReLU(3×3 + 1×1 + identity), each with its batch norm: residual while it learns.
 
     Ding et al. 2021, arXiv 2101.03697 (RepVGG). Between the branches and the ReLU there is nothing
-    but a sum, so they are one convolution: `folded`, which the exported file runs. The identity is
+    but a sum, so they are one convolution: `fold`, which the exported file runs. The identity is
     there where the shape stays.
     """
 
@@ -52,13 +52,13 @@ class FoldingBlock(nn.Module):
         return F.relu(y if self.identity is None else y + self.identity(x))
 
     @torch.no_grad()
-    def folded(self) -> nn.Sequential:
+    def fold(self) -> nn.Sequential:
         """The 3×3 convolution, with bias, and ReLU that compute the same in eval mode."""
-        weight, bias = self.wide.folded()
-        others = [self.point.folded()]
+        weight, bias = self.wide.fold()
+        others = [self.point.fold()]
         if self.identity is not None:
             eye = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)[:, :, None, None]
-            others.append(_normed(eye, self.identity))
+            others.append(_fold_norm(eye, self.identity))
         for point, its_bias in others:
             weight[:, :, 1:2, 1:2] += point
             bias += its_bias
@@ -71,7 +71,7 @@ class FoldingBlock(nn.Module):
         return nn.Sequential(one, nn.ReLU())
 
 
-def _normed(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _fold_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """A convolution's weights (O, I, k, k) and bias (O,) with its batch norm in them, float64.
 
     In double precision, so that a sum of branches is rounded once.
@@ -136,6 +136,6 @@ def fold_blocks(module: nn.Module) -> None:
     """Put every FoldingBlock's one convolution in its place. For networks in eval mode."""
     for name, layer in list(module.named_children()):
         if isinstance(layer, FoldingBlock):
-            setattr(module, name, layer.folded())
+            setattr(module, name, layer.fold())
         else:
             fold_blocks(layer)

@@ -15,7 +15,7 @@ from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import write_together
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.lab.training.checkpoint_fields import checked
+from mnist_edge.lab.training.checkpoint_fields import read_fields
 from mnist_edge.lab.training.dataclass_schema import SchemaError
 from mnist_edge.lab.training.models import Network, build
 from mnist_edge.lab.training.recipe import Recipe
@@ -90,7 +90,7 @@ def load(run: Path) -> Checkpoint:
             raise ArchiveError("is damaged or not ours")
         if file.values.get("format") != _FORMAT:
             raise CheckpointError(f"{path} was written by another version of mnist-edge")
-        return Checkpoint(**checked(file))
+        return Checkpoint(**read_fields(file))
     except ArchiveError as error:
         raise CheckpointError(f"{path} {error}: train it again") from error
     except UsageError as error:  # of what the file says, not of what was asked for

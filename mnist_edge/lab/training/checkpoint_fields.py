@@ -13,8 +13,12 @@ from torch import Tensor
 
 from mnist_edge.errors import CheckpointError
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.lab.training.dataclass_schema import SchemaError, is_plain, typed
-from mnist_edge.lab.training.dataclass_schema import build as dataclass_of
+from mnist_edge.lab.training.dataclass_schema import (
+    SchemaError,
+    build_dataclass,
+    check_value,
+    is_plain,
+)
 from mnist_edge.lab.training.events import EpochResult
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe
@@ -35,15 +39,15 @@ class _Result:
     total: int
 
 
-def checked(file: TorchFile) -> dict[str, Any]:
+def read_fields(file: TorchFile) -> dict[str, Any]:
     """The fields of a checkpoint, without its format. EdgeError where one is wrong."""
     values = file.values
     recipe = Recipe.from_dict(values["recipe"])
     classes = _classes(values["classes"])
-    epochs_done = typed(int, values["epochs_done"], "epochs_done")
+    epochs_done = check_value(int, values["epochs_done"], "epochs_done")
     _check(1 <= epochs_done <= recipe.epochs, "epochs_done is no epoch of the recipe")
     network, average = (_weights(values[name], file, name) for name in ("network", "average"))
-    _check_fit(recipe, classes, network, average)
+    _check_weights(recipe, classes, network, average)
     return {
         "recipe": recipe,
         "classes": classes,
@@ -64,7 +68,7 @@ def _check(right: bool, wrong: str) -> None:
 
 
 def _classes(values: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = typed(tuple[str, ...], values, "classes")
+    names: tuple[str, ...] = check_value(tuple[str, ...], values, "classes")
     _check(_LEAST_CLASSES <= len(names) <= _MOST_CLASSES, "classes are too few or too many")
     _check(all(names) and len(set(names)) == len(names), "classes have no name, or one name twice")
     return names
@@ -83,7 +87,7 @@ def _epoch(values: Any, number: int) -> dict[str, Any]:
     _check(isinstance(values, dict), f"{name} is no dict")
     own = {key: value for key, value in values.items() if key != "validation_accuracy"}
     # The first runs did not know it yet.
-    result = dataclass_of(EpochResult, {"training_accuracy": 0.0} | own, name)
+    result = build_dataclass(EpochResult, {"training_accuracy": 0.0} | own, name)
     _check(result.epoch == number, f"{name}.epoch is not {number}")
     _check_count(result.validation_correct, result.validation_total, f"{name}.validation_correct")
     _check(0 <= (result.test_correct or 0) <= _MOST_IMAGES, f"{name}.test_correct is none")
@@ -94,7 +98,7 @@ def _epoch(values: Any, number: int) -> dict[str, Any]:
 def _result(values: Any) -> dict[str, Any] | None:
     if values is None:
         return None
-    result = dataclass_of(_Result, values, "result")
+    result = build_dataclass(_Result, values, "result")
     _check_count(result.correct, result.total, "result.correct")
     return {"split": result.split, "correct": result.correct, "total": result.total}
 
@@ -136,7 +140,9 @@ def _weights(values: Any, file: TorchFile, name: str) -> dict[str, Tensor]:
     return {key: file.tensor(stored) for key, stored in values.items()}
 
 
-def _check_fit(recipe: Recipe, classes: tuple[str, ...], *weights: Mapping[str, Tensor]) -> None:
+def _check_weights(
+    recipe: Recipe, classes: tuple[str, ...], *weights: Mapping[str, Tensor]
+) -> None:
     """CheckpointError for weights of another network; before that is built, which takes memory."""
     with torch.device("meta"):
         wanted = _forms(build(recipe.model, len(classes), recipe.shortcut).state_dict())

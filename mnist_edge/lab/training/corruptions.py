@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mnist_edge.errors import EdgeError
 
-_BLOTS = 3  # at most, of each kind, on one image
+_MAX_DISCS = 3  # at most, of each kind, on one image
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,19 @@ class Corruptions:
 
 def corrupt(images: Tensor, strengths: Corruptions, generator: torch.Generator) -> Tensor:
     """Corrupt every image of a batch in its own way: float32 (N, H, W) in 0..255 in and out."""
-    dice = _Dice(len(images), strengths.probability, generator)
+    dice = _RandomDraws(len(images), strengths.probability, generator)
     x = images / 255
-    x = _thickness(x, dice, strengths.erode, strengths.dilate)
+    x = _change_thickness(x, dice, strengths.erode, strengths.dilate)
     if strengths.dropout:
-        x = x * (1 - _blots(x, strengths.dropout, dice))
+        x = x * (1 - _soft_discs(x, strengths.dropout, dice))
     if strengths.speckle:
-        x = torch.maximum(x, _blots(x, strengths.speckle, dice))
+        x = torch.maximum(x, _soft_discs(x, strengths.speckle, dice))
     if strengths.downsample:
         small = F.avg_pool2d(x.unsqueeze(1), 2)
         large = F.interpolate(small, x.shape[1:], mode="bilinear", align_corners=False)
         x = x.lerp(large.squeeze(1), dice.sometimes(0, strengths.downsample))
     if strengths.blur:
-        x = x.lerp(_blurred(x), dice.sometimes(0, strengths.blur))
+        x = x.lerp(_blur(x), dice.sometimes(0, strengths.blur))
     if strengths.contrast:
         gain = dice.even(1, 1 + strengths.contrast)
         low = (dice.even(0.3, 0.6) - 0.5 / gain).clamp(min=0)  # 0 stays 0
@@ -78,7 +78,7 @@ def corrupt(images: Tensor, strengths: Corruptions, generator: torch.Generator) 
     return x.clamp(0, 1) * 255
 
 
-class _Dice:
+class _RandomDraws:
     """Numbers for each of the images of a batch, (N, 1, 1)."""
 
     def __init__(self, count: int, probability: float, generator: torch.Generator) -> None:
@@ -96,12 +96,12 @@ class _Dice:
         return self.even(low, high) * self.chosen()
 
 
-def _thickness(x: Tensor, dice: _Dice, erode: float, dilate: float) -> Tensor:
+def _change_thickness(x: Tensor, dice: _RandomDraws, erode: float, dilate: float) -> Tensor:
     """Grey erosion and dilation by a cross of 3×3, as far as drawn; a stroke never vanishes."""
     if not erode and not dilate:
         return x
     drawn = dice.even(-erode, dilate) * dice.chosen()
-    grown, shrunk = _dilated(x), 1 - _dilated(1 - x)
+    grown, shrunk = _dilate(x), 1 - _dilate(1 - x)
     x = x + drawn.clamp(min=0) * (grown - x) + drawn.clamp(max=0) * (x - shrunk)
     peak = x.amax(dim=(1, 2), keepdim=True)  # what was thin is faint now: as dark as before
     return torch.where(drawn < 0, x / peak.clamp(min=0.25), x)
@@ -110,14 +110,14 @@ def _thickness(x: Tensor, dice: _Dice, erode: float, dilate: float) -> Tensor:
 # By shifted copies: ten times as fast on a CPU as max_pool2d, twice as fast as conv2d.
 
 
-def _dilated(x: Tensor) -> Tensor:
+def _dilate(x: Tensor) -> Tensor:
     wide = F.pad(x, (1, 1, 1, 1))
     sides = torch.maximum(wide[:, 1:-1, :-2], wide[:, 1:-1, 2:])
     ends = torch.maximum(wide[:, :-2, 1:-1], wide[:, 2:, 1:-1])
     return torch.maximum(torch.maximum(sides, ends), x)
 
 
-def _blurred(x: Tensor) -> Tensor:
+def _blur(x: Tensor) -> Tensor:
     """By a Gaussian of about 1 px: the binomial 1 4 6 4 1, both ways."""
     tall = F.pad(x, (0, 0, 2, 2))
     x = (tall[:, :-4] + tall[:, 4:] + 4 * (tall[:, 1:-3] + tall[:, 3:-1]) + 6 * x) / 16
@@ -126,13 +126,13 @@ def _blurred(x: Tensor) -> Tensor:
     return (wide[:, :, :-4] + wide[:, :, 4:] + 4 * near + 6 * x) / 16
 
 
-def _blots(x: Tensor, radius_px: float, dice: _Dice) -> Tensor:
+def _soft_discs(x: Tensor, radius_px: float, dice: _RandomDraws) -> Tensor:
     """Up to three soft-edged discs on the chosen images, (N, H, W) in 0..1."""
     _, height, width = x.shape
     rows = torch.arange(height, device=x.device).view(1, -1, 1)
     columns = torch.arange(width, device=x.device).view(1, 1, -1)
     covered, chosen = torch.zeros_like(x), dice.chosen()
-    for _ in range(_BLOTS):
+    for _ in range(_MAX_DISCS):
         radius = dice.even(-radius_px / 2, radius_px) * chosen  # a third is none
         down, across = rows - dice.even(3, height - 4), columns - dice.even(3, width - 4)
         distance = (down**2 + across**2).sqrt()

@@ -18,7 +18,7 @@ class SchemaError(EdgeError):
     """Which field is wrong, and how; never what was found there, which may be endless."""
 
 
-def build(kind: type[Kind], values: Any, name: str) -> Kind:
+def build_dataclass(kind: type[Kind], values: Any, name: str) -> Kind:
     """A dataclass of a dict as JSON would hold it: fields of int, float, str, tuples of these,
     dataclasses, and None where the annotation allows it.
 
@@ -36,21 +36,21 @@ def build(kind: type[Kind], values: Any, name: str) -> Kind:
         optional = item.default is not MISSING or item.default_factory is not MISSING
         if item.name not in values and (is_dataclass(hints[item.name]) or not optional):
             raise SchemaError(f"{name} has no {item.name}")
-    given = {key: typed(hints[key], value, f"{name}.{key}") for key, value in values.items()}
+    given = {key: check_value(hints[key], value, f"{name}.{key}") for key, value in values.items()}
     return kind(**given)
 
 
-def typed(hint: Any, value: Any, name: str) -> Any:
+def check_value(hint: Any, value: Any, name: str) -> Any:
     """A value of an annotation's type. SchemaError."""
     if get_origin(hint) in (types.UnionType, Union):
         (inner,) = (one for one in get_args(hint) if one is not type(None))
-        return None if value is None else typed(inner, value, name)
+        return None if value is None else check_value(inner, value, name)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or len(value) > _MOST_ITEMS:
             raise SchemaError(f"{name} is no list, or too long")
-        return tuple(typed(get_args(hint)[0], one, name) for one in value)
+        return tuple(check_value(get_args(hint)[0], one, name) for one in value)
     if is_dataclass(hint):
-        return build(hint, value, name)  # type: ignore[arg-type]
+        return build_dataclass(hint, value, name)  # type: ignore[arg-type]
     if not is_plain(value) or not _fits(hint, value):
         raise SchemaError(f"{name} is no {hint.__name__}")
     return value

@@ -32,9 +32,9 @@ from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
 from mnist_edge.types import Progress
 
 _SEED = 0  # of the views: every student's are the same
-_BATCH = 500
+_BATCH_SIZE = 500
 
-Answering = Callable[[Tensor], Tensor]
+LogitsFunction = Callable[[Tensor], Tensor]
 """A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
 
 
@@ -43,8 +43,8 @@ class Teacher:
     """A finished run or an exported file.
 
     `source` is the run's folder or the file, `sha256` that of its checkpoint or of the file,
-    `model` its name in the zoo, `home` the folder in which its answers are kept, and
-    `answering` gives what answers on a device.
+    `model` its name in the zoo, `cache_dir` the folder in which its answers are
+    kept, and `logits_function` gives what answers on a device.
     """
 
     source: Path
@@ -52,8 +52,8 @@ class Teacher:
     model: str
     classes: tuple[str, ...]
     dataset: str
-    home: Path
-    answering: Callable[[torch.device], Answering]
+    cache_dir: Path
+    logits_function: Callable[[torch.device], LogitsFunction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ def open_teacher(source: Path, runs: Path) -> Teacher:
 
     CheckpointError when the run is not there, or not finished; ModelError for a bad file.
     """
-    return _of_file(source, runs) if source.suffix == ".onnx" else _of_run(source)
+    return _file_teacher(source, runs) if source.suffix == ".onnx" else _run_teacher(source)
 
 
-def _of_run(run: Path) -> Teacher:
+def _run_teacher(run: Path) -> Teacher:
     checkpoint = disk.load(run)
     if checkpoint.result is None:
         raise CheckpointError(
@@ -92,17 +92,17 @@ def _of_run(run: Path) -> Teacher:
         checkpoint.classes,
         checkpoint.recipe.dataset,
         run,
-        lambda device: bf16.inference_function(network, device),
+        lambda device: bf16.logits_function(network, device),
     )
 
 
-def _of_file(file: Path, runs: Path) -> Teacher:
+def _file_teacher(file: Path, runs: Path) -> Teacher:
     classifier = Classifier(file, threads=torch.get_num_threads())
     card = classifier.card
     precision = "" if card.precision == "fp32" else f" in {card.precision}"
     network = card.model + precision
 
-    def answering(device: torch.device) -> Answering:
+    def logits_function(device: torch.device) -> LogitsFunction:
         def answer(images: Tensor) -> Tensor:
             # A file's logits are divided by its temperature; a student learns the network's own.
             logits = classifier.logits(images.cpu().numpy()) * np.float32(card.temperature)
@@ -110,10 +110,10 @@ def _of_file(file: Path, runs: Path) -> Teacher:
 
         return answer
 
-    return Teacher(file, sha256(file), network, card.classes, card.dataset, runs, answering)
+    return Teacher(file, sha256(file), network, card.classes, card.dataset, runs, logits_function)
 
 
-def taught_by(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
+def with_teachers(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
     """The same recipe with these teachers."""
     names = tuple(teacher.sha256 for teacher in teachers)
     plan = replace(
@@ -138,13 +138,15 @@ def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
     return [open_teacher(there[name], runs) for name in wanted]
 
 
-def check(teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str) -> list[Teacher]:
+def match_classes(
+    teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str
+) -> list[Teacher]:
     """The teachers, answering in the order of the student's classes. DataError for one that tells
     other things apart."""
-    return [_in_order(teacher, classes, dataset) for teacher in teachers]
+    return [_reorder_classes(teacher, classes, dataset) for teacher in teachers]
 
 
-def _in_order(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
+def _reorder_classes(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
     order = match_names(classes, teacher.classes)
     if order is None:
         advice = "it cannot teach them"
@@ -154,14 +156,14 @@ def _in_order(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teach
         return teacher
     columns = torch.from_numpy(order)
 
-    def answering(device: torch.device) -> Answering:
-        answer = teacher.answering(device)
+    def logits_function(device: torch.device) -> LogitsFunction:
+        answer = teacher.logits_function(device)
         return lambda images: answer(images)[:, columns.to(device)]
 
-    return replace(teacher, classes=classes, answering=answering)
+    return replace(teacher, classes=classes, logits_function=logits_function)
 
 
-def views(
+def soft_targets(
     teachers: Sequence[Teacher],
     training: Split,
     recipe: Recipe,
@@ -170,30 +172,30 @@ def views(
 ) -> SoftTargets:
     """The views of a recipe with their teachers' answers, made where they are not kept yet.
 
-    They lie in the first teacher's home, a file for each view, and can be deleted. What is there
-    when it is interrupted is not made again. EdgeError when it cannot be written.
+    They lie in the first teacher's `cache_dir`, a file for each view, and can be deleted. What is
+    there when it is interrupted is not made again. EdgeError when it cannot be written.
     """
     plan = recipe.distillation
     assert plan is not None  # what teachers are for
     whole = with_synthetic(training, replace(recipe, seed=_SEED))
-    folder = teachers[0].home / f"views-{_key(recipe, whole)}"
+    folder = teachers[0].cache_dir / f"views-{_key(recipe, whole)}"
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
     total = float(len(missing) * len(whole))
-    answering = [teacher.answering(device) for teacher in teachers]
+    answering = [teacher.logits_function(device) for teacher in teachers]
     for place, number in enumerate(missing):
 
         def tell(done: int, before: int = place * len(whole)) -> None:
             progress("asking the teacher", before + done, total)
 
-        images, logits = _view(answering, whole, recipe, number, device, tell)
+        images, logits = _compute_view(answering, whole, recipe, number, device, tell)
         soft_target_files.write(files[number], images, logits)
     found = [soft_target_files.read(file, len(whole), len(teachers[0].classes)) for file in files]
     images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
     return SoftTargets(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
 
-_SEEN = (
+_VIEW_FIELDS = (
     "dataset",
     "images",
     "augmentation",
@@ -207,7 +209,9 @@ _SEEN = (
 def _key(recipe: Recipe, whole: Split) -> str:
     """What views and answers depend on, in eight letters."""
     assert recipe.distillation is not None
-    parts: dict[str, Any] = {name: value for name, value in asdict(recipe).items() if name in _SEEN}
+    parts: dict[str, Any] = {
+        name: value for name, value in asdict(recipe).items() if name in _VIEW_FIELDS
+    }
     parts["teachers"] = recipe.distillation.teachers
     if recipe.dataset.startswith(FOLDER):  # whose pictures and classes change under its name
         parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
@@ -215,8 +219,8 @@ def _key(recipe: Recipe, whole: Split) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _view(
-    answering: Sequence[Answering],
+def _compute_view(
+    answering: Sequence[LogitsFunction],
     whole: Split,
     recipe: Recipe,
     number: int,
@@ -230,15 +234,15 @@ def _view(
     order = torch.randperm(len(originals), generator=generator, device=device)
     images = torch.empty_like(originals)
     logits = torch.empty((len(originals), answering[0](originals[:1]).shape[1]), device=device)
-    for at in range(0, len(order), _BATCH):
-        index = order[at : at + _BATCH]
+    for at in range(0, len(order), _BATCH_SIZE):
+        index = order[at : at + _BATCH_SIZE]
         seen = augment_batch(originals[index], recipe, generator).round().clamp(0, 255).byte()
-        images[index], logits[index] = seen, _answer(answering, seen)
+        images[index], logits[index] = seen, _mean_log_probabilities(answering, seen)
         tell(at + len(index))
     return images.cpu().numpy(), logits.cpu().numpy()
 
 
-def _answer(answering: Sequence[Answering], images: Tensor) -> Tensor:
+def _mean_log_probabilities(answering: Sequence[LogitsFunction], images: Tensor) -> Tensor:
     """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
     found = [F.log_softmax(answer(images), dim=1) for answer in answering]
     return torch.stack(found).logsumexp(dim=0) - math.log(len(found))

@@ -5,10 +5,10 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-Pairs = tuple[list[Tensor], list[Tensor]]
+TensorPairs = tuple[list[Tensor], list[Tensor]]
 
 
-def pairs(average: nn.Module, network: nn.Module) -> Pairs:
+def tensor_pairs(average: nn.Module, network: nn.Module) -> TensorPairs:
     """The float tensors of both, batch norm's running statistics too, side by side."""
 
     def tensors(module: nn.Module) -> list[Tensor]:
@@ -18,7 +18,7 @@ def pairs(average: nn.Module, network: nn.Module) -> Pairs:
     return tensors(average), tensors(network)
 
 
-def weight_of(step: int, decay: float) -> float:
+def update_weight(step: int, decay: float) -> float:
     """How much of the new weights goes into the average after `step` (from 0).
 
     The ramp lets the average of a young or short run forget its first weights in time.
@@ -27,7 +27,7 @@ def weight_of(step: int, decay: float) -> float:
 
 
 @torch.no_grad()
-def update(both: Pairs, weight: Tensor | float) -> None:
+def update(both: TensorPairs, weight: Tensor | float) -> None:
     """Move the average by `weight`, 0..1, towards the network."""
     average, network = both
     if isinstance(weight, float):

@@ -21,15 +21,15 @@ from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.lab.training.blocks import ConvNorm, FoldingBlock, ResidualBlock, fold_blocks
 from mnist_edge.model_file.contract import SIDE
 
-EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
+CHAIN_EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
 _STEM = re.compile(r"([1-9]\d{0,3})(?:k([13579]))?(?:s([1-9]))?(?P<valid>v)?")
 _BLOCK = re.compile(r"([1-9]\d{0,3})(?:s([1-9]))?")
 
 _FLAT = "flat"
-_MOST_PARAMETERS = 50_000_000
-_MOST_CLASSES = 10_000
-_MOST_BLOCKS = 100  # of a chain
-_MOST_VALUES = 16 << 20  # of a map of all images that are answered at once: 64 MB
+_MAX_PARAMETERS = 50_000_000
+_MAX_CLASSES = 10_000
+_MAX_BLOCKS = 100  # of a chain
+_MAX_VALUES = 16 << 20  # of a map of all images that are answered at once: 64 MB
 
 Build = Callable[[int, str], nn.Module]
 """Makes a network's body for so many classes, with a choice of shortcut."""
@@ -61,7 +61,7 @@ class Network(nn.Module):
         """
         was_training, device = self.training, self.temperature.device
         self.eval()
-        batch = max(1, min(batch, _MOST_VALUES // self.widest))
+        batch = max(1, min(batch, _MAX_VALUES // self.widest))
         with torch.inference_mode():
             parts = [
                 self(torch.tensor(images[at : at + batch], device=device)).cpu()
@@ -97,15 +97,17 @@ def chain(spec: str) -> Build:
     stem, found = _STEM.fullmatch(first), [_BLOCK.fullmatch(other) for other in others]
     blocks = [(int(block[1]), int(block[2] or 1)) for block in found if block]
     if stem is None or not blocks or len(blocks) < len(found):
-        raise UsageError(f"'{spec}' is no chain such as {EXAMPLE}: channels, k kernel, s stride")
+        raise UsageError(
+            f"'{spec}' is no chain such as {CHAIN_EXAMPLE}: channels, k kernel, s stride"
+        )
     channels, kernel, stride = (int(stem[1]), int(stem[2] or 3), int(stem[3] or 1))
     padding = 0 if stem["valid"] else kernel // 2
     widths = [channels, *(outputs for outputs, _ in blocks)]
-    if len(blocks) > _MOST_BLOCKS:
-        raise UsageError(f"a chain of {len(blocks):,} blocks is too long: at most {_MOST_BLOCKS}")
+    if len(blocks) > _MAX_BLOCKS:
+        raise UsageError(f"a chain of {len(blocks):,} blocks is too long: at most {_MAX_BLOCKS}")
     # A 3×3 and a 1×1 convolution in each block; its dense layer is small beside them.
-    if sum(10 * before * after for before, after in pairwise(widths)) > _MOST_PARAMETERS:
-        raise UsageError(f"'{spec}' has more than {_MOST_PARAMETERS:,} parameters: too many here")
+    if sum(10 * before * after for before, after in pairwise(widths)) > _MAX_PARAMETERS:
+        raise UsageError(f"'{spec}' has more than {_MAX_PARAMETERS:,} parameters: too many here")
 
     def build(classes: int, shortcut: str) -> nn.Module:
         layers = [ConvNorm(1, channels, kernel, stride, padding), nn.ReLU()]
@@ -160,7 +162,7 @@ def _cifar_resnet(blocks: int, skips: bool) -> Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Architecture:
     """A name of the zoo: what it is, and how its body is built from (classes, shortcut)."""
 
     what: str
@@ -169,13 +171,13 @@ class Entry:
     widest: int = 16 * SIDE * SIDE  # values of the largest map of an image, or more
 
 
-def _known(name: str, build: Build) -> Entry:
+def _in_catalogue(name: str, build: Build) -> Architecture:
     described = NETWORKS[name]
-    return Entry(described.what, build, described.shortcuts)
+    return Architecture(described.what, build, described.shortcuts)
 
 
-ZOO: dict[str, Entry] = {
-    name: _known(name, build)
+ZOO: dict[str, Architecture] = {
+    name: _in_catalogue(name, build)
     for name, build in {
         "edge": chain("16k5s2v-32s2-32-64s2-64"),
         "edge-xs": chain("16k5s2v-16s2-16-16-24s2-24-flat"),
@@ -189,16 +191,16 @@ ZOO: dict[str, Entry] = {
 }
 
 
-def entry(name: str) -> Entry:
+def architecture(name: str) -> Architecture:
     """What a name of the zoo, or a chain, stands for. EdgeError for any other."""
     if name in ZOO:
         return ZOO[name]
     if not name[:1].isdigit():
         known = ", ".join(ZOO)
         raise UsageError(
-            f"there is no model '{name}': choose one of {known}, or a chain such as {EXAMPLE}"
+            f"there is no model '{name}': choose one of {known}, or a chain such as {CHAIN_EXAMPLE}"
         )
-    return Entry("a chain of folding blocks", chain(name), widest=_widest(name))
+    return Architecture("a chain of folding blocks", chain(name), widest=_widest(name))
 
 
 def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
@@ -207,9 +209,9 @@ def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
     Raises EdgeError for an unknown name, a shortcut that the network does not know, or more than
     10,000 classes.
     """
-    found = entry(name)
-    if classes > _MOST_CLASSES:
-        raise EdgeError(f"{classes:,} classes are too many: at most {_MOST_CLASSES:,}")
+    found = architecture(name)
+    if classes > _MAX_CLASSES:
+        raise EdgeError(f"{classes:,} classes are too many: at most {_MAX_CLASSES:,}")
     if shortcut is not None and shortcut not in found.shortcuts:
         known = ", ".join(found.shortcuts)
         advice = f"choose one of {known}" if known else "leave --shortcut away"

@@ -19,7 +19,7 @@ _STATE = {
 """What each keeps of a parameter: the number of steps, and numbers in the parameter's shape."""
 
 
-def optimizer(
+def build_optimizer(
     network: nn.Module, recipe: Recipe, capturable: bool = False
 ) -> torch.optim.Optimizer:
     """The recipe's optimizer; batch norms and biases, which have one dimension, are not decayed.
@@ -40,7 +40,7 @@ def optimizer(
     return kind(groups, lr=recipe.lr, fused=True, capturable=capturable)
 
 
-def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def portable_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """An optimizer's state as any device can go on with it: no tensor among its settings."""
     state = optimizer.state_dict()
     groups = [
@@ -51,7 +51,7 @@ def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     return {**state, "param_groups": groups}
 
 
-def restore(made: torch.optim.Optimizer, saved: Mapping[str, Any], recipe: Recipe) -> None:
+def restore_state(made: torch.optim.Optimizer, saved: Mapping[str, Any], recipe: Recipe) -> None:
     """Go on with the state that a checkpoint holds; the settings are the recipe's own.
 
     ValueError when it is not the state of these parameters.

@@ -6,17 +6,17 @@ from typing import Any
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training.augment import NOT_AT_ALL, Augmentation
+from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
 from mnist_edge.lab.training.corruptions import Corruptions
-from mnist_edge.lab.training.dataclass_schema import SchemaError, build
-from mnist_edge.lab.training.models import entry
+from mnist_edge.lab.training.dataclass_schema import SchemaError, build_dataclass
+from mnist_edge.lab.training.models import architecture
 from mnist_edge.model_file.older_names import rename_fields
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("one-cycle", "steps", "constant")
-MOST_EPOCHS = 10_000
-_MOST_TEACHERS, _MOST_VIEWS = 100, 1000
-_LEAST_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
+MAX_EPOCHS = 10_000
+_MAX_TEACHERS, _MAX_VIEWS = 100, 1000
+_MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 
 
 class RecipeError(EdgeError):
@@ -62,9 +62,9 @@ class Distillation:
         for name in ("teachers", "models"):  # lists, in JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         rules = {
-            "teachers": 1 <= len(self.teachers) <= _MOST_TEACHERS,
-            "models": len(self.models) <= _MOST_TEACHERS,
-            "views": 1 <= self.views <= _MOST_VIEWS,
+            "teachers": 1 <= len(self.teachers) <= _MAX_TEACHERS,
+            "models": len(self.models) <= _MAX_TEACHERS,
+            "views": 1 <= self.views <= _MAX_VIEWS,
             "share": 0 < self.share <= 1,
             "temperature": 0 < self.temperature < math.inf,
         }
@@ -109,7 +109,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         rules = {
-            "epochs": 1 <= self.epochs <= MOST_EPOCHS,
+            "epochs": 1 <= self.epochs <= MAX_EPOCHS,
             "batch_size": self.batch_size >= 2,  # batch norm has no variance from one image
             "lr": 0 < self.lr < math.inf,
             "weight_decay": 0 <= self.weight_decay < math.inf,
@@ -145,10 +145,10 @@ class Recipe:
         fraction = (step - rise) / max(1, steps - rise)
         return self.lr * 0.5 * (1 + math.cos(math.pi * fraction))
 
-    def sized(self, training_images: int) -> "Recipe":
+    def with_enough_epochs(self, training_images: int) -> "Recipe":
         """The same recipe with epochs enough for a small training set, whose epochs are short."""
         steps = max(1, training_images // self.batch_size)
-        return replace(self, epochs=max(self.epochs, math.ceil(_LEAST_STEPS / steps)))
+        return replace(self, epochs=max(self.epochs, math.ceil(_MIN_STEPS / steps)))
 
     def for_timing(self) -> "Recipe":
         """The same steps, for a trial: without what is prepared before the first of them (digits
@@ -156,7 +156,9 @@ class Recipe:
         plan = replace(self, lr=1e-6, synthetic_share=0.0, outlier_share=0.0)
         if self.distillation is None:
             return plan
-        return replace(plan, distillation=None, augmentation=NOT_AT_ALL, strong_augmentation=None)
+        return replace(
+            plan, distillation=None, augmentation=NO_AUGMENTATION, strong_augmentation=None
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for checkpoints and metadata."""
@@ -169,7 +171,7 @@ class Recipe:
         Raises EdgeError for fields that a recipe does not have, or values of another type.
         """
         try:
-            return build(cls, rename_fields(values), "recipe")
+            return build_dataclass(cls, rename_fields(values), "recipe")
         except SchemaError as error:
             raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
 
@@ -239,7 +241,7 @@ def recipe_for(model: str, dataset: str = "mnist") -> Recipe:
 
     Raises EdgeError for an unknown name.
     """
-    entry(model)
+    architecture(model)
     recipe = replace(RECIPES.get(model, RECIPES["edge"]), model=model, dataset=dataset)
     if recipe.of_digits:
         return recipe

@@ -1,9 +1,9 @@
 """Training runs in their folders: planned, begun or gone on with, measured at the end; found, set
 aside.
 
-A run is a folder with a checkpoint in it. `plan` says what is asked for, `prepare` brings the data
-set, `complete` trains what is left and measures the test split. `train` and `reproduce` both go
-this way; what is shown of it is theirs.
+A run is a folder with a checkpoint in it. `plan_run` says what is asked for, `prepare_run` brings
+the data set, `complete` trains what is left and measures the test split. `train` and `reproduce`
+both go this way; what is shown of it is theirs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,22 +31,22 @@ from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
 from mnist_edge.types import Progress
 
 _MODEL, _DATASET = "edge", "mnist"
-_ANEW = "train again without --resume"
+_TRAIN_AGAIN = "train again without --resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
     """What is asked for, before the data set is there.
 
-    `saved` is the checkpoint that it goes on behind; None for a new run. `sized` says that a small
-    data set may have more epochs than the recipe, as nobody asked for a number of them.
+    `saved` is the checkpoint that it goes on behind; None for a new run. `may_add_epochs`: a
+    small data set may have more epochs than the recipe, as nobody asked for a number of them.
     """
 
     folder: Path
     recipe: Recipe
     teachers: tuple[Teacher, ...] = ()
     saved: Checkpoint | None = None
-    sized: bool = False
+    may_add_epochs: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -83,11 +83,11 @@ class TrainingRun:
         if not self.teachers or not self.has_epochs_left:
             return self
         own = self.inputs
-        soft = distillation.views(self.teachers, own.training, own.recipe, device, progress)
+        soft = distillation.soft_targets(self.teachers, own.training, own.recipe, device, progress)
         return replace(self, inputs=replace(own, soft_targets=soft))
 
 
-def recipe_of(asked: Mapping[str, Any], saved: Checkpoint | None) -> Recipe:
+def resolve_recipe(asked: Mapping[str, Any], saved: Checkpoint | None) -> Recipe:
     """The model's own recipe, or that of a saved run, with the fields that are asked for.
 
     RecipeError for a field that cannot have its value, UsageError for an unknown model or a
@@ -101,12 +101,12 @@ def recipe_of(asked: Mapping[str, Any], saved: Checkpoint | None) -> Recipe:
     return recipe
 
 
-def plan(
+def plan_run(
     folder: Path,
     recipe: Recipe,
     saved: Checkpoint | None = None,
     teachers: Sequence[Path] = (),
-    sized: bool = False,
+    may_add_epochs: bool = False,
 ) -> RunPlan:
     """A run by a recipe in a folder; `teachers` are finished runs and exported files.
 
@@ -114,22 +114,24 @@ def plan(
     """
     opened = tuple(distillation.open_teacher(source, folder.parent) for source in teachers)
     if opened:
-        recipe = distillation.taught_by(recipe, opened)
+        recipe = distillation.with_teachers(recipe, opened)
     if saved:
         check_resumable(saved, recipe, folder)
-    return RunPlan(folder=folder, recipe=recipe, teachers=opened, saved=saved, sized=sized)
+    return RunPlan(
+        folder=folder, recipe=recipe, teachers=opened, saved=saved, may_add_epochs=may_add_epochs
+    )
 
 
-def prepare(plan: RunPlan, data: Dataset) -> TrainingRun:
+def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
     """The run on a data set. CheckpointError or DataError where the set is not the one that it was
     begun on, or a teacher tells other classes apart."""
     recipe, teachers, fingerprint = plan.recipe, plan.teachers, data.fingerprint
     if plan.saved:
-        data = align_classes(data, plan.saved.classes, str(plan.folder), _ANEW)
-        check_unchanged(plan.saved, data, plan.folder, _ANEW)
+        data = align_classes(data, plan.saved.classes, str(plan.folder), _TRAIN_AGAIN)
+        check_unchanged(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         fingerprint = plan.saved.fingerprint
-    elif plan.sized:
-        recipe = recipe.sized(len(data.training))
+    elif plan.may_add_epochs:
+        recipe = recipe.with_enough_epochs(len(data.training))
     if recipe.distillation and not teachers:
         names = recipe.distillation.teachers
         teachers = tuple(distillation.find_teachers(names, plan.folder.parent))
@@ -137,7 +139,7 @@ def prepare(plan: RunPlan, data: Dataset) -> TrainingRun:
         folder=plan.folder,
         inputs=replace(TrainingInputs.of(recipe, data), fingerprint=fingerprint),
         test=data.test,
-        teachers=tuple(distillation.check(teachers, data.classes, data.name)),
+        teachers=tuple(distillation.match_classes(teachers, data.classes, data.name)),
         saved=plan.saved,
     )
 
@@ -170,7 +172,7 @@ def train(
     recipe = inputs.recipe
     try:
         trainer = Trainer(inputs, group, resume=resume, acceleration=acceleration)
-        with lock_folder(folder, busy(folder)) if group.is_main else nullcontext():
+        with lock_folder(folder, busy_message(folder)) if group.is_main else nullcontext():
             for epoch in range(trainer.epochs_done, recipe.epochs):
                 result = trainer.epoch(epoch, watch)
                 if group.is_main:
@@ -196,7 +198,7 @@ def finish(folder: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
     return finished
 
 
-def newest(runs: Path) -> Path:
+def newest_run(runs: Path) -> Path:
     """The run below `runs` whose checkpoint was written last. CheckpointError without any."""
     found = sorted(runs.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime_ns)
     if not found:
@@ -206,7 +208,7 @@ def newest(runs: Path) -> Path:
     return found[-1].parent
 
 
-def busy(folder: Path) -> str:
+def busy_message(folder: Path) -> str:
     """What is said of a run that another process trains."""
     return f"{folder} is being trained by another process: wait for it, or choose another --out"
 
@@ -225,7 +227,7 @@ def set_aside(folder: Path) -> Path | None:
     while (kept := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
     try:
-        with lock_folder(folder, busy(folder)):
+        with lock_folder(folder, busy_message(folder)):
             return folder.rename(kept)
     except OSError as error:
         raise CheckpointError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mnist_edge.host import cpus
 from mnist_edge.lab.training.events import EpochResult, StepResult
 
-_MUCH_SLOWER = 0.5  # of the speed before
+_SLOW_RATIO = 0.5  # of the speed before
 _FIRST_STEPS = 10  # after which an epoch's speed so far counts
 
 
@@ -30,7 +30,7 @@ class SpeedWatch:
     def __init__(self, expected: float | None) -> None:
         self.before = expected
         self._told = False
-        self._mark = _Mark.now()
+        self._mark = _Clocks.now()
 
     def step(self, now: StepResult) -> None:
         """The first steps, where nothing was timed before."""
@@ -40,15 +40,15 @@ class SpeedWatch:
     def epoch(self, result: EpochResult) -> Slowdown | None:
         """The slowdown in an epoch that has just ended: told once a run."""
         before, mark = self.before or result.images_per_s, self._mark
-        self.before, self._mark = max(before, result.images_per_s), _Mark.now()
-        if self._told or result.images_per_s >= _MUCH_SLOWER * before:
+        self.before, self._mark = max(before, result.images_per_s), _Clocks.now()
+        if self._told or result.images_per_s >= _SLOW_RATIO * before:
             return None
         self._told = True
         return Slowdown(result.epoch, result.images_per_s, before, self._mark.others_since(mark))
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class _Clocks:
     """How much time there has been: on the wall, for this process, for all of them."""
 
     wall_s: float
@@ -56,12 +56,12 @@ class _Mark:
     all_s: float | None
 
     @classmethod
-    def now(cls) -> "_Mark":
+    def now(cls) -> "_Clocks":
         found = cpus.times()
         all_s = None if found is None else found.busy_s + found.steal_s
         return cls(time.perf_counter(), time.process_time(), all_s)
 
-    def others_since(self, mark: "_Mark") -> float | None:
+    def others_since(self, mark: "_Clocks") -> float | None:
         if self.all_s is None or mark.all_s is None:
             return None
         others_s = self.all_s - mark.all_s - (self.own_s - mark.own_s)

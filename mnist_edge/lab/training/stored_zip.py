@@ -7,7 +7,7 @@ from pathlib import Path
 from mnist_edge.errors import EdgeError
 from mnist_edge.file_access import read_bytes
 
-_MOST_ENTRIES = 10_000  # resnet56's run has 840
+_MAX_ENTRIES = 10_000  # resnet56's run has 840
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 
 
@@ -25,8 +25,8 @@ def read_entries(path: Path, most_bytes: int) -> dict[str, bytes]:
     """
     content = read_bytes(path, most_bytes)
     # Counted before they are parsed: each becomes an object of ten times its size.
-    if content.count(_DIRECTORY_ENTRY) > _MOST_ENTRIES:
-        raise ArchiveError(f"is not ours: it has more than {_MOST_ENTRIES:,} entries")
+    if content.count(_DIRECTORY_ENTRY) > _MAX_ENTRIES:
+        raise ArchiveError(f"is not ours: it has more than {_MAX_ENTRIES:,} entries")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _read_all(archive, len(content))

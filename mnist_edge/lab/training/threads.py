@@ -20,12 +20,12 @@ from mnist_edge.host.machine import usable_threads
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
 
-_ENVIRONMENT = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # what PyTorch heeds when it starts
-_SOME = 4  # where there are many cores, a few may be the best
+_ENVIRONMENT_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # what PyTorch heeds when it starts
+_FEW_THREADS = 4  # where there are many cores, a few may be the best
 _TURN_S = 0.1  # of steps with one number of threads, before it is another's turn
-_ROUNDS, _LEAST_ROUNDS, _MOST_S = 5, 2, 6.0
-_HOPELESS = 0.5  # of the fastest: not timed any further
-_WORTH_IT = 1.15  # times the speed: what more threads have to give, as another program may come
+_ROUNDS, _MIN_ROUNDS, _MAX_S = 5, 2, 6.0
+_TOO_SLOW = 0.5  # of the fastest: not timed any further
+_MIN_SPEEDUP = 1.15  # times the speed: what more threads have to give, as another program may come
 
 Step = Callable[[], int]
 """Takes one real training step on a copy of what is to be trained; returns its images."""
@@ -42,7 +42,7 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ThreadChoice:
     """`count` threads; `rates` are images/s by the number of threads, where they were timed."""
 
     count: int
@@ -55,7 +55,7 @@ class Choice:
         return self.rates.get(self.count)
 
 
-def choose(asked: int | None, saved: int | None, step: Callable[[], Step]) -> Choice:
+def choose_threads(asked: int | None, saved: int | None, step: Callable[[], Step]) -> ThreadChoice:
     """The number of threads for a training on the CPU.
 
     What a person asks for, on the command line or in the environment, comes first; then what a
@@ -63,44 +63,44 @@ def choose(asked: int | None, saved: int | None, step: Callable[[], Step]) -> Ch
     `step` makes. Nothing but the time is left of that.
     """
     if asked is not None:
-        return Choice(asked, Reason.ASKED)
-    if any(os.environ.get(name) for name in _ENVIRONMENT):
-        return Choice(torch.get_num_threads(), Reason.ENVIRONMENT)
+        return ThreadChoice(asked, Reason.ASKED)
+    if any(os.environ.get(name) for name in _ENVIRONMENT_VARIABLES):
+        return ThreadChoice(torch.get_num_threads(), Reason.ENVIRONMENT)
     if saved is not None:
-        return Choice(min(saved, usable_threads()), Reason.CHECKPOINT)
-    counts = candidates()
+        return ThreadChoice(min(saved, usable_threads()), Reason.CHECKPOINT)
+    counts = candidate_counts()
     if len(counts) == 1:
-        return Choice(counts[0], Reason.ONLY)
-    rates = timed(step(), counts)
-    return Choice(best(rates), Reason.TIMED, rates)
+        return ThreadChoice(counts[0], Reason.ONLY)
+    rates = time_counts(step(), counts)
+    return ThreadChoice(fastest_count(rates), Reason.TIMED, rates)
 
 
-def for_training(
+def training_threads(
     inputs: TrainingInputs, group: ProcessGroup, asked: int | None, saved: int | None = None
-) -> Choice:
+) -> ThreadChoice:
     """The threads of a run. On a GPU, and where several processes share the cores, they are as
     PyTorch has them unless they are asked for."""
     if asked is None and (group.size > 1 or group.device.type != "cpu"):
-        return Choice(torch.get_num_threads(), Reason.ONLY)
-    return choose(asked, saved, lambda: trial_step(inputs, group))
+        return ThreadChoice(torch.get_num_threads(), Reason.ONLY)
+    return choose_threads(asked, saved, lambda: trial_step(inputs, group))
 
 
-def candidates() -> tuple[int, ...]:
+def candidate_counts() -> tuple[int, ...]:
     """The numbers that are worth a try: 1, some, and all that PyTorch would take."""
     most = max(1, min(torch.get_num_threads(), usable_threads()))
-    return tuple(sorted({1, min(_SOME, most), most}))
+    return tuple(sorted({1, min(_FEW_THREADS, most), most}))
 
 
-def best(rates: Mapping[int, float]) -> int:
+def fastest_count(rates: Mapping[int, float]) -> int:
     """The number to take: a larger one only where it is clearly faster."""
     chosen = min(rates)
     for count in sorted(rates):
-        if rates[count] > _WORTH_IT * rates[chosen]:
+        if rates[count] > _MIN_SPEEDUP * rates[chosen]:
             chosen = count
     return chosen
 
 
-def timed(
+def time_counts(
     step: Step, counts: Sequence[int], clock: Callable[[], float] = time.perf_counter
 ) -> dict[int, float]:
     """Images/s with each number of threads, in turns: what disturbs, disturbs all of them."""
@@ -108,21 +108,21 @@ def timed(
     left, started = list(counts), clock()
     for number in range(1 + _ROUNDS):
         for count in left:
-            taken, spent = _turn(step, count, clock)
+            taken, spent = _time_turn(step, count, clock)
             if number:  # the first prepares kernels and memory
                 images[count] += taken
                 seconds[count] += spent
-        if number >= _LEAST_ROUNDS:
+        if number >= _MIN_ROUNDS:
             rates = {count: images[count] / seconds[count] for count in counts}
-            left = [count for count in left if rates[count] > _HOPELESS * max(rates.values())]
-        if number and (len(left) == 1 or clock() - started > _MOST_S):
+            left = [count for count in left if rates[count] > _TOO_SLOW * max(rates.values())]
+        if number and (len(left) == 1 or clock() - started > _MAX_S):
             break
     return {count: images[count] / seconds[count] for count in counts}
 
 
-def _turn(step: Step, count: int, clock: Callable[[], float]) -> tuple[int, float]:
+def _time_turn(step: Step, count: int, clock: Callable[[], float]) -> tuple[int, float]:
     """Images and seconds of some steps, behind one for which the threads wake up."""
-    with used(count):
+    with torch_threads(count):
         step()
         images, started = 0, clock()
         while images == 0 or clock() - started < _TURN_S:
@@ -131,7 +131,7 @@ def _turn(step: Step, count: int, clock: Callable[[], float]) -> tuple[int, floa
 
 
 @contextmanager
-def used(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """PyTorch with so many threads, which are the whole process's; as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)

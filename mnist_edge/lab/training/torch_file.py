@@ -18,9 +18,9 @@ from torch import Tensor
 
 from mnist_edge.lab.training.stored_zip import ArchiveError, read_entries
 
-_LARGEST_PICKLE = 4 << 20  # bytes; resnet56's has 0.2 MB
-_MOST_OPCODES = 400_000  # resnet56's run has 43,000, and each epoch of a history 30
-_MOST_DIMENSIONS = 8
+_MAX_PICKLE_BYTES = 4 << 20  # bytes; resnet56's has 0.2 MB
+_MAX_OPCODES = 400_000  # resnet56's run has 43,000, and each epoch of a history 30
+_MAX_DIMENSIONS = 8
 _DTYPES = {"torch FloatStorage": torch.float32, "torch LongStorage": torch.int64}
 _ORDERED_DICT, _TENSOR = "collections OrderedDict", "torch._utils _rebuild_tensor_v2"
 _PICKLE = "/data.pkl"
@@ -77,13 +77,13 @@ class TorchFile:
         """ArchiveError for what torch.save did not write, or no run needs; FileError."""
         entries = read_entries(path, most_bytes)
         pickles = [name for name in entries if name.endswith(_PICKLE)]
-        if len(pickles) != 1 or len(entries[pickles[0]]) > _LARGEST_PICKLE:
+        if len(pickles) != 1 or len(entries[pickles[0]]) > _MAX_PICKLE_BYTES:
             what = "it holds more objects than a run has" if pickles else "it holds no pickle"
             raise ArchiveError(f"is not ours: {what}")
         folder = pickles[0].removesuffix(_PICKLE)
         if entries.get(f"{folder}/byteorder", b"little") != sys.byteorder.encode():
             raise ArchiveError("was written by a machine of another byte order")
-        self.values = _Machine().run(entries[pickles[0]])
+        self.values = _PickleMachine().run(entries[pickles[0]])
         self._storages = {
             name.removeprefix(f"{folder}/data/"): content
             for name, content in entries.items()
@@ -114,7 +114,7 @@ class TorchFile:
         return whole.as_strided(stored.size, stored.stride, stored.offset).clone()
 
 
-class _Machine:
+class _PickleMachine:
     """Runs a pickle. What it is asked for beyond plain values and tensors, it refuses."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class _Machine:
         """The value that a pickle stands for. ArchiveError."""
         try:
             for number, (opcode, argument, _) in enumerate(pickletools.genops(pickled)):
-                if number >= _MOST_OPCODES:
+                if number >= _MAX_OPCODES:
                     raise ArchiveError("is not ours: it holds more objects than a run has")
                 _OPCODES[opcode.name](self, argument)
             (value,) = self.stack
@@ -172,7 +172,7 @@ class _Machine:
         self.extend(self.since_mark())
 
     def extend(self, values: list[Any]) -> None:
-        _must(isinstance(self.stack[-1], list))
+        _check(isinstance(self.stack[-1], list))
         self.stack[-1].extend(values)
 
     def set_item(self, _: Any) -> None:
@@ -184,74 +184,76 @@ class _Machine:
 
     def update(self, values: list[Any]) -> None:
         target, keys = self.stack[-1], values[::2]
-        _must(isinstance(target, dict) and all(isinstance(key, str | int) for key in keys))
+        _check(isinstance(target, dict) and all(isinstance(key, str | int) for key in keys))
         target.update(zip(keys, values[1::2], strict=True))
 
     def name(self, named: str) -> None:
-        _must(named in _DTYPES or named in (_ORDERED_DICT, _TENSOR))
+        _check(named in _DTYPES or named in (_ORDERED_DICT, _TENSOR))
         self.push(_Name(named))
 
     def storage(self, _: Any) -> None:
         kind, of, key, _device, count = self.pop()
-        _must(kind == "storage" and isinstance(of, _Name) and isinstance(key, str))
-        self.push(_Storage(key, _DTYPES[of.name], _whole(count)))
+        _check(kind == "storage" and isinstance(of, _Name) and isinstance(key, str))
+        self.push(_Storage(key, _DTYPES[of.name], _count(count)))
 
     def reduce(self, _: Any) -> None:
         arguments, called = self.pop(), self.pop()
-        _must(isinstance(called, _Name) and isinstance(arguments, tuple))
+        _check(isinstance(called, _Name) and isinstance(arguments, tuple))
         if called.name == _ORDERED_DICT:
-            _must(not arguments)
+            _check(not arguments)
             self.push({})
         else:
-            _must(called.name == _TENSOR)
-            self.push(_stored(*arguments))
+            _check(called.name == _TENSOR)
+            self.push(_stored_tensor(*arguments))
 
     def build(self, _: Any) -> None:
         """State beside a dict's items: versions of layers, which the network knows itself."""
         self.pop()
-        _must(isinstance(self.stack[-1], dict))
+        _check(isinstance(self.stack[-1], dict))
 
 
-def _must(right: bool) -> None:
+def _check(right: bool) -> None:
     if not right:
         raise ArchiveError("is damaged or not ours")
 
 
-def _whole(number: Any) -> int:
+def _count(number: Any) -> int:
     """A number of numbers: no bool, and not negative."""
-    _must(type(number) is int and number >= 0)
+    _check(type(number) is int and number >= 0)
     return int(number)
 
 
-def _stored(
+def _stored_tensor(
     storage: Any, offset: Any, size: Any, stride: Any, _gradient: Any, _hooks: Any
 ) -> StoredTensor:
-    _must(isinstance(storage, _Storage) and isinstance(size, tuple) and isinstance(stride, tuple))
-    _must(len(size) == len(stride) <= _MOST_DIMENSIONS)
+    _check(isinstance(storage, _Storage) and isinstance(size, tuple) and isinstance(stride, tuple))
+    _check(len(size) == len(stride) <= _MAX_DIMENSIONS)
     return StoredTensor(
-        storage, _whole(offset), tuple(map(_whole, size)), tuple(map(_whole, stride))
+        storage, _count(offset), tuple(map(_count, size)), tuple(map(_count, stride))
     )
 
 
-def _constant(make: Callable[[], Any]) -> Callable[[_Machine, Any], None]:
+def _constant(make: Callable[[], Any]) -> Callable[[_PickleMachine, Any], None]:
     return lambda machine, _: machine.push(make())
 
 
-def _nothing(machine: _Machine, _: Any) -> None:
+def _nothing(machine: _PickleMachine, _: Any) -> None:
     """PROTO and STOP."""
 
 
-def _integer(machine: _Machine, number: int) -> None:
+def _integer(machine: _PickleMachine, number: int) -> None:
     """LONG1 may have 255 bytes; those of a run fit into 8."""
-    _must(-(2**63) <= number < 2**63)
+    _check(-(2**63) <= number < 2**63)
     machine.push(number)
 
 
-_OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
+_OPCODES: dict[str, Callable[[_PickleMachine, Any], None]] = {
     **dict.fromkeys(("PROTO", "STOP"), _nothing),
-    **dict.fromkeys(("BINUNICODE", "BININT", "BININT1", "BININT2", "BINFLOAT"), _Machine.push),
-    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine.get),
+    **dict.fromkeys(
+        ("BINUNICODE", "BININT", "BININT1", "BININT2", "BINFLOAT"), _PickleMachine.push
+    ),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _PickleMachine.put),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), _PickleMachine.get),
     "LONG1": _integer,
     "NONE": _constant(lambda: None),
     "NEWTRUE": _constant(lambda: True),
@@ -262,14 +264,14 @@ _OPCODES: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.tuple_of(1),
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
-    "TUPLE": _Machine.tuple_since_mark,
-    "MARK": _Machine.mark,
-    "APPEND": _Machine.append,
-    "APPENDS": _Machine.appends,
-    "SETITEM": _Machine.set_item,
-    "SETITEMS": _Machine.set_items,
-    "GLOBAL": _Machine.name,
-    "BINPERSID": _Machine.storage,
-    "REDUCE": _Machine.reduce,
-    "BUILD": _Machine.build,
+    "TUPLE": _PickleMachine.tuple_since_mark,
+    "MARK": _PickleMachine.mark,
+    "APPEND": _PickleMachine.append,
+    "APPENDS": _PickleMachine.appends,
+    "SETITEM": _PickleMachine.set_item,
+    "SETITEMS": _PickleMachine.set_items,
+    "GLOBAL": _PickleMachine.name,
+    "BINPERSID": _PickleMachine.storage,
+    "REDUCE": _PickleMachine.reduce,
+    "BUILD": _PickleMachine.build,
 }

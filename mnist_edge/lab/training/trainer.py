@@ -28,7 +28,7 @@ from mnist_edge.lab.training.distributed import ProcessGroup, training_environme
 from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
 from mnist_edge.lab.training.losses import smoothed_targets, training_loss
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.optimizer import optimizer, restore, state_of
+from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
 
@@ -120,14 +120,14 @@ class Trainer:
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         how = chosen(acceleration, group, self.steps * recipe.epochs)
         graphed = is_graphed(how)
-        self.optimizer = optimizer(
+        self.optimizer = build_optimizer(
             self.network, recipe, capturable=graphed and group.device.type == "cuda"
         )
         self.generator = torch.Generator(group.device)
         self.trained: dict[str, Any] = training_environment(group, self.in_bf16)
         if resume:
             self._restore(resume)
-        self._pairs = ema.pairs(self.average, self.network)
+        self._pairs = ema.tensor_pairs(self.average, self.network)
         self.forward = forward_of(self.network, group, how)
         self.launch: Launch = self._compute
         if graphed:
@@ -144,7 +144,7 @@ class Trainer:
         try:
             self.network.load_state_dict(saved.network)
             self.average.load_state_dict(saved.average)
-            restore(self.optimizer, saved.optimizer, self.recipe)
+            restore_state(self.optimizer, saved.optimizer, self.recipe)
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(
                 f"this checkpoint does not fit a '{self.recipe.model}' of this version: "
@@ -207,7 +207,7 @@ class Trainer:
         soft = self.soft_targets
         view = 0 if soft is None else step // self.steps % len(soft.images)
         rate = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
-        return self.launch(index, view, rate, ema.weight_of(step, self.recipe.ema_decay))
+        return self.launch(index, view, rate, ema.update_weight(step, self.recipe.ema_decay))
 
     def _compute(
         self, index: Tensor, view: Tensor | int, rate: Tensor | float, weight: Tensor | float
@@ -258,7 +258,7 @@ class Trainer:
             history=self.history,
             network=self.network.state_dict(),
             average=self.average.state_dict(),
-            optimizer=state_of(self.optimizer),
+            optimizer=portable_state(self.optimizer),
             trained=self.trained,
             fingerprint=self.inputs.fingerprint,
         )

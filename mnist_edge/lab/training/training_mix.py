@@ -7,20 +7,20 @@ from torch import Tensor
 
 from mnist_edge.datasets import Split
 from mnist_edge.lab.synthetic import glyphs, strokes
-from mnist_edge.lab.synthetic.outliers import nondigits
+from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training.augment import random_grid, sample
 from mnist_edge.lab.training.corruptions import corrupt
 from mnist_edge.lab.training.recipe import Recipe
 
-_CHOICE = 0  # the seed of which images: the same for every run
+_SUBSET_SEED = 0  # the seed of which images: the same for every run
 OUTLIER = -1  # the label of what belongs to no class
 
 
-def drawn_digits(count: int, seed: int) -> Split:
+def draw_digits(count: int, seed: int) -> Split:
     """Digits of a pen, of every style, in MNIST's form: uint8 (count, 28, 28), labels in turn."""
     random = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % 10
-    written = [glyphs.digit(int(label), random) for label in labels]
+    written = [glyphs.digit_glyph(int(label), random) for label in labels]
     return Split(strokes.draw(written, random), labels)
 
 
@@ -32,14 +32,14 @@ def with_synthetic(training: Split, recipe: Recipe) -> Split:
     OUTLIER. Nothing is added where the images are no digits.
     """
     if recipe.images is not None and recipe.images < len(training):
-        chosen = np.random.default_rng(_CHOICE).permutation(len(training))[: recipe.images]
+        chosen = np.random.default_rng(_SUBSET_SEED).permutation(len(training))[: recipe.images]
         training = Split(training.images[chosen], training.labels[chosen])
     if not recipe.of_digits:
         return training
-    drawn, strange = added(len(training), recipe)
-    pens = drawn_digits(drawn, recipe.seed)
+    drawn, strange = synthetic_counts(len(training), recipe)
+    pens = draw_digits(drawn, recipe.seed)
     random = np.random.default_rng([recipe.seed, 1])
-    images: NDArray[np.uint8] = nondigits(strange, training, random)
+    images: NDArray[np.uint8] = draw_outliers(strange, training, random)
     nothing = np.full(strange, OUTLIER, np.int64)
     return Split(
         np.concatenate([training.images, pens.images, images]),
@@ -47,7 +47,7 @@ def with_synthetic(training: Split, recipe: Recipe) -> Split:
     )
 
 
-def added(images: int, recipe: Recipe) -> tuple[int, int]:
+def synthetic_counts(images: int, recipe: Recipe) -> tuple[int, int]:
     """How many digits of a pen, and how many non-digits, a recipe adds to so many images."""
     if not recipe.of_digits:
         return 0, 0

@@ -6,9 +6,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mnist_edge.datasets import Dataset
 from mnist_edge.lab.synthetic import glyphs, strokes
-from mnist_edge.lab.synthetic.strokes import Hand
+from mnist_edge.lab.synthetic.strokes import WritingStyle
 
-STEADY = Hand((2.0, 2.0), (0.0, 0.0), 0.0, (1.0, 1.0), 0.0, 0.0, 0.0)
+STEADY = WritingStyle((2.0, 2.0), (0.0, 0.0), 0.0, (1.0, 1.0), 0.0, 0.0, 0.0)
 BAR = [np.array([[0.0, 0.0], [0.0, 1.0]])]
 
 
@@ -18,7 +18,7 @@ def random(seed: int = 0) -> np.random.Generator:
 
 def of(value: int, count: int, seed: int = 0) -> NDArray[np.uint8]:
     dice = random(seed)
-    return strokes.draw([glyphs.digit(value, dice) for _ in range(count)], dice)
+    return strokes.draw([glyphs.digit_glyph(value, dice) for _ in range(count)], dice)
 
 
 def mass(images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -54,7 +54,7 @@ def test_ink_is_the_covered_part_of_each_pixel() -> None:
         along = np.clip((spots - start) @ way / (way @ way), 0, 1)[..., None]
         covered |= np.linalg.norm(spots - start - along * way, axis=-1) < 1.5
     expected = covered.reshape(28, 16, 28, 16).mean(axis=(1, 3))
-    drawn = strokes.ink(starts, ends, np.array([3.0, 3.0])) / 255
+    drawn = strokes.rasterize(starts, ends, np.array([3.0, 3.0])) / 255
     np.testing.assert_allclose(drawn, expected, atol=0.16)
     assert np.abs(drawn - expected).mean() < 0.005
 

@@ -13,7 +13,7 @@ from mnist_edge.lab.training.acceleration import ACCELERATIONS, chosen
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.optimizer import optimizer, restore, state_of
+from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
 from mnist_edge.lab.training.recipe import Distillation, recipe_for
 from mnist_edge.lab.training.runs import train
 from mnist_edge.lab.training.training_mix import with_synthetic
@@ -49,18 +49,18 @@ def test_its_checkpoint_is_gone_on_with_eagerly(digits: Dataset, tmp_path: Path)
 
 def test_an_optimizers_state_knows_no_device(digits: Dataset) -> None:
     layer = torch.nn.Linear(4, 4)
-    made = optimizer(layer, RECIPE, capturable=True)
+    made = build_optimizer(layer, RECIPE, capturable=True)
     for group in made.param_groups:
         group["lr"] = torch.tensor(0.25)
-    state = state_of(made)
+    state = portable_state(made)
     assert [group["lr"] for group in state["param_groups"]] == [0.25, 0.25]
-    other = optimizer(layer, RECIPE)
+    other = build_optimizer(layer, RECIPE)
     layer(torch.ones(1, 4)).sum().backward()
     other.step()
     state["state"] = other.state_dict()["state"]
-    restore(other, state, RECIPE)
+    restore_state(other, state, RECIPE)
     assert not any(group["capturable"] for group in other.param_groups)
-    restore(made, state, RECIPE)
+    restore_state(made, state, RECIPE)
     assert all(group["capturable"] for group in made.param_groups)
 
 

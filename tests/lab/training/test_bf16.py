@@ -30,7 +30,7 @@ def test_the_fastest_form_answers_as_the_network_and_leaves_it_alone(
         expected = network(images)
         for in_bf16, error in ((False, 1e-5), (True, 0.05)):
             monkeypatch.setattr(bf16, "should_use", lambda *_, should_use=in_bf16: should_use)
-            found = bf16.inference_function(network, CPU)(images)
+            found = bf16.logits_function(network, CPU)(images)
             assert found.dtype == torch.float32
             assert (found - expected).abs().max() < error * expected.abs().max()
         assert torch.equal(network(images), expected)

@@ -15,7 +15,7 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.checkpoint import CHECKPOINT
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.optimizer import optimizer
+from mnist_edge.lab.training.optimizer import build_optimizer
 from mnist_edge.lab.training.recipe import OPTIMIZERS, Recipe
 from tests.lab.conftest import make_run
 
@@ -191,7 +191,7 @@ def test_every_optimizers_state_comes_back_bit_for_bit(
 ) -> None:
     recipe = Recipe(model, "digits", epochs=1, optimizer=name)
     network = build(model).to(memory_format=torch.channels_last)
-    made = optimizer(network, recipe)
+    made = build_optimizer(network, recipe)
     network(torch.rand(8, 28, 28)).square().sum().backward()
     made.step()
     own = {"recipe": recipe.as_dict(), "network": network.state_dict()}
@@ -222,14 +222,14 @@ def test_every_optimizers_state_comes_back_bit_for_bit(
 def test_a_state_of_other_parameters_is_refused(
     values: dict[str, Any], tmp_path: Path, change: Callable[[dict[Any, Any]], None]
 ) -> None:
-    from mnist_edge.lab.training.optimizer import restore
+    from mnist_edge.lab.training.optimizer import restore_state
 
     recipe, network = Recipe("edge-xs"), build("edge-xs")
-    made = optimizer(network, recipe)
+    made = build_optimizer(network, recipe)
     network(torch.rand(8, 28, 28)).square().sum().backward()
     made.step()
     saved = copy.deepcopy(made.state_dict())
-    restore(made, saved, recipe)
+    restore_state(made, saved, recipe)
     change(saved["state"])
     with pytest.raises(ValueError, match="no state of adamw for these parameters"):
-        restore(made, saved, recipe)
+        restore_state(made, saved, recipe)

@@ -85,14 +85,14 @@ def test_background_stays_background_but_for_specks() -> None:
 def test_dilation_is_scipys() -> None:
     x = digits_like() / 255
     expected = ndimage.grey_dilation(x.numpy(), footprint=CROSS, mode="constant")
-    np.testing.assert_array_equal(lab._dilated(x).numpy(), expected)
+    np.testing.assert_array_equal(lab._dilate(x).numpy(), expected)
 
 
 def test_blur_is_scipys_convolution() -> None:
     x = torch.rand(5, 28, 28, generator=seeded())
     kernel = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1])[None] / 256
     expected = ndimage.convolve(x.numpy(), kernel, mode="constant")
-    np.testing.assert_allclose(lab._blurred(x).numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(lab._blur(x).numpy(), expected, atol=1e-6)
 
 
 def test_fatter_only_adds_ink_and_gaps_and_faint_only_take_it() -> None:

@@ -18,7 +18,12 @@ from mnist_edge.lab.training import distillation as lab
 from mnist_edge.lab.training import soft_target_files
 from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT
-from mnist_edge.lab.training.distillation import Teacher, find_teachers, open_teacher, views
+from mnist_edge.lab.training.distillation import (
+    Teacher,
+    find_teachers,
+    open_teacher,
+    soft_targets,
+)
 from mnist_edge.lab.training.models import Network
 from mnist_edge.lab.training.recipe import Distillation, Recipe
 from mnist_edge.lab.training.runs import finish, train
@@ -67,7 +72,7 @@ def student(*teachers: Teacher, count: int = 2) -> Recipe:
 def test_views_carry_what_the_teacher_answers_to_them(
     teacher: Teacher, few: tuple[Split, Split]
 ) -> None:
-    found = views([teacher], few[0], student(teacher), CPU.device)
+    found = soft_targets([teacher], few[0], student(teacher), CPU.device)
     whole = with_synthetic(few[0], replace(RECIPE, seed=0))
     assert found.images.shape == (2, len(whole), 28, 28)
     assert found.images.dtype == torch.uint8
@@ -82,7 +87,7 @@ def test_a_view_shows_each_image_in_its_own_place(
     teacher: Teacher, few: tuple[Split, Split]
 ) -> None:
     hardly = replace(student(teacher), augmentation=Augmentation(3.0, 0.02, 0.02, 0.01, 0.1))
-    found = views([teacher], few[0], hardly, CPU.device)
+    found = soft_targets([teacher], few[0], hardly, CPU.device)
     originals = torch.from_numpy(found.whole.images).float().flatten(1)
     seen = found.images[0].float().flatten(1)
     similar = F.cosine_similarity(seen[:, None], originals[None], dim=2)
@@ -98,8 +103,8 @@ def test_an_exported_file_teaches_as_the_run_that_it_was_made_of(
     assert file.sha256 == sha256(path)
     assert (file.model, file.classes, file.dataset) == ("edge-xs", digits.classes, "digits")
     assert Classifier(path).card.temperature != 1
-    of_file = views([file], few[0], student(file), CPU.device)
-    of_run = views([teacher], few[0], student(teacher), CPU.device)
+    of_file = soft_targets([file], few[0], student(file), CPU.device)
+    of_run = soft_targets([teacher], few[0], student(teacher), CPU.device)
     assert torch.equal(of_file.images, of_run.images)
     torch.testing.assert_close(of_file.logits, of_run.logits, atol=1e-4, rtol=1e-4)
     assert list((tmp_path / "runs").glob("views-*/*.npz"))
@@ -110,7 +115,7 @@ def test_several_teachers_answer_with_the_mean_of_their_probabilities(
 ) -> None:
     run = trained(tmp_path / "other", replace(RECIPE, seed=1), few, digits, None)
     other = open_teacher(run, tmp_path)
-    found = views([teacher, other], few[0], student(teacher, other, count=1), CPU.device)
+    found = soft_targets([teacher, other], few[0], student(teacher, other, count=1), CPU.device)
     images = found.images[0].numpy()
     probabilities = [
         torch.from_numpy(network_of(one).answer(images)).softmax(dim=1) for one in (teacher, other)
@@ -129,23 +134,25 @@ def test_answers_are_kept_and_an_interrupted_round_goes_on(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        views([teacher], few[0], asked, CPU.device, stop)
+        soft_targets([teacher], few[0], asked, CPU.device, stop)
     (folder,) = teacher.source.glob("views-*")
     assert [file.name for file in folder.iterdir()] == ["00.npz"]
-    first = views([teacher], few[0], asked, CPU.device)
-    monkeypatch.setattr(lab, "_answer", None)  # nobody is asked again
-    again = views([teacher], few[0], asked, CPU.device)
+    first = soft_targets([teacher], few[0], asked, CPU.device)
+    monkeypatch.setattr(lab, "_mean_log_probabilities", None)  # nobody is asked again
+    again = soft_targets([teacher], few[0], asked, CPU.device)
     assert torch.equal(first.images, again.images)
     assert torch.equal(first.logits, again.logits)
-    assert views([teacher], few[0], student(teacher, count=2), CPU.device).images.shape[0] == 2
+    assert (
+        soft_targets([teacher], few[0], student(teacher, count=2), CPU.device).images.shape[0] == 2
+    )
 
 
 def test_a_damaged_view_is_said(teacher: Teacher, few: tuple[Split, Split]) -> None:
-    views([teacher], few[0], student(teacher, count=1), CPU.device)
+    soft_targets([teacher], few[0], student(teacher, count=1), CPU.device)
     (file,) = teacher.source.glob("views-*/00.npz")
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
-        views([teacher], few[0], student(teacher, count=1), CPU.device)
+        soft_targets([teacher], few[0], student(teacher, count=1), CPU.device)
 
 
 def forged(images: object, logits: object, save: Any = np.savez) -> bytes:
@@ -195,24 +202,24 @@ def test_a_strangers_view_is_one_line(content: bytes, tmp_path: Path) -> None:
 def test_a_view_that_is_an_array_or_a_pipe_is_one_line(
     teacher: Teacher, few: tuple[Split, Split]
 ) -> None:
-    views([teacher], few[0], student(teacher, count=1), CPU.device)
+    soft_targets([teacher], few[0], student(teacher, count=1), CPU.device)
     (file,) = teacher.source.glob("views-*/00.npz")
     file.unlink()
     np.save(file.with_suffix(".npy"), IMAGES)
     file.with_suffix(".npy").rename(file)
     with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
-        views([teacher], few[0], student(teacher, count=1), CPU.device)
+        soft_targets([teacher], few[0], student(teacher, count=1), CPU.device)
     file.unlink()
     os.mkfifo(file)
     with pytest.raises(EdgeError, match=r"00\.npz is damaged: delete it"):
-        views([teacher], few[0], student(teacher, count=1), CPU.device)
+        soft_targets([teacher], few[0], student(teacher, count=1), CPU.device)
 
 
 def test_students_of_all_seeds_share_the_views_and_resume_bit_identically(
     teacher: Teacher, few: tuple[Split, Split], digits: Dataset, tmp_path: Path
 ) -> None:
     asked = student(teacher)
-    taught = views([teacher], few[0], asked, CPU.device)
+    taught = soft_targets([teacher], few[0], asked, CPU.device)
     whole = disk.load(trained(tmp_path / "whole", asked, few, digits, taught))
     lesson = replace(inputs(asked, few), soft_targets=taught)
     next(train(lesson, tmp_path / "parts", CPU))
@@ -244,20 +251,20 @@ def test_a_teacher_whose_classes_stand_in_another_order_answers_in_the_students(
     teacher: Teacher, few: tuple[Split, Split]
 ) -> None:
     turned = tuple("9876543210")
-    (found,) = lab.check([teacher], turned, "digits")
+    (found,) = lab.match_classes([teacher], turned, "digits")
     images = torch.from_numpy(few[0].images)
     expected = network_of(teacher).answer(few[0].images)[:, ::-1]
-    np.testing.assert_allclose(found.answering(CPU.device)(images), expected, atol=1e-4)
+    np.testing.assert_allclose(found.logits_function(CPU.device)(images), expected, atol=1e-4)
     assert found.classes == turned
-    assert lab.check([teacher], teacher.classes, "digits") == [teacher]
+    assert lab.match_classes([teacher], teacher.classes, "digits") == [teacher]
 
 
 def test_a_teacher_of_other_things_is_refused(teacher: Teacher) -> None:
-    lab.check([teacher], teacher.classes, "digits")
+    lab.match_classes([teacher], teacher.classes, "digits")
     with pytest.raises(
         EdgeError, match=r"letters has the classes a, b; .* tells 0, 1, .* apart: it cannot"
     ):
-        lab.check([teacher], ("a", "b"), "letters")
+        lab.match_classes([teacher], ("a", "b"), "letters")
 
 
 @pytest.mark.parametrize(

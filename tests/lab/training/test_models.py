@@ -10,7 +10,7 @@ from mnist_edge import catalogue
 from mnist_edge.catalogue import Cost
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training.blocks import FoldingBlock, ResidualBlock, ZeroShortcut, fold_blocks
-from mnist_edge.lab.training.models import EXAMPLE, ZOO, Network, build, cost, entry
+from mnist_edge.lab.training.models import CHAIN_EXAMPLE, ZOO, Network, architecture, build, cost
 from tests.lab.conftest import settled
 
 NAMES = list(ZOO)
@@ -129,7 +129,7 @@ def test_edge_and_resnet3_stages_have_the_sizes_they_state() -> None:
 def test_the_catalogue_says_what_networks_cost(name: str) -> None:
     told = catalogue.NETWORKS[name]
     assert Cost(told.params, told.macs) == cost(build(name))
-    assert told.shortcuts == entry(name).shortcuts
+    assert told.shortcuts == architecture(name).shortcuts
 
 
 def test_the_catalogue_has_the_networks_of_the_zoo_in_its_order() -> None:
@@ -204,16 +204,18 @@ def test_option_a_is_the_default_of_the_cifar_networks() -> None:
 
 @pytest.mark.parametrize("name", ["lenet", "", "k5-16", "edge-32", "-16"])
 def test_unknown_name_lists_the_zoo(name: str) -> None:
-    known = f"choose one of {', '.join(ZOO)}, or a chain such as {EXAMPLE}"
+    known = f"choose one of {', '.join(ZOO)}, or a chain such as {CHAIN_EXAMPLE}"
     with pytest.raises(EdgeError, match=f"^there is no model '{name}': {known}$"):
         build(name)
 
 
 def test_the_example_of_a_chain_is_one() -> None:
-    assert build(EXAMPLE).eval()(torch.zeros(2, 28, 28)).shape == (2, 10)
-    assert "chain" in entry(EXAMPLE).what
-    with pytest.raises(EdgeError, match=f"'{EXAMPLE}' has no shortcut 'zero': leave --shortcut"):
-        build(EXAMPLE, shortcut="zero")
+    assert build(CHAIN_EXAMPLE).eval()(torch.zeros(2, 28, 28)).shape == (2, 10)
+    assert "chain" in architecture(CHAIN_EXAMPLE).what
+    with pytest.raises(
+        EdgeError, match=f"'{CHAIN_EXAMPLE}' has no shortcut 'zero': leave --shortcut"
+    ):
+        build(CHAIN_EXAMPLE, shortcut="zero")
 
 
 def test_unknown_shortcut_lists_the_choices() -> None:
@@ -346,7 +348,7 @@ def test_a_folded_block_computes_what_its_branches_did(
             for values in (layer.bias, layer.running_mean):
                 nn.init.normal_(values)  # type: ignore[arg-type]
     x = torch.randn(3, inputs, 7, 7)
-    one = block.eval().folded()
+    one = block.eval().fold()
     assert [type(layer) for layer in one] == [nn.Conv2d, nn.ReLU]
     with torch.no_grad():
         torch.testing.assert_close(one(x), block(x), atol=1e-5, rtol=1e-5)
@@ -412,5 +414,7 @@ def test_a_chain_may_shrink_by_any_stride(stride: int, valid: str) -> None:
     ],
 )
 def test_no_chain_is_no_model(name: str) -> None:
-    with pytest.raises(EdgeError, match=f"^'{name}' is no chain such as {EXAMPLE}: channels, k"):
+    with pytest.raises(
+        EdgeError, match=f"^'{name}' is no chain such as {CHAIN_EXAMPLE}: channels, k"
+    ):
         build(name)

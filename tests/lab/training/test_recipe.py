@@ -75,13 +75,13 @@ def test_learning_rate_of_the_shortest_runs_is_defined(steps: int) -> None:
 
 def test_a_small_set_gets_at_least_600_steps() -> None:
     for images in (10, 100, 1244, 5000):
-        recipe = Recipe(epochs=20, batch_size=128).sized(images)
+        recipe = Recipe(epochs=20, batch_size=128).with_enough_epochs(images)
         assert recipe.epochs * max(1, images // 128) >= 600
         assert recipe.epochs >= 20
 
 
 def test_a_large_set_keeps_its_epochs() -> None:
-    assert Recipe(epochs=20).sized(55_000) == Recipe(epochs=20)
+    assert Recipe(epochs=20).with_enough_epochs(55_000) == Recipe(epochs=20)
 
 
 def test_dict_round_trip_survives_json_with_strong_augmentation() -> None:

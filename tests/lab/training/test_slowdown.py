@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from mnist_edge.cli.training_speed import slowdown_told, threads_told
+from mnist_edge.cli.training_speed import slowdown_text, threads_text
 from mnist_edge.host import cpus
 from mnist_edge.lab.training.events import EpochResult, StepResult
 from mnist_edge.lab.training.slowdown import Slowdown, SpeedWatch
-from mnist_edge.lab.training.threads import Choice, Reason
+from mnist_edge.lab.training.threads import Reason, ThreadChoice
 
 
 def epoch(number: int, images_per_s: float) -> EpochResult:
@@ -72,19 +72,19 @@ def test_a_system_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_line_says_why_and_what_to_do() -> None:
     found = Slowdown(7, 900.0, 8100.0, 1.04)
-    assert slowdown_told(found, 2, "mnist-edge train --resume --threads 1 --out runs/edge") == (
+    assert slowdown_text(found, 2, "mnist-edge train --resume --threads 1 --out runs/edge") == (
         "epoch 7 ran at 900 images/s, after 8,100: other programs had 1.0 cores' worth of time, "
         "and 2 threads wait for each other then. Ctrl-C, and 'mnist-edge train --resume "
         "--threads 1 --out runs/edge' goes on with one, if this lasts"
     )
-    assert slowdown_told(Slowdown(7, 900.0, 8100.0, None), 1, "") == (
+    assert slowdown_text(Slowdown(7, 900.0, 8100.0, None), 1, "") == (
         "epoch 7 ran at 900 images/s, after 8,100: the CPU gives less than before (its clock, a "
         "quota, or a virtual machine's host). Nothing is lost, it takes longer"
     )
 
 
 def test_threads_are_told_with_their_speeds() -> None:
-    assert threads_told(Choice(1, Reason.ASKED)) == "1 thread"
-    assert threads_told(Choice(2, Reason.CHECKPOINT)) == "2 threads"
-    timed = Choice(2, Reason.TIMED, {1: 5300.0, 2: 8100.0})
-    assert threads_told(timed) == "2 threads (8,100 images/s; with 1: 5,300)"
+    assert threads_text(ThreadChoice(1, Reason.ASKED)) == "1 thread"
+    assert threads_text(ThreadChoice(2, Reason.CHECKPOINT)) == "2 threads"
+    timed = ThreadChoice(2, Reason.TIMED, {1: 5300.0, 2: 8100.0})
+    assert threads_text(timed) == "2 threads (8,100 images/s; with 1: 5,300)"

@@ -15,7 +15,14 @@ from mnist_edge.lab.training import threads
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Distillation, Recipe, recipe_for
 from mnist_edge.lab.training.runs import train
-from mnist_edge.lab.training.threads import Choice, Reason, Step, best, choose, timed
+from mnist_edge.lab.training.threads import (
+    Reason,
+    Step,
+    ThreadChoice,
+    choose_threads,
+    fastest_count,
+    time_counts,
+)
 from mnist_edge.lab.training.trainer import trial_step
 from tests.lab.conftest import CPU, inputs
 
@@ -55,20 +62,24 @@ def never() -> Step:
 def test_what_a_person_asks_for_comes_first(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert choose(2, 1, never) == Choice(2, Reason.ASKED)
-    assert choose(None, 1, never) == Choice(1, Reason.CHECKPOINT)
-    assert choose(None, 64, never) == Choice(2, Reason.CHECKPOINT)  # from a larger machine
+    assert choose_threads(2, 1, never) == ThreadChoice(2, Reason.ASKED)
+    assert choose_threads(None, 1, never) == ThreadChoice(1, Reason.CHECKPOINT)
+    assert choose_threads(None, 64, never) == ThreadChoice(
+        2, Reason.CHECKPOINT
+    )  # from a larger machine
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert choose(1, 1, never) == Choice(1, Reason.ASKED)
-    assert choose(None, 1, never) == Choice(2, Reason.ENVIRONMENT)
+    assert choose_threads(1, 1, never) == ThreadChoice(1, Reason.ASKED)
+    assert choose_threads(None, 1, never) == ThreadChoice(2, Reason.ENVIRONMENT)
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(threads, "usable_threads", lambda: 1)
-    assert choose(None, None, never) == Choice(1, Reason.ONLY)
+    assert choose_threads(None, None, never) == ThreadChoice(1, Reason.ONLY)
 
 
 def test_both_are_timed_in_turns(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "timed", lambda step, counts: timed(step, counts, machine.clock))
-    found = choose(None, None, lambda: machine.step)
+    monkeypatch.setattr(
+        threads, "time_counts", lambda step, counts: time_counts(step, counts, machine.clock)
+    )
+    found = choose_threads(None, None, lambda: machine.step)
     assert (found.count, found.reason) == (2, Reason.TIMED)
     assert found.rates == pytest.approx({1: 5000.0, 2: 8000.0})
     assert found.images_per_s == pytest.approx(8000.0)
@@ -79,12 +90,12 @@ def test_both_are_timed_in_turns(machine: Machine, monkeypatch: pytest.MonkeyPat
 def test_what_is_hopeless_is_not_timed_for_long(machine: Machine) -> None:
     """56 images/s: two threads beside several other programs."""
     machine.images_per_s[2] = 56.0
-    rates = timed(machine.step, (1, 2), machine.clock)
+    rates = time_counts(machine.step, (1, 2), machine.clock)
     assert rates == pytest.approx({1: 5000.0, 2: 56.0})
     assert machine.steps[2] <= 6
     machine.images_per_s = {1: 20.0, 2: 15.0}  # a large network: a turn each, behind the first
     machine.now = 0.0
-    timed(machine.step, (1, 2), machine.clock)
+    time_counts(machine.step, (1, 2), machine.clock)
     assert machine.now < 80
 
 
@@ -100,7 +111,7 @@ def test_what_is_hopeless_is_not_timed_for_long(machine: Machine) -> None:
     ],
 )
 def test_more_threads_have_to_be_worth_it(rates: dict[int, float], expected: int) -> None:
-    assert best(rates) == expected
+    assert fastest_count(rates) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +123,7 @@ def test_candidates(
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: torchs)
     monkeypatch.setattr(threads, "usable_threads", lambda: usable)
-    assert threads.candidates() == expected
+    assert threads.candidate_counts() == expected
 
 
 @pytest.fixture
@@ -141,7 +152,7 @@ def test_timing_changes_no_bit_of_what_is_trained(
 
     plain = trained(tmp_path / "plain")
     state = torch.get_rng_state()
-    rates = timed(trial_step(inputs(RECIPE, few), CPU), (1, 2))
+    rates = time_counts(trial_step(inputs(RECIPE, few), CPU), (1, 2))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == 2
     assert all(rate > 0 for rate in rates.values())
@@ -175,7 +186,7 @@ def test_a_run_that_goes_on_tells_its_threads(digits: Dataset, tmp_path: Path) -
     next(train(inputs(RECIPE, few), tmp_path, CPU))
     half = disk.load(tmp_path)
     assert half.trained["threads"] == 1
-    with threads.used(2):
+    with threads.torch_threads(2):
         for _ in train(inputs(RECIPE, few), tmp_path, CPU, resume=half):
             pass
     assert disk.load(tmp_path).trained == half.trained | {"threads": 2}

@@ -15,7 +15,7 @@ import torch
 
 from mnist_edge.errors import FileError
 from mnist_edge.lab.training.stored_zip import ArchiveError, read_entries
-from mnist_edge.lab.training.torch_file import StoredTensor, TorchFile, _Machine
+from mnist_edge.lab.training.torch_file import StoredTensor, TorchFile, _PickleMachine
 
 MOST = 1 << 26
 TENSORS = [
@@ -81,7 +81,7 @@ def test_plain_values_come_back() -> None:
     torch.save(values, buffer)
     with zipfile.ZipFile(buffer) as file:
         pickled = file.read("archive/data.pkl")
-    assert _Machine().run(pickled) == values
+    assert _PickleMachine().run(pickled) == values
 
 
 def test_views_of_one_storage_are_read(tmp_path: Path) -> None:

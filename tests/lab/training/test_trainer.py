@@ -11,16 +11,16 @@ from torch import nn
 
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.lab.synthetic.outliers import nondigits
+from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import trainer as lab
-from mnist_edge.lab.training.augment import NOT_AT_ALL, Augmentation
+from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, StepResult
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.optimizer import optimizer
+from mnist_edge.lab.training.optimizer import build_optimizer
 from mnist_edge.lab.training.recipe import Recipe, StrongAugmentation
 from mnist_edge.lab.training.runs import train
 from mnist_edge.metrics import softmax
@@ -155,7 +155,7 @@ def test_the_first_step_is_adamw_on_the_smoothed_loss(
     network = build("edge-xs").train()
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW(
+    build_optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.5}, {"params": others, "weight_decay": 0}],
         lr=recipe.lr,
     )
@@ -163,7 +163,7 @@ def test_the_first_step_is_adamw_on_the_smoothed_loss(
     targets = torch.eye(10)[torch.from_numpy(few[0].labels)] * 0.95 + 0.05 / 10
     loss = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
     loss.backward()
-    optimizer.step()
+    build_optimizer.step()
     assert saved.history[0]["loss"] == pytest.approx(loss.item(), abs=1e-4)
     for name, value in network.state_dict().items():
         if name.endswith("weight") and value.ndim == 4:
@@ -190,7 +190,7 @@ def test_what_is_no_digit_teaches_doubt(
     few: tuple[Split, Split], digits: Dataset, tmp_path: Path
 ) -> None:
     """Two short runs: the one that was shown non-digits is less sure of others of their kind."""
-    strange = nondigits(100, digits.test, np.random.default_rng(9))
+    strange = draw_outliers(100, digits.test, np.random.default_rng(9))
     sure = []
     for share in (0.0, 0.3):
         recipe = replace(SHORT, epochs=20, lr=5e-3, outlier_share=share)
@@ -317,7 +317,7 @@ def test_a_checkpoint_of_other_classes_is_refused(few: tuple[Split, Split], tmp_
     ],
 )
 def test_the_optimizer_is_the_recipes(name: str, kind: type) -> None:
-    made = optimizer(build("edge-xs"), replace(SHORT, optimizer=name, lr=0.007))
+    made = build_optimizer(build("edge-xs"), replace(SHORT, optimizer=name, lr=0.007))
     assert type(made) is kind
     assert {group["lr"] for group in made.param_groups} == {0.007}
     if name == "sgd":
@@ -351,7 +351,7 @@ def test_training_accuracy_is_of_the_batches_that_have_a_class(
     few: tuple[Split, Split], tmp_path: Path
 ) -> None:
     plain = replace(
-        WIDE, epochs=12, strong_augmentation=None, augmentation=NOT_AT_ALL, outlier_share=0.3
+        WIDE, epochs=12, strong_augmentation=None, augmentation=NO_AUGMENTATION, outlier_share=0.3
     )
     *_, last = epochs(plain, few, tmp_path)
     assert 0.9 < last.training_accuracy <= 1  # of all, with what is nothing, it would be 0.7
@@ -359,7 +359,7 @@ def test_training_accuracy_is_of_the_batches_that_have_a_class(
 
 def test_biases_and_batch_norms_are_not_decayed() -> None:
     network = build("edge-xs")
-    groups = optimizer(network, SHORT).param_groups
+    groups = build_optimizer(network, SHORT).param_groups
     spared = {
         parameter
         for layer in network.modules()

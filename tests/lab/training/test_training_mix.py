@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.lab.synthetic.outliers import nondigits
+from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training.augment import Augmentation, warp
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.recipe import Recipe, StrongAugmentation
 from mnist_edge.lab.training.training_mix import (
     OUTLIER,
     augment_batch,
-    drawn_digits,
+    draw_digits,
     with_synthetic,
 )
 from tests.lab.training.test_augment import blobs, seeded
@@ -30,14 +30,14 @@ def some(digits: Dataset) -> Split:
 
 
 def test_drawn_digits_of_every_class_alike() -> None:
-    made = drawn_digits(40, seed=3)
+    made = draw_digits(40, seed=3)
     np.testing.assert_array_equal(np.bincount(made.labels), [4] * 10)
-    np.testing.assert_array_equal(made.images, drawn_digits(40, seed=3).images)
-    assert (made.images != drawn_digits(40, seed=4).images).any()
+    np.testing.assert_array_equal(made.images, draw_digits(40, seed=3).images)
+    assert (made.images != draw_digits(40, seed=4).images).any()
 
 
 def test_nondigits_come_in_kinds_and_are_seeded(some: Split) -> None:
-    images, again = (nondigits(200, some, np.random.default_rng(1)) for _ in range(2))
+    images, again = (draw_outliers(200, some, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(images, again)
     assert images.shape == (200, 28, 28)
     blank = ~images.any(axis=(1, 2))
@@ -48,7 +48,7 @@ def test_nondigits_come_in_kinds_and_are_seeded(some: Split) -> None:
 
 def test_nondigits_need_no_particular_digits() -> None:
     zeros = Split(np.full((2, 28, 28), 9, np.uint8), np.zeros(2, np.int64))
-    assert len(nondigits(50, zeros, np.random.default_rng(0))) == 50
+    assert len(draw_outliers(50, zeros, np.random.default_rng(0))) == 50
 
 
 def test_a_plain_recipe_adds_nothing(some: Split) -> None:
