@@ -84,6 +84,10 @@ class ExportedRun:
     files: tuple[ExportedFile, ...]
     refused: GateError | None = None
 
+    def names_in(self, part: str) -> list[str]:
+        """What its files are called among those of other parts."""
+        return [f"{part}/{file.name}" for file in self.files]
+
     @property
     def int8_bytes(self) -> int | None:
         return None if self.refused else self.files[-1].size_bytes

@@ -26,7 +26,8 @@ _RECIPE = re.compile(r"^## Add an? (\w[^\n]*)\n(.*?)(?=^## |\Z)", re.M | re.S)
 _COST = """
 import sys
 from mnist_edge.catalogue import NETWORKS
-from mnist_edge.lab.training.models import build, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import recipe_for
 (name,) = sys.argv[1:]
 found = cost(build(name))

@@ -16,7 +16,8 @@ from benchmarks.gpu.plan import Finding, Plan
 from benchmarks.training_speed import Turn, ours, theirs
 from mnist_edge.datasets import Split, load
 from mnist_edge.lab.training.bf16 import should_use
-from mnist_edge.lab.training.models import build, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
 
 MODELS = ("edge", "edge-xs", "resnet3", "resnet20")

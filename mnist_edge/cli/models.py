@@ -106,7 +106,8 @@ def _show_network(name: str, summary: bool, as_json: bool) -> None:
     described = NETWORKS.get(name)
     if summary or described is None:
         from mnist_edge.catalogue import Network as Described
-        from mnist_edge.lab.training.models import architecture, build, cost
+        from mnist_edge.lab.training.layer_summary import cost
+        from mnist_edge.lab.training.models import architecture, build
 
         network = build(name)
         spent = cost(network)

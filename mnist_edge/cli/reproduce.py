@@ -18,12 +18,12 @@ from mnist_edge.errors import UsageError
 if TYPE_CHECKING:
     from mnist_edge.experiment_results import ExperimentResult
     from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
-    from mnist_edge.lab.reproduce.session import Work
+    from mnist_edge.lab.reproduce.session import Session
     from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.report.grid import Section
 
 _OUT = Path("runs/reproduce")
-_RESULT, _PAGE = "result.json", "result.md"
+_RESULT, _PAGE, _EXPORTED = "result.json", "result.md", "exported"
 
 
 def reproduce(
@@ -143,30 +143,35 @@ def _reproduce(
     threads: int | None,
 ) -> None:
     from mnist_edge.datasets import load
-    from mnist_edge.lab.reproduce import Request, Work, conclude
+    from mnist_edge.lab.reproduce.exports import Exporter
+    from mnist_edge.lab.reproduce.findings import conclude
+    from mnist_edge.lab.reproduce.session import Session
     from mnist_edge.output_paths import check_folder
     from mnist_edge.report import model_card
 
     check_folder("--out", out)
     with progress_bar() as progress:
         data = load(options.dataset, data_dir, progress)
-    work = Work.of(asked, options, data, out, group)
-    missing = work.missing()
+    session = Session.of(asked, options, data, out, group)
+    missing = session.missing()
     echo_err(f"{asked.name} on {data.name}: {asked.trains}")
     try:
-        _announce(work, missing, threads)
+        _show_estimate(session, missing, threads)
         for run in missing:
-            _train(work, run, threads, _command(asked.name, words | {"--threads": 1}))
+            _train_run(session, run, threads, _command(asked.name, words | {"--threads": 1}))
         with progress_bar() as progress:
-            found = conclude(work, Request(against, progress, model_card.render))
+            exporter = Exporter(
+                session.folder / _EXPORTED, data, progress, model_card.render, against
+            )
+            found = conclude(session, exporter)
     except KeyboardInterrupt:
-        _stopped(work, _command(asked.name, words))
+        _show_stopped(session, _command(asked.name, words))
         raise typer.Exit(INTERRUPTED) from None
     private = {"--data-dir": None, "--out": None, "--against": against and against.name}
-    _tell(found, work.house, _command(asked.name, words | private), as_json)
+    _save_and_show(found, session.folder, _command(asked.name, words | private), as_json)
 
 
-def _tell(found: "ExperimentResult", folder: Path, command: str, as_json: bool) -> None:
+def _save_and_show(found: "ExperimentResult", folder: Path, command: str, as_json: bool) -> None:
     """Put the result into the experiment's folder, all of it or nothing, and show it."""
     from mnist_edge.escaping import json_text
     from mnist_edge.files import write_together
@@ -186,23 +191,23 @@ def _tell(found: "ExperimentResult", folder: Path, command: str, as_json: bool) 
         echo_json(values)
         return
     for section in reproduce.sections(found):
-        _show(section)
+        _show_section(section)
     echo("")
     echo(f"wrote {folder}: {', '.join(contents)}")
 
 
-def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
+def _show_estimate(session: "Session", missing: "list[Run]", threads: int | None) -> None:
     """How long it will take here, before it begins."""
-    total = len(work.wanted)
+    total = len(session.wanted)
     if not missing:
         echo_err(f"all {total} runs are finished" if total > 1 else "its run is finished")
         return
-    from mnist_edge.lab.reproduce import estimate
+    from mnist_edge.lab.reproduce.estimate import estimate_session
 
     with progress_bar() as progress:
-        cost = estimate.of_runs(work, missing, threads, progress)
+        cost = estimate_session(session, missing, threads, progress)
     parts = cost.parts_s
-    where = f"{work.group.device}, {thread_count_text(*cost.threads)}"
+    where = f"{session.group.device}, {thread_count_text(*cost.threads)}"
     told = f"{total} run{'s' * (total > 1)}"
     if len(missing) < total:
         told += f", {total - len(missing)} of them finished"
@@ -211,12 +216,12 @@ def _announce(work: "Work", missing: "list[Run]", threads: int | None) -> None:
     echo_err(f"about {about(sum(parts.values()))} on this machine ({where}; {told})")
 
 
-def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> None:
+def _train_run(session: "Session", run: "Run", asked: int | None, on_one_thread: str) -> None:
     from mnist_edge.lab.training.threads import torch_threads, training_threads
 
-    number = 1 + [one.name for one in work.wanted].index(run.name)
-    which = f"run {number} of {len(work.wanted)}, {run.name}"
-    prepared, group = work.training_run(run), work.group
+    number = 1 + [one.name for one in session.wanted].index(run.name)
+    which = f"run {number} of {len(session.wanted)}, {run.name}"
+    prepared, group = session.training_run(run), session.group
     saved = prepared.saved
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
     with progress_bar() as progress:
@@ -231,13 +236,13 @@ def _train(work: "Work", run: "Run", asked: int | None, on_one_thread: str) -> N
             bar.follow(prepared, group, choice, on_one_thread)
 
 
-def _stopped(work: "Work", command: str) -> None:
+def _show_stopped(session: "Session", command: str) -> None:
     """What is saved, and how to go on."""
-    wanted = work.wanted
-    done = {one.run.name for one in work.finished()}
+    wanted = session.wanted
+    done = {one.run.name for one in session.finished()}
     told = f"{sum(run.name in done for run in wanted)} of {len(wanted)} runs finished"
     for run in wanted:
-        saved = work.saved(run)
+        saved = session.saved(run)
         if saved and saved.result is None:
             told += f", {run.name} saved after epoch {saved.epochs_done} of {run.recipe.epochs}"
     echo_err(f"stopped; {told}: go on with '{command}'")
@@ -250,7 +255,7 @@ def _command(name: str, words: dict[str, Any]) -> str:
     return shlex.join(["mnist-edge", "reproduce", name, *given])
 
 
-def _show(section: "Section") -> None:
+def _show_section(section: "Section") -> None:
     echo("")
     echo(section.title)
     if section.grid:

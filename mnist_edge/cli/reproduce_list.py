@@ -25,11 +25,11 @@ def show_list(as_json: bool) -> None:
 
 def show_times(options: "Options", device: str, as_json: bool) -> None:
     """The experiments, and how long each takes here."""
-    from mnist_edge.lab.reproduce import estimate
+    from mnist_edge.lab.reproduce.estimate import estimate_experiments
     from mnist_edge.lab.training.distributed import process_group
 
     with process_group(device) as group, progress_bar() as progress:
-        spent = estimate.of_experiments(options, group, progress)
+        spent = estimate_experiments(options, group, progress)
     if as_json:
         echo_json(
             [_values(one) | {"estimate_s": round(spent[one.name])} for one in EXPERIMENTS.values()]

@@ -21,7 +21,8 @@ def show_start(
     inputs: "TrainingInputs", data: "Dataset", group: "ProcessGroup", choice: "ThreadChoice"
 ) -> None:
     """What is trained, on what and where, before it begins."""
-    from mnist_edge.lab.training.models import build, cost
+    from mnist_edge.lab.training.layer_summary import cost
+    from mnist_edge.lab.training.models import build
     from mnist_edge.lab.training.training_mix import synthetic_counts
     from mnist_edge.report import dataset
     from mnist_edge.report.formatting import amount

@@ -194,7 +194,9 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     args = ("reproduce", "depth", "--dataset", "digits", "--epochs", 2, "--device", "cpu")
     with monkeypatch.context() as patch:
         patch.setattr(lab.Trainer, "epoch", stopping)
-        patch.setattr("mnist_edge.cli.reproduce._announce", lambda work, missing, threads: None)
+        patch.setattr(
+            "mnist_edge.cli.reproduce._show_estimate", lambda session, missing, threads: None
+        )
         stopped = invoke(*args)
     assert stopped.exit_code == 130
     assert stopped.stderr.splitlines()[-1] == (

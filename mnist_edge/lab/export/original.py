@@ -11,7 +11,8 @@ from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab.export.publish import Coming
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
-from mnist_edge.lab.training.models import Network, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import Network
 from mnist_edge.lab.training.runs import check_unchanged
 from mnist_edge.metrics import Accuracy, fit_temperature
 from mnist_edge.model_file.contract import LICENCE, Card

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 
 from mnist_edge import catalogue
-from mnist_edge.catalogue import DATASETS, SHORTCUTS
+from mnist_edge.catalogue import DATASETS, NETWORKS, SHORTCUTS
 from mnist_edge.errors import UsageError
 from mnist_edge.lab.training.augment import NO_AUGMENTATION
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
 
 SIZES = ("small", "full")
-ALONGSIDE = 1000  # validation images of watched runs, which choose nothing
+WATCHED_VALIDATION = 1000  # validation images of watched runs, which choose nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Run:
     name: str
     part: str
     recipe: Recipe
-    teacher: str | None = None
+    teacher: "Run | None" = None
     watched: bool = False
 
 
@@ -60,8 +61,8 @@ class Experiment(catalogue.Experiment):
 
     @classmethod
     def of(cls, name: str, plan: Plan) -> "Experiment":
-        told = catalogue.EXPERIMENTS[name]
-        values = {one.name: getattr(told, one.name) for one in fields(told)}
+        described = catalogue.EXPERIMENTS[name]
+        values = {one.name: getattr(described, one.name) for one in fields(described)}
         return cls(**values, plan=plan)
 
     def runs(self, options: Options, images: int) -> tuple[Run, ...]:
@@ -83,8 +84,8 @@ class Experiment(catalogue.Experiment):
                 )
         return tuple(run for run in runs if not options.only or run.part in options.only)
 
-    def house(self, options: Options) -> str:
-        """The name of its folder: tries and other settings do not lie in each other's way."""
+    def folder_name(self, options: Options) -> str:
+        """Of its runs and results: tries and other settings do not lie in each other's way."""
         parts = [self.name]
         if options.dataset != "mnist":
             parts.append(options.dataset)
@@ -96,19 +97,23 @@ class Experiment(catalogue.Experiment):
 
 
 # Nothing but the optimizer: no schedule, decay, smoothing, average or augmentation.
-_BARE = Recipe(
+_PLAIN = Recipe(
     weight_decay=0.0,
     label_smoothing=0.0,
     ema_decay=0.0,
     schedule="constant",
     augmentation=NO_AUGMENTATION,
 )
-_THREE_BLOCK = replace(_BARE, model="resnet3", optimizer="adam", lr=1e-3, epochs=10, batch_size=128)
-_ONE_EPOCH = replace(_BARE, model="resnet18", optimizer="rmsprop", lr=5e-3, epochs=1, batch_size=64)
+_THREE_BLOCK = replace(
+    _PLAIN, model="resnet3", optimizer="adam", lr=1e-3, epochs=10, batch_size=128
+)
+_ONE_EPOCH = replace(
+    _PLAIN, model="resnet18", optimizer="rmsprop", lr=5e-3, epochs=1, batch_size=64
+)
 # He et al. 2015, section 4.2: momentum 0.9, batch 128, and a crop within a border of 4 pixels,
 # which is a shift by an eighth of a side.
 _CIFAR = replace(
-    _BARE,
+    _PLAIN,
     optimizer="sgd",
     schedule="steps",
     lr=0.1,
@@ -116,48 +121,45 @@ _CIFAR = replace(
     batch_size=128,
     augmentation=replace(NO_AUGMENTATION, shift=0.125),
 )
-_PAPERS_EPOCHS = 149  # 64 k steps of 128 images
+_PAPER_EPOCHS = 149  # 64 k steps of 128 images
 # At 0.1, resnet56 needs a third of these 936 steps to begin, and trains worse than resnet20
 # (1.27 against 0.58 % training error on MNIST): that is the rate's doing, and not the depth's.
 _DEPTH_SMALL = replace(_CIFAR, lr=0.02, images=10_000, epochs=12)
 _SHORTCUTS_SMALL = replace(_CIFAR, images=20_000, epochs=8)
 
-NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
-STUDENTS = ("edge", "edge-xs")
-TEACHER = "resnet3"
-TAUGHT = "-taught"
+DEPTH_NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
+_TEACHER, _STUDENTS = "resnet3", ("edge", "edge-xs")
 
 
-def _fitted(recipe: Recipe, options: Options) -> Recipe:
+def _with_options(recipe: Recipe, options: Options) -> Recipe:
     epochs = recipe.epochs if options.epochs is None else options.epochs
     return replace(recipe, dataset=options.dataset, epochs=epochs)
 
 
-def _alone(recipe: Recipe) -> Plan:
+def _over_seeds(recipe: Recipe) -> Plan:
     """One recipe over seeds."""
     return lambda options, images, seeds: tuple(
-        Run(f"{recipe.model}-{seed}", recipe.model, replace(_fitted(recipe, options), seed=seed))
+        Run(
+            f"{recipe.model}-{seed}",
+            recipe.model,
+            replace(_with_options(recipe, options), seed=seed),
+        )
         for seed in range(seeds)
     )
 
 
 def _depth(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
-    small = options.size == "small"
-    base = _fitted(_DEPTH_SMALL if small else replace(_CIFAR, epochs=_PAPERS_EPOCHS), options)
+    base = _sized(_DEPTH_SMALL, options)
+    # Where skips have a choice of shortcut, the first: that which adds no parameter.
+    shortcuts = {name: (*NETWORKS[name].shortcuts, None)[0] for name in DEPTH_NETWORKS}
     return tuple(
-        Run(
-            name,
-            name,
-            replace(base, model=name, shortcut="zero" if name.startswith("resnet") else None),
-            watched=True,
-        )
-        for name in NETWORKS
+        Run(name, name, replace(base, model=name, shortcut=shortcut), watched=True)
+        for name, shortcut in shortcuts.items()
     )
 
 
 def _shortcuts(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
-    small = options.size == "small"
-    base = _fitted(_SHORTCUTS_SMALL if small else replace(_CIFAR, epochs=_PAPERS_EPOCHS), options)
+    base = _sized(_SHORTCUTS_SMALL, options)
     return tuple(
         Run(f"{kind}-{seed}", kind, replace(base, model="resnet20", shortcut=kind, seed=seed))
         for seed in range(seeds)  # a seed of both, then the next: what is done compares
@@ -165,32 +167,32 @@ def _shortcuts(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
     )
 
 
+def _sized(small: Recipe, options: Options) -> Recipe:
+    """A recipe in the small size, or the paper's in full."""
+    full = replace(_CIFAR, epochs=_PAPER_EPOCHS)
+    return _with_options(small if options.size == SIZES[0] else full, options)
+
+
 def _best(options: Options, images: int, seeds: int) -> tuple[Run, ...]:
-    plan = [(TEACHER, False), *((name, taught) for taught in (False, True) for name in STUDENTS)]
-    return tuple(
-        Run(
-            f"{part}-{seed}",
-            part,
-            replace(_own(model, options, images), seed=seed),
-            f"{TEACHER}-0" if taught else None,
-        )
-        for model, taught in plan
-        for part in [model + TAUGHT * taught]
-        for seed in range(seeds)
-    )
+    def runs(model: str, teacher: Run | None = None) -> list[Run]:
+        recipe = replace(recipe_for(model, options.dataset), distillation=None)
+        recipe = _with_options(recipe.with_enough_epochs(images), options)
+        part = f"{model}-taught" if teacher else model
+        return [
+            Run(f"{part}-{seed}", part, replace(recipe, seed=seed), teacher)
+            for seed in range(seeds)
+        ]
 
-
-def _own(model: str, options: Options, images: int) -> Recipe:
-    """Our recipe of a model, for itself alone."""
-    recipe = replace(recipe_for(model, options.dataset), distillation=None)
-    return _fitted(recipe.with_enough_epochs(images), options)
+    teachers = runs(_TEACHER)
+    students = [runs(model, teacher) for teacher in (None, teachers[0]) for model in _STUDENTS]
+    return (*teachers, *chain.from_iterable(students))
 
 
 EXPERIMENTS: dict[str, Experiment] = {
     name: Experiment.of(name, plan)
     for name, plan in (
-        ("three-block", _alone(_THREE_BLOCK)),
-        ("resnet18-one-epoch", _alone(_ONE_EPOCH)),
+        ("three-block", _over_seeds(_THREE_BLOCK)),
+        ("resnet18-one-epoch", _over_seeds(_ONE_EPOCH)),
         ("depth", _depth),
         ("shortcuts", _shortcuts),
         ("best", _best),

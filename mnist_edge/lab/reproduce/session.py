@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets import Dataset
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
-from mnist_edge.lab.reproduce.experiments import ALONGSIDE, Experiment, Options, Run
+from mnist_edge.lab.reproduce.experiments import WATCHED_VALIDATION, Experiment, Options, Run
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
 from mnist_edge.lab.training.distillation import Teacher, open_teacher, with_teachers
@@ -16,12 +16,10 @@ from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.runs import TrainingRun, check_resumable, check_unchanged
 from mnist_edge.lab.training.trainer import TrainingInputs
 from mnist_edge.metrics import Accuracy
-from mnist_edge.model_file.card_files import CardText
-from mnist_edge.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class TrainedRun:
     """A run that has been measured on the test split."""
 
     run: Run
@@ -48,38 +46,30 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a conclusion needs beside the work: a file to time against, how to tell what is under
-    way, and what makes the model cards of its files."""
-
-    against: Path | None
-    tell: Progress
-    card_text: CardText
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """An experiment as it was asked for, the data it runs on, and the folder of its runs."""
+class Session:
+    """An experiment as asked for, the data it runs on, and the folder of its runs."""
 
     experiment: Experiment
     options: Options
     data: Dataset
-    house: Path
+    folder: Path
     group: ProcessGroup
     runs: tuple[Run, ...]
-    training: Split = field(repr=False)
-    validation: Split = field(repr=False)
 
     @classmethod
     def of(
-        cls, experiment: Experiment, options: Options, data: Dataset, out: Path, group: ProcessGroup
-    ) -> "Work":
+        cls,
+        experiment: Experiment,
+        options: Options,
+        data: Dataset,
+        out: Path,
+        group: ProcessGroup,
+    ) -> "Session":
         """EdgeError for a part that the experiment has not."""
-        training, validation = data.training, data.validation
-        experiment.wanted(options, len(training))  # the parts are there
-        runs = experiment.runs(options, len(training))
-        house = out / experiment.house(options)
-        return cls(experiment, options, data, house, group, runs, training, validation)
+        images = len(data.training)
+        experiment.wanted(options, images)  # the parts are there
+        runs = experiment.runs(options, images)
+        return cls(experiment, options, data, out / experiment.folder_name(options), group, runs)
 
     @property
     def is_as_claimed(self) -> bool:
@@ -89,17 +79,17 @@ class Work:
     @property
     def wanted(self) -> tuple[Run, ...]:
         """The runs of the parts that are asked for."""
-        return self.experiment.wanted(self.options, len(self.training))
+        return self.experiment.wanted(self.options, len(self.data.training))
 
     def saved(self, run: Run) -> Checkpoint | None:
         """How far a run has come; None where it has not begun.
 
         CheckpointError where what lies there is damaged, or was trained by another recipe.
         """
-        folder = self.house / run.name
+        folder = self.folder / run.name
         if not (folder / CHECKPOINT).exists():
             return None
-        saved = _opened(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
+        saved = _load(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
         alone = replace(saved.recipe, distillation=None)
         check_resumable(replace(saved, recipe=alone), run.recipe, folder)
         check_unchanged(saved, self.data, folder, "choose another --out")
@@ -110,15 +100,15 @@ class Work:
                 "move it away, or choose another --out"
             )
         if run.teacher is not None:
-            self._check_teacher(run.teacher, saved, folder)
+            self._check_teacher(run.teacher.name, saved, folder)
         return saved
 
-    def finished(self, names: Sequence[str] | None = None) -> list[Finished]:
+    def finished(self, names: Sequence[str] | None = None) -> list[TrainedRun]:
         """The runs of these names that are done, or all that are, asked for or not."""
         runs = [run for run in self.runs if names is None or run.name in names]
         found = [(run, self.saved(run)) for run in runs]
         return [
-            Finished(run, self.house / run.name, saved)
+            TrainedRun(run, self.folder / run.name, saved)
             for run, saved in found
             if saved is not None and saved.result is not None
         ]
@@ -132,11 +122,10 @@ class Work:
         left = [run for run in self.wanted if run.name not in done]
         there = done | {run.name for run in left}
         for run in left:
-            if run.teacher is not None and run.teacher not in there:
-                part = next(other.part for other in self.runs if other.name == run.teacher)
+            if run.teacher is not None and run.teacher.name not in there:
                 raise CheckpointError(
-                    f"{run.part} learns from {run.teacher}, which is not trained yet: "
-                    f"ask for both, --only {part},{run.part}"
+                    f"{run.part} learns from {run.teacher.name}, which is not trained yet: "
+                    f"ask for both, --only {run.teacher.part},{run.part}"
                 )
         return left
 
@@ -145,16 +134,16 @@ class Work:
         teacher's answers yet."""
         recipe, teachers = run.recipe, tuple[Teacher, ...]()
         if run.teacher is not None:
-            teachers = (open_teacher(self.house / run.teacher, self.house),)
+            teachers = (open_teacher(self.folder / run.teacher.name, self.folder),)
             recipe = with_teachers(recipe, teachers)
         saved, inputs = self.saved(run), TrainingInputs.of(recipe, self.data)
         if saved:
             inputs = replace(inputs, fingerprint=saved.fingerprint)
         if run.watched:
-            few = self.validation[:ALONGSIDE]
+            few = self.data.validation[:WATCHED_VALIDATION]
             inputs = replace(inputs, validation=few, watched=self.data.test)
         return TrainingRun(
-            folder=self.house / run.name,
+            folder=self.folder / run.name,
             inputs=inputs,
             test=self.data.test,
             teachers=teachers,
@@ -165,27 +154,27 @@ class Work:
         plan = saved.recipe.distillation
         if not self.finished((name,)):
             return  # nobody knows yet what it will be
-        if plan is None or plan.teachers != (sha256(self.house / name / CHECKPOINT),):
+        if plan is None or plan.teachers != (sha256(self.folder / name / CHECKPOINT),):
             raise CheckpointError(
                 f"{folder} was not taught by the {name} that is there now: "
                 "move it away, or choose another --out"
             )
 
 
-def best(found: Sequence[Finished]) -> Finished:
+def best_run(found: Sequence[TrainedRun]) -> TrainedRun:
     """The best of several on the validation split; the first of equals."""
     return max(found, key=lambda one: one.validation.value)
 
 
-def by_part(found: Sequence[Finished]) -> dict[str, list[Finished]]:
-    """Finished runs by the part that they belong to, in their order."""
-    parts: dict[str, list[Finished]] = {}
+def by_part(found: Sequence[TrainedRun]) -> dict[str, list[TrainedRun]]:
+    """TrainedRun runs by the part that they belong to, in their order."""
+    parts: dict[str, list[TrainedRun]] = {}
     for one in found:
         parts.setdefault(one.run.part, []).append(one)
     return parts
 
 
 @functools.lru_cache(maxsize=64)
-def _opened(folder: Path, changed_ns: int) -> Checkpoint:
+def _load(folder: Path, changed_ns: int) -> Checkpoint:
     """A checkpoint, read once for as long as it stays as it is."""
     return disk.load(folder)

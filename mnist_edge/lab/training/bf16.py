@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from mnist_edge.host.machine import has_flag
-from mnist_edge.lab.training.models import Network, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import Network
 
 _CPU_FLAGS = ("avx512_bf16", "amx_bf16")
 _MIN_MACS = 5_000_000  # multiply-adds for an image

@@ -1,11 +1,24 @@
 """A network's layers in the order in which they run: what they are, give, hold and cost."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
-from mnist_edge.catalogue import Layer
+from mnist_edge.catalogue import Cost, Layer, total
+from mnist_edge.lab.training.blocks import fold_blocks
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.contract import SIDE
+
+
+def cost(network: Network) -> Cost:
+    """Parameters, and the multiply-adds of convolutions and dense layers for one image.
+
+    Of a folding block, the one convolution is counted that an exported file runs.
+    """
+    exported = copy.deepcopy(network).eval()
+    fold_blocks(exported)
+    return total(layers(exported))
 
 
 def layers(network: Network) -> list[Layer]:
@@ -61,7 +74,7 @@ def _layer(name: str, module: nn.Module, output: object, counted: set[Tensor]) -
 
 
 def _macs(module: nn.Module, output: object) -> int:
-    """As `models.cost` counts them: those of convolutions and dense layers."""
+    """Those of convolutions and dense layers."""
     if not isinstance(output, Tensor):
         return 0
     if isinstance(module, nn.Conv2d):

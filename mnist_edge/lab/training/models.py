@@ -4,7 +4,6 @@ Every network takes the raw pixels, uint8 or float in 0..255, and gives logits. 
 x / 255 and nothing else, and it lives in `Network`, once. Shapes stand behind the lines.
 """
 
-import copy
 import math
 import re
 from collections.abc import Callable
@@ -16,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mnist_edge.catalogue import NETWORKS, Cost
+from mnist_edge.catalogue import NETWORKS
 from mnist_edge.errors import EdgeError, UsageError
-from mnist_edge.lab.training.blocks import ConvNorm, FoldingBlock, ResidualBlock, fold_blocks
+from mnist_edge.lab.training.blocks import ConvNorm, FoldingBlock, ResidualBlock
 from mnist_edge.model_file.contract import SIDE
 
 CHAIN_EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
@@ -218,27 +217,3 @@ def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
         raise UsageError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
     body = found.build(classes, shortcut or "".join(found.shortcuts[:1]))
     return Network(body, found.widest)
-
-
-def cost(network: Network) -> Cost:
-    """Count parameters, and the multiply-adds of convolutions and dense layers for one image.
-
-    Of a folding block, the one convolution is counted that an exported file runs.
-    """
-    network = copy.deepcopy(network).eval()
-    fold_blocks(network)
-    macs = 0
-
-    def count(layer: nn.Module, inputs: object, output: Tensor) -> None:
-        nonlocal macs
-        if isinstance(layer, nn.Conv2d):
-            macs += output.numel() * layer.weight[0].numel()
-        elif isinstance(layer, nn.Linear):
-            macs += layer.weight.numel()
-
-    for layer in network.modules():
-        layer.register_forward_hook(count)
-    with torch.no_grad():
-        network(torch.zeros(1, 28, 28, dtype=torch.uint8, device=network.temperature.device))
-    params = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return Cost(params, macs)

@@ -166,8 +166,8 @@ def train(
     """Train, and yield each epoch's result once its checkpoint lies in the folder.
 
     Same recipe, data, device, threads and number of processes: same weights. `resume` goes on
-    behind a checkpoint's last epoch. `acceleration` is one of ACCELERATIONS. Raises EdgeError when
-    memory runs out, the loss diverges, or another process trains in the folder.
+    behind a checkpoint's last epoch. `acceleration` is "auto" or one of ACCELERATIONS. EdgeError
+    when memory runs out, the loss diverges, or another process trains in the folder.
     """
     recipe = inputs.recipe
     try:

@@ -20,7 +20,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.lab.training import bf16, ema
-from mnist_edge.lab.training.acceleration import chosen, forward_of, is_graphed
+from mnist_edge.lab.training.acceleration import choose_acceleration, training_forward
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
 from mnist_edge.lab.training.distillation import SoftTargets
@@ -118,19 +118,18 @@ class Trainer:
         memory_format = bf16.memory_format(network, group.device, self.in_bf16)
         self.network = network.to(group.device).to(memory_format=memory_format)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
-        how = chosen(acceleration, group, self.steps * recipe.epochs)
-        graphed = is_graphed(how)
+        how = choose_acceleration(acceleration, group, self.steps * recipe.epochs)
         self.optimizer = build_optimizer(
-            self.network, recipe, capturable=graphed and group.device.type == "cuda"
+            self.network, recipe, capturable=how.graphed and group.device.type == "cuda"
         )
         self.generator = torch.Generator(group.device)
         self.trained: dict[str, Any] = training_environment(group, self.in_bf16)
         if resume:
             self._restore(resume)
         self._pairs = ema.tensor_pairs(self.average, self.network)
-        self.forward = forward_of(self.network, group, how)
+        self.forward = training_forward(self.network, group, how)
         self.launch: Launch = self._compute
-        if graphed:
+        if how.graphed:
             self.launch = GraphedStep(
                 self._compute, self.generator, batch, self.optimizer.zero_grad
             )
@@ -177,12 +176,12 @@ class Trainer:
             epoch=epoch + 1,
             epochs=self.recipe.epochs,
             loss=mean_loss,
-            training_accuracy=right.item() / self._told(order),
-            validation_correct=self._count_right(self.inputs.validation),
+            training_accuracy=right.item() / self._count_labelled(order),
+            validation_correct=self._count_correct(self.inputs.validation),
             validation_total=len(self.inputs.validation.labels),
             images_per_s=self.steps * self.batch / duration_s,
             duration_s=duration_s,
-            test_correct=self._count_right(self.inputs.watched) if self.inputs.watched else None,
+            test_correct=self._count_correct(self.inputs.watched) if self.inputs.watched else None,
         )
         self.epochs_done = epoch + 1
         self.history.append(asdict(result) | {"validation_accuracy": result.validation_accuracy})
@@ -195,7 +194,7 @@ class Trainer:
         soft = self.soft_targets
         return soft.images[view, index].float(), soft.logits[view, index]
 
-    def _told(self, order: Tensor) -> int:
+    def _count_labelled(self, order: Tensor) -> int:
         """How many images of this process's share of an epoch belong to a class."""
         seen = order[: self.steps * self.batch].view(self.steps, self.batch)
         own = self.labels[seen[:, self.group.rank :: self.group.size]]
@@ -231,7 +230,7 @@ class Trainer:
         ema.update(self._pairs, weight)
         return loss.detach(), (logits.argmax(dim=1) == labels).sum()
 
-    def _count_right(self, split: Split) -> int:
+    def _count_correct(self, split: Split) -> int:
         if not self.group.is_main:
             return 0
         answers = self.average.answer(split.images).argmax(axis=1)

@@ -23,7 +23,8 @@ from mnist_edge.lab.export import pipeline as lab
 from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.checkpoint import CHECKPOINT
-from mnist_edge.lab.training.models import ZOO, Network, build, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import ZOO, Network, build
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.manifest import MANIFEST
 from tests.conftest import make_card, write_tiny_model

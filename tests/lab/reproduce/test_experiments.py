@@ -9,11 +9,11 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.lab.reproduce.experiments import (
     EXPERIMENTS,
     SIZES,
-    TAUGHT,
     Options,
     experiment,
 )
-from mnist_edge.lab.training.models import build, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import recipe_for
 
 IMAGES = 55_000
@@ -87,9 +87,9 @@ def test_the_best_train_by_the_shipped_recipes_alone_and_taught() -> None:
     for model in ("resnet3", "edge", "edge-xs"):
         assert runs[f"{model}-1"].recipe == replace(recipe_for(model), seed=1, distillation=None)
     for model in ("edge", "edge-xs"):
-        taught = runs[f"{model}{TAUGHT}-1"]
+        taught = runs[f"{model}-taught-1"]
         assert taught.recipe == runs[f"{model}-1"].recipe
-        assert taught.teacher == "resnet3-0"
+        assert taught.teacher == runs["resnet3-0"]
 
 
 def test_small_sets_get_more_epochs_of_our_recipes_unless_told() -> None:
@@ -102,10 +102,10 @@ def test_small_sets_get_more_epochs_of_our_recipes_unless_told() -> None:
 
 def test_other_settings_have_other_folders() -> None:
     depth, best = EXPERIMENTS["depth"], EXPERIMENTS["best"]
-    assert depth.house(Options()) == "depth"
-    assert depth.house(Options(size="full", dataset="digits")) == "depth-digits-full"
-    assert depth.house(Options(epochs=1)) == "depth-1-epoch"
-    assert best.house(Options(size="full", seeds=5, epochs=2)) == "best-2-epochs"
+    assert depth.folder_name(Options()) == "depth"
+    assert depth.folder_name(Options(size="full", dataset="digits")) == "depth-digits-full"
+    assert depth.folder_name(Options(epochs=1)) == "depth-1-epoch"
+    assert best.folder_name(Options(size="full", seeds=5, epochs=2)) == "best-2-epochs"
 
 
 def test_parts_can_be_asked_for() -> None:

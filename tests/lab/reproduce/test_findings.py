@@ -5,15 +5,9 @@ import pytest
 
 from mnist_edge.catalogue import Claim
 from mnist_edge.experiment_results import ErrorCurves
-from mnist_edge.lab.reproduce import step_time as paces
-from mnist_edge.lab.reproduce.depth import degradation
-from mnist_edge.lab.reproduce.estimate import by_part, seconds
-from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, Options
-from mnist_edge.lab.reproduce.step_time import FULL_SIZE, Pace, Sizes, likeness, pace
-from mnist_edge.lab.training.recipe import Distillation
+from mnist_edge.lab.reproduce.findings import degradation
 from mnist_edge.metrics import Accuracy
 from mnist_edge.seed_statistics import ClaimCheck, ClaimOutcome, Difference, Spread
-from tests.lab.conftest import CPU
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
 
@@ -89,35 +83,3 @@ def test_of_several_seeds_a_claim_is_held_against_their_span() -> None:
     missed = ClaimCheck.of(claim, [low, Accuracy(9800, 10_000)])
     assert missed.outcome is ClaimOutcome.NOT_MET
     assert missed.mean == pytest.approx(0.975)
-
-
-def test_an_estimate_adds_up_steps_and_answers() -> None:
-    runs = EXPERIMENTS["three-block"].runs(Options(), FULL_SIZE.train)
-    steady = {likeness(runs[0].recipe): Pace(0.5, 0.001, 0.0)}
-    sizes = Sizes(train=1280, validation=100, test=200)
-    expected = 10 * (10 * 0.5 + 100 * 0.001) + 200 * 0.001
-    assert seconds(runs, {}, sizes, steady) == {"resnet3-0": pytest.approx(expected)}
-    left = seconds(runs, {"resnet3-0": 4}, sizes, steady)["resnet3-0"]
-    assert left == pytest.approx(6 * 5.1 + 0.2)
-
-
-def test_a_teachers_answers_are_counted_once() -> None:
-    runs = EXPERIMENTS["best"].runs(Options(seeds=2), FULL_SIZE.train)
-    quick = {likeness(run.recipe): Pace(0.001, 0.0, 0.01) for run in runs}
-    teacher = runs[0].recipe
-    sums = by_part(runs, seconds(runs, {}, FULL_SIZE, quick, teacher))
-    without = by_part(runs, seconds(runs, {}, FULL_SIZE, quick))
-    extra = sum(sums.values()) - sum(without.values())
-    images = Pace.images(runs[-1].recipe, FULL_SIZE)
-    kinds = {
-        (run.recipe.augmentation, run.recipe.strong_augmentation) for run in runs if run.teacher
-    }
-    assert extra == pytest.approx(len(kinds) * Distillation(("",)).views * images * 0.01)
-
-
-def test_a_pace_is_measured_on_real_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paces, "TRAINING_S", 0.02)
-    (run, *_) = (r for r in EXPERIMENTS["best"].runs(Options(), 1000) if r.part == "edge-xs")
-    measured = pace(likeness(run.recipe), 10, CPU)
-    assert 0 < measured.step_s < 60
-    assert 0 < measured.answer_s < measured.step_s

@@ -12,33 +12,34 @@ from mnist_edge.datasets import Dataset
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab.reproduce.experiments import Experiment, Options, Run
-from mnist_edge.lab.reproduce.session import Work, by_part
+from mnist_edge.lab.reproduce.session import Session, by_part
 from mnist_edge.lab.training.events import EpochResult
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.runs import complete
 from tests.lab.conftest import CPU
 
 RECIPE = Recipe("edge-xs", "digits", epochs=2, images=256, batch_size=64, lr=5e-3)
-TEACHER, STUDENT = Run("t-0", "t", RECIPE), Run("s-0", "s", RECIPE, teacher="t-0")
+TEACHER = Run("t-0", "t", RECIPE)
+STUDENT = Run("s-0", "s", RECIPE, TEACHER)
 
 
-def work(digits: Dataset, home: Path, *runs: Run, only: tuple[str, ...] = ()) -> Work:
+def session(digits: Dataset, home: Path, *runs: Run, only: tuple[str, ...] = ()) -> Session:
     planned = Experiment("try", "", "", (), "", plan=lambda options, images, seeds: runs)
-    return Work.of(planned, Options("digits", only=only), digits, home, CPU)
+    return Session.of(planned, Options("digits", only=only), digits, home, CPU)
 
 
 def silent(*told: Any) -> None:
     pass
 
 
-def trained(here: Work, run: Run, epochs: int | None = None) -> list[EpochResult]:
+def trained(here: Session, run: Run, epochs: int | None = None) -> list[EpochResult]:
     """Train a run, or stop behind so many epochs, before it is measured."""
     ready = here.training_run(run).with_soft_targets(CPU.device, silent)
     return list(islice(complete(ready, CPU), epochs))
 
 
 def test_a_run_is_trained_once(digits: Dataset, tmp_path: Path) -> None:
-    here = work(digits, tmp_path, replace(TEACHER, watched=True))
+    here = session(digits, tmp_path, replace(TEACHER, watched=True))
     (run,) = here.missing()
     (first, last) = trained(here, run)
     assert first.test_correct is not None
@@ -46,20 +47,23 @@ def test_a_run_is_trained_once(digits: Dataset, tmp_path: Path) -> None:
     (done,) = here.finished()
     assert done.accuracy.correct == last.test_correct  # a recipe's last epoch is what counts
     assert done.accuracy.total == len(digits.test)
-    assert done.folder == here.house / "t-0"
+    assert done.folder == here.folder / "t-0"
     assert done.duration_s == pytest.approx(first.duration_s + last.duration_s)
     assert by_part([done]) == {"t": [done]}
 
 
 def test_a_run_without_its_curve_is_refused(digits: Dataset, tmp_path: Path) -> None:
-    trained(work(digits, tmp_path, TEACHER), TEACHER)
-    here = work(digits, tmp_path, replace(TEACHER, watched=True))
+    trained(session(digits, tmp_path, TEACHER), TEACHER)
+    here = session(digits, tmp_path, replace(TEACHER, watched=True))
     with pytest.raises(CheckpointError, match="was trained without its curve of test errors"):
         here.missing()
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(digits: Dataset, tmp_path: Path) -> None:
-    whole, cut = work(digits, tmp_path / "whole", TEACHER), work(digits, tmp_path / "cut", TEACHER)
+    whole, cut = (
+        session(digits, tmp_path / "whole", TEACHER),
+        session(digits, tmp_path / "cut", TEACHER),
+    )
     trained(whole, TEACHER)
     assert [result.epoch for result in trained(cut, TEACHER, epochs=1)] == [1]
     assert cut.missing() == [TEACHER]
@@ -73,7 +77,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(digits: Dataset, tmp_path: P
 
 
 def test_a_run_that_was_only_not_measured_yet_is_measured(digits: Dataset, tmp_path: Path) -> None:
-    here = work(digits, tmp_path, TEACHER)
+    here = session(digits, tmp_path, TEACHER)
     assert [result.epoch for result in trained(here, TEACHER, epochs=2)] == [1, 2]
     assert here.missing() == [TEACHER]
     assert trained(here, TEACHER) == []
@@ -81,18 +85,18 @@ def test_a_run_that_was_only_not_measured_yet_is_measured(digits: Dataset, tmp_p
 
 
 def test_another_recipe_in_the_way_is_not_touched(digits: Dataset, tmp_path: Path) -> None:
-    trained(work(digits, tmp_path, TEACHER), TEACHER)
+    trained(session(digits, tmp_path, TEACHER), TEACHER)
     before = (tmp_path / "try-digits" / "t-0" / "checkpoint.pt").read_bytes()
     other = replace(TEACHER, recipe=replace(RECIPE, lr=0.1))
     with pytest.raises(CheckpointError, match=r"t-0 was trained with lr 0\.005, not 0\.1: .*--out"):
-        work(digits, tmp_path, other).missing()
+        session(digits, tmp_path, other).missing()
     assert (tmp_path / "try-digits" / "t-0" / "checkpoint.pt").read_bytes() == before
 
 
 def test_a_student_learns_from_its_teacher_and_no_other(digits: Dataset, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"s learns from t-0, .* not trained yet: .* t,s"):
-        work(digits, tmp_path, TEACHER, STUDENT, only=("s",)).missing()
-    here = work(digits, tmp_path, TEACHER, STUDENT)
+        session(digits, tmp_path, TEACHER, STUDENT, only=("s",)).missing()
+    here = session(digits, tmp_path, TEACHER, STUDENT)
     assert here.missing() == [TEACHER, STUDENT]
     trained(here, TEACHER)
     asked: list[float] = []
@@ -110,7 +114,7 @@ def test_a_student_learns_from_its_teacher_and_no_other(digits: Dataset, tmp_pat
     for path in teacher.folder.glob("*.*"):
         path.unlink()
     altered = replace(TEACHER, recipe=replace(RECIPE, seed=2))
-    again = work(digits, tmp_path, altered, STUDENT)
+    again = session(digits, tmp_path, altered, STUDENT)
     assert again.missing() == [altered]
     trained(again, altered)
     with pytest.raises(CheckpointError, match="s-0 was not taught by the t-0 that is there now"):

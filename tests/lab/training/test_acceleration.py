@@ -9,7 +9,7 @@ import torch
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.acceleration import ACCELERATIONS, chosen
+from mnist_edge.lab.training.acceleration import ACCELERATIONS, Acceleration, choose_acceleration
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup
@@ -65,15 +65,15 @@ def test_an_optimizers_state_knows_no_device(digits: Dataset) -> None:
 
 
 def test_auto_compiles_long_runs_on_one_gpu() -> None:
-    assert chosen("auto", GPU, 100_000) == "compile"
-    assert chosen("auto", GPU, 100) == "eager"
-    assert chosen("auto", CPU, 100_000) == "eager"
-    assert chosen("cuda-graph", GPU, 100) == "cuda-graph"
-    assert {chosen(how, ProcessGroup(0, 2, GPU.device), 100_000) for how in ACCELERATIONS} == {
-        "eager"
-    }
+    eager, compiled = Acceleration(), Acceleration(compiled=True)
+    assert choose_acceleration("auto", GPU, 100_000) == compiled
+    assert choose_acceleration("auto", GPU, 100) == eager
+    assert choose_acceleration("auto", CPU, 100_000) == eager
+    assert choose_acceleration("cuda-graph", GPU, 100) == Acceleration(graphed=True)
+    several = ProcessGroup(0, 2, GPU.device)
+    assert {choose_acceleration(name, several, 100_000) for name in ACCELERATIONS} == {eager}
     with pytest.raises(EdgeError, match="acceleration is one of auto, eager"):
-        chosen("fast", GPU, 1)
+        choose_acceleration("fast", GPU, 1)
 
 
 def run(

@@ -6,8 +6,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_edge.catalogue import Cost, Layer, total
 from mnist_edge.lab.training.blocks import FoldingBlock, fold_blocks
-from mnist_edge.lab.training.layer_summary import layers
-from mnist_edge.lab.training.models import ZOO, Network, build, cost
+from mnist_edge.lab.training.layer_summary import cost, layers
+from mnist_edge.lab.training.models import ZOO, Network, build
 
 CHOICES = [(name, kind) for name, entry in ZOO.items() for kind in entry.shortcuts or (None,)]
 

@@ -10,7 +10,8 @@ from mnist_edge import catalogue
 from mnist_edge.catalogue import Cost
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training.blocks import FoldingBlock, ResidualBlock, ZeroShortcut, fold_blocks
-from mnist_edge.lab.training.models import CHAIN_EXAMPLE, ZOO, Network, architecture, build, cost
+from mnist_edge.lab.training.layer_summary import cost
+from mnist_edge.lab.training.models import CHAIN_EXAMPLE, ZOO, Network, architecture, build
 from tests.lab.conftest import settled
 
 NAMES = list(ZOO)
