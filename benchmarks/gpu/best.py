@@ -17,7 +17,6 @@ from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.trainer import TrainingInputs
-from mnist_edge.metrics import Accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,8 @@ def _trained(
         if plan.left_s < result.duration_s:
             return {"out of time after epoch": result.epoch}
     done = finish(run, disk.load(run), data.test)
-    assert done.result is not None
-    test = Accuracy(done.result["correct"], done.result["total"])
+    test = done.test_accuracy
+    assert test is not None
     return {
         "test": test.value,
         "95 % interval": list(test.interval),

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mnist_edge.cli.console import error_console
-from mnist_edge.cli.training_speed import slowdown_text
+from mnist_edge.cli.train_output import slowdown_text
 
 if TYPE_CHECKING:
     from mnist_edge.lab.training.distributed import ProcessGroup

@@ -12,7 +12,7 @@ from mnist_edge.cli.console import INTERRUPTED, echo, echo_err, echo_json, print
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.reproduce_list import about, show_list, show_times
-from mnist_edge.cli.training_speed import thread_count_text, threads_text
+from mnist_edge.cli.train_output import thread_count_text, threads_text
 from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
-"""What is said of a training run: before it begins, when it is stopped, and at its end."""
+"""What is said of a training run: before it begins, when it is slow or stopped, and at its end."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_edge.cli.console import echo, echo_err, echo_json
-from mnist_edge.cli.training_speed import threads_text
 from mnist_edge.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -13,8 +12,11 @@ if TYPE_CHECKING:
     from mnist_edge.lab.training.checkpoint import Checkpoint
     from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.recipe import Recipe
+    from mnist_edge.lab.training.slowdown import Slowdown
     from mnist_edge.lab.training.threads import ThreadChoice
     from mnist_edge.lab.training.trainer import TrainingInputs
+
+_NOTICED = 0.2  # cores' worth of time: what any system does beside
 
 
 def show_start(
@@ -82,12 +84,11 @@ def show_stopped(run: Path) -> None:
 def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
     """A finished run: its curve, its accuracy, and what is next."""
     from mnist_edge.lab.training.checkpoint import CHECKPOINT, CURVE, HISTORY
-    from mnist_edge.metrics import Accuracy
     from mnist_edge.report import formatting
 
-    assert finished.result is not None
+    accuracy = finished.test_accuracy
+    assert accuracy is not None  # it is finished
     _draw_curve(run, finished)
-    accuracy = Accuracy(finished.result["correct"], finished.result["total"])
     if as_json:
         echo_json(
             {
@@ -115,3 +116,41 @@ def _draw_curve(run: Path, saved: "Checkpoint") -> None:
     dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
     drawn = training_curves.of_run(saved.history, f"{saved.recipe.model} on {dataset}")
     write_together({run / CURVE: drawn})
+
+
+def threads_text(choice: "ThreadChoice") -> str:
+    """ "1 thread", or "2 threads (8,100 images/s; with 1: 5,300)" where they were timed."""
+    told = thread_count_text(choice.count)
+    if not choice.rates:
+        return told
+    others = "; ".join(
+        f"with {count}: {rate:,.0f}"
+        for count, rate in choice.rates.items()
+        if count != choice.count
+    )
+    return f"{told} ({choice.images_per_s:,.0f} images/s; {others})"
+
+
+def thread_count_text(*counts: int) -> str:
+    """1 thread; 2 threads; 1 or 2 threads"""
+    return f"{' or '.join(map(str, sorted(set(counts))))} thread{'s' * (max(counts) > 1)}"
+
+
+def slowdown_text(found: "Slowdown", threads: int, go_on: str) -> str:
+    """Why an epoch was slow, and what to do. `go_on` is the command that goes on on one thread."""
+    told = (
+        f"epoch {found.epoch} ran at {found.images_per_s:,.0f} images/s, after "
+        f"{found.before:,.0f}: {_reason(found)}"
+    )
+    if threads == 1:
+        return f"{told}. Nothing is lost, it takes longer"
+    return (
+        f"{told}, and {threads} threads wait for each other then. Ctrl-C, and '{go_on}' goes on "
+        "with one, if this lasts"
+    )
+
+
+def _reason(found: "Slowdown") -> str:
+    if found.others is not None and found.others >= _NOTICED:
+        return f"other programs had {found.others:.1f} cores' worth of time"
+    return "the CPU gives less than before (its clock, a quota, or a virtual machine's host)"

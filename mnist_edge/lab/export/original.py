@@ -65,12 +65,12 @@ def coming(checkpoint: Checkpoint) -> Coming:
     """What will be exported of a run, as far as its checkpoint tells: where the gate is passed, the
     file is as accurate as the original."""
     dataset = _public_name(checkpoint.recipe.dataset)
-    return Coming(f"{checkpoint.recipe.model}.onnx", dataset, _accuracy(checkpoint))
+    return Coming(f"{checkpoint.recipe.model}.onnx", dataset, checkpoint.test_accuracy)
 
 
 def _checked(run: Path, checkpoint: Checkpoint, data: Dataset) -> Accuracy:
     """The accuracy of a run that can be exported with this data set."""
-    accuracy = _accuracy(checkpoint)
+    accuracy = checkpoint.test_accuracy
     if accuracy is None:
         raise CheckpointError(
             f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
@@ -89,11 +89,6 @@ def _checked(run: Path, checkpoint: Checkpoint, data: Dataset) -> Accuracy:
             "measured with: train it again"
         )
     return accuracy
-
-
-def _accuracy(checkpoint: Checkpoint) -> Accuracy | None:
-    result = checkpoint.result
-    return None if result is None else Accuracy(result["correct"], result["total"])
 
 
 def _public_name(dataset: str) -> str:

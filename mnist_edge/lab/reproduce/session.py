@@ -11,10 +11,14 @@ from mnist_edge.files import sha256
 from mnist_edge.lab.reproduce.experiments import WATCHED_VALIDATION, Experiment, Options, Run
 from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
-from mnist_edge.lab.training.distillation import Teacher, open_teacher, with_teachers
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.runs import TrainingRun, check_resumable, check_unchanged
-from mnist_edge.lab.training.trainer import TrainingInputs
+from mnist_edge.lab.training.runs import (
+    TrainingRun,
+    check_resumable,
+    check_unchanged,
+    plan_run,
+    prepare_run,
+)
 from mnist_edge.metrics import Accuracy
 
 
@@ -29,9 +33,9 @@ class TrainedRun:
     @property
     def accuracy(self) -> Accuracy:
         """On the test split."""
-        result = self.checkpoint.result
-        assert result is not None  # that is what finished means
-        return Accuracy(result["correct"], result["total"])
+        found = self.checkpoint.test_accuracy
+        assert found is not None  # it is finished
+        return found
 
     @property
     def validation(self) -> Accuracy:
@@ -132,23 +136,14 @@ class Session:
     def training_run(self, run: Run) -> TrainingRun:
         """A run as it is trained, from its beginning or from where it stopped; without its
         teacher's answers yet."""
-        recipe, teachers = run.recipe, tuple[Teacher, ...]()
-        if run.teacher is not None:
-            teachers = (open_teacher(self.folder / run.teacher.name, self.folder),)
-            recipe = with_teachers(recipe, teachers)
-        saved, inputs = self.saved(run), TrainingInputs.of(recipe, self.data)
-        if saved:
-            inputs = replace(inputs, fingerprint=saved.fingerprint)
-        if run.watched:
-            few = self.data.validation[:WATCHED_VALIDATION]
-            inputs = replace(inputs, validation=few, watched=self.data.test)
-        return TrainingRun(
-            folder=self.folder / run.name,
-            inputs=inputs,
-            test=self.data.test,
-            teachers=teachers,
-            saved=saved,
-        )
+        teachers = [self.folder / run.teacher.name] if run.teacher else []
+        plan = plan_run(self.folder / run.name, run.recipe, self.saved(run), teachers)
+        prepared = prepare_run(plan, self.data)
+        if not run.watched:
+            return prepared
+        few = self.data.validation[:WATCHED_VALIDATION]
+        watched = replace(prepared.inputs, validation=few, watched=self.data.test)
+        return replace(prepared, inputs=watched)
 
     def _check_teacher(self, name: str, saved: Checkpoint, folder: Path) -> None:
         plan = saved.recipe.distillation

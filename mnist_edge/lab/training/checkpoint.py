@@ -21,6 +21,7 @@ from mnist_edge.lab.training.models import Network, build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.stored_zip import ArchiveError
 from mnist_edge.lab.training.torch_file import TorchFile
+from mnist_edge.metrics import Accuracy
 
 _FORMAT = 1
 _LARGEST = 1 << 30  # bytes; 50 million parameters, the most that a network has, take 0.8
@@ -47,6 +48,12 @@ class Checkpoint:
     trained: dict[str, Any]
     result: dict[str, Any] | None = None
     fingerprint: Fingerprint | None = None
+
+    @property
+    def test_accuracy(self) -> Accuracy | None:
+        """None until the test split has been measured."""
+        found = self.result
+        return None if found is None else Accuracy(found["correct"], found["total"])
 
     def original(self) -> Network:
         """The trained network (the average), in eval mode, on the CPU."""

@@ -8,7 +8,7 @@ both go this way; what is shown of it is theirs.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from mnist_edge.lab.training.events import EpochResult, Watcher
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
 from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
+from mnist_edge.metrics import accuracy
 from mnist_edge.types import Progress
 
 _MODEL, _DATASET = "edge", "mnist"
@@ -188,11 +189,7 @@ def train(
 def finish(folder: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
     """Measure a trained run on the test split, once, and record it in the run's folder."""
     answers = checkpoint.original().answer(test.images).argmax(axis=1)
-    result = {
-        "split": "test",
-        "correct": int((answers == test.labels).sum()),
-        "total": len(test.labels),
-    }
+    result = {"split": "test"} | asdict(accuracy(answers, test.labels))
     finished = replace(checkpoint, result=result)
     disk.save(folder, finished)
     return finished

@@ -31,6 +31,7 @@ from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
+from mnist_edge.metrics import accuracy
 
 _PROGRESS_EVERY_S = 0.1
 
@@ -233,8 +234,7 @@ class Trainer:
     def _count_correct(self, split: Split) -> int:
         if not self.group.is_main:
             return 0
-        answers = self.average.answer(split.images).argmax(axis=1)
-        return int((answers == split.labels).sum())
+        return accuracy(self.average.answer(split.images).argmax(axis=1), split.labels).correct
 
     def _progress(self, epoch: int, step: int, loss: float, elapsed_s: float) -> StepResult:
         left = (self.recipe.epochs - epoch) * self.steps - step

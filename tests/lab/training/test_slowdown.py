@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mnist_edge.cli.training_speed import slowdown_text, threads_text
+from mnist_edge.cli.train_output import slowdown_text, threads_text
 from mnist_edge.host import cpus
 from mnist_edge.lab.training.events import EpochResult, StepResult
 from mnist_edge.lab.training.slowdown import Slowdown, SpeedWatch
