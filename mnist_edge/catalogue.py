@@ -192,8 +192,8 @@ class Experiment:
     source: str
     claims: tuple[Claim, ...]
     trains: str
-    seeds: int | None = None
     sized: bool = False
+    seeds: int | None = None
     of_mnist: bool = True
 
     def is_as_claimed(self, dataset: str, epochs: int | None) -> bool:

@@ -11,7 +11,7 @@ from mnist_edge.catalogue import DATASETS
 from mnist_edge.cli.console import INTERRUPTED, echo, echo_err, echo_json, print_table, progress_bar
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
 from mnist_edge.cli.progress import TrainingBar
-from mnist_edge.cli.reproduce_list import about, show_list, show_times
+from mnist_edge.cli.reproduce_list import rough_duration, show_list
 from mnist_edge.cli.train_output import thread_count_text, threads_text
 from mnist_edge.errors import UsageError
 
@@ -97,7 +97,7 @@ def reproduce(
         only=tuple(part.strip() for part in only.split(",")) if only else (),
     )
     if name is None:
-        return show_times(options, device, as_json)
+        return show_list(as_json, options, device)
     asked = experiment(name)
     _check(asked, size, seeds, against)
     against = against and model_paths.find(against)
@@ -180,7 +180,7 @@ def _save_and_show(found: "ExperimentResult", folder: Path, command: str, as_jso
 
     at, machine = datetime.now(UTC).isoformat(timespec="seconds"), this_machine()
     values = reproduce.values(found, command, at, machine)
-    drawn = reproduce.files(found)
+    drawn = reproduce.plots(found)
     texts = {
         _RESULT: json_text(values, indent=2) + "\n",
         _PAGE: reproduce.page(found, command, at, machine, list(drawn)),
@@ -212,8 +212,8 @@ def _show_estimate(session: "Session", missing: "list[Run]", threads: int | None
     if len(missing) < total:
         told += f", {total - len(missing)} of them finished"
     if len(parts) > 1:
-        told += f"; {', '.join(f'{part} {about(spent)}' for part, spent in parts.items())}"
-    echo_err(f"about {about(sum(parts.values()))} on this machine ({where}; {told})")
+        told += f"; {', '.join(f'{part} {rough_duration(spent)}' for part, spent in parts.items())}"
+    echo_err(f"about {rough_duration(sum(parts.values()))} on this machine ({where}; {told})")
 
 
 def _train_run(session: "Session", run: "Run", asked: int | None, on_one_thread: str) -> None:

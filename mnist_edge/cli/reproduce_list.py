@@ -11,41 +11,41 @@ if TYPE_CHECKING:
     from mnist_edge.lab.reproduce.experiments import Options
 
 
-def show_list(as_json: bool) -> None:
-    """The experiments: nothing of it needs PyTorch."""
+def show_list(as_json: bool, options: "Options | None" = None, device: str = "auto") -> None:
+    """The experiments, which needs no PyTorch; with options, how long each takes here too."""
+    times = _estimate(options, device) if options else {}
     if as_json:
-        echo_json([_values(one) for one in EXPERIMENTS.values()])
+        seconds = {name: {"estimate_s": round(time_s)} for name, time_s in times.items()}
+        echo_json([_values(one) | seconds.get(one.name, {}) for one in EXPERIMENTS.values()])
         return
     for one in EXPERIMENTS.values():
-        _tell(one)
+        _show_experiment(one)
+        if options:
+            echo(f"  takes    about {rough_duration(times[one.name])} {_where(one, options)}")
         echo("")
-    echo("how long each takes here: mnist-edge reproduce --list --time")
+    if not options:
+        echo("how long each takes here: mnist-edge reproduce --list --time")
     echo("train one: mnist-edge reproduce NAME")
 
 
-def show_times(options: "Options", device: str, as_json: bool) -> None:
-    """The experiments, and how long each takes here."""
+def _estimate(options: "Options", device: str) -> dict[str, float]:
     from mnist_edge.lab.reproduce.estimate import estimate_experiments
     from mnist_edge.lab.training.distributed import process_group
 
     with process_group(device) as group, progress_bar() as progress:
-        spent = estimate_experiments(options, group, progress)
-    if as_json:
-        echo_json(
-            [_values(one) | {"estimate_s": round(spent[one.name])} for one in EXPERIMENTS.values()]
-        )
-        return
-    for one in EXPERIMENTS.values():
-        _tell(one)
-        size = f", {options.size} size" if one.sized else ""
-        seeds = one.seeds and (options.seeds or one.seeds)
-        over = f", {seeds} seed{'s' * (seeds > 1)}" if seeds else ""
-        echo(f"  takes    about {about(spent[one.name])} here, on {options.dataset}{size}{over}")
-        echo("")
-    echo("train one: mnist-edge reproduce NAME")
+        return estimate_experiments(options, group, progress)
 
 
-def _tell(one: "Experiment") -> None:
+def _where(one: "Experiment", options: "Options") -> str:
+    """here, on mnist, small size, 3 seeds"""
+    from mnist_edge.report.formatting import count
+
+    size = f", {options.size} size" if one.sized else ""
+    seeds = f", {count(options.seeds or one.seeds, 'seed')}" if one.seeds else ""
+    return f"here, on {options.dataset}{size}{seeds}"
+
+
+def _show_experiment(one: "Experiment") -> None:
     echo(f"{one.name}: {one.what}")
     echo(f"  source   {one.source}")
     if one.claims:
@@ -55,18 +55,12 @@ def _tell(one: "Experiment") -> None:
 
 
 def _values(one: "Experiment") -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "what": one.what,
-        "source": one.source,
-        "claims": [asdict(claim) for claim in one.claims],
-        "trains": one.trains,
-        "sized": one.sized,
-        "seeds": one.seeds,
-    }
+    values = asdict(one)
+    del values["of_mnist"]
+    return values
 
 
-def about(seconds: float) -> str:
+def rough_duration(seconds: float) -> str:
     """40 s, 12 min, 3 h 20 min"""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"

@@ -78,7 +78,7 @@ def train(
 
     asked: dict[str, Any] = {
         "model": model,
-        "dataset": _absolute(dataset),
+        "dataset": _absolute_folder(dataset),
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -92,7 +92,7 @@ def train(
         plan = _plan(asked, teacher or [], folder, resume, group)
         if plan.is_finished:
             if group.is_main:
-                _tell_finished(plan, as_json)
+                _show_finished(plan, as_json)
             return
         _train(plan, data_dir, count, group, as_json)
 
@@ -113,11 +113,11 @@ def _plan(
     except RecipeError as error:
         option = f"--{error.field.replace('_', '-')}"
         raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
-    sources = [_teacher(path) for path in teachers]
+    sources = [_find_teacher(path) for path in teachers]
     return runs.plan_run(folder, recipe, saved, sources, may_add_epochs="epochs" not in asked)
 
 
-def _tell_finished(plan: "RunPlan", as_json: bool) -> None:
+def _show_finished(plan: "RunPlan", as_json: bool) -> None:
     assert plan.saved is not None  # that is what finished means
     echo_err(f"{plan.folder} is finished already: train again without --resume, or choose --out")
     show_result(plan.folder, plan.saved, as_json)
@@ -178,7 +178,7 @@ def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "ThreadChoice") -
         bar.follow(run, group, choice, on_one_thread)
 
 
-def _teacher(path: Path) -> Path:
+def _find_teacher(path: Path) -> Path:
     """A run's folder, or an exported file by its path or name."""
     from mnist_edge.model_file import model_paths
 
@@ -187,7 +187,7 @@ def _teacher(path: Path) -> Path:
     return model_paths.find(path)
 
 
-def _absolute(dataset: str | None) -> str | None:
+def _absolute_folder(dataset: str | None) -> str | None:
     """A folder's path so that a later export, from another place, finds it again."""
     from mnist_edge.datasets import FOLDER
 

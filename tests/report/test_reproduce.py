@@ -7,12 +7,12 @@ from mnist_edge.errors import GateCheck, GateError
 from mnist_edge.experiment_results import Degradation, ExportedRun, Part, Shortcuts, Target
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report.reproduce.findings import (
-    degradation,
-    gains,
-    verdict,
-    what_shortcuts_bring,
+    claim_sentence,
+    degradation_sentence,
+    shortcut_sentences,
+    teacher_sentences,
 )
-from mnist_edge.report.reproduce.tables import difference, refusal, spread_cells
+from mnist_edge.report.reproduce.tables import difference_text, refusal_text, spread_cells
 from mnist_edge.seed_statistics import ClaimCheck, Difference, Spread
 
 ERRORS = {"plain20": 0.02, "plain56": 0.05, "resnet20": 0.015, "resnet56": 0.012}
@@ -20,7 +20,7 @@ LOW, HIGH = Spread.of([0.990, 0.991, 0.992]), Spread.of([0.995, 0.996, 0.997])
 
 
 def test_a_degradation_is_told_with_both_pairs() -> None:
-    assert degradation(Degradation(True, False, ERRORS)) == (
+    assert degradation_sentence(Degradation(True, False, ERRORS)) == (
         "plain56 trains worse than plain20 (training error 5.00 % against 2.00 %); resnet56 does "
         "not train worse than resnet20 (training error 1.20 % against 1.50 %): the degradation of "
         "He et al. is there, and skips cure it"
@@ -36,7 +36,7 @@ def test_a_degradation_is_told_with_both_pairs() -> None:
     ],
 )
 def test_what_does_not_show_is_not_claimed(plain: bool, residual: bool, words: str) -> None:
-    assert words in degradation(Degradation(plain, residual, ERRORS))
+    assert words in degradation_sentence(Degradation(plain, residual, ERRORS))
 
 
 def test_a_spread_is_told_in_percent_or_as_fractions() -> None:
@@ -47,12 +47,12 @@ def test_a_spread_is_told_in_percent_or_as_fractions() -> None:
 
 
 def test_a_difference_is_told_with_the_noise_of_the_seeds() -> None:
-    assert difference(Difference(HIGH, LOW)) == (
+    assert difference_text(Difference(HIGH, LOW)) == (
         "+0.500 points (standard error 0.082), clear of the seeds' spread"
     )
     wide = Spread.of([0.98, 0.99, 1.0])
-    assert "within the seeds' spread" in difference(Difference(wide, LOW))
-    assert difference(Difference(Spread.of([0.99]), LOW)).endswith(
+    assert "within the seeds' spread" in difference_text(Difference(wide, LOW))
+    assert difference_text(Difference(Spread.of([0.99]), LOW)).endswith(
         "from one seed: no spread is known"
     )
 
@@ -61,7 +61,7 @@ def test_what_a_teacher_adds_is_told_where_both_were_trained() -> None:
     def part(model: str, accuracy: Spread, taught: bool) -> Part:
         return Part(model, accuracy, Target(0.99), ExportedRun("", ()), taught)
 
-    (line,) = gains(
+    (line,) = teacher_sentences(
         {
             "edge": part("edge", LOW, False),
             "edge-taught": part("edge", HIGH, True),
@@ -74,18 +74,18 @@ def test_what_a_teacher_adds_is_told_where_both_were_trained() -> None:
 def test_what_shortcuts_cost_and_bring_is_told() -> None:
     costs = {"zero": Cost(269_434, 1), "projection": Cost(272_186, 1)}
     both = {"zero": LOW, "projection": HIGH}
-    added, accuracy = what_shortcuts_bring(Shortcuts(both, costs, 269_434, {}, {}))
+    added, accuracy = shortcut_sentences(Shortcuts(both, costs, 269_434, {}, {}))
     assert added == "option A adds no parameter to plain20's 269,434; option B adds 2,752"
     assert accuracy.startswith("accuracy of B over A: +0.500 points")
     alone = Shortcuts({"zero": LOW}, costs, 269_434, {}, {})
-    assert what_shortcuts_bring(alone) == (added,)
+    assert shortcut_sentences(alone) == (added,)
 
 
 def test_a_claim_is_told_as_what_became_of_it() -> None:
     claim = Claim("accuracy", "98.2 %", 0.982)
 
     def told(*right: int) -> str:
-        return verdict(ClaimCheck.of(claim, [Accuracy(one, 10_000) for one in right]))
+        return claim_sentence(ClaimCheck.of(claim, [Accuracy(one, 10_000) for one in right]))
 
     assert told(9700, 9830) == "the claim is reproduced: 98.2 % lies within the span of the seeds"
     assert told(9815) == "the claim is reproduced: 98.2 % lies within the 95 % interval"
@@ -97,6 +97,6 @@ def test_no_advice_is_given_on_options_that_reproduce_has_not() -> None:
     lost = GateError(
         "x-int8.onnx", GateCheck.ACCURACY_DROP, "lost 0.05 points", found=0.05, limit=0.04
     )
-    assert refusal(lost) == "x-int8.onnx lost 0.05 points, more than the 0.04 that it may lose"
+    assert refusal_text(lost) == "x-int8.onnx lost 0.05 points, more than the 0.04 that it may lose"
     other = GateError("x.onnx", GateCheck.EQUALITY, "changed 5 answers", found=1.0, limit=0.1)
-    assert refusal(other) == "x.onnx changed 5 answers"
+    assert refusal_text(other) == "x.onnx changed 5 answers"

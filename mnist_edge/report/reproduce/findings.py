@@ -16,18 +16,18 @@ from mnist_edge.experiment_results import (
 from mnist_edge.report import formatting, tables
 from mnist_edge.report.grid import Grid, Section
 from mnist_edge.report.reproduce.tables import (
-    SPREAD,
-    difference,
-    files_of,
-    files_of_parts,
+    SPREAD_COLUMNS,
+    difference_text,
+    files_section,
+    part_files_section,
     spread_cells,
-    times,
+    times_section,
 )
 from mnist_edge.seed_statistics import ClaimCheck, ClaimOutcome, Difference
 
 CURVES = "curves.png"
-_BESIDE = ("", "claimed", *SPREAD)
-_OPTIONS = {"zero": "A, zero-padded identity", "projection": "B, 1×1 projection"}
+_CLAIM_COLUMNS = ("", "claimed", *SPREAD_COLUMNS)
+_SHORTCUTS = {"zero": "A, zero-padded identity", "projection": "B, 1×1 projection"}
 _DEGRADATION = {
     (True, False): "the degradation of He et al. is there, and skips cure it",
     (True, True): "depth degrades both here, and skips do not cure it",
@@ -55,8 +55,8 @@ def _three_block(found: ThreeBlock, claim: Claim) -> list[Section]:
     rows = ((claim.of, claim.figure, *spread_cells(found.accuracy)),)
     return [
         Section("layers", tables.layers(found.layers)),
-        Section("claimed and measured", Grid(_BESIDE, rows), _verdicts(found.check)),
-        files_of(found.exported),
+        Section("claimed and measured", Grid(_CLAIM_COLUMNS, rows), _claim_lines(found.check)),
+        files_section(found.exported),
     ]
 
 
@@ -67,12 +67,12 @@ def _one_epoch(found: OneEpoch, of_accuracy: Claim, of_f1: Claim) -> list[Sectio
     )
     counts = found.confusions[found.exported.run]
     return [
-        Section("claimed and measured", Grid(_BESIDE, rows), _verdicts(found.check)),
+        Section("claimed and measured", Grid(_CLAIM_COLUMNS, rows), _claim_lines(found.check)),
         Section(
             f"each class, in {found.exported.run}",
             tables.per_class(found.classes, counts),
         ),
-        files_of(found.exported),
+        files_section(found.exported),
     ]
 
 
@@ -93,25 +93,25 @@ def _depth(found: Depth) -> Section:
         f"curves: {CURVES}",
     ]
     if found.degradation:
-        lines.insert(0, degradation(found.degradation))
+        lines.insert(0, degradation_sentence(found.degradation))
     return Section("errors", Grid(columns, tuple(rows)), tuple(lines))
 
 
 def _shortcuts(found: Shortcuts) -> list[Section]:
     rows = [
         (
-            _OPTIONS[kind],
+            _SHORTCUTS[kind],
             *spread_cells(spread),
             f"{found.costs[kind].params:,}",
             f"{found.costs[kind].macs:,}",
         )
         for kind, spread in found.accuracies.items()
     ]
-    grid = Grid(("option", *SPREAD, "parameters", "MACs"), tuple(rows))
+    grid = Grid(("option", *SPREAD_COLUMNS, "parameters", "MACs"), tuple(rows))
     return [
-        Section("shortcuts", grid, what_shortcuts_bring(found)),
-        files_of_parts(found.exported),
-        times(found.timed),
+        Section("shortcuts", grid, shortcut_sentences(found)),
+        part_files_section(found.exported),
+        times_section(found.timed),
     ]
 
 
@@ -125,20 +125,20 @@ def _best(found: Best) -> list[Section]:
         )
         for name, part in found.parts.items()
     ]
-    grid = Grid(("model", *SPREAD, "target", "reached"), tuple(rows))
+    grid = Grid(("model", *SPREAD_COLUMNS, "target", "reached"), tuple(rows))
     taught = (f"the teacher is {found.teacher}",) if found.teacher else ()
     exported = {name: part.exported for name, part in found.parts.items()}
-    sizes = [line for name, part in found.parts.items() for line in _sizes(name, part)]
+    sizes = [line for name, part in found.parts.items() for line in _size_lines(name, part)]
     told = [
-        Section("accuracy on the test split", grid, (*gains(found.parts), *taught)),
-        files_of_parts(exported, sizes),
+        Section("accuracy on the test split", grid, (*teacher_sentences(found.parts), *taught)),
+        part_files_section(exported, sizes),
     ]
     if found.timed:
-        told.append(times(found.timed, _beside_targets(found)))
+        told.append(times_section(found.timed, _time_lines(found)))
     return told
 
 
-def verdict(check: ClaimCheck) -> str:
+def claim_sentence(check: ClaimCheck) -> str:
     """Whether a claimed accuracy lies within what was measured."""
     figure = check.claim.figure
     within = "the span of the seeds" if check.of_seeds else "the 95 % interval"
@@ -152,18 +152,18 @@ def verdict(check: ClaimCheck) -> str:
             return f"the claim is not met: measured {points} worse than {figure}"
 
 
-def _verdicts(check: ClaimCheck | None) -> tuple[str, ...]:
-    return () if check is None else (verdict(check),)
+def _claim_lines(check: ClaimCheck | None) -> tuple[str, ...]:
+    return () if check is None else (claim_sentence(check),)
 
 
-def degradation(found: Degradation) -> str:
+def degradation_sentence(found: Degradation) -> str:
     """Both pairs of networks, and what follows."""
     meaning = _DEGRADATION[found.plain_is_worse, found.residual_is_worse]
-    plain = _pair("plain", found.errors, found.plain_is_worse)
-    return f"{plain}; {_pair('resnet', found.errors, found.residual_is_worse)}: {meaning}"
+    plain = _pair_text("plain", found.errors, found.plain_is_worse)
+    return f"{plain}; {_pair_text('resnet', found.errors, found.residual_is_worse)}: {meaning}"
 
 
-def _pair(kind: str, errors: Mapping[str, float], worse: bool) -> str:
+def _pair_text(kind: str, errors: Mapping[str, float], worse: bool) -> str:
     """plain56 trains worse than plain20 (training error 5.2 % against 2.1 %)"""
     deep, shallow = f"{kind}56", f"{kind}20"
     one, other = formatting.percent(errors[deep]), formatting.percent(errors[shallow])
@@ -171,7 +171,7 @@ def _pair(kind: str, errors: Mapping[str, float], worse: bool) -> str:
     return f"{deep} {how} than {shallow} (training error {one} against {other})"
 
 
-def what_shortcuts_bring(found: Shortcuts) -> tuple[str, ...]:
+def shortcut_sentences(found: Shortcuts) -> tuple[str, ...]:
     """In parameters, and, once both are trained, in accuracy."""
     plain = found.plain_params
     zero, projection = (found.costs[kind].params - plain for kind in SHORTCUTS)
@@ -179,22 +179,22 @@ def what_shortcuts_bring(found: Shortcuts) -> tuple[str, ...]:
     told = [f"option A adds {none} to plain20's {plain:,}; option B adds {projection:,}"]
     if len(found.accuracies) == len(SHORTCUTS):
         over = Difference(found.accuracies["projection"], found.accuracies["zero"])
-        told.append(f"accuracy of B over A: {difference(over)}")
+        told.append(f"accuracy of B over A: {difference_text(over)}")
     return tuple(told)
 
 
-def gains(parts: Mapping[str, Part]) -> tuple[str, ...]:
+def teacher_sentences(parts: Mapping[str, Part]) -> tuple[str, ...]:
     """What the teacher added to each student that was trained with and without it."""
     alone = {part.model: part.accuracy for part in parts.values() if not part.taught}
     taught = {part.model: part.accuracy for part in parts.values() if part.taught}
     return tuple(
-        f"the teacher adds to {model}: {difference(Difference(taught[model], alone[model]))}"
+        f"the teacher adds to {model}: {difference_text(Difference(taught[model], alone[model]))}"
         for model in alone
         if model in taught
     )
 
 
-def _sizes(name: str, part: Part) -> list[str]:
+def _size_lines(name: str, part: Part) -> list[str]:
     """Parameters and bytes beside what they may be."""
     told, target = [], part.target
     params, size = part.exported.files[0].params, part.exported.int8_bytes
@@ -207,7 +207,7 @@ def _sizes(name: str, part: Part) -> list[str]:
     return told
 
 
-def _beside_targets(found: Best) -> list[str]:
+def _time_lines(found: Best) -> list[str]:
     """For each part the faster of its files beside its target."""
     lines = []
     for part in found.parts.values():

@@ -13,7 +13,7 @@ from mnist_edge.report.reproduce import findings
 def sections(result: ExperimentResult) -> list[Section]:
     """Everything there is to read, the setting first, then the figures, then the runs."""
     total_s, names = sum(one.duration_s for one in result.runs), {one.name for one in result.runs}
-    setting = _setting(result)
+    setting = _setting_lines(result)
     if not result.is_as_claimed:
         setting.append(_why_no_claim(result))
     if left := [run.name for run in result.planned if run.name not in names]:
@@ -25,7 +25,7 @@ def sections(result: ExperimentResult) -> list[Section]:
     ]
 
 
-def files(result: ExperimentResult) -> dict[str, bytes]:
+def plots(result: ExperimentResult) -> dict[str, bytes]:
     """What is drawn of a result, by its name."""
     if not isinstance(result.findings, Depth):
         return {}
@@ -52,12 +52,12 @@ def page(
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _setting(result: ExperimentResult) -> list[str]:
+def _setting_lines(result: ExperimentResult) -> list[str]:
     size = f", {result.options['size']} size" if result.experiment.sized else ""
     return [
         f"source: {result.experiment.source}",
         f"trained: {result.experiment.trains}",
-        f"on {result.dataset}{size}: {'; '.join(_amounts(result))}; "
+        f"on {result.dataset}{size}: {'; '.join(_run_sizes(result))}; "
         f"{result.images['validation']:,} of the training images are held out for validation",
     ]
 
@@ -73,7 +73,7 @@ def _why_no_claim(result: ExperimentResult) -> str:
     return f"a try, and not the recipe itself: {'; '.join(other)}"
 
 
-def _amounts(result: ExperimentResult) -> list[str]:
+def _run_sizes(result: ExperimentResult) -> list[str]:
     """How many images and epochs each run has; by their models, where these differ in it."""
     models: dict[str, list[str]] = {}
     for run in result.planned:

@@ -8,7 +8,7 @@ from mnist_edge.report import formatting
 from mnist_edge.report.grid import Grid, Section
 from mnist_edge.seed_statistics import Difference, Spread
 
-SPREAD = ("seeds", "mean", "deviation", "min-max")
+SPREAD_COLUMNS = ("seeds", "mean", "deviation", "min-max")
 """The columns of `spread_cells`."""
 
 
@@ -23,7 +23,7 @@ def spread_cells(spread: Spread, fractions: bool = False) -> tuple[str, str, str
     return str(spread.count), mean, deviation, span
 
 
-def difference(found: Difference) -> str:
+def difference_text(found: Difference) -> str:
     """In percentage points: +0.050 points (standard error 0.021), clear of the seeds' spread"""
     told = f"{found.value * 100:+.3f} points"
     if found.error is None:
@@ -32,11 +32,11 @@ def difference(found: Difference) -> str:
     return f"{told} (standard error {found.error * 100:.3f}), {verdict} the seeds' spread"
 
 
-def files_of(exported: ExportedRun) -> Section:
+def files_section(exported: ExportedRun) -> Section:
     return Section(f"files of {exported.run}", _files({"": exported}), _refusals([exported]))
 
 
-def files_of_parts(exported: Mapping[str, ExportedRun], lines: Sequence[str] = ()) -> Section:
+def part_files_section(exported: Mapping[str, ExportedRun], lines: Sequence[str] = ()) -> Section:
     """The files of all parts."""
     return Section(
         "files of the seeds that are best on the validation split",
@@ -62,17 +62,17 @@ def _files(exported: Mapping[str, ExportedRun]) -> Grid:
 
 
 def _refusals(exported: Sequence[ExportedRun]) -> tuple[str, ...]:
-    return tuple(f"no int8 file: {refusal(one.refused)}" for one in exported if one.refused)
+    return tuple(f"no int8 file: {refusal_text(one.refused)}" for one in exported if one.refused)
 
 
-def refusal(error: GateError) -> str:
+def refusal_text(error: GateError) -> str:
     """Why a file is not written, for a reader who was asked for no limit."""
     if error.check is GateCheck.ACCURACY_DROP:
         return f"{error}, more than the {error.limit:.2f} that it may lose"
     return str(error)
 
 
-def times(timed: Mapping[str, Timed], lines: Sequence[str] = ()) -> Section:
+def times_section(timed: Mapping[str, Timed], lines: Sequence[str] = ()) -> Section:
     """The times of all files."""
     rows = [
         (name, f"{one.p50_us:,.1f} µs", "1" if one.ratio is None else formatting.ratio(one.ratio))

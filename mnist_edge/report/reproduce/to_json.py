@@ -17,8 +17,8 @@ from mnist_edge.experiment_results import (
     ThreeBlock,
 )
 from mnist_edge.host.machine import Machine
-from mnist_edge.report.reproduce.findings import degradation
-from mnist_edge.report.reproduce.tables import refusal
+from mnist_edge.report.reproduce.findings import degradation_sentence
+from mnist_edge.report.reproduce.tables import refusal_text
 
 
 def values(result: ExperimentResult, command: str, at: str, machine: Machine) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _depth(found: Depth) -> dict[str, Any]:
         told["finding"] = {
             "plain_is_worse": one.plain_is_worse,
             "residual_is_worse": one.residual_is_worse,
-            "sentence": degradation(one),
+            "sentence": degradation_sentence(one),
             "shown": one.shown,
         }
     return told
@@ -126,5 +126,5 @@ def _exported(exported: ExportedRun) -> dict[str, Any]:
     return {
         "run": exported.run,
         "files": [file.values for file in exported.files],
-        "refused": exported.refused and refusal(exported.refused),
+        "refused": exported.refused and refusal_text(exported.refused),
     }
