@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import datasets
-from mnist_edge.backends import Contender, Images, ModelInfo, Runner, Runs
+from mnist_edge.backends import Contender, ContenderKind, Images, ModelInfo, Runner
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.stopwatch import Protocol, measure
@@ -64,8 +64,8 @@ class Inside:
         return self.contender.runtime
 
     @property
-    def runs(self) -> Runs:
-        return self.contender.runs
+    def kind(self) -> ContenderKind:
+        return self.contender.kind
 
     @property
     def path(self) -> Path:

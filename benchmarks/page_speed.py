@@ -23,7 +23,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.model_file import model_paths
 from mnist_edge.web.runtime import NAME, VERSION, from_package
 from mnist_edge.web.server import Server
-from mnist_edge.web.service import Answers
+from mnist_edge.web.service import AnswerService
 from mnist_edge.web.site import export
 from tests.browser.conftest import BROWSERS, FLAGS, PACKAGES, hosting
 
@@ -42,7 +42,9 @@ _STROKE = """addEventListener("load", async () => {
 
 @contextmanager
 def serving() -> Iterator[str]:
-    with Server(Answers([Classifier(path) for path in model_paths.default_files()])) as server:
+    with Server(
+        AnswerService([Classifier(path) for path in model_paths.default_files()])
+    ) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.url
         server.shutdown()

@@ -1,17 +1,24 @@
 """What can be timed: one small class per runtime, behind one protocol."""
 
-from mnist_edge.backends.base import Backend, Contender, FileContender, Runner, Runs, answer
+from mnist_edge.backends.base import (
+    Backend,
+    Contender,
+    ContenderKind,
+    FileContender,
+    Runner,
+    answer,
+)
 from mnist_edge.backends.detect_input import Examples
-from mnist_edge.backends.input_format import Guess, InputFormat, Verdict
+from mnist_edge.backends.input_format import InputFormat, InputGuess, Verdict
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
-from mnist_edge.backends.pytorch import PyTorch, TorchCompile, original_of
+from mnist_edge.backends.pytorch import PyTorch, TorchCompile, find_original
 from mnist_edge.backends.registry import (
     ALL,
     RUNTIMES,
     Discovery,
     ForeignOptions,
-    gather,
+    find_contenders,
     load_backend,
 )
 from mnist_edge.classifier import Images
@@ -21,22 +28,22 @@ __all__ = [
     "RUNTIMES",
     "Backend",
     "Contender",
+    "ContenderKind",
     "Discovery",
     "Examples",
     "FileContender",
     "ForeignOptions",
-    "Guess",
     "Images",
     "InputFormat",
+    "InputGuess",
     "ModelInfo",
     "OnnxRuntime",
     "PyTorch",
     "Runner",
-    "Runs",
     "TorchCompile",
     "Verdict",
     "answer",
-    "gather",
+    "find_contenders",
+    "find_original",
     "load_backend",
-    "original_of",
 ]

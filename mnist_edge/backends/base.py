@@ -14,7 +14,7 @@ from mnist_edge.classifier import CHUNK_SIZE, Images
 from mnist_edge.model_file.reader import ModelFile
 
 
-class Runs(Enum):
+class ContenderKind(Enum):
     """What of its model a contender runs."""
 
     FILE = "the file as it ships, in ONNX Runtime"
@@ -23,9 +23,9 @@ class Runs(Enum):
     COMPILED = "the network that was trained, compiled"
 
     @property
-    def file(self) -> bool:
+    def is_file(self) -> bool:
         """Whether it is the file, in whatever runtime."""
-        return self in (Runs.FILE, Runs.CONVERTED)
+        return self in (ContenderKind.FILE, ContenderKind.CONVERTED)
 
 
 class Runner(Protocol):
@@ -51,7 +51,7 @@ class Contender(Protocol):
     def runtime(self) -> str: ...
 
     @property
-    def runs(self) -> Runs: ...
+    def kind(self) -> ContenderKind: ...
 
     @property
     def path(self) -> Path: ...
@@ -64,7 +64,7 @@ class Backend(Protocol):
     contenders in ONNX Runtime; else they are the PyTorch originals of files."""
 
     @property
-    def runs(self) -> Runs: ...
+    def kind(self) -> ContenderKind: ...
 
     def unavailable_reason(self) -> str | None:
         """Why it cannot run here, such as an extra that is not installed; None where it can."""
@@ -84,7 +84,7 @@ class FileContender:
     model: ModelFile
     subject: ModelInfo
     input_format: InputFormat = field(repr=False)
-    runs: ClassVar[Runs] = Runs.CONVERTED
+    kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
 
     @staticmethod
     def accepts(file: "FileContender") -> bool:
@@ -104,7 +104,7 @@ class FileContender:
         return self.input_format.most
 
 
-def chunk(contender: Contender) -> int:
+def chunk_size(contender: Contender) -> int:
     """How many images are scored in a call."""
     most = contender.most_images if isinstance(contender, FileContender) else CHUNK_SIZE
     return min(CHUNK_SIZE, most)

@@ -19,8 +19,15 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.backends import outputs
-from mnist_edge.backends.input_format import AS_THEY_ARE, USUAL, Basis, Guess, InputFormat, Verdict
-from mnist_edge.backends.outputs import Kind, Outputs
+from mnist_edge.backends.input_format import (
+    RAW_PIXELS,
+    USUAL_SCALINGS,
+    Basis,
+    InputFormat,
+    InputGuess,
+    Verdict,
+)
+from mnist_edge.backends.outputs import OutputKind, Outputs
 from mnist_edge.classifier import CHUNK_SIZE, in_chunks
 from mnist_edge.datasets import Split, stratified_mask
 from mnist_edge.errors import ModelError
@@ -60,7 +67,7 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tried:
+class FormatScore:
     """How a form did: the log-loss of each example, float64 (N,), which were read right, bool
     (N,), and the share whose top probability is as good as 1."""
 
@@ -78,7 +85,7 @@ class Tried:
         return float(self.right.mean())
 
 
-def guess(
+def detect_input_format(
     model: AnyModel,
     input_format: InputFormat,
     examples: Callable[[], Examples],
@@ -97,9 +104,9 @@ def guess(
         mean = 0.0
     forms = dict.fromkeys(
         (own if scale is None else scale, other if mean is None else mean)
-        for own, other in (USUAL if input_format.dtype != "uint8" else (AS_THEY_ARE,))
+        for own, other in (USUAL_SCALINGS if input_format.dtype != "uint8" else (RAW_PIXELS,))
     )
-    if input_format.dtype == "uint8" and AS_THEY_ARE not in forms:
+    if input_format.dtype == "uint8" and RAW_PIXELS not in forms:
         raise ModelError(
             f"{model.path} takes pixels as uint8: --input-scale and --input-mean have no meaning "
             "there"
@@ -121,10 +128,10 @@ def _best(
     perfect = [one.input_format for one in tried if one.loss <= _PERFECT]
     if len(perfect) > 1:
         return _surest_least(tried, _try(session, perfect, *_mixed(examples.few)))
-    found = choose(tried)
+    found = choose_format(tried)
     if found.tied and len(examples.many) > len(examples.few):
         tried = _try(session, [one.input_format for one in _plausible(tried)], examples.many)
-        found = choose(tried)
+        found = choose_format(tried)
     return found
 
 
@@ -136,7 +143,7 @@ def _mixed(examples: Split) -> tuple[Split, Split]:
     return Split(halves, examples.labels)[differ], Split(halves, other.labels)[differ]
 
 
-def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> InputFormat:
+def _surest_least(tried: Sequence[FormatScore], mixed: Sequence[FormatScore]) -> InputFormat:
     """Of forms that read all examples right, that which is least surprised by mixed ones; the
     first of those that this cannot tell apart."""
     ranked = sorted(mixed, key=lambda one: one.loss)
@@ -149,17 +156,19 @@ def _surest_least(tried: Sequence[Tried], mixed: Sequence[Tried]) -> InputFormat
 
 def _try(
     session: ort.InferenceSession, forms: Sequence[InputFormat], *labelled: Split
-) -> list[Tried]:
+) -> list[FormatScore]:
     """`labelled` are the same images, with one label or with several that are equally right."""
     answers = [_answers(session, form, labelled[0]) for form in forms]
-    kinds = {outputs.kind(some) for some in answers}
-    kind = kinds.pop() if len(kinds) == 1 else Kind.LOGITS  # logits look like shares by chance
+    kinds = {outputs.detect_kind(some) for some in answers}
+    kind = (
+        kinds.pop() if len(kinds) == 1 else OutputKind.LOGITS
+    )  # logits look like shares by chance
     found = []
     for form, some in zip(forms, answers, strict=True):
         losses = [outputs.log_losses(some, images.labels, kind) for images in labelled]
         right = np.any([some.argmax(axis=1) == images.labels for images in labelled], axis=0)
         saturated = float((outputs.confidence(some, kind) >= _SATURATED).mean())
-        found.append(Tried(form, np.mean(losses, axis=0), right, saturated))
+        found.append(FormatScore(form, np.mean(losses, axis=0), right, saturated))
     return found
 
 
@@ -172,7 +181,7 @@ def _answers(session: ort.InferenceSession, form: InputFormat, images: Split) ->
     return in_chunks(answer, images.images, min(CHUNK_SIZE, form.most))
 
 
-def choose(tried: Sequence[Tried]) -> InputFormat:
+def choose_format(tried: Sequence[FormatScore]) -> InputFormat:
     """The form that did best, with what that rests on; of equally good ones, the first."""
     ranked = sorted(tried, key=lambda one: one.loss)
     most = max(tried, key=lambda one: one.accuracy)
@@ -185,7 +194,7 @@ def choose(tried: Sequence[Tried]) -> InputFormat:
     return _guessed(ranked[0], ranked[1], apart, basis)
 
 
-def _says_little(best: Tried, most: Tried) -> bool:
+def _says_little(best: FormatScore, most: FormatScore) -> bool:
     """Whether the log-loss, which chose `best`, is not to be believed against the accuracy, which
     speaks for `most`: even the best answers are saturated, or the softmax means nothing. Where
     only `most` is saturated, its scale is too large: that changes no answer of many networks.
@@ -194,9 +203,9 @@ def _says_little(best: Tried, most: Tried) -> bool:
     return most.accuracy > best.accuracy and (saturated or _chance(most, best) < _BY_CHANCE)
 
 
-def _guessed(best: Tried, rival: Tried, apart: bool, basis: Basis) -> InputFormat:
+def _guessed(best: FormatScore, rival: FormatScore, apart: bool, basis: Basis) -> InputFormat:
     verdict = Verdict.APART if apart else Verdict.TIED
-    made = Guess(
+    made = InputGuess(
         examples=len(best.losses),
         basis=basis,
         accuracy=best.accuracy,
@@ -209,7 +218,7 @@ def _guessed(best: Tried, rival: Tried, apart: bool, basis: Basis) -> InputForma
     return replace(best.input_format, guess=made)
 
 
-def _apart(best: Tried, rival: Tried) -> bool:
+def _apart(best: FormatScore, rival: FormatScore) -> bool:
     """Whether the log-losses of the same images differ by more than the margin, and chance."""
     more = rival.losses - best.losses
     error = float(more.std()) / np.sqrt(len(more))
@@ -218,13 +227,13 @@ def _apart(best: Tried, rival: Tried) -> bool:
     return rival.loss >= margin * best.loss and float(more.mean()) > _ERRORS * error
 
 
-def _chance(one: Tried, other: Tried) -> float:
+def _chance(one: FormatScore, other: FormatScore) -> float:
     """McNemar's p of the difference in what two forms read right."""
     same = np.ones(len(one.right), np.int64)
     return metrics.agreement(one.right.astype(np.int64), other.right.astype(np.int64), same).p
 
 
-def _plausible(tried: Sequence[Tried]) -> list[Tried]:
+def _plausible(tried: Sequence[FormatScore]) -> list[FormatScore]:
     """Those that may be the best: more images are asked of no others."""
     best, most = min(tried, key=lambda one: one.loss), max(tried, key=lambda one: one.accuracy)
     return [one for one in tried if not _apart(best, one) or _chance(most, one) >= _BY_CHANCE]

@@ -26,9 +26,9 @@ Call = Callable[[Values], Values]
 FREE = -1
 """A number of images that is whatever comes."""
 
-AS_THEY_ARE = (1.0, 0.0)
-USUAL = {
-    AS_THEY_ARE: "0..255 as they are",
+RAW_PIXELS = (1.0, 0.0)
+USUAL_SCALINGS = {
+    RAW_PIXELS: "0..255 as they are",
     (1 / 255, 0.0): "as 0..1",
     (1 / (255 * 0.3081), 255 * 0.1307): "less MNIST's mean 0.1307, over its deviation 0.3081",
     (1 / 127.5, 127.5): "as -1..1",
@@ -60,7 +60,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class InputGuess:
     """What a guess rests on: of so many labelled `examples`, the share that it reads right, in
     0..1, and its mean log-loss in nats; the same of the next best form, `rival`, in words."""
 
@@ -94,7 +94,7 @@ class InputFormat:
     scale: float = 1.0
     mean: float = 0.0
     invert: bool = False
-    guess: Guess | None = None
+    guess: InputGuess | None = None
     most: int = LARGEST_BATCH
 
     @classmethod
@@ -111,7 +111,9 @@ class InputFormat:
     def form(self) -> str:
         """What becomes of the pixels, in words."""
         names = [
-            name for form, name in USUAL.items() if np.allclose(form, (self.scale, self.mean), 1e-5)
+            name
+            for form, name in USUAL_SCALINGS.items()
+            if np.allclose(form, (self.scale, self.mean), 1e-5)
         ]
         told = names[0] if names else f"(pixel - {self.mean:g}) × {self.scale:g}"
         return told + (", inverted" if self.invert else "")
@@ -153,14 +155,14 @@ class InputFormat:
     def _rows(self, output: Values) -> NDArray[np.float32]:
         return output.astype(np.float32, copy=False).reshape(-1, self.classes)
 
-    def described(self) -> str:
+    def describe(self) -> str:
         """What a person should know before believing a number: what goes in, and why."""
         sizes = ["N" if size == FREE else str(size) for size in self.shape]
         text = f"input {self.dtype} ({', '.join(sizes)}), pixels {self.form}"
         return text if self.guess is None else f"{text} ({_rests_on(self.guess)}"
 
 
-def _rests_on(guess: Guess) -> str:
+def _rests_on(guess: InputGuess) -> str:
     """What a guess rests on, and what to do where that is not enough."""
     told = f"guessed on {guess.examples:,} labelled images: {_did(guess.loss, guess.accuracy)}; "
     told += f"next best, {guess.rival}: {_did(guess.rival_loss, guess.rival_accuracy)})"

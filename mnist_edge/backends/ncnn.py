@@ -53,7 +53,7 @@ class Ncnn(FileContender):
     def most_images(self) -> int:
         return LARGEST_BATCH  # it takes them one by one
 
-    def load(self, threads: int) -> "Net":
+    def load(self, threads: int) -> "NcnnRunner":
         """ModelError when ncnn does not know all layers."""
         import ncnn
 
@@ -67,10 +67,10 @@ class Ncnn(FileContender):
             weights.write_bytes(self.weights)
             if net.load_param(str(graph)) or net.load_model(str(weights)):
                 raise ModelError(f"{self.path.name} cannot be opened by ncnn")
-        return Net(net)
+        return NcnnRunner(net)
 
 
-class Net:
+class NcnnRunner:
     """A loaded net; see `base.Runner`. It knows no batches: images go through one by one."""
 
     def __init__(self, net: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Contender, FileContender, Runs, answer
+from mnist_edge.backends.base import Contender, ContenderKind, FileContender, answer
 from mnist_edge.backends.input_format import InputFormat, Values
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.classifier import Images, read_card
@@ -30,7 +30,7 @@ class OnnxRuntime(FileContender):
     those of the others do; a Classifier's sleep, and so do those of a paced run."""
 
     runtime: ClassVar[str] = "onnxruntime"
-    runs: ClassVar[Runs] = Runs.FILE
+    kind: ClassVar[ContenderKind] = ContenderKind.FILE
 
     @classmethod
     def open(cls, path: Path) -> "OnnxRuntime":
@@ -49,12 +49,14 @@ class OnnxRuntime(FileContender):
     def unavailable_reason() -> None:
         """It is always here."""
 
-    def load(self, threads: int, optimize: bool = True) -> "Session":
+    def load(self, threads: int, optimize: bool = True) -> "OnnxRuntimeRunner":
         """`optimize=False` runs the graph as written: the float reference of an int8 file."""
-        return Session(open_session(self.model, threads, optimize), self.input_format)
+        return OnnxRuntimeRunner(open_session(self.model, threads, optimize), self.input_format)
 
-    def load_asleep(self, threads: int) -> "Session":
-        return Session(open_session(self.model, threads, spinning=False), self.input_format)
+    def load_asleep(self, threads: int) -> "OnnxRuntimeRunner":
+        return OnnxRuntimeRunner(
+            open_session(self.model, threads, spinning=False), self.input_format
+        )
 
     def feed(self, images: Images) -> dict[str, Values]:
         """What one call of `session.run` takes: the images, repeated where it takes a fixed
@@ -75,7 +77,7 @@ class OnnxRuntime(FileContender):
             )
 
 
-class Session:
+class OnnxRuntimeRunner:
     """An open session; see `base.Runner`."""
 
     def __init__(self, session: ort.InferenceSession, input_format: InputFormat) -> None:

@@ -36,7 +36,7 @@ class OpenVino(FileContender):
             return str(error)
         return None
 
-    def load(self, threads: int) -> "Requests":
+    def load(self, threads: int) -> "OpenVinoRunner":
         """Ready to answer one image; other batch sizes are compiled when they first come.
         ModelError for a graph that it cannot run."""
         options = {
@@ -45,12 +45,12 @@ class OpenVino(FileContender):
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        runner = Requests(_core(), self.model, options, self.input_format)
+        runner = OpenVinoRunner(_core(), self.model, options, self.input_format)
         runner.run(runner.prepare(np.zeros((1, SIDE, SIDE), np.uint8)))
         return runner
 
 
-class Requests:
+class OpenVinoRunner:
     """A model with a request for each batch size that it meets; see `base.Runner`.
 
     With fixed shapes it is a quarter faster than with free ones. The fastest way in and out is

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends.base import Runs
+from mnist_edge.backends.base import ContenderKind
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
@@ -36,7 +36,7 @@ class PyTorch:
     subject: ModelInfo
     temperature: float
     runtime: ClassVar[str] = "pytorch"
-    runs: ClassVar[Runs] = Runs.ORIGINAL
+    kind: ClassVar[ContenderKind] = ContenderKind.ORIGINAL
 
     @staticmethod
     def unavailable_reason() -> str | None:
@@ -79,7 +79,7 @@ class TorchCompile(PyTorch):
     """
 
     runtime: ClassVar[str] = "torch-compile"
-    runs: ClassVar[Runs] = Runs.COMPILED
+    kind: ClassVar[ContenderKind] = ContenderKind.COMPILED
     backend: str = "inductor"
 
     @staticmethod
@@ -159,7 +159,7 @@ class Compiled(Eager):
         return compiled
 
 
-def original_of(card: Card, runs: Path) -> PyTorch | None:
+def find_original(card: Card, runs: Path) -> PyTorch | None:
     """The original of an exported file: the run whose checkpoint has the hash that it names.
 
     None where the run is not here.

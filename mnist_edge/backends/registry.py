@@ -8,11 +8,11 @@ from typing import cast
 
 from mnist_edge import partial_failures
 from mnist_edge.backends import input_format
-from mnist_edge.backends.base import Backend, Contender, Runs
-from mnist_edge.backends.detect_input import Examples, guess
+from mnist_edge.backends.base import Backend, Contender, ContenderKind
+from mnist_edge.backends.detect_input import Examples, detect_input_format
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
-from mnist_edge.backends.pytorch import PyTorch, original_of
+from mnist_edge.backends.pytorch import PyTorch, find_original
 from mnist_edge.catalogue import BACKENDS
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError, UsageError
@@ -56,7 +56,7 @@ class Discovery:
     refused: tuple[EdgeError, ...] = ()
 
 
-def gather(
+def find_contenders(
     files: Sequence[Path],
     runs: Path,
     runtimes: Sequence[str] | None,
@@ -79,7 +79,7 @@ def gather(
     read = partial_failures.each(files, lambda path: _read(path, foreign), refused)
     sources = _sources([one for _, one in read], runs)
     guesses = tuple(
-        f"{path.name}: {file.input_format.described()}"
+        f"{path.name}: {file.input_format.describe()}"
         for path, (file, card) in read
         if card is None
     )
@@ -107,7 +107,9 @@ def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
 def _made(name: str, sources: Sequence[Source]) -> tuple[list[Contender], list[EdgeError]]:
     """One runtime's contenders, and what stood in the way of others."""
     backend = load_backend(name)
-    taken = [one for one in sources if one.runs.file is backend.runs.file and backend.accepts(one)]
+    taken = [
+        one for one in sources if one.kind.is_file is backend.kind.is_file and backend.accepts(one)
+    ]
     if not taken:
         return [], [ModelError(_nothing(name, backend))]
     if reason := backend.unavailable_reason():  # asked for late: to import PyTorch takes seconds
@@ -117,7 +119,7 @@ def _made(name: str, sources: Sequence[Source]) -> tuple[list[Contender], list[E
     for source in taken:
         try:
             one = backend.of(source)
-            if isinstance(source, OnnxRuntime) and one.runs is Runs.CONVERTED:
+            if isinstance(source, OnnxRuntime) and one.kind is ContenderKind.CONVERTED:
                 source.check(one)
             made.append(one)
         except ModelError as error:
@@ -133,7 +135,7 @@ def load_backend(name: str) -> Backend:
 
 def _nothing(name: str, backend: Backend) -> str:
     """That there is nothing for a runtime to run."""
-    if backend.runs.file:
+    if backend.kind.is_file:
         return f"{name} runs {BACKENDS[name].runs}, and there is none among these files"
     return (
         f"{name} runs {BACKENDS[name].runs}, and its run is not here: train it again, or name "
@@ -157,7 +159,7 @@ def _sources(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> li
         if card is not None:
             cards.setdefault(file.subject.family, card)
     for family, card in cards.items():
-        if original := original_of(card, runs):
+        if original := find_original(card, runs):
             families[family].append(original)
     return [one for own in families.values() for one in own]
 
@@ -171,6 +173,8 @@ def _card(model: ModelFile) -> Card | None:
 
 def _foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
     read = input_format.read(model, lambda: options.examples().classes)
-    found = guess(model, read, options.examples, options.scale, options.mean, options.invert)
+    found = detect_input_format(
+        model, read, options.examples, options.scale, options.mean, options.invert
+    )
     subject = ModelInfo.of_foreign(model, options.dataset, found.classes, found.batch)
     return OnnxRuntime(model, subject, found)

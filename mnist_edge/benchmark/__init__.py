@@ -2,7 +2,7 @@
 
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
 from mnist_edge.benchmark.runner import run
-from mnist_edge.benchmark.scored_data import examples, find_data, images_to_time, with_data
+from mnist_edge.benchmark.scored_data import find_data, load_examples, match_data, timing_images
 
 __all__ = [
     "Benchmark",
@@ -10,9 +10,9 @@ __all__ = [
     "Entry",
     "Plan",
     "Score",
-    "examples",
     "find_data",
-    "images_to_time",
+    "load_examples",
+    "match_data",
     "run",
-    "with_data",
+    "timing_images",
 ]

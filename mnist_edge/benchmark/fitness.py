@@ -8,7 +8,7 @@ from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.benchmark.record import Benchmark, Entry
 
 
-class Unfit(StrEnum):
+class UnfitReason(StrEnum):
     """Why a file is not recommended."""
 
     WRONG_HERE = "wrong-here"
@@ -27,28 +27,28 @@ class Unfit(StrEnum):
     @property
     def computes(self) -> bool:
         """Whether it is about what the file computes on some CPU."""
-        return self in (Unfit.WRONG_HERE, Unfit.MAY_SATURATE)
+        return self in (UnfitReason.WRONG_HERE, UnfitReason.MAY_SATURATE)
 
     @property
     def measured(self) -> bool:
         """Whether enough is known of the file to choose between it and another."""
-        return self not in (Unfit.UNKNOWN_ACCURACY, Unfit.TOO_FEW_ROUNDS)
+        return self not in (UnfitReason.UNKNOWN_ACCURACY, UnfitReason.TOO_FEW_ROUNDS)
 
 
-def unfit(record: Benchmark, entry: Entry) -> Unfit | None:
+def unfit_reason(record: Benchmark, entry: Entry) -> UnfitReason | None:
     """Why an entry is not to be recommended; None where it may be."""
     if entry.findings and entry.findings.saturates:
-        return Unfit.WRONG_HERE
+        return UnfitReason.WRONG_HERE
     if entry.findings and entry.findings.may_saturate:
-        return Unfit.MAY_SATURATE
+        return UnfitReason.MAY_SATURATE
     if entry.accuracy is None:
-        return Unfit.UNKNOWN_ACCURACY
+        return UnfitReason.UNKNOWN_ACCURACY
     smallest = min(record.plan.batches)
     if smallest not in entry.batches or len(entry.batches[smallest].turns) < NEEDED_SAMPLES[50]:
-        return Unfit.TOO_FEW_ROUNDS
+        return UnfitReason.TOO_FEW_ROUNDS
     if entry.score is None:
-        return Unfit.NOT_SCORED  # anybody can write any number into a file
-    return Unfit.NEAR_CHANCE if _near_chance(record, entry) else None
+        return UnfitReason.NOT_SCORED  # anybody can write any number into a file
+    return UnfitReason.NEAR_CHANCE if _near_chance(record, entry) else None
 
 
 def _near_chance(record: Benchmark, entry: Entry) -> bool:

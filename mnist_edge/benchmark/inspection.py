@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import Contender, FileContender, OnnxRuntime, Runner, answer
-from mnist_edge.backends.base import chunk
+from mnist_edge.backends.base import chunk_size
 from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.classifier import Classifier
@@ -23,7 +23,7 @@ _REFERENCE_IMAGES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Inspection:
     """What ONNX Runtime makes of a file on this CPU; `golden` is None for a file without golden
     answers; `widest_pair` is the largest |a| + |b| of two int8 weights of one sum."""
 
@@ -45,7 +45,7 @@ class Findings:
 
 def inspect(
     contender: Contender, runner: Runner, images: NDArray[np.uint8], threads: int
-) -> Findings | None:
+) -> Inspection | None:
     """Look into a file that ONNX Runtime runs, on uint8 (N, 28, 28); None for other runtimes.
 
     GoldenError for a file that does not compute here what it computed where it was made.
@@ -54,11 +54,11 @@ def inspect(
         return None
     images = images[:_REFERENCE_IMAGES]
     reference = contender.load(threads, optimize=False)
-    return Findings(
+    return Inspection(
         golden=Classifier(contender.model, threads).check() if contender.subject.ours else None,
-        kernels=kernels.running(contender.model, contender.feed(images[:1])),
-        deviation=kernels.against_reference(
-            partial(answer, reference), partial(answer, runner), images, chunk(contender)
+        kernels=kernels.profile_kernels(contender.model, contender.feed(images[:1])),
+        deviation=kernels.compare_with_reference(
+            partial(answer, reference), partial(answer, runner), images, chunk_size(contender)
         ),
         widest_pair=widest_pair(contender.model.graph),
     )
@@ -76,7 +76,9 @@ def check_batches(
             f"can be measured with --batch {contender.most_images}"
         )
     call = partial(answer, runner)
-    found = find_inconsistency(call, images[: chunk(contender)], (1, *batches), _exact(contender))
+    found = find_inconsistency(
+        call, images[: chunk_size(contender)], (1, *batches), _exact(contender)
+    )
     if found:
         raise ModelError(f"{name} cannot be measured: {found}")
 

@@ -93,7 +93,7 @@ def deviation(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Dev
     )
 
 
-def against_reference(
+def compare_with_reference(
     reference: Run, run: Run, images: NDArray[np.uint8], size: int = CHUNK_SIZE
 ) -> Deviation:
     """Let a file's float reference and its optimized run answer images, `size` at a time, and
@@ -101,7 +101,7 @@ def against_reference(
     return deviation(in_chunks(reference, images, size), in_chunks(run, images, size))
 
 
-def running(model: AnyModel, feed: dict[str, NDArray[Any]]) -> Kernels:
+def profile_kernels(model: AnyModel, feed: dict[str, NDArray[Any]]) -> Kernels:
     """The kernels that answer `feed`, one run of the file under ONNX Runtime's profiler."""
     model = ModelFile.of(model)
     with tempfile.TemporaryDirectory() as folder:

@@ -49,7 +49,7 @@ class Latency:
         return relative_spread(self.medians_us) if len(self.turns) >= NEEDED_SAMPLES[50] else None
 
     @property
-    def stalled(self) -> float:
+    def stalled_share(self) -> float:
         """The part of its time, 0..1, by which calls took more than ten times their median. For
         calls of equal work that is time in which nothing ran: a virtual machine's host that takes
         a core away unannounced leaves the CPU time running too, and is seen nowhere else."""

@@ -13,11 +13,11 @@ from mnist_edge import partial_failures
 from mnist_edge.backends import Contender, Runner, answer
 from mnist_edge.benchmark import cold_start
 from mnist_edge.benchmark.cold_start import ColdStart
-from mnist_edge.benchmark.inspection import Findings, check_batches, inspect
+from mnist_edge.benchmark.inspection import Inspection, check_batches, inspect
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Data, Plan
 from mnist_edge.benchmark.scoring import Logits, answers
-from mnist_edge.benchmark.timing import fractions
+from mnist_edge.benchmark.timing import fraction_progress
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.types import Progress
 
@@ -29,7 +29,7 @@ _COLD_STARTS = 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ready:
+class PreparedContender:
     """A contender that can be timed: its `runner`, how long it took to `load` and to its `first`
     answer, the `findings` of a look into it, its answers to the test split, and its `starts` in
     fresh processes. `logits` is None where its data set is not here."""
@@ -38,39 +38,43 @@ class Ready:
     load: Latency
     first: Latency
     runner: Runner
-    findings: Findings | None
+    findings: Inspection | None
     logits: Logits | None
     starts: Sequence[ColdStart]
 
 
-def made_ready(
+def prepare_contenders(
     contenders: Sequence[Contender],
     data: Data,
     plan: Plan,
     images: NDArray[np.uint8],
     progress: Progress,
     refused: list[EdgeError],
-) -> list[Ready]:
+) -> list[PreparedContender]:
     """The contenders that can be timed. What is wrong with others goes into `refused`; the first
     of these is raised where none is left."""
     opened = [
         one
         for _, one in partial_failures.each(
-            _told(contenders, fractions(progress, "loading")),
+            _told(contenders, fraction_progress(progress, "loading")),
             lambda contender: _open(contender, plan, images),
             refused,
         )
     ]
     answered = partial_failures.each(
-        _told(opened, fractions(progress, "accuracy")),
+        _told(opened, fraction_progress(progress, "accuracy")),
         lambda one: answers(one.contender, one.runner, data),
         refused,
     )
     progress("accuracy", 1.0, 1.0)
     everything = [one.contender for one, _ in answered]
-    starts = _fresh(everything, plan, images, fractions(progress, "fresh processes"), refused)
+    starts = _fresh(
+        everything, plan, images, fraction_progress(progress, "fresh processes"), refused
+    )
     ready = [
-        Ready(one.contender, one.load, one.first, one.runner, one.findings, logits, started)
+        PreparedContender(
+            one.contender, one.load, one.first, one.runner, one.findings, logits, started
+        )
         for (one, logits), started in zip(answered, starts, strict=True)
         if started
     ]
@@ -87,7 +91,7 @@ class _Opened:
     load: Latency
     first: Latency
     runner: Runner
-    findings: Findings | None
+    findings: Inspection | None
 
 
 def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> _Opened:

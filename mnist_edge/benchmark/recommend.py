@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mnist_edge import metrics
-from mnist_edge.benchmark.fitness import Unfit, unfit
+from mnist_edge.benchmark.fitness import UnfitReason, unfit_reason
 from mnist_edge.benchmark.record import Benchmark, Entry
 from mnist_edge.intervals import Ratio
 
@@ -28,7 +28,7 @@ class Decision(StrEnum):
     """No file is fit."""
 
 
-class Int8(StrEnum):
+class Int8Verdict(StrEnum):
     """Why int8 is shipped and not fp32 of the same model, or why it is not."""
 
     FASTER = "faster"
@@ -40,7 +40,7 @@ class Int8(StrEnum):
     @property
     def preferred(self) -> bool:
         """Whether it is int8 that is shipped."""
-        return self in (Int8.FASTER, Int8.SMALLER)
+        return self in (Int8Verdict.FASTER, Int8Verdict.SMALLER)
 
 
 class Merit(StrEnum):
@@ -52,7 +52,7 @@ class Merit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Precisions:
+class PrecisionChoice:
     """fp32 and int8 of one model: which is preferred, and how many times as fast as fp32 int8 is,
     at the fewest images a call and at the most; None where it was not timed often enough, or where
     both are one. `gap` is by how much int8 is the more accurate, in -1..1; 0 where that may be
@@ -60,18 +60,18 @@ class Precisions:
 
     int8: Entry
     fp32: Entry
-    why: Int8
+    why: Int8Verdict
     speed: Ratio | None
     batch_speed: Ratio | None
     gap: float
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class UnfitFile:
     """A file that is not to be recommended."""
 
     entry: Entry
-    why: Unfit
+    why: UnfitReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ class Choice:
     other precision that are left out because of what they compute."""
 
     entry: Entry
-    precisions: Precisions | None = None
-    wrong: tuple[Misfit, ...] = ()
+    precisions: PrecisionChoice | None = None
+    wrong: tuple[UnfitFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class Alternative:
     """A file beside the one to ship: how many times as fast it is (None where that is not known),
     by how much more accurate, in -1..1 (0 where that may be chance); a third file that is more
     accurate, where this one's loss against the one to ship may be chance; and a file of another
@@ -117,9 +117,9 @@ class Recommendation:
     dataset: str
     decision: Decision
     choice: Choice | None = None
-    others: tuple[Other, ...] = ()
+    others: tuple[Alternative, ...] = ()
     faster_runtime: FasterRuntime | None = None
-    unfit: tuple[Misfit, ...] = ()
+    unfit: tuple[UnfitFile, ...] = ()
 
 
 def recommendations(record: Benchmark) -> tuple[Recommendation, ...]:
@@ -132,8 +132,8 @@ def recommendations(record: Benchmark) -> tuple[Recommendation, ...]:
 
 
 def _recommendation(record: Benchmark, dataset: str, files: Sequence[Entry]) -> Recommendation:
-    found = [(entry, unfit(record, entry)) for entry in files]
-    misfits = tuple(Misfit(entry, why) for entry, why in found if why)
+    found = [(entry, unfit_reason(record, entry)) for entry in files]
+    misfits = tuple(UnfitFile(entry, why) for entry, why in found if why)
     fit = [entry for entry, why in found if why is None]
     if not fit:
         return Recommendation(dataset, Decision.NONE, unfit=misfits)
@@ -155,7 +155,7 @@ def _recommendation(record: Benchmark, dataset: str, files: Sequence[Entry]) -> 
 
 
 def _of_family(
-    record: Benchmark, fit: Sequence[Entry], misfits: Sequence[Misfit], family: str
+    record: Benchmark, fit: Sequence[Entry], misfits: Sequence[UnfitFile], family: str
 ) -> list[Choice]:
     """Of the fit files of a model the one to ship, then the others."""
     own = [entry for entry in fit if entry.subject.family == family]
@@ -180,22 +180,22 @@ def _best(record: Benchmark, files: Sequence[Entry]) -> Entry:
     return min(as_fast, key=lambda one: one.size_bytes)
 
 
-def _precisions(record: Benchmark, fp32: Entry, int8: Entry) -> Precisions:
+def _precisions(record: Benchmark, fp32: Entry, int8: Entry) -> PrecisionChoice:
     smallest, largest = min(record.plan.batches), max(record.plan.batches)
     speed = record.speedup(int8, fp32, smallest)
     many = record.speedup(int8, fp32, largest) if largest != smallest else None
     gap = _gap(record, fp32, int8)
-    return Precisions(int8, fp32, _why_int8(int8, fp32, speed, gap), speed, many, gap)
+    return PrecisionChoice(int8, fp32, _why_int8(int8, fp32, speed, gap), speed, many, gap)
 
 
-def _why_int8(int8: Entry, fp32: Entry, speed: Ratio | None, gap: float) -> Int8:
+def _why_int8(int8: Entry, fp32: Entry, speed: Ratio | None, gap: float) -> Int8Verdict:
     if _lost(int8, gap):
-        return Int8.LESS_ACCURATE
+        return Int8Verdict.LESS_ACCURATE
     if speed and speed.high < 1:
-        return Int8.SLOWER
+        return Int8Verdict.SLOWER
     if speed and speed.low > 1:
-        return Int8.FASTER
-    return Int8.SMALLER if int8.size_bytes < fp32.size_bytes else Int8.NO_GAIN
+        return Int8Verdict.FASTER
+    return Int8Verdict.SMALLER if int8.size_bytes < fp32.size_bytes else Int8Verdict.NO_GAIN
 
 
 def _lost(int8: Entry, gap: float) -> bool:
@@ -206,7 +206,7 @@ def _lost(int8: Entry, gap: float) -> bool:
     return change.worse > change.better and not change.is_chance
 
 
-def _other(record: Benchmark, best: Entry, choice: Choice, winners: Sequence[Entry]) -> Other:
+def _other(record: Benchmark, best: Entry, choice: Choice, winners: Sequence[Entry]) -> Alternative:
     """The merit of another file than `best`; `winners` are the best of each model."""
     own = choice.entry
     outdoing = [one for one in winners if one is not own and _outdoes(record, one, own)]
@@ -219,7 +219,7 @@ def _other(record: Benchmark, best: Entry, choice: Choice, winners: Sequence[Ent
         merit = Merit.SPEED
     elif own.size_bytes < min(one.size_bytes for one in (best, *others)):
         merit = Merit.SIZE
-    return Other(
+    return Alternative(
         choice=choice,
         merit=merit,
         speed=record.speedup(own, best, min(record.plan.batches)),

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, ModelInfo, Runs, outputs
-from mnist_edge.backends.outputs import Kind
-from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.backends import Contender, ContenderKind, ModelInfo, outputs
+from mnist_edge.backends.outputs import OutputKind
+from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.benchmark.latency import Latency, speedup
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError
@@ -57,7 +57,7 @@ class Score:
     accuracy: Accuracy
     calibration_error: float | None
     change: Agreement | None
-    kind: Kind = Kind.LOGITS
+    kind: OutputKind = OutputKind.LOGITS
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ class Entry:
     size_bytes: int
     sha256: str
     score: Score | None
-    findings: Findings | None
+    findings: Inspection | None
     load: Latency
     first: Latency
     prepare: Latency
@@ -95,7 +95,7 @@ class Entry:
     @property
     def is_file(self) -> bool:
         """Whether this is the file as it ships, in ONNX Runtime."""
-        return self.contender.runs is Runs.FILE
+        return self.contender.kind is ContenderKind.FILE
 
     @property
     def is_int8(self) -> bool:
@@ -104,7 +104,7 @@ class Entry:
     @property
     def is_original(self) -> bool:
         """Whether this is the network that was trained, as its own framework runs it."""
-        return self.contender.runs is Runs.ORIGINAL
+        return self.contender.kind is ContenderKind.ORIGINAL
 
     @property
     def accuracy(self) -> Accuracy | None:

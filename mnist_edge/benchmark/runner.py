@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, FileContender, OnnxRuntime, Runner, Runs
+from mnist_edge.backends import Contender, ContenderKind, FileContender, OnnxRuntime, Runner
 from mnist_edge.benchmark import stopwatch
 from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.latency import Latency
-from mnist_edge.benchmark.loading import Ready, made_ready
+from mnist_edge.benchmark.loading import PreparedContender, prepare_contenders
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
-from mnist_edge.benchmark.scored_data import images_to_time
+from mnist_edge.benchmark.scored_data import timing_images
 from mnist_edge.benchmark.scoring import scores
-from mnist_edge.benchmark.stopwatch import THREAD, Meter
-from mnist_edge.benchmark.timing import Timed, preparation, time_all
+from mnist_edge.benchmark.stopwatch import THREAD_METERS, Meter
+from mnist_edge.benchmark.timing import Timings, time_all, time_preparation
 from mnist_edge.errors import EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.host import energy, noise
@@ -39,11 +39,11 @@ def run(
     or GoldenError is raised where no other is left.
     """
     began = datetime.now(UTC)
-    images, described = images_to_time(data)
+    images, described = timing_images(data)
     refused: list[EdgeError] = []
-    ready = made_ready(contenders, data, plan, images, progress, refused)
+    ready = prepare_contenders(contenders, data, plan, images, progress, refused)
     scored = scores([one.contender for one in ready], [one.logits for one in ready], data)
-    prepared = [preparation(one.runner, images) for one in ready]
+    prepared = [time_preparation(one.runner, images) for one in ready]
     energy_j = energy.meter()
     timed, quiet = _time(ready, images, plan, energy_j, progress)
     entries = [
@@ -67,17 +67,17 @@ def run(
 
 
 def _time(
-    ready: Sequence[Ready],
+    ready: Sequence[PreparedContender],
     images: NDArray[np.uint8],
     plan: Plan,
     energy_j: Meter | None,
     progress: Progress,
-) -> tuple[Timed, noise.Noise]:
+) -> tuple[Timings, noise.Noise]:
     """Time all of them, and how far the machine let them run undisturbed meanwhile."""
     contenders = [one.contender for one in ready]
     runners = [one.runner for one in ready]
-    meters: dict[str, Meter] = {**THREAD, "cpu_s": time.process_time}
-    before = noise.read()
+    meters: dict[str, Meter] = {**THREAD_METERS, "cpu_s": time.process_time}
+    before = noise.take_snapshot()
     timed = time_all(
         runners,
         images,
@@ -88,13 +88,21 @@ def _time(
         _waiting(contenders, runners, plan),
     )
     quiet = noise.between(
-        before, noise.read(), _spread(contenders, timed), _paused(contenders, timed, plan.threads)
+        before,
+        noise.take_snapshot(),
+        _spread(contenders, timed),
+        _paused(contenders, timed, plan.threads),
     )
     return timed, quiet
 
 
 def _entry(
-    one: Ready, at: int, score: Score | None, prepare: Latency, timed: Timed, cold: bool
+    one: PreparedContender,
+    at: int,
+    score: Score | None,
+    prepare: Latency,
+    timed: Timings,
+    cold: bool,
 ) -> Entry:
     """What was measured of one contender, whose latencies are number `at` of those timed."""
     size_bytes, digest = _identity(one.contender)
@@ -143,7 +151,7 @@ def _peak(starts: Sequence[ColdStart]) -> int | None:
     return max((start.peak_bytes for start in starts if start.peak_bytes), default=None)
 
 
-def _spread(contenders: Sequence[Contender], timed: Timed) -> dict[str, float]:
+def _spread(contenders: Sequence[Contender], timed: Timings) -> dict[str, float]:
     """How far apart the rounds are, by name and, beyond one image a call, batch size."""
     names = [f"{one.subject.name} in {one.runtime}" for one in contenders]
     found: dict[str, float] = {}
@@ -155,15 +163,15 @@ def _spread(contenders: Sequence[Contender], timed: Timed) -> dict[str, float]:
     return found
 
 
-def _paused(contenders: Sequence[Contender], timed: Timed, threads: int) -> float | None:
+def _paused(contenders: Sequence[Contender], timed: Timings, threads: int) -> float | None:
     """The largest part of any batch size's time in which what was timed stood still.
 
     Looked at are the yardstick, and files on one thread in ONNX Runtime, which computes in the
     calling thread: other runtimes may wait for a thread of theirs.
     """
-    here = [threads == 1 and one.runs is Runs.FILE for one in contenders]
+    here = [threads == 1 and one.kind is ContenderKind.FILE for one in contenders]
     found: list[float] = []
     for latencies in timed.batches.values():
         in_thread = [one for one, counts in zip(latencies, [*here, True], strict=True) if counts]
-        found += [stopwatch.off_cpu(in_thread) or 0.0, latencies[-1].stalled]
+        found += [stopwatch.off_cpu_share(in_thread) or 0.0, latencies[-1].stalled_share]
     return max(found, default=None)

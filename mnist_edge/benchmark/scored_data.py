@@ -18,7 +18,7 @@ _TIMED_IMAGES = 1000
 _EXAMPLES = 500
 
 
-def with_data(
+def match_data(
     contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None
 ) -> tuple[tuple[Contender, ...], Data, list[EdgeError]]:
     """The contenders that their data fit, these, and what is wrong with others. DataError where
@@ -68,7 +68,7 @@ def _check_classes(data: Dataset, subject: ModelInfo) -> None:
         )
 
 
-def examples(name: str | None, data_dir: Path | None) -> Examples:
+def load_examples(name: str | None, data_dir: Path | None) -> Examples:
     """Labelled training images to find out what form of input a file of others takes: never test
     images. They are of the named set, or of MNIST; digits drawn in a font where that is not here.
     """
@@ -79,7 +79,7 @@ def examples(name: str | None, data_dir: Path | None) -> Examples:
     return Examples.of(here.train, len(here.classes))
 
 
-def images_to_time(data: Data) -> tuple[NDArray[np.uint8], str]:
+def timing_images(data: Data) -> tuple[NDArray[np.uint8], str]:
     """Real test images where there are any: zeros would flatter, and one image too."""
     for _, dataset in sorted(data.items()):
         return dataset.test.images[:_TIMED_IMAGES], f"test images of {dataset.name}"

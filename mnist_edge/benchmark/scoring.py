@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
-from mnist_edge.backends import Contender, Runner, Runs, answer, outputs
-from mnist_edge.backends.base import chunk
-from mnist_edge.backends.outputs import Kind
+from mnist_edge.backends import Contender, ContenderKind, Runner, answer, outputs
+from mnist_edge.backends.base import chunk_size
+from mnist_edge.backends.outputs import OutputKind
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
 from mnist_edge.datasets import Dataset
@@ -42,7 +42,7 @@ def scores(
 def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
     """The answers to the test split, their columns in the order of the set's classes."""
     images = data.test.images
-    logits = in_chunks(lambda some: answer(runner, some), images, chunk(contender))
+    logits = in_chunks(lambda some: answer(runner, some), images, chunk_size(contender))
     largest = logits.max(axis=1)  # beside which the logarithm of 0 may stand
     bad = largest[~np.isfinite(largest)]
     if len(bad):
@@ -64,13 +64,13 @@ def _score(contender: Contender, logits: Logits, before: Logits | None, data: Da
     truth = data[contender.subject.dataset].test.labels
     labels = logits.argmax(axis=1)
     change = None if before is None else metrics.agreement(before.argmax(axis=1), labels, truth)
-    kind = Kind.LOGITS if contender.subject.ours else outputs.kind(logits)
+    kind = OutputKind.LOGITS if contender.subject.ours else outputs.detect_kind(logits)
     return Score(
         logits=logits,
         accuracy=metrics.accuracy(labels, truth),
         # Scores are no probabilities: nobody says how often they should be right.
         calibration_error=None
-        if kind is Kind.SCORES
+        if kind is OutputKind.SCORES
         else metrics.expected_calibration_error(outputs.probabilities(logits, kind), truth),
         change=change,
         kind=kind,
@@ -87,7 +87,7 @@ def _before(
         for other, some in zip(contenders, logits, strict=True)
         if other.subject.family == contender.subject.family
     ]
-    originals = [pair for pair in family if pair[0].runs is Runs.ORIGINAL]
+    originals = [pair for pair in family if pair[0].kind is ContenderKind.ORIGINAL]
     # The fp32 file stands in for an original that is not here: it passed for it when it was made.
     files = [pair for pair in family if _is_fp32_file(pair[0])]
     for other, some in (originals + files)[:1]:
@@ -96,4 +96,4 @@ def _before(
 
 
 def _is_fp32_file(contender: Contender) -> bool:
-    return contender.runs is Runs.FILE and contender.subject.precision == "fp32"
+    return contender.kind is ContenderKind.FILE and contender.subject.precision == "fp32"

@@ -24,8 +24,8 @@ Call = Callable[[int], object]
 Meter = Callable[[], float]
 """A counter that only grows, such as CPU seconds: read before and after each turn."""
 
-THREAD: Mapping[str, Meter] = {"wall_s": time.perf_counter, "thread_s": time.thread_time}
-"""The meters that `off_cpu` needs."""
+THREAD_METERS: Mapping[str, Meter] = {"wall_s": time.perf_counter, "thread_s": time.thread_time}
+"""The meters that `off_cpu_share` needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ class Protocol:
             raise EdgeError("protocol: rate_hz must be above 0")
 
 
-def off_cpu(latencies: Sequence[Latency]) -> float | None:
+def off_cpu_share(latencies: Sequence[Latency]) -> float | None:
     """The part of their turns in which the calling thread was on no CPU, 0..1: its CPU time against
-    wall time. Near 0 for calls that compute in that thread; None without the meters THREAD."""
-    known = [latency.used for latency in latencies if latency.used.keys() >= THREAD.keys()]
+    wall time. Near 0 for calls that compute in that thread; None without THREAD_METERS."""
+    known = [latency.used for latency in latencies if latency.used.keys() >= THREAD_METERS.keys()]
     wall_s = sum(float(used["wall_s"].sum()) for used in known)
     thread_s = sum(float(used["thread_s"].sum()) for used in known)
     return max(0.0, 1 - thread_s / wall_s) if wall_s > 0 else None

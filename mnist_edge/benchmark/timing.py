@@ -22,7 +22,7 @@ Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class Timings:
     """The latencies of each runner: by images a call, where the yardstick's come last, and at the
     plan's rate. `stopped` says that Ctrl-C ended it before all was measured."""
 
@@ -40,7 +40,7 @@ class _Job:
     protocol: Protocol
 
 
-def fractions(progress: Progress, what: str) -> Callable[[float], None]:
+def fraction_progress(progress: Progress, what: str) -> Callable[[float], None]:
     """How `progress` is told of work that knows its fraction alone, in 0..1."""
     return lambda fraction: progress(what, fraction, 1.0)
 
@@ -53,7 +53,7 @@ def time_all(
     progress: Progress,
     fixed: Sequence[int | None] | None = None,
     waiting: Sequence[Runner] | None = None,
-) -> Timed:
+) -> Timings:
     """Time every runner by the plan, all of them and a yardstick interleaved; in the paced run,
     those that are `waiting` in their place.
 
@@ -73,7 +73,7 @@ def time_all(
             timing = measure(
                 _calls(job, waiting if waiting and _is_paced(job) else runners, images, fixed),
                 job.protocol,
-                fractions(progress, job.what),
+                fraction_progress(progress, job.what),
                 meters,
             )
         except KeyboardInterrupt:
@@ -84,7 +84,7 @@ def time_all(
         done.append((job, _shares(job, timing.latencies, fixed)))
         if stopped := timing.stopped:
             break
-    return Timed(
+    return Timings(
         batches={job.size: found for job, found in done if not _is_paced(job)},
         paced=next((found for job, found in done if _is_paced(job)), None),
         stopped=stopped,
@@ -111,7 +111,7 @@ def _is_paced(job: _Job) -> bool:
     return job.protocol.rate_hz is not None
 
 
-def filled(size: int, fixed: int | None) -> int:
+def filled_size(size: int, fixed: int | None) -> int:
     """How many images go through a file for a batch of so many."""
     return size if fixed is None else math.ceil(size / fixed) * fixed
 
@@ -122,7 +122,7 @@ def _shares(
     """The time that each batch itself takes of calls that were filled up."""
     if _is_paced(job):
         return tuple(latencies)
-    shares = [job.size / filled(job.size, one) for one in [*fixed, None]]
+    shares = [job.size / filled_size(job.size, one) for one in [*fixed, None]]
     return tuple(_part(one, share) for one, share in zip(latencies, shares, strict=True))
 
 
@@ -134,7 +134,7 @@ def _part(whole: Latency, share: float) -> Latency:
 def _calls(
     job: _Job, runners: Sequence[Runner], images: Images, fixed: Sequence[int | None]
 ) -> list[Call]:
-    sizes = [filled(job.size, one) for one in fixed]
+    sizes = [filled_size(job.size, one) for one in fixed]
     calls = [_call(one, images, size) for one, size in zip(runners, sizes, strict=True)]
     # A paced run's turns last a second each, whoever takes them.
     return calls if _is_paced(job) else [*calls, _yardstick()]
@@ -165,7 +165,7 @@ def _yardstick() -> Call:
     return lambda count: values @ values
 
 
-def preparation(runner: Runner, images: Images) -> Latency:
+def time_preparation(runner: Runner, images: Images) -> Latency:
     """How long one image takes into the form that a model takes."""
     inputs = batches(images, 1)
     protocol = Protocol(samples=_PREPARED, duration_s=0, rounds=1, warmup_s=0.01)

@@ -156,14 +156,14 @@ def bench(
         bench_options.check_alone(any(written), compare is not None, cold, strict, record_it)
     bench_options.check_places(outputs)
     old = bench_options.earlier(compare, plan)
-    examples = cache(lambda: benchmark.examples(dataset, data_dir))
+    examples = cache(lambda: benchmark.load_examples(dataset, data_dir))
     foreign = backends.ForeignOptions(examples, dataset or "mnist", input_scale, input_mean, invert)
     found = _gathered(files, bench_options.names(contender), foreign)
     logs = loadgen_logs if loadgen else None
     bench_options.check_written(outputs, logs, found.contenders, compare)
     if record_it:
         record_latency.check(found.contenders, plan)
-    running, data, unfit = benchmark.with_data(found.contenders, dataset, data_dir)
+    running, data, unfit = benchmark.match_data(found.contenders, dataset, data_dir)
     if old:
         comparison.check_common(old, running, plan.batches)
     refused = (*found.refused, *unfit)
@@ -187,7 +187,7 @@ def _gathered(
 
     absent: list[EdgeError] = []
     named = model_paths.find_all(files, absent)
-    return backends.gather(named, Path("runs"), runtimes, foreign, absent)
+    return backends.find_contenders(named, Path("runs"), runtimes, foreign, absent)
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

@@ -23,10 +23,10 @@ def drive(
     from mnist_edge.benchmark import loadgen
     from mnist_edge.report import loadgen as load
 
-    images, described = benchmark.images_to_time(data)
+    images, described = benchmark.timing_images(data)
     results: list[loadgen.LoadResult] = []
     with progress_bar() as progress:
-        for contender, name in zip(contenders, loadgen.names(contenders), strict=True):
+        for contender, name in zip(contenders, loadgen.folder_names(contenders), strict=True):
             progress(f"LoadGen, {scenario}", len(results), len(contenders))
             results.append(
                 loadgen.run(

@@ -50,11 +50,11 @@ def _serve(file: Path | None, host: str, port: int, browser: bool, as_json: bool
     from mnist_edge.classifier import Classifier
     from mnist_edge.model_file import model_paths
     from mnist_edge.web.server import Server
-    from mnist_edge.web.service import Answers
+    from mnist_edge.web.service import AnswerService
 
     first = model_paths.find(file)
     classifiers = [Classifier(first), *_others(first)]
-    with Server(Answers(classifiers), host, port) as server:
+    with Server(AnswerService(classifiers), host, port) as server:
         names = [model["name"] for model in server.answers.site["models"]]
         if as_json:
             echo_json({"url": server.url, "models": names})

@@ -31,7 +31,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class CpuTimes:
     """Seconds of all CPUs together, since they started: computing, taken by the host for other
     guests, and all."""
 
@@ -40,7 +40,7 @@ class Times:
     total_s: float
 
 
-def read(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The text of a file of /proc or /sys; empty where it cannot be read."""
     try:
         return path.read_text(errors="replace")
@@ -58,8 +58,8 @@ def clock() -> Clock | None:
     found = []
     for cpu in allowed() or [0]:
         folder = _CPUS / f"cpu{cpu}" / "cpufreq"
-        if governor := read(folder / "scaling_governor").strip():
-            found.append(Clock(governor, read(folder / "scaling_driver").strip()))
+        if governor := read_text(folder / "scaling_governor").strip():
+            found.append(Clock(governor, read_text(folder / "scaling_driver").strip()))
     return min(found, key=lambda clock: clock.steady, default=None)
 
 
@@ -73,15 +73,15 @@ def throttled() -> int | None:
     """How often the control groups have been stopped because their quota was used up."""
     counts = []
     for folder in _groups():
-        words = read(folder / "cpu.stat").split()
+        words = read_text(folder / "cpu.stat").split()
         if "nr_throttled" in words:
             counts.append(int(words[words.index("nr_throttled") + 1]))
     return sum(counts) if counts else None
 
 
-def times() -> Times | None:
+def cpu_times() -> CpuTimes | None:
     """What the CPUs have done so far, from /proc/stat (proc_stat(5))."""
-    words = read(Path("/proc/stat")).partition("\n")[0].split()
+    words = read_text(Path("/proc/stat")).partition("\n")[0].split()
     if len(words) < 9 or words[0] != "cpu":
         return None
     ticks_per_s = os.sysconf("SC_CLK_TCK")
@@ -89,14 +89,14 @@ def times() -> Times | None:
         int(word) / ticks_per_s for word in words[1:9]
     )
     busy = user + nice + system + hard + soft
-    return Times(busy, steal, busy + idle + waiting + steal)
+    return CpuTimes(busy, steal, busy + idle + waiting + steal)
 
 
 def _limit(folder: Path) -> float | None:
     """In cores. v2: "max 100000" or "150000 100000" in one file; v1: two files, -1 for none."""
-    words = read(folder / "cpu.max").split() or [
-        *read(folder / "cpu.cfs_quota_us").split(),
-        *read(folder / "cpu.cfs_period_us").split(),
+    words = read_text(folder / "cpu.max").split() or [
+        *read_text(folder / "cpu.cfs_quota_us").split(),
+        *read_text(folder / "cpu.cfs_period_us").split(),
     ]
     if len(words) != 2 or words[0] in ("max", "-1"):
         return None
@@ -106,12 +106,12 @@ def _limit(folder: Path) -> float | None:
 def _groups() -> list[Path]:
     """The folders of this process's control group and of its parents, v1 and v2."""
     paths = {}
-    for line in read(Path("/proc/self/cgroup")).splitlines():
+    for line in read_text(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "" or "cpu" in controllers.split(","):
             paths["cgroup" if controllers else "cgroup2"] = PurePosixPath(path)
     folders = []
-    for line in read(Path("/proc/self/mountinfo")).splitlines():
+    for line in read_text(Path("/proc/self/mountinfo")).splitlines():
         left, _, right = line.partition(" - ")
         root, place = left.split()[3:5]
         kind, _, options = right.split()

@@ -105,7 +105,7 @@ def _allowed_cores() -> int:
 
 def _cpuinfo() -> dict[str, str]:
     """/proc/cpuinfo's fields, those of the first CPU where several have them."""
-    lines = cpus.read(Path("/proc/cpuinfo")).splitlines()
+    lines = cpus.read_text(Path("/proc/cpuinfo")).splitlines()
     pairs = (line.partition(":") for line in reversed(lines))
     return {key.strip(): value.strip() for key, _, value in pairs}
 
@@ -117,15 +117,15 @@ def _words(fields: dict[str, str]) -> set[str]:
 
 def _cpu_name(fields: dict[str, str]) -> str:
     """As the CPU calls itself; ARM boards are known by the board's name, else by numbers."""
-    board = cpus.read(Path("/proc/device-tree/model")).strip("\0\n ")
+    board = cpus.read_text(Path("/proc/device-tree/model")).strip("\0\n ")
     if name := fields.get("model name") or fields.get("Model") or board:
         return name
     if "CPU part" in fields:
         return f"{platform.machine()} {fields.get('CPU implementer')} {fields['CPU part']}"
-    return _told_by_sysctl() or platform.processor() or platform.machine()
+    return _sysctl_cpu_name() or platform.processor() or platform.machine()
 
 
-def _told_by_sysctl() -> str:
+def _sysctl_cpu_name() -> str:
     """The CPU's name on macOS; elsewhere empty."""
     sysctl = shutil.which("sysctl") if platform.system() == "Darwin" else None
     if sysctl is None:

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from mnist_edge.host import cpus
-from mnist_edge.host.cpus import Clock, Times
+from mnist_edge.host.cpus import Clock, CpuTimes
 from mnist_edge.intervals import relative_spread
 
 try:
@@ -63,7 +63,7 @@ class Snapshot:
 
     wall_s: float
     own_s: float
-    times: Times | None
+    times: CpuTimes | None
     switches: int | None
     load: float | None
     throttled: int | None
@@ -130,13 +130,13 @@ class Noise:
         return not self.causes
 
 
-def read() -> Snapshot:
+def take_snapshot() -> Snapshot:
     """What can be read now."""
     own_s, switches = _own()
     return Snapshot(
         wall_s=time.monotonic(),
         own_s=own_s,
-        times=cpus.times(),
+        times=cpus.cpu_times(),
         switches=switches,
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         throttled=cpus.throttled(),
@@ -184,12 +184,12 @@ def between(
 
 def sample(duration_s: float = 1.0) -> Noise:
     """The noise right now, beside a loop of fixed work: only what computes can be disturbed."""
-    before, own_s, medians = read(), time.thread_time(), [_fixed_work_s()]
+    before, own_s, medians = take_snapshot(), time.thread_time(), [_fixed_work_s()]
     while time.monotonic() < before.wall_s + duration_s:
         medians.append(_fixed_work_s())
     own_s, wall_s = time.thread_time() - own_s, time.monotonic() - before.wall_s
     spread = {"a fixed piece of work": relative_spread(np.array(medians))}
-    return between(before, read(), spread, paused=max(0.0, 1 - own_s / wall_s))
+    return between(before, take_snapshot(), spread, paused=max(0.0, 1 - own_s / wall_s))
 
 
 def _fixed_work_s() -> float:
@@ -212,7 +212,7 @@ def _own() -> tuple[float, int | None]:
 
 
 def _taken(
-    before: Times | None, after: Times | None, own_s: float
+    before: CpuTimes | None, after: CpuTimes | None, own_s: float
 ) -> tuple[float | None, float | None]:
     """By the host, of the time that was asked for; by other programs, of all CPUs."""
     if before is None or after is None:

@@ -3,31 +3,32 @@
 from collections.abc import Callable, Sequence
 
 from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.benchmark.fitness import Unfit
+from mnist_edge.benchmark.fitness import UnfitReason
 from mnist_edge.benchmark.recommend import (
+    Alternative,
     Choice,
     Decision,
-    Int8,
+    Int8Verdict,
     Merit,
-    Misfit,
-    Other,
-    Precisions,
+    PrecisionChoice,
     Recommendation,
+    UnfitFile,
     recommendations,
 )
 from mnist_edge.report import formatting, labels
 from mnist_edge.report.formatting import join_words
 
 _UNFIT = {
-    Unfit.WRONG_HERE: "on this CPU, do not ship {}: computed wrongly here",
-    Unfit.MAY_SATURATE: "do not ship {}: int8 sums may saturate on x86 CPUs without VNNI",
-    Unfit.NEAR_CHANCE: "do not ship {}: hardly better than chance",
-    Unfit.NOT_SCORED: "nothing is said for or against {}: accuracy only as recorded in the file",
+    UnfitReason.WRONG_HERE: "on this CPU, do not ship {}: computed wrongly here",
+    UnfitReason.MAY_SATURATE: "do not ship {}: int8 sums may saturate on x86 CPUs without VNNI",
+    UnfitReason.NEAR_CHANCE: "do not ship {}: hardly better than chance",
+    UnfitReason.NOT_SCORED: "nothing is said for or against {}: "
+    "accuracy only as recorded in the file",
 }
 """Of what was not measured nothing is said: the tables show it."""
 _WRONG = {
-    Unfit.WRONG_HERE: "computes wrongly on this CPU",
-    Unfit.MAY_SATURATE: "may compute wrongly on CPUs without VNNI",
+    UnfitReason.WRONG_HERE: "computes wrongly on this CPU",
+    UnfitReason.MAY_SATURATE: "may compute wrongly on CPUs without VNNI",
 }
 
 Name = Callable[[Entry], str]
@@ -46,7 +47,7 @@ def lines_or_why_not(record: Benchmark) -> list[str]:
     reasons = {one.why for found in recommendations(record) for one in found.unfit}
     if not reasons:
         return ["No file was measured in ONNX Runtime: there is none to recommend."]
-    if reasons == {Unfit.UNKNOWN_ACCURACY}:
+    if reasons == {UnfitReason.UNKNOWN_ACCURACY}:
         return ["The accuracy of no file is known: there is none to recommend."]
     return ["No file was timed long enough to recommend it."]
 
@@ -68,7 +69,7 @@ def _lines(found: Recommendation, name: Name, largest: int) -> list[str]:
     return told + _about_unfit([one for one in found.unfit if not one.why.computes], name)
 
 
-def _about_unfit(unfit: Sequence[Misfit], name: Name) -> list[str]:
+def _about_unfit(unfit: Sequence[UnfitFile], name: Name) -> list[str]:
     """A line for each reason not to recommend files."""
     return [
         _UNFIT[why].format(join_words([name(one.entry) for one in unfit if one.why is why]))
@@ -85,27 +86,27 @@ def _reason(choice: Choice, largest: int) -> str:
     return "".join(f"; {precision} {why}" for precision, why in sorted(found))
 
 
-def _precisions(found: Precisions, largest: int) -> str:
+def _precisions(found: PrecisionChoice, largest: int) -> str:
     """Why int8 and not fp32, or why not."""
     size, speed, many = _sizes(found.int8, found.fp32), found.speed, found.batch_speed
-    if found.why is Int8.LESS_ACCURATE:
+    if found.why is Int8Verdict.LESS_ACCURATE:
         at = f", at {_times(speed.value)} the speed of fp32" if speed else ""
         return f"int8 {_loss(found)}{at}, {size}"
-    if found.why is Int8.NO_GAIN:
+    if found.why is Int8Verdict.NO_GAIN:
         return f"int8 is neither faster nor smaller ({size})"
-    if found.why is Int8.SLOWER and speed:
+    if found.why is Int8Verdict.SLOWER and speed:
         where = f"where size counts ({size})"
         if many and many.low > 1:
             where += f", or images come {largest} at a time ({_times(many.value)})"
         return f"int8 is slower here ({_times(speed.value)}): take it only {where}"
-    faster = speed if found.why is Int8.FASTER else None
+    faster = speed if found.why is Int8Verdict.FASTER else None
     pace = f"{_times(faster.value)} as fast as fp32" if faster else "as fast as fp32"
     if many and not many.tie:
         pace += f", {_times(many.value)} at {largest} images a call"
     return f"{pace}, {size}; {_kept(found.int8)}"
 
 
-def _loss(found: Precisions) -> str:
+def _loss(found: PrecisionChoice) -> str:
     change = found.int8.score.change if found.int8.score else None
     if change is None:
         return f"is {-found.gap * 100:.2f} points less accurate"
@@ -126,7 +127,7 @@ def _kept(int8: Entry) -> str:
     )
 
 
-def _beside(best: Entry, other: Other, name: Name, largest: int) -> str:
+def _beside(best: Entry, other: Alternative, name: Name, largest: int) -> str:
     """The merit of another file than the one that is recommended."""
     own, speed = name(other.choice.entry), other.speed
     accuracy = _compared(other, name)
@@ -146,7 +147,7 @@ def _beside(best: Entry, other: Other, name: Name, largest: int) -> str:
     return f"no reason to ship {own} here: {pace}, {accuracy}, {size}"
 
 
-def _compared(other: Other, name: Name) -> str:
+def _compared(other: Alternative, name: Name) -> str:
     """Its accuracy beside that of the file that is recommended."""
     if other.gap:
         return f"{abs(other.gap) * 100:.2f} points {'more' if other.gap > 0 else 'less'} accurate"

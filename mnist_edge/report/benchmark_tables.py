@@ -23,7 +23,7 @@ def quality(record: Benchmark) -> Grid:
             formatting.interval(entry.accuracy) if entry.accuracy else "",
             _calibration_error(entry),
             *_changed(entry),
-            formatting.size(entry.size_bytes) if entry.contender.runs.file else "",
+            formatting.size(entry.size_bytes) if entry.contender.kind.is_file else "",
             formatting.milliseconds(entry.load.percentile_us(50)),
             formatting.milliseconds(entry.first.percentile_us(50)),
             *([_cold(entry)] if record.plan.cold else []),

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_edge.backends import Runs
+from mnist_edge.backends import ContenderKind
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.escaping import printable
 from mnist_edge.report import formatting
 
-_TITLES = {Runs.ORIGINAL: "PyTorch original", Runs.COMPILED: "torch.compile"}
+_TITLES = {ContenderKind.ORIGINAL: "PyTorch original", ContenderKind.COMPILED: "torch.compile"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ def file_names(record: Benchmark) -> list[str]:
     runs = _short_names([entry.contender.path.parent for entry in record.entries])
     families: dict[str, set[str]] = {}  # of each model that runs without a file
     for entry in record.entries:
-        if not entry.contender.runs.file:
+        if not entry.contender.kind.is_file:
             families.setdefault(entry.subject.model, set()).add(entry.subject.family)
     return [
         file
-        if entry.contender.runs.file
+        if entry.contender.kind.is_file
         else printable(entry.subject.model)
         if len(families[entry.subject.model]) == 1
         else run
@@ -68,7 +68,7 @@ def _label(record: Benchmark, entry: Entry, name: str) -> Label:
     runtime, subject = entry.contender.runtime, entry.subject
     if entry.is_file:
         return Label(name)
-    if title := _TITLES.get(entry.contender.runs):
+    if title := _TITLES.get(entry.contender.kind):
         return Label(title, under=True)
     alike = [
         other

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.model_file.saturation import LARGEST_PAIR
 from mnist_edge.report import dataset, labels
 from mnist_edge.report.formatting import join_words
@@ -60,7 +60,7 @@ def remarks(record: Benchmark) -> list[str]:
     """What else a page says before its tables."""
     texts = [note.text for note in notes(record) if not note.is_warning]
     texts += [
-        f"{name} is not a file of mnist-edge: {entry.contender.input_format.described()}."
+        f"{name} is not a file of mnist-edge: {entry.contender.input_format.describe()}."
         for name, entry in zip(labels.file_names(record), record.entries, strict=True)
         if isinstance(entry.contender, OnnxRuntime) and not entry.subject.ours
     ]
@@ -71,7 +71,7 @@ def remarks(record: Benchmark) -> list[str]:
     return [*texts, *record.missing]
 
 
-def _of_file(name: str, entry: Entry, findings: Findings) -> Iterator[Note]:
+def _of_file(name: str, entry: Entry, findings: Inspection) -> Iterator[Note]:
     if findings.saturates:
         why = f"computes wrongly on this CPU: {_saturation(entry, findings)}"
         yield Note(Kind.WRONG_HERE, f"{name} {why}")
@@ -82,7 +82,7 @@ def _of_file(name: str, entry: Entry, findings: Findings) -> Iterator[Note]:
         yield Note(Kind.IN_FLOAT, f"{name}: {layers} stayed in float")
 
 
-def _saturation(entry: Entry, findings: Findings) -> str:
+def _saturation(entry: Entry, findings: Inspection) -> str:
     off = findings.deviation
     text = (
         f"{off.changed} of {off.images} answers differ from its float reference, "
@@ -93,7 +93,7 @@ def _saturation(entry: Entry, findings: Findings) -> str:
     return f"{text}: its int8 sums saturate. {_quantize_again(entry)}"
 
 
-def _saturation_elsewhere(entry: Entry, findings: Findings) -> str:
+def _saturation_elsewhere(entry: Entry, findings: Inspection) -> str:
     return (
         "may compute wrongly on x86 CPUs without VNNI, if not on this one: two of its weights add "
         f"up to {findings.widest_pair}, and more than {LARGEST_PAIR} can saturate. "

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.backends import Contender, Runs
+from mnist_edge.backends import Contender, ContenderKind
 from mnist_edge.benchmark import Benchmark, Entry, Plan
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import EdgeError, UsageError
@@ -31,7 +31,7 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
     knows, a card that is not ours, nothing timed in ONNX Runtime, or not one image a call."""
     if _BATCH not in plan.batches:
         raise UsageError("--record is of one image a call: leave --batch away, or ask for 1 too")
-    timed = [one for one in contenders if one.runs is Runs.FILE]
+    timed = [one for one in contenders if one.kind is ContenderKind.FILE]
     if not timed:
         raise UsageError("--record is of files in ONNX Runtime: add --contender onnxruntime")
     for contender in timed:

@@ -8,7 +8,7 @@ from typing import Any
 
 import mnist_edge
 from mnist_edge.benchmark import Benchmark, Entry
-from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency
 from mnist_edge.benchmark.recommend import Choice, Recommendation, recommendations
 from mnist_edge.intervals import Ratio
@@ -161,7 +161,7 @@ def _int8(choice: Choice, name: Name) -> dict[str, Any] | None:
     }
 
 
-def _findings(value: Findings) -> dict[str, Any]:
+def _findings(value: Inspection) -> dict[str, Any]:
     return {
         "kernels": asdict(value.kernels),
         "float_reference": asdict(value.deviation) | {"limit": value.deviation.limit},

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mnist_edge.web.request_limits import Connections, Memory, Rate
-from mnist_edge.web.service import Answers
+from mnist_edge.web.service import AnswerService
 
 _MOST_CONNECTIONS, _MOST_OF_ONE = 32, 8  # of one address that is not this machine's
 _PER_SECOND, _BURST = 400.0, 800.0  # requests; a pen asks at each frame of the screen
@@ -36,7 +36,7 @@ class GuardedServer(ThreadingHTTPServer):
 
     def __init__(
         self,
-        answers: Answers,
+        answers: AnswerService,
         files: Mapping[str, tuple[str, bytes]],
         address: tuple[str, int],
         handler: type[BaseHTTPRequestHandler],

@@ -146,7 +146,7 @@ class Handler(BaseHTTPRequestHandler):
                     HTTPStatus.SERVICE_UNAVAILABLE, "other pictures are being read: try again"
                 )
             try:
-                read = answers.of_image if kind == _IMAGE else answers.of_picture
+                read = answers.answer_image if kind == _IMAGE else answers.answer_picture
                 return JSON, as_json(read(name, self._body(size)))
             except DataError as error:
                 raise RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error

@@ -8,7 +8,7 @@ from mnist_edge.errors import EdgeError
 from mnist_edge.web import site_json
 from mnist_edge.web.access import GuardedServer, is_any, is_loopback
 from mnist_edge.web.handler import JSON, Handler, as_json
-from mnist_edge.web.service import Answers
+from mnist_edge.web.service import AnswerService
 
 LOOPBACK = "127.0.0.1"
 _TYPES = {
@@ -28,7 +28,7 @@ class Server(GuardedServer):
     EdgeError where it cannot listen there. `serve_forever` serves, `shutdown` ends it.
     """
 
-    def __init__(self, answers: Answers, host: str = LOOPBACK, port: int = 0) -> None:
+    def __init__(self, answers: AnswerService, host: str = LOOPBACK, port: int = 0) -> None:
         files = _page() | {f"/{site_json.FILE}": (JSON, as_json(answers.site))}
         try:
             super().__init__(answers, files, (host, port), Handler)
@@ -69,7 +69,7 @@ def _page() -> dict[str, tuple[str, bytes]]:
     """What is served: every path, with its type and its bytes."""
     found = {
         f"/{name}": (_TYPES[suffix], content)
-        for name, content in site_json.page().items()
+        for name, content in site_json.page_files().items()
         if (suffix := PurePath(name).suffix) in _TYPES
     }
     return found | {"/": found["/index.html"]}

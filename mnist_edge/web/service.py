@@ -19,7 +19,7 @@ from mnist_edge.web import site_json
 IMAGE_BYTES = SIDE * SIDE
 
 
-class Answers:
+class AnswerService:
     """What models answer, by the names of their files; of two of one name, the first.
 
     The golden answers of each are checked, and what came of it stands in `site`. What cannot be
@@ -32,32 +32,33 @@ class Answers:
             self._by_name.setdefault(classifier.path.stem, classifier)
         self._reading = threading.Lock()  # a large photograph takes hundreds of megabytes
         models = [
-            site_json.model(classifier.path, classifier.card) | {"self_test": _checked(classifier)}
+            site_json.describe_model(classifier.path, classifier.card)
+            | {"self_test": _self_test(classifier)}
             for classifier in self._by_name.values()
         ]
-        self.site = site_json.site({"kind": "server"}, models)
+        self.site = site_json.describe_site({"kind": "server"}, models)
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
-    def of_image(self, name: str, body: bytes) -> dict[str, Any]:
+    def answer_image(self, name: str, body: bytes) -> dict[str, Any]:
         """The answer to an image in the model's own form: 784 bytes, row by row."""
         if len(body) != IMAGE_BYTES:
             raise DataError(
                 f"an image is {IMAGE_BYTES} bytes, {SIDE} rows of grey, not {len(body)}"
             )
         image = np.frombuffer(body, np.uint8).reshape(SIDE, SIDE)
-        return self._answered(name, image)
+        return self._answer(name, image)
 
-    def of_picture(self, name: str, body: bytes) -> dict[str, Any]:
+    def answer_picture(self, name: str, body: bytes) -> dict[str, Any]:
         """The answer to a picture in any format that `read_picture` reads, and how many digits
         it shows."""
         with self._reading:
             loaded = load(io.BytesIO(body))
             (found,) = looked_at([loaded.pixels], self._by_name[name].card.dataset)
-        return self._answered(name, found.image) | {"digits": found.digits}
+        return self._answer(name, found.image) | {"digits": found.digits}
 
-    def _answered(self, name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
+    def _answer(self, name: str, image: NDArray[np.uint8]) -> dict[str, Any]:
         classifier = self._by_name[name]
         batch = image[np.newaxis]
         start = time.perf_counter()
@@ -75,7 +76,7 @@ class Answers:
         }
 
 
-def _checked(classifier: Classifier) -> dict[str, Any] | None:
+def _self_test(classifier: Classifier) -> dict[str, Any] | None:
     try:
         found = classifier.check()
     except GoldenError as error:

@@ -58,7 +58,7 @@ def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
 
 def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
     """Every file of the site, by its place in it. The list of them, site.json, is the last."""
-    found = site_json.page()
+    found = site_json.page_files()
     worker = found.pop(_WORKER).decode()
     found["index.html"] = _with_policy(found["index.html"], runtime)
     found |= runtime.files
@@ -68,10 +68,10 @@ def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
         found[place] = path.read_bytes()
         golden = asdict(card.golden) if card.golden else None
         described.append(
-            site_json.model(path, card)
+            site_json.describe_model(path, card)
             | {"url": quote(place), "integrity": integrity(found[place]), "golden": golden}
         )
-    site = site_json.site(runtime.engine, described)
+    site = site_json.describe_site(runtime.engine, described)
     listed = sorted([*found, _WORKER, site_json.FILE])
     text = json.dumps(site | {"files": listed}, indent=1)
     found[site_json.FILE] = text.encode()

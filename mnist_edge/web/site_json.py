@@ -13,18 +13,18 @@ FILE = "site.json"
 VERSION = 1
 
 
-def page() -> dict[str, bytes]:
+def page_files() -> dict[str, bytes]:
     """The page's own files, by name."""
     folder = resources.files(__package__) / "page"
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 
-def site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def describe_site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The page's own description: which engine answers, and for which models."""
     return {"mnist_edge": VERSION, "engine": engine, "models": list(models)}
 
 
-def model(path: Path, card: Card) -> dict[str, Any]:
+def describe_model(path: Path, card: Card) -> dict[str, Any]:
     """A file's facts. `form` is how a drawing is prepared for it: "drawn", as MNIST's digits are,
     or "letterbox", the whole canvas, for images of a folder."""
     return {

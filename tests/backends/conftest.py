@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import mnist_edge
-from mnist_edge.backends import Contender, Images, OnnxRuntime, PyTorch, original_of
+from mnist_edge.backends import Contender, Images, OnnxRuntime, PyTorch, find_original
 from mnist_edge.classifier import Classifier
 from tests.helpers.trained import Trained
 
@@ -46,6 +46,6 @@ def file(made: Trained) -> OnnxRuntime:
 @pytest.fixture
 def original(made: Trained) -> PyTorch:
     """The network that it was exported from."""
-    found = original_of(Classifier(made.file).card, made.home / "runs")
+    found = find_original(Classifier(made.file).card, made.home / "runs")
     assert found is not None
     return found

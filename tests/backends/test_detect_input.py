@@ -5,10 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.backends import Examples, Guess, Verdict
+from mnist_edge.backends import Examples, InputGuess, Verdict
 from mnist_edge.backends.base import answer
-from mnist_edge.backends.detect_input import FEW, MARGIN, Tried, choose, guess
-from mnist_edge.backends.input_format import USUAL, Basis, InputFormat, read
+from mnist_edge.backends.detect_input import (
+    FEW,
+    MARGIN,
+    FormatScore,
+    choose_format,
+    detect_input_format,
+)
+from mnist_edge.backends.input_format import USUAL_SCALINGS, Basis, InputFormat, read
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.datasets import Dataset, Split, digits
@@ -18,7 +24,7 @@ from tests.backends import nets
 from tests.backends.foreign import Preparation, examples, greys, write
 
 MNIST_12 = Path(__file__).parents[3] / "shared" / "peers" / "mnist-12.onnx"
-FORMS = [Preparation(*form, invert) for form, invert in product(USUAL, (False, True))]
+FORMS = [Preparation(*form, invert) for form, invert in product(USUAL_SCALINGS, (False, True))]
 
 
 def never() -> Examples:
@@ -39,7 +45,7 @@ def test_networks_of_known_form_are_guessed_rightly(
     tmp_path: Path, digits_set: Dataset, net: nets.Net
 ) -> None:
     path = nets.write(tmp_path, net, nets.train(net, digits_set.train))
-    found = guess(path, read(path), lambda: Examples.of(digits_set.train, 10))
+    found = detect_input_format(path, read(path), lambda: Examples.of(digits_set.train, 10))
     assert prepared_as(found) == net.made_for
     assert found.guess is not None
     assert found.guess.verdict is (Verdict.TIED if net.name == "paper" else Verdict.APART)
@@ -51,11 +57,11 @@ def test_forms_that_a_network_reads_alike_are_said_to_be_so(
     """-0.5..0.5 is half of -1..1, and a network that is half as sure is as right."""
     net = nets.Net("half", Preparation(1 / 255, 127.5))
     path = nets.write(tmp_path, net, nets.train(net, digits_set.train))
-    found = guess(path, read(path), lambda: Examples.of(digits_set.train, 10))
+    found = detect_input_format(path, read(path), lambda: Examples.of(digits_set.train, 10))
     assert found.tied
     assert found.guess is not None
     assert {found.form, found.guess.rival} == {"as -1..1", "as -0.5..0.5"}
-    assert found.described().endswith(
+    assert found.describe().endswith(
         "they cannot be told apart, state --input-scale, --input-mean and --invert"
     )
 
@@ -64,7 +70,7 @@ def test_forms_that_a_network_reads_alike_are_said_to_be_so(
 def test_uint8_may_only_be_inverted(tmp_path: Path, invert: bool) -> None:
     made_for = Preparation(invert=invert)
     path = write(tmp_path / "foreign.onnx", dtype="uint8", made_for=made_for)
-    assert prepared_as(guess(path, read(path), examples)) == made_for
+    assert prepared_as(detect_input_format(path, read(path), examples)) == made_for
 
 
 @pytest.mark.parametrize(("scale", "mean"), [(0.5, None), (None, 3.0), (0.5, 3.0)])
@@ -73,32 +79,32 @@ def test_uint8_has_no_room_for_scale_and_mean(
 ) -> None:
     path = write(tmp_path / "foreign.onnx", dtype="uint8")
     with pytest.raises(ModelError, match=r"foreign\.onnx takes pixels as uint8: --input-scale"):
-        guess(path, read(path), never, scale, mean)
+        detect_input_format(path, read(path), never, scale, mean)
 
 
 def test_what_is_given_stays(tmp_path: Path) -> None:
     made_for = Preparation(scale=1 / 255, mean=0.0, invert=True)
     path = write(tmp_path / "foreign.onnx", made_for=made_for)
-    assert prepared_as(guess(path, read(path), examples, invert=True)) == made_for
-    assert not guess(path, read(path), examples, invert=False).invert
+    assert prepared_as(detect_input_format(path, read(path), examples, invert=True)) == made_for
+    assert not detect_input_format(path, read(path), examples, invert=False).invert
     for scale in (7.0, 1 / 255):
-        assert guess(path, read(path), examples, scale=scale).scale == scale
-    assert guess(path, read(path), examples, mean=33.0).mean == 33.0
+        assert detect_input_format(path, read(path), examples, scale=scale).scale == scale
+    assert detect_input_format(path, read(path), examples, mean=33.0).mean == 33.0
 
 
 def test_where_all_is_given_nothing_is_guessed(tmp_path: Path) -> None:
     path = write(tmp_path / "foreign.onnx")
-    found = guess(path, read(path), never, 0.5, 2.0, True)
+    found = detect_input_format(path, read(path), never, 0.5, 2.0, True)
     assert prepared_as(found) == Preparation(0.5, 2.0, True)
     assert found.guess is None
-    described = found.described()
+    described = found.describe()
     assert described == "input float32 (N, 1, 28, 28), pixels (pixel - 2) × 0.5, inverted"
 
 
 def test_a_scale_alone_means_no_mean(tmp_path: Path) -> None:
     """Nobody trained with 1/255 and the mean of another form; the digits that people type count."""
     path = write(tmp_path / "foreign.onnx", made_for=Preparation(1 / 127.5, 127.5))
-    found = guess(path, read(path), examples, scale=0.00392157)
+    found = detect_input_format(path, read(path), examples, scale=0.00392157)
     assert (found.scale, found.mean) == (0.00392157, 0.0)
     assert found.form.startswith("as 0..1")
 
@@ -107,21 +113,23 @@ def test_of_equally_good_ones_the_plainer_is_taken(tmp_path: Path) -> None:
     same = Split(np.zeros((20, 28, 28), np.uint8), np.zeros(20, np.int64))
     constant = Preparation(scale=0.0)  # its ten templates are one: it answers the same to all
     path = write(tmp_path / "foreign.onnx", made_for=constant)
-    found = guess(path, read(path), lambda: Examples.of(same, 10))
+    found = detect_input_format(path, read(path), lambda: Examples.of(same, 10))
     assert prepared_as(found) == Preparation()
     assert found.tied
 
 
-def tried(name: str, losses: float, right: int, saturated: float = 0.0, count: int = 500) -> Tried:
+def tried(
+    name: str, losses: float, right: int, saturated: float = 0.0, count: int = 500
+) -> FormatScore:
     """A form that reads the first so many of the examples right."""
     scale = {"a": 1.0, "b": 1 / 255, "c": 1 / 127.5}[name]
     input_format = InputFormat("in", "float32", (-1, 784), "out", 10, True, scale)
     each = np.random.default_rng(0).normal(losses, losses / 10, count)
-    return Tried(input_format, each, np.arange(count) < right, saturated)
+    return FormatScore(input_format, each, np.arange(count) < right, saturated)
 
 
-def chosen(*forms: Tried) -> tuple[float, Basis, Verdict]:
-    found = choose(forms)
+def chosen(*forms: FormatScore) -> tuple[float, Basis, Verdict]:
+    found = choose_format(forms)
     assert found.guess is not None
     return found.scale, found.guess.basis, found.guess.verdict
 
@@ -149,21 +157,21 @@ def test_accuracy_decides_where_answers_are_saturated_or_mean_no_probabilities()
 def test_what_few_images_cannot_decide_is_asked_of_more(tmp_path: Path) -> None:
     images = Split(greys(2 * FEW).images, np.zeros(2 * FEW, np.int64))
     constant = write(tmp_path / "constant.onnx", made_for=Preparation(scale=0.0))
-    found = guess(constant, read(constant), lambda: Examples.of(images, 10))
+    found = detect_input_format(constant, read(constant), lambda: Examples.of(images, 10))
     assert found.guess is not None
     assert found.guess.examples == 2 * FEW
 
 
 def test_a_guess_is_shown_with_what_it_rests_on() -> None:
-    made = Guess(50, Basis.LOG_LOSS, 0.98, 0.0312, "as 0..1", 0.96, 0.481, Verdict.APART)
+    made = InputGuess(50, Basis.LOG_LOSS, 0.98, 0.0312, "as 0..1", 0.96, 0.481, Verdict.APART)
     input_format = InputFormat("in", "float32", (1, 784), "out", 10, False, guess=made)
     told = (
         "input float32 (1, 784), pixels 0..255 as they are (guessed on 50 labelled images: "
         "log-loss 0.031, 98.0 % right; next best, as 0..1: log-loss 0.48, 96.0 % right)"
     )
-    assert input_format.described() == told
+    assert input_format.describe() == told
     tied = replace(input_format, guess=replace(made, verdict=Verdict.TIED))
-    assert tied.described() == (
+    assert tied.describe() == (
         f"{told}: they cannot be told apart, state --input-scale, --input-mean and --invert"
     )
 
@@ -171,17 +179,19 @@ def test_a_guess_is_shown_with_what_it_rests_on() -> None:
 def test_a_guess_that_reads_little_says_so(tmp_path: Path) -> None:
     path = write(tmp_path / "foreign.onnx")
     wrong = Split(greys().images, (greys().labels + 5) % 10)
-    found = guess(path, read(path), lambda: Examples.of(wrong, 10))
+    found = detect_input_format(path, read(path), lambda: Examples.of(wrong, 10))
     assert found.guess is not None
     assert found.guess.verdict is Verdict.POOR
-    assert found.described().endswith(
+    assert found.describe().endswith(
         "none of the usual forms fits, state --input-scale, --input-mean and --invert"
     )
 
 
 @pytest.mark.skipif(not MNIST_12.is_file(), reason="the model zoo's mnist-12.onnx is not here")
 def test_mnist_12_of_the_model_zoo_is_understood(mnist: Dataset) -> None:
-    input_format = guess(MNIST_12, read(MNIST_12), lambda: Examples.of(mnist.train, 10))
+    input_format = detect_input_format(
+        MNIST_12, read(MNIST_12), lambda: Examples.of(mnist.train, 10)
+    )
     subject = ModelInfo.of_foreign(MNIST_12, "mnist", 10)
     runner = OnnxRuntime(ModelFile.read(MNIST_12), subject, input_format).load(1)
     right = answer(runner, mnist.test.images).argmax(axis=1) == mnist.test.labels

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from mnist_edge.backends import InputFormat, Runner, answer
 from mnist_edge.backends.input_format import FREE, read
-from mnist_edge.backends.onnxruntime import Session
+from mnist_edge.backends.onnxruntime import OnnxRuntimeRunner
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.session import open_session
 from tests.backends.foreign import Preparation, Shape, expected, greys, write
@@ -37,7 +37,7 @@ LAYOUTS: list[tuple[Shape, Shape]] = [
 
 
 def opened(path: Path, input_format: InputFormat) -> Runner:
-    return Session(open_session(path), input_format)
+    return OnnxRuntimeRunner(open_session(path), input_format)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 11])

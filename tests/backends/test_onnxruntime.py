@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Images, ModelInfo, OnnxRuntime, Runs, answer
-from mnist_edge.backends.detect_input import guess
+from mnist_edge.backends import ContenderKind, Images, ModelInfo, OnnxRuntime, answer
+from mnist_edge.backends.detect_input import detect_input_format
 from mnist_edge.backends.input_format import read
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Split
@@ -62,7 +62,7 @@ def test_a_feed_is_what_the_bare_session_takes(
     tmp_path: Path, shape: tuple[int | str, ...], images: int
 ) -> None:
     path = write(tmp_path / "foreign.onnx", shape, output=(shape[0], 10))
-    input_format = guess(path, read(path), examples)
+    input_format = detect_input_format(path, read(path), examples)
     file = OnnxRuntime(ModelFile.read(path), ModelInfo.of_foreign(path, "mnist", 10), input_format)
     (found,) = open_session(path).run([input_format.output], file.feed(greys(3).images))
     assert found.shape == (images, 10)
@@ -91,7 +91,7 @@ class Changed:
     subject: ModelInfo
     change: Callable[[Logits], Logits]
     runtime: str = "another runtime"
-    runs: ClassVar[Runs] = Runs.CONVERTED
+    kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
 
     def load(self, threads: int) -> "Changed":
         return self

@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 from mnist_edge.backends import OnnxRuntime, answer
-from mnist_edge.backends.detect_input import guess
+from mnist_edge.backends.detect_input import detect_input_format
 from mnist_edge.backends.input_format import read
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.openvino import OpenVino
@@ -38,7 +38,7 @@ print(seen, os.listdir(os.environ["HOME"]), sys.modules["openvino"].__name__)
 
 
 def foreign(path: Path) -> OnnxRuntime:
-    input_format = guess(path, read(path), examples)
+    input_format = detect_input_format(path, read(path), examples)
     info = ModelInfo.of_foreign(path, "mnist", input_format.classes)
     return OnnxRuntime(ModelFile.read(path), info, input_format)
 

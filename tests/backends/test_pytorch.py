@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_edge.backends import OnnxRuntime, PyTorch, TorchCompile, answer, original_of
+from mnist_edge.backends import OnnxRuntime, PyTorch, TorchCompile, answer, find_original
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import digits
 from mnist_edge.errors import ModelError
@@ -26,7 +26,7 @@ def test_the_original_is_the_run_whose_checkpoint_has_the_hash(
         (tmp_path / name / "checkpoint.pt").write_bytes(content)
     shutil.copytree(made.run, tmp_path / "renamed")
     card = Classifier(made.file).card
-    found = original_of(card, tmp_path)
+    found = find_original(card, tmp_path)
     assert found is not None
     assert found.path == tmp_path / "renamed" / "checkpoint.pt"
     assert sha256(found.path) == card.source_sha256 == found.subject.family
@@ -39,15 +39,15 @@ def test_the_original_is_the_run_whose_checkpoint_has_the_hash(
 def test_the_original_of_an_int8_file_is_that_of_its_fp32_file(made: Trained) -> None:
     checkpoint = sha256(made.run / "checkpoint.pt")
     card = make_card(precision="int8", original_sha256=checkpoint, calibration={})
-    found = original_of(card, made.home / "runs")
+    found = find_original(card, made.home / "runs")
     assert found is not None
     assert found.path == made.run / "checkpoint.pt"
     assert found.subject.precision == "fp32"
 
 
 def test_without_its_run_a_file_has_no_original(made: Trained, tmp_path: Path) -> None:
-    assert original_of(Classifier(made.file).card, tmp_path / "runs") is None
-    assert original_of(make_card(), made.home / "runs") is None
+    assert find_original(Classifier(made.file).card, tmp_path / "runs") is None
+    assert find_original(make_card(), made.home / "runs") is None
 
 
 def test_a_run_that_was_trained_again_is_no_longer_the_original(
@@ -56,7 +56,7 @@ def test_a_run_that_was_trained_again_is_no_longer_the_original(
     shutil.copytree(made.run, tmp_path / "edge-xs")
     with (tmp_path / "edge-xs" / "checkpoint.pt").open("ab") as file:
         file.write(b"\0")
-    assert original_of(Classifier(made.file).card, tmp_path) is None
+    assert find_original(Classifier(made.file).card, tmp_path) is None
 
 
 @pytest.mark.parametrize("threads", [1, 2])

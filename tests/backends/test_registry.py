@@ -13,7 +13,7 @@ from mnist_edge.backends import (
     ForeignOptions,
     PyTorch,
     TorchCompile,
-    gather,
+    find_contenders,
     load_backend,
 )
 from mnist_edge.backends.ncnn import Ncnn
@@ -58,7 +58,7 @@ def test_files_of_one_original_are_followed_by_it_and_it_comes_once(
 ) -> None:
     copy = Path(shutil.copy(made.file, tmp_path / "copy.onnx"))
     tiny = write_tiny_model(tmp_path / "tiny.onnx")
-    found = gather([tiny, made.file, copy], made.home / "runs", None, OURS).contenders
+    found = find_contenders([tiny, made.file, copy], made.home / "runs", None, OURS).contenders
     assert [one.path for one in found] == [tiny, made.file, copy, made.run / "checkpoint.pt"]
 
 
@@ -69,7 +69,7 @@ def test_an_fp32_file_and_its_int8_file_share_one_original(
     files = [made.file, int8_of(made, tmp_path / "edge-xs-int8.onnx")]
     tiny = write_tiny_model(tmp_path / "tiny.onnx")
     files.sort(reverse=int8_first, key=lambda path: path.stem.endswith("int8"))
-    found = gather([files[0], tiny, files[1]], made.home / "runs", None, OURS).contenders
+    found = find_contenders([files[0], tiny, files[1]], made.home / "runs", None, OURS).contenders
     assert [one.path for one in found] == [*files, made.run / "checkpoint.pt", tiny]
     assert [one.runtime for one in found].count("pytorch") == 1
     assert len({one.subject.family for one in found}) == 2
@@ -77,7 +77,7 @@ def test_an_fp32_file_and_its_int8_file_share_one_original(
 
 def test_an_int8_file_alone_is_followed_by_its_original(made: Trained, tmp_path: Path) -> None:
     int8 = int8_of(made, tmp_path / "edge-xs-int8.onnx")
-    found = gather([int8], made.home / "runs", None, OURS).contenders
+    found = find_contenders([int8], made.home / "runs", None, OURS).contenders
     assert [one.path for one in found] == [int8, made.run / "checkpoint.pt"]
 
 
@@ -85,7 +85,7 @@ def test_without_torch_there_is_no_original_and_no_word_of_it(
     made: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    found = gather([made.file], made.home / "runs", None, OURS)
+    found = find_contenders([made.file], made.home / "runs", None, OURS)
     assert shown(found) == [("edge-xs.onnx", "onnxruntime")]
     assert (found.missing, found.guesses) == ((), ())
 
@@ -95,7 +95,7 @@ def test_all_takes_what_is_here_in_the_order_of_a_table(made: Trained, tmp_path:
         if reason := backend.unavailable_reason():
             pytest.skip(reason)
     int8 = int8_of(made, tmp_path / "edge-xs-int8.onnx")
-    found = gather([made.file, int8], made.home / "runs", ["all"], OURS)
+    found = find_contenders([made.file, int8], made.home / "runs", ["all"], OURS)
     compiled = [("checkpoint.pt", "torch-compile")] * (TorchCompile.unavailable_reason() is None)
     here = [name for name in RUNTIMES if load_backend(name).unavailable_reason() is None]
     assert list(dict.fromkeys(one.runtime for one in found.contenders)) == here
@@ -115,7 +115,7 @@ def test_all_names_what_is_missing(
 ) -> None:
     for module in {module for extra in EXTRAS for module in extra.modules}:
         monkeypatch.setitem(sys.modules, module, None)
-    found = gather([made.file], made.home / "runs", ["all"], OURS)
+    found = find_contenders([made.file], made.home / "runs", ["all"], OURS)
     assert shown(found) == [("edge-xs.onnx", "onnxruntime")]
     assert len(found.missing) == len(RUNTIMES) - 1
     assert [line for line in found.missing if line.split()[0] in (*KNOWN, "torch")] == [
@@ -127,9 +127,9 @@ def test_all_names_what_is_missing(
 
 
 def test_what_is_named_is_all_that_comes(made: Trained) -> None:
-    found = gather([made.file], made.home / "runs", ["pytorch"], OURS)
+    found = find_contenders([made.file], made.home / "runs", ["pytorch"], OURS)
     assert shown(found) == [("checkpoint.pt", "pytorch")]
-    found = gather([made.file], made.home / "runs", ["onnxruntime"], OURS)
+    found = find_contenders([made.file], made.home / "runs", ["onnxruntime"], OURS)
     assert shown(found) == [("edge-xs.onnx", "onnxruntime")]
 
 
@@ -139,19 +139,19 @@ def test_a_named_runtime_that_is_not_installed_names_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch" if "torch" in name else name, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mnist-edge\[\w+\]'"):
-        gather([made.file], made.home / "runs", ["onnxruntime", name], OURS)
+        find_contenders([made.file], made.home / "runs", ["onnxruntime", name], OURS)
 
 
 @pytest.mark.parametrize("name", ["ncnn", "pytorch", "torch-compile"])
 def test_a_named_runtime_that_has_nothing_to_run_says_so(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "foreign.onnx")
     with pytest.raises(ModelError, match=f"^{name} runs "):
-        gather([path], tmp_path / "runs", [name], FOREIGN)
+        find_contenders([path], tmp_path / "runs", [name], FOREIGN)
 
 
 def test_an_unknown_name_is_told_with_the_known_ones(tiny_model: Path) -> None:
     with pytest.raises(EdgeError, match=r"no contender 'tflite': choose from onnxruntime, .* all"):
-        gather([tiny_model], tiny_model.parent, ["onnxruntime", "tflite"], OURS)
+        find_contenders([tiny_model], tiny_model.parent, ["onnxruntime", "tflite"], OURS)
 
 
 def test_a_file_that_one_runtime_cannot_run_does_not_hold_up_the_others(
@@ -172,7 +172,7 @@ def test_a_file_that_one_runtime_cannot_run_does_not_hold_up_the_others(
         ]
     )
     onnx.save(model, tiny)
-    found = gather([tiny, made.file], tmp_path, ["ncnn"], OURS)
+    found = find_contenders([tiny, made.file], tmp_path, ["ncnn"], OURS)
     assert shown(found) == [("edge-xs.onnx", "ncnn")]
     assert [line.partition(" ")[0] for line in found.missing] == [tiny.name]
 
@@ -180,7 +180,7 @@ def test_a_file_that_one_runtime_cannot_run_does_not_hold_up_the_others(
 def test_a_file_of_ours_that_breaks_the_contract_is_no_foreign_file(tmp_path: Path) -> None:
     path = write(tmp_path / "broken.onnx", metadata={"mnist_edge.version": "1"})
     with pytest.raises(ModelError, match=r"broken\.onnx is not a file of mnist-edge: its input"):
-        gather([path], tmp_path, None, FOREIGN)
+        find_contenders([path], tmp_path, None, FOREIGN)
 
 
 def test_foreign_files_are_families_of_their_own_and_say_how_they_are_fed(tmp_path: Path) -> None:
@@ -189,7 +189,9 @@ def test_foreign_files_are_families_of_their_own_and_say_how_they_are_fed(tmp_pa
         write(tmp_path / "b.onnx", (1, 784), output=(1, 10)),
     ]
     tiny = write_tiny_model(tmp_path / "tiny.onnx")
-    found = gather([files[0], tiny, files[1]], tmp_path, None, replace(FOREIGN, dataset="kmnist"))
+    found = find_contenders(
+        [files[0], tiny, files[1]], tmp_path, None, replace(FOREIGN, dataset="kmnist")
+    )
     assert shown(found) == [(name, "onnxruntime") for name in ("a.onnx", "tiny.onnx", "b.onnx")]
     first, ours, last = [one.subject for one in found.contenders]
     assert (first.family, last.family) == (sha256(files[0]), sha256(files[1]))
@@ -203,7 +205,7 @@ def test_foreign_files_are_families_of_their_own_and_say_how_they_are_fed(tmp_pa
 def test_what_a_person_says_of_a_foreign_file_is_taken(tmp_path: Path) -> None:
     path = write(tmp_path / "a.onnx")
     options = ForeignOptions(never, scale=1.0, mean=0.0, invert=True)
-    found = gather([path], tmp_path, None, options)
+    found = find_contenders([path], tmp_path, None, options)
     assert found.guesses == (
         "a.onnx: input float32 (N, 1, 28, 28), pixels 0..255 as they are, inverted",
     )
@@ -212,7 +214,7 @@ def test_what_a_person_says_of_a_foreign_file_is_taken(tmp_path: Path) -> None:
 def test_two_files_of_the_same_bytes_are_two_contenders(tmp_path: Path) -> None:
     a = write(tmp_path / "a.onnx")
     b = Path(shutil.copy(a, tmp_path / "b.onnx"))
-    found = gather([a, b], tmp_path, None, FOREIGN)
+    found = find_contenders([a, b], tmp_path, None, FOREIGN)
     assert shown(found) == [("a.onnx", "onnxruntime"), ("b.onnx", "onnxruntime")]
     assert len(found.guesses) == 2
 
@@ -220,11 +222,13 @@ def test_two_files_of_the_same_bytes_are_two_contenders(tmp_path: Path) -> None:
 def test_foreign_files_run_in_openvino_too(tmp_path: Path) -> None:
     if reason := OpenVino.unavailable_reason():
         pytest.skip(reason)
-    found = gather([write(tmp_path / "a.onnx")], tmp_path, ["openvino", "onnxruntime"], FOREIGN)
+    found = find_contenders(
+        [write(tmp_path / "a.onnx")], tmp_path, ["openvino", "onnxruntime"], FOREIGN
+    )
     assert shown(found) == [("a.onnx", "onnxruntime"), ("a.onnx", "openvino")]
     assert len({one.subject for one in found.contenders}) == 1
 
 
 def test_every_name_is_one_of_the_runtimes(made: Trained) -> None:
-    found = gather([made.file], made.home / "runs", None, OURS).contenders
+    found = find_contenders([made.file], made.home / "runs", None, OURS).contenders
     assert {one.runtime for one in found} <= set(RUNTIMES)

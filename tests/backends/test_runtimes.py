@@ -10,9 +10,9 @@ import pytest
 from mnist_edge.backends import (
     Backend,
     Contender,
+    ContenderKind,
     OnnxRuntime,
     PyTorch,
-    Runs,
     TorchCompile,
     answer,
     load_backend,
@@ -30,7 +30,7 @@ def of(backend: Backend, file: OnnxRuntime, original: PyTorch) -> Contender:
     """The trained network in a backend; the test is skipped where that is not installed."""
     if reason := backend.unavailable_reason():
         pytest.skip(reason)
-    return backend.of(file if backend.runs.file else original)
+    return backend.of(file if backend.kind.is_file else original)
 
 
 def traced(file: OnnxRuntime, original: PyTorch) -> Contender:
@@ -41,7 +41,7 @@ def traced(file: OnnxRuntime, original: PyTorch) -> Contender:
 FAST = [
     pytest.param(partial(of, load_backend(name)), id=name)
     for name in BACKENDS
-    if load_backend(name).runs != Runs.COMPILED
+    if load_backend(name).kind != ContenderKind.COMPILED
 ]
 EVERY = [*FAST, traced]  # which takes seconds for each load and each batch size
 

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Examples, ForeignOptions, Images, OnnxRuntime, Runner, gather
-from mnist_edge.benchmark.inspection import Findings, inspect
+from mnist_edge.backends import (
+    Examples,
+    ForeignOptions,
+    Images,
+    OnnxRuntime,
+    Runner,
+    find_contenders,
+)
+from mnist_edge.benchmark.inspection import Inspection, inspect
 from mnist_edge.errors import GoldenError
 from mnist_edge.model_file.contract import INPUT
 from mnist_edge.model_file.session import open_session
@@ -19,7 +26,7 @@ from tests.helpers.fakes import Known, table_of, with_golden, write_absorbing_mo
 IMAGES = drawn_digits(640)
 
 
-def look_into(contender: OnnxRuntime, runner: Runner | None = None, threads: int = 1) -> Findings:
+def look_into(contender: OnnxRuntime, runner: Runner | None = None, threads: int = 1) -> Inspection:
     found = inspect(contender, runner or contender.load(threads), IMAGES, threads)
     assert found is not None
     return found
@@ -100,7 +107,7 @@ def test_a_file_of_others_is_looked_into_in_its_own_form(
     count = shape[0] if isinstance(shape[0], int) else "N"
     path = foreign.write(tmp_path / "foreign.onnx", shape, output=(count, 10))
     options = ForeignOptions(examples=_never, scale=1.0, mean=0.0, invert=False)
-    (contender,) = gather([path], tmp_path, ["onnxruntime"], options).contenders
+    (contender,) = find_contenders([path], tmp_path, ["onnxruntime"], options).contenders
     assert isinstance(contender, OnnxRuntime)
     found = look_into(contender)
     assert (found.golden, found.saturates, found.kernels.products) == (None, False, 1)

@@ -25,7 +25,7 @@ def convolutions(name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ["edge-int8", "edge-xs-int8", "resnet3-int8"])
 def test_every_layer_of_a_shipped_int8_file_runs_in_int8(name: str) -> None:
-    found, count = kernels.running(EXPORTED / f"{name}.onnx", FEED), len(convolutions(name))
+    found, count = kernels.profile_kernels(EXPORTED / f"{name}.onnx", FEED), len(convolutions(name))
     assert (found.int8_convolutions, found.convolutions) == (count, count)
     assert (found.int8_products, found.products) == (1, 1)
     assert found.in_float == ()
@@ -39,7 +39,7 @@ def test_an_int8_file_has_all_layers_of_the_other(name: str) -> None:
 
 
 def test_an_fp32_file_has_no_int8_kernel() -> None:
-    found, count = kernels.running(EXPORTED / "edge.onnx", FEED), len(convolutions("edge"))
+    found, count = kernels.profile_kernels(EXPORTED / "edge.onnx", FEED), len(convolutions("edge"))
     assert (found.int8_convolutions, found.convolutions, found.int8_products) == (0, count, 0)
     assert len(found.in_float) == count + 1
     assert not found.any_int8
@@ -49,7 +49,7 @@ def test_a_layer_that_was_left_in_float_is_named(tmp_path: Path) -> None:
     model, layers = onnx.load(EXPORTED / "edge-xs.onnx"), convolutions("edge-xs")
     mixed = Quantizer(model, drawn_digits(32), "minmax").quantize((layers[2],))
     onnx.save(mixed, tmp_path / "mixed.onnx")
-    found = kernels.running(tmp_path / "mixed.onnx", FEED)
+    found = kernels.profile_kernels(tmp_path / "mixed.onnx", FEED)
     assert (found.int8_convolutions, found.convolutions) == (len(layers) - 1, len(layers))
     assert len(found.in_float) == 1
     assert found.any_int8
@@ -59,7 +59,7 @@ def test_looking_leaves_no_profile_behind(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    kernels.running(tiny_model, FEED)
+    kernels.profile_kernels(tiny_model, FEED)
     assert list(tmp_path.iterdir()) == [tiny_model]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Images, ModelInfo, Runs
+from mnist_edge.backends import ContenderKind, Images, ModelInfo
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.loadgen import system
 from mnist_edge.benchmark.loadgen.system import System
@@ -66,7 +66,7 @@ class Tiny:
     at_each: Callable[[int], None] = lambda answers: None
     path: Path = Path("tiny.onnx")
     runtime: str = "numpy"
-    runs: Runs = Runs.CONVERTED
+    kind: ContenderKind = ContenderKind.CONVERTED
     subject: ModelInfo = SUBJECT
     runners: list[Linear] = field(default_factory=list)
 
@@ -145,7 +145,7 @@ def test_each_query_is_answered_with_its_own_images(
 ) -> None:
     wrong: list[list[int]] = []
     seen: set[int] = set()
-    original = System.answering
+    original = System.query_handler
 
     def checking(driven: System) -> Callable[[list[int], list[int]], None]:
         issue, prepared = original(driven), driven._prepared
@@ -161,7 +161,7 @@ def test_each_query_is_answered_with_its_own_images(
 
         return checked
 
-    monkeypatch.setattr(System, "answering", checking)
+    monkeypatch.setattr(System, "query_handler", checking)
     drive(scenario, tmp_path)
     assert not wrong
     assert {index % len(IMAGES) for index in seen} == set(range(len(IMAGES)))
@@ -359,9 +359,14 @@ def test_every_contender_has_a_folder_of_its_own() -> None:
         tiny,
         replace(tiny, runtime="openvino"),
         replace(tiny, path=Path("other/tiny.onnx")),
-        replace(tiny, path=Path("runs/tiny/checkpoint.pt"), runtime="pytorch", runs=Runs.ORIGINAL),
+        replace(
+            tiny,
+            path=Path("runs/tiny/checkpoint.pt"),
+            runtime="pytorch",
+            kind=ContenderKind.ORIGINAL,
+        ),
     ]
-    assert loadgen.names(others) == [
+    assert loadgen.folder_names(others) == [
         "tiny.onnx-numpy",
         "tiny.onnx-openvino",
         "tiny.onnx-numpy-2",

@@ -12,9 +12,9 @@ import pytest
 from mnist_edge.backends import Contender
 from mnist_edge.benchmark import runner, stopwatch
 from mnist_edge.benchmark.latency import Latency
-from mnist_edge.benchmark.stopwatch import Meter, Protocol, measure, off_cpu
-from mnist_edge.benchmark.timing import Timed
-from mnist_edge.host.cpus import Clock, Times
+from mnist_edge.benchmark.stopwatch import Meter, Protocol, measure, off_cpu_share
+from mnist_edge.benchmark.timing import Timings
+from mnist_edge.host.cpus import Clock, CpuTimes
 from mnist_edge.host.noise import MOST_PAUSED, Cause, Noise, Snapshot, between
 from mnist_edge.report.verdict import reasons, text
 from tests.report.records import file
@@ -49,7 +49,7 @@ class Machine:
         return {"wall_s": lambda: self.now_ns / 1e9, "thread_s": lambda: self.cpu_ns / 1e9}
 
 
-def timed(machine: Machine, monkeypatch: pytest.MonkeyPatch, *costs_us: float) -> Timed:
+def timed(machine: Machine, monkeypatch: pytest.MonkeyPatch, *costs_us: float) -> Timings:
     """Each contender's calls and the yardstick's at 1 image and at 64: fifty times the work."""
     fake = SimpleNamespace(
         perf_counter_ns=lambda: machine.now_ns,
@@ -62,18 +62,18 @@ def timed(machine: Machine, monkeypatch: pytest.MonkeyPatch, *costs_us: float) -
         calls = [partial(lambda us, count: machine.work(us), us) for us in costs]
         protocol = Protocol(samples=64, duration_s=2.0, warmup_s=0)
         found[size] = measure(calls, protocol, meters=machine.meters()).latencies
-    return Timed(found, None, stopped=False)
+    return Timings(found, None, stopped=False)
 
 
 def quiet(paused: float | None) -> Noise:
     """What a machine's counters tell that saw nothing."""
-    before = Snapshot(0.0, 0.0, Times(0.0, 0.0, 0.0), 0, 0.1, 0, Clock("performance", ""))
+    before = Snapshot(0.0, 0.0, CpuTimes(0.0, 0.0, 0.0), 0, 0.1, 0, Clock("performance", ""))
     return between(
-        before, replace(before, wall_s=10.0, own_s=9.9, times=Times(10.0, 0, 40.0)), {}, paused
+        before, replace(before, wall_s=10.0, own_s=9.9, times=CpuTimes(10.0, 0, 40.0)), {}, paused
     )
 
 
-def paused(found: Timed, threads: int = 1, runtime: str = "onnxruntime") -> float | None:
+def paused(found: Timings, threads: int = 1, runtime: str = "onnxruntime") -> float | None:
     contenders: list[Contender] = [file("edge.onnx", runtime)]
     value: float | None = runner._paused(contenders, found, threads)
     return value
@@ -111,14 +111,14 @@ def used(wall_s: float, thread_s: float) -> Latency:
 
 def test_only_what_computes_in_the_calling_thread_is_held_against_the_clock() -> None:
     """OpenVINO computes in a thread of its own, and so does ONNX Runtime on several."""
-    found = Timed({1: [used(1.0, 0.2), used(1.0, 1.0)]}, None, stopped=False)
+    found = Timings({1: [used(1.0, 0.2), used(1.0, 1.0)]}, None, stopped=False)
     assert paused(found) == pytest.approx(0.4)
     assert paused(found, threads=2) == 0.0
     assert paused(found, runtime="openvino") == 0.0
 
 
 def test_without_the_meters_nothing_is_known() -> None:
-    assert off_cpu([Latency(np.array([9.0]))]) is None
+    assert off_cpu_share([Latency(np.array([9.0]))]) is None
 
 
 @pytest.mark.parametrize("size", [1, 8, 64])
@@ -126,7 +126,7 @@ def test_rounds_that_differ_are_seen_at_every_batch_size(size: int) -> None:
     steady = Latency(np.full(40, 10.0), np.full(20, 2))
     uneven = Latency(np.repeat(np.linspace(10, 20, 20), 2), np.full(20, 2))
     batches = {one: [uneven if one == size else steady, steady] for one in (1, 8, 64)}
-    spread = runner._spread([file("edge.onnx")], Timed(batches, None, stopped=False))
+    spread = runner._spread([file("edge.onnx")], Timings(batches, None, stopped=False))
     assert len(spread) == 6
     (reason,) = reasons(Noise(spread=spread))
     at_once = "" if size == 1 else f" at {size} images a call"

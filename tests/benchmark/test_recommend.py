@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark import Entry
-from mnist_edge.benchmark.fitness import Unfit
+from mnist_edge.benchmark.fitness import UnfitReason
 from mnist_edge.benchmark.recommend import (
+    Alternative,
     Decision,
-    Int8,
+    Int8Verdict,
     Merit,
-    Other,
-    Precisions,
+    PrecisionChoice,
     Recommendation,
     recommendations,
 )
@@ -63,7 +63,7 @@ def only(found: Recommendation) -> str | None:
     return path(found.choice.entry) if found.choice else None
 
 
-def others(found: Recommendation) -> dict[str, Other]:
+def others(found: Recommendation) -> dict[str, Alternative]:
     return {one.choice.entry.contender.path.as_posix(): one for one in found.others}
 
 
@@ -71,11 +71,11 @@ def merits(found: Recommendation) -> dict[str, str]:
     return {name: str(one.merit) for name, one in others(found).items()}
 
 
-def misfits(found: Recommendation) -> dict[str, Unfit]:
+def misfits(found: Recommendation) -> dict[str, UnfitReason]:
     return {one.entry.contender.path.as_posix(): one.why for one in found.unfit}
 
 
-def precisions(*entries: Entry) -> Precisions:
+def precisions(*entries: Entry) -> PrecisionChoice:
     """Why int8 or fp32 of one model; the value names what is shipped, too."""
     found = recommended(*entries)
     assert found.choice
@@ -91,7 +91,7 @@ def precisions(*entries: Entry) -> Precisions:
 
 def test_a_faster_int8_that_keeps_its_answers_is_shipped() -> None:
     found = precisions(fp32(), int8(50.0, 1200.0))
-    assert (found.why, found.gap) == (Int8.FASTER, 0.0)
+    assert (found.why, found.gap) == (Int8Verdict.FASTER, 0.0)
     assert found.speed
     assert found.batch_speed
     assert found.speed.value == pytest.approx(1.2)
@@ -101,7 +101,7 @@ def test_a_faster_int8_that_keeps_its_answers_is_shipped() -> None:
 @pytest.mark.parametrize(("batch_us", "times"), [(3000.0, 0.8), (1200.0, 2.0)])
 def test_a_slower_int8_is_said_and_fp32_shipped(batch_us: float, times: float) -> None:
     found = precisions(fp32(), int8(75.0, batch_us))
-    assert found.why is Int8.SLOWER
+    assert found.why is Int8Verdict.SLOWER
     assert found.speed
     assert found.batch_speed
     assert found.speed.value == pytest.approx(0.8)
@@ -111,16 +111,16 @@ def test_a_slower_int8_is_said_and_fp32_shipped(batch_us: float, times: float) -
 @pytest.mark.parametrize("center_us", [58.5, 60.0, 61.5])
 def test_within_the_noise_the_smaller_file_is_shipped(center_us: float) -> None:
     found = precisions(fp32(), int8(center_us, seed=1))
-    assert found.why is Int8.SMALLER
+    assert found.why is Int8Verdict.SMALLER
     assert found.speed
     assert found.speed.tie
     larger = int8(center_us, seed=1, size_bytes=400_000)
-    assert precisions(fp32(), larger).why is Int8.NO_GAIN
+    assert precisions(fp32(), larger).why is Int8Verdict.NO_GAIN
 
 
 def test_a_significant_loss_comes_before_speed() -> None:
     found = precisions(fp32(), int8(30.0, 1200.0, change=CLEARLY_WORSE))
-    assert found.why is Int8.LESS_ACCURATE
+    assert found.why is Int8Verdict.LESS_ACCURATE
     assert found.speed
     assert found.speed.value == pytest.approx(2.0)
 
@@ -128,14 +128,14 @@ def test_a_significant_loss_comes_before_speed() -> None:
 def test_without_a_comparison_with_the_original_the_two_files_are_compared() -> None:
     lossy = int8(30.0, accuracy=WORSE, change=None)
     found = precisions(fp32(accuracy=BEST), lossy)
-    assert found.why is Int8.LESS_ACCURATE
+    assert found.why is Int8Verdict.LESS_ACCURATE
     assert found.gap == pytest.approx(-0.0025)
     assert precisions(fp32(accuracy=BEST), int8(30.0, accuracy=AS_GOOD, change=None)).gap == 0
 
 
 @pytest.mark.parametrize("change", [Agreement(0, 0, 0, 10_000), Agreement(30, 25, 2, 10_000)])
 def test_an_int8_that_lost_nothing_is_shipped(change: Agreement) -> None:
-    assert precisions(fp32(), int8(50.0, 1200.0, change=change)).why is Int8.FASTER
+    assert precisions(fp32(), int8(50.0, 1200.0, change=change)).why is Int8Verdict.FASTER
 
 
 def test_an_int8_that_computes_wrongly_here_is_never_shipped() -> None:
@@ -143,13 +143,13 @@ def test_an_int8_that_computes_wrongly_here_is_never_shipped() -> None:
     found = recommended(fp32(), wrong)
     assert shipped(found) == "exported/edge.onnx"
     assert found.choice
-    assert [one.why for one in found.choice.wrong] == [Unfit.WRONG_HERE]
+    assert [one.why for one in found.choice.wrong] == [UnfitReason.WRONG_HERE]
     assert found.choice.precisions is None
     assert recommended(wrong).decision is Decision.NONE
     both = recommended(fp32(findings=WRONG[False]), wrong)
     assert (both.decision, both.choice) == (Decision.NONE, None)
     assert misfits(both) == dict.fromkeys(
-        ("exported/edge.onnx", "exported/edge-int8.onnx"), Unfit.WRONG_HERE
+        ("exported/edge.onnx", "exported/edge-int8.onnx"), UnfitReason.WRONG_HERE
     )
     with_another = recommended(wrong, model("other", WORSE))
     assert shipped(with_another) == "other.onnx"
@@ -161,7 +161,7 @@ def test_an_int8_whose_weights_may_saturate_elsewhere_is_not_recommended_here() 
     wide = int8(30.0, 1200.0, findings=replace(INT8_FINDINGS, widest_pair=254))
     found = recommended(fp32(), wide)
     assert shipped(found) == "exported/edge.onnx"
-    assert misfits(found) == {"exported/edge-int8.onnx": Unfit.MAY_SATURATE}
+    assert misfits(found) == {"exported/edge-int8.onnx": UnfitReason.MAY_SATURATE}
     assert recommended(wide).decision is Decision.NONE
     safe = int8(30.0, 1200.0, findings=replace(INT8_FINDINGS, widest_pair=128))
     assert shipped(recommended(fp32(), safe)) == "exported/edge-int8.onnx"
@@ -301,7 +301,9 @@ def test_a_recorded_accuracy_recommends_nothing() -> None:
     forged = model("forged", Accuracy(10_000, 10_000), recorded=True)
     found = recommended(fp32(recorded=True), forged)
     assert found.decision is Decision.NONE
-    assert misfits(found) == dict.fromkeys(("exported/edge.onnx", "forged.onnx"), Unfit.NOT_SCORED)
+    assert misfits(found) == dict.fromkeys(
+        ("exported/edge.onnx", "forged.onnx"), UnfitReason.NOT_SCORED
+    )
 
 
 @pytest.mark.parametrize("correct", [900, 1_000, 1_090, 1_999])
@@ -310,7 +312,7 @@ def test_what_is_hardly_better_than_chance_is_not_recommended(correct: int) -> N
     assert recommended(bad).decision is Decision.NONE
     found = recommended(bad, fp32())
     assert shipped(found) == "exported/edge.onnx"
-    assert misfits(found) == {"bad.onnx": Unfit.NEAR_CHANCE}
+    assert misfits(found) == {"bad.onnx": UnfitReason.NEAR_CHANCE}
 
 
 def test_few_images_do_not_tell_an_accuracy_from_chance() -> None:
@@ -329,7 +331,7 @@ def test_files_of_different_data_sets_are_not_compared() -> None:
 def test_too_few_rounds_choose_nothing() -> None:
     found = recommended(fp32(count=10), int8(50.0, count=10))
     assert found.decision is Decision.NONE
-    assert set(misfits(found).values()) == {Unfit.TOO_FEW_ROUNDS}
+    assert set(misfits(found).values()) == {UnfitReason.TOO_FEW_ROUNDS}
     assert recommended(fp32(count=11), int8(50.0, count=11)).decision is Decision.SHIP
 
 
@@ -343,7 +345,7 @@ def test_a_file_of_whose_accuracy_nothing_is_known_is_no_rival() -> None:
     )
     found = recommended(unknown, fp32())
     assert only(found) == "exported/edge.onnx"
-    assert misfits(found) == {"other.onnx": Unfit.UNKNOWN_ACCURACY}
+    assert misfits(found) == {"other.onnx": UnfitReason.UNKNOWN_ACCURACY}
     assert recommended(unknown).decision is Decision.NONE
 
 

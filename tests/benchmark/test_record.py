@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnist_edge.backends import RUNTIMES, Runs, load_backend
+from mnist_edge.backends import RUNTIMES, ContenderKind, load_backend
 from mnist_edge.benchmark import Entry, Plan
 from mnist_edge.benchmark.latency import Latency, speedup
 from mnist_edge.errors import EdgeError
@@ -24,11 +24,11 @@ def test_a_plan_names_what_is_wrong_with_it(changes: dict[str, object], message:
 
 def test_every_runtime_says_what_of_a_model_it_runs() -> None:
     """One runs the file as it ships, and one the network as it was trained."""
-    found = {name: load_backend(name).runs for name in RUNTIMES}
-    assert [name for name, runs in found.items() if runs == Runs.FILE] == ["onnxruntime"]
-    assert [name for name, runs in found.items() if runs == Runs.ORIGINAL] == ["pytorch"]
-    assert found["torch-compile"] == Runs.COMPILED
-    assert found["openvino"] == found["ncnn"] == Runs.CONVERTED
+    found = {name: load_backend(name).kind for name in RUNTIMES}
+    assert [name for name, kind in found.items() if kind == ContenderKind.FILE] == ["onnxruntime"]
+    assert [name for name, kind in found.items() if kind == ContenderKind.ORIGINAL] == ["pytorch"]
+    assert found["torch-compile"] == ContenderKind.COMPILED
+    assert found["openvino"] == found["ncnn"] == ContenderKind.CONVERTED
 
 
 def test_an_entry_knows_the_file_and_the_original() -> None:

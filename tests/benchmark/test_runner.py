@@ -12,13 +12,13 @@ import pytest
 from mnist_edge import benchmark, datasets, metrics
 from mnist_edge.backends import (
     Contender,
+    ContenderKind,
     Examples,
     ForeignOptions,
     Images,
     OnnxRuntime,
     Runner,
-    Runs,
-    gather,
+    find_contenders,
 )
 from mnist_edge.benchmark import (
     Benchmark,
@@ -26,9 +26,9 @@ from mnist_edge.benchmark import (
     Plan,
     cold_start,
     find_data,
-    images_to_time,
     loading,
     stopwatch,
+    timing_images,
 )
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
@@ -69,7 +69,7 @@ def gathered(files: list[Path], runs: Path) -> tuple[Contender, ...]:
     def never() -> Examples:
         raise AssertionError("no file is of others")
 
-    return gather(files, runs, None, ForeignOptions(never)).contenders
+    return find_contenders(files, runs, None, ForeignOptions(never)).contenders
 
 
 def test_accuracy_is_measured_on_the_whole_test_split(tiny_model: Path, noise: Dataset) -> None:
@@ -185,7 +185,7 @@ class Loading:
     first_s: float = 0.0
     threads: list[int] = field(default_factory=list)
     runtime: str = "numpy"
-    runs: ClassVar[Runs] = Runs.CONVERTED
+    kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
     path: Path = Path(__file__)
     subject = Known(Table(np.zeros((0, 10), np.float32))).subject
 
@@ -472,13 +472,13 @@ def test_a_file_and_its_int8_file_are_compared_with_the_original(
 
 def test_real_test_images_are_what_is_timed() -> None:
     data = {"numbered": dataset(np.zeros(2000, np.int64))}
-    images, described = images_to_time(data)
+    images, described = timing_images(data)
     np.testing.assert_array_equal(images, numbered(1000))
     assert described == "test images of numbered"
 
 
 def test_where_no_set_is_here_many_different_digits_are_drawn() -> None:
-    images, described = images_to_time({})
+    images, described = timing_images({})
     assert images.dtype == np.uint8
     assert images.shape == (1000, 28, 28)
     assert len(np.unique(images.reshape(1000, -1), axis=0)) > 800

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.backends import Contender, outputs
-from mnist_edge.backends.outputs import Kind
+from mnist_edge.backends.outputs import OutputKind
 from mnist_edge.benchmark import Data, Score
 from mnist_edge.benchmark.scoring import answers as answers_of
 from mnist_edge.benchmark.scoring import scores
@@ -97,15 +97,17 @@ def test_files_that_answer_with_probabilities_are_taken_at_their_word() -> None:
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        ([[0.2, 0.8], [0.7, 0.4]], Kind.SCORES),  # one sum is 1, the other is not
-        ([[0.2, 0.8], [0.7, 0.3]], Kind.PROBABILITIES),
-        ([[-0.5, 1.5], [0.0, 1.0]], Kind.LOGITS),  # sums of 1, and a share below 0
-        ([[2.0, 0.1], [0.3, 0.4]], Kind.LOGITS),
-        ([[float("nan"), 0.1], [0.3, 0.4]], Kind.LOGITS),
+        ([[0.2, 0.8], [0.7, 0.4]], OutputKind.SCORES),  # one sum is 1, the other is not
+        ([[0.2, 0.8], [0.7, 0.3]], OutputKind.PROBABILITIES),
+        ([[-0.5, 1.5], [0.0, 1.0]], OutputKind.LOGITS),  # sums of 1, and a share below 0
+        ([[2.0, 0.1], [0.3, 0.4]], OutputKind.LOGITS),
+        ([[float("nan"), 0.1], [0.3, 0.4]], OutputKind.LOGITS),
     ],
 )
-def test_what_answers_are_is_told_from_all_of_them(values: list[list[float]], kind: Kind) -> None:
-    assert outputs.kind(np.array(values, np.float32)) is kind
+def test_what_answers_are_is_told_from_all_of_them(
+    values: list[list[float]], kind: OutputKind
+) -> None:
+    assert outputs.detect_kind(np.array(values, np.float32)) is kind
 
 
 def test_scores_of_each_class_by_itself_have_no_calibration_error() -> None:
@@ -118,7 +120,7 @@ def test_scores_of_each_class_by_itself_have_no_calibration_error() -> None:
 
 def test_probabilities_may_be_rounded() -> None:
     rounded = softmax(table_of(LABELS).logits).astype(np.float16).astype(np.float32)
-    assert outputs.kind(rounded) is Kind.PROBABILITIES
+    assert outputs.detect_kind(rounded) is OutputKind.PROBABILITIES
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.backends import Runner
 from mnist_edge.benchmark import Plan, timing
 from mnist_edge.benchmark.latency import Latency
-from mnist_edge.benchmark.timing import batches, preparation, time_all
+from mnist_edge.benchmark.timing import batches, time_all, time_preparation
 from tests.helpers.fakes import Clock, Timed, numbered, numbers
 
 IMAGES = numbered(200)
@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def time_them(
     runners: list[Any], plan: Plan, meters: Mapping[str, Callable[[], float]] | None = None
-) -> timing.Timed:
+) -> timing.Timings:
     return time_all(runners, IMAGES, plan, meters or {}, lambda what, done, total: None)
 
 
@@ -50,7 +50,7 @@ def test_only_the_call_is_timed(clock: Clock) -> None:
 
 def test_preparation_is_a_figure_of_its_own(clock: Clock) -> None:
     spy = Timed(clock, prepare_us=7)
-    found = preparation(spy, IMAGES)
+    found = time_preparation(spy, IMAGES)
     assert set(found.samples_us) == {7.0}
     assert len(found.samples_us) >= 700
     assert spy.answered == []

@@ -23,7 +23,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.model_file import model_paths
 from mnist_edge.web.runtime import NAME, VERSION, Runtime, from_package
 from mnist_edge.web.server import Server
-from mnist_edge.web.service import Answers
+from mnist_edge.web.service import AnswerService
 from mnist_edge.web.site import export
 from tests.conftest import make_card, write_tiny_model
 
@@ -104,7 +104,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def drawn_server(models: list[Path]) -> Iterator[str]:
-    with Server(Answers([Classifier(path) for path in models])) as server:
+    with Server(AnswerService([Classifier(path) for path in models])) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.url
         server.shutdown()

@@ -709,13 +709,13 @@ def test_contenders_are_named_with_commas_or_one_by_one(
     args: list[str],
     expected: tuple[str, ...] | None,
 ) -> None:
-    def gather(files: list[Path], runs: Path, runtimes: object, *rest: Any) -> Discovery:
+    def find_contenders(files: list[Path], runs: Path, runtimes: object, *rest: Any) -> Discovery:
         asked.append(runtimes)
         return real(files, runs, ["onnxruntime"], *rest)
 
     asked: list[object] = []
-    real = backends.gather
-    monkeypatch.setattr(backends, "gather", gather)
+    real = backends.find_contenders
+    monkeypatch.setattr(backends, "find_contenders", find_contenders)
     assert invoke("bench", letters, *SINGLE, *args).exit_code == 0
     assert asked == [expected]
 

@@ -202,7 +202,7 @@ def test_doctor_and_the_page(model: Path) -> None:
     result = invoke("doctor", "--json")
     assert_speaks_plainly(result)
     json.loads(result.stdout)
-    told = site_json.model(model, own_card(Path(EVIL)))
+    told = site_json.describe_model(model, own_card(Path(EVIL)))
     for name in (told["name"], told["model"], told["precision"], *told["classes"]):
         assert name.isprintable()
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, Images, ModelInfo, Runner, Runs
+from mnist_edge.backends import Contender, ContenderKind, Images, ModelInfo, Runner
 from mnist_edge.benchmark import cold_start, stopwatch, timing
 from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.stopwatch import Protocol
@@ -114,10 +114,14 @@ def table_of(labels: NDArray[np.int64], seed: int = 0) -> Table:
     return Table(logits.astype(np.float32))
 
 
-def runs(runtime: str) -> Runs:
+def kind_of(runtime: str) -> ContenderKind:
     """What a runtime of that name runs of a model."""
-    others = {"pytorch": Runs.ORIGINAL, "torch-compile": Runs.COMPILED, "onnxruntime": Runs.FILE}
-    return others.get(runtime, Runs.CONVERTED)
+    others = {
+        "pytorch": ContenderKind.ORIGINAL,
+        "torch-compile": ContenderKind.COMPILED,
+        "onnxruntime": ContenderKind.FILE,
+    }
+    return others.get(runtime, ContenderKind.CONVERTED)
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,8 @@ class Known:
     names: tuple[str, ...] | None = None
 
     @property
-    def runs(self) -> Runs:
-        return runs(self.runtime)
+    def kind(self) -> ContenderKind:
+        return kind_of(self.runtime)
 
     @property
     def subject(self) -> ModelInfo:

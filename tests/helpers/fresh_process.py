@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Images, ModelInfo, Runs
+from mnist_edge.backends import ContenderKind, Images, ModelInfo
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Plain:
 
     path: Path = Path(__file__)
     runtime: str = "numpy"
-    runs: ClassVar[Runs] = Runs.CONVERTED
+    kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
     notes: Path | None = None
 
     @property

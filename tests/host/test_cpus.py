@@ -121,7 +121,7 @@ def test_proc_stat_is_read_by_its_columns(monkeypatch: pytest.MonkeyPatch) -> No
     """user nice system idle iowait irq softirq steal guest guest_nice, in ticks."""
     stat = "cpu  100 20 30 4000 500 6 7 80 9 1\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
     pretend(monkeypatch, {"/proc/stat": stat})
-    found, ticks_per_s = cpus.times(), os.sysconf("SC_CLK_TCK")
+    found, ticks_per_s = cpus.cpu_times(), os.sysconf("SC_CLK_TCK")
     assert found
     assert found.busy_s == pytest.approx(163 / ticks_per_s)
     assert found.steal_s == pytest.approx(80 / ticks_per_s)
@@ -131,7 +131,7 @@ def test_proc_stat_is_read_by_its_columns(monkeypatch: pytest.MonkeyPatch) -> No
 def test_where_nothing_can_be_read_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {})
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    found = (cpus.quota(), cpus.throttled(), cpus.clock(), cpus.allowed(), cpus.times())
+    found = (cpus.quota(), cpus.throttled(), cpus.clock(), cpus.allowed(), cpus.cpu_times())
     assert found == (None,) * 5
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from mnist_edge.host import noise
-from mnist_edge.host.cpus import Clock, Times
-from mnist_edge.host.noise import Cause, Noise, Snapshot, between, read
+from mnist_edge.host.cpus import Clock, CpuTimes
+from mnist_edge.host.noise import Cause, Noise, Snapshot, between, take_snapshot
 from mnist_edge.report.verdict import reasons, text
 from tests.helpers.proc import pretend
 
 BEFORE = Snapshot(
     wall_s=100.0,
     own_s=5.0,
-    times=Times(busy_s=1000.0, steal_s=10.0, total_s=4000.0),
+    times=CpuTimes(busy_s=1000.0, steal_s=10.0, total_s=4000.0),
     switches=7,
     load=1.0,
     throttled=2,
@@ -25,7 +25,7 @@ BEFORE = Snapshot(
 AFTER = Snapshot(
     wall_s=110.0,
     own_s=13.0,
-    times=Times(busy_s=1012.0, steal_s=11.0, total_s=4040.0),
+    times=CpuTimes(busy_s=1012.0, steal_s=11.0, total_s=4040.0),
     switches=23,
     load=2.0,
     throttled=5,
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_named_and_is_no_reason(
     nothing: dict[str, Any] = dict.fromkeys(gone)
     idle: dict[str, Any] = {"load": 0.0, **nothing}
     quiet = replace(
-        AFTER, own_s=16.0, times=Times(1012.0, 10.0, 4040.0), throttled=2, clock=BEFORE.clock
+        AFTER, own_s=16.0, times=CpuTimes(1012.0, 10.0, 4040.0), throttled=2, clock=BEFORE.clock
     )
     assert between(BEFORE, quiet).causes == ()
     found = between(replace(BEFORE, **idle), replace(quiet, **nothing))
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_named_and_is_no_reason(
 
 def test_counters_that_stand_still_are_not_readable() -> None:
     """As in containers whose /proc/stat is made up."""
-    still = Times(0.0, 0.0, 0.0)
+    still = CpuTimes(0.0, 0.0, 0.0)
     found = between(replace(BEFORE, times=still), replace(AFTER, times=still))
     assert found.unreadable == ("steal", "other programs")
 
@@ -182,9 +182,9 @@ def test_without_proc_and_resource_the_rest_is_still_read(
     pretend(monkeypatch, {})
     monkeypatch.setattr(noise, "resource", None)
     monkeypatch.delattr(os, "getloadavg", raising=False)
-    before = read()
+    before = take_snapshot()
     sum(range(10_000))
-    found = between(before, read())
+    found = between(before, take_snapshot())
     assert found.duration_s > 0
     assert set(found.unreadable) == {
         "steal",
@@ -206,16 +206,16 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.skipif(read().times is None, reason="/proc/stat cannot be read here")
+@pytest.mark.skipif(take_snapshot().times is None, reason="/proc/stat cannot be read here")
 def test_a_child_is_another_program_until_it_is_waited_for() -> None:
-    before = read()
+    before = take_snapshot()
     with subprocess.Popen(
         [sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         assert child.stdout
         child.stdout.readline()
-        meanwhile = read()
-    after = read()
+        meanwhile = take_snapshot()
+    after = take_snapshot()
     assert before.times
     assert meanwhile.times
     others = between(before, meanwhile).others
@@ -226,10 +226,10 @@ def test_a_child_is_another_program_until_it_is_waited_for() -> None:
 
 
 def test_own_seconds_are_those_that_python_counts() -> None:
-    before, start = read(), time.process_time()
+    before, start = take_snapshot(), time.process_time()
     while time.process_time() < start + 0.1:
         pass
-    after, end = read(), time.process_time()
+    after, end = take_snapshot(), time.process_time()
     assert after.own_s - before.own_s == pytest.approx(end - start, rel=0.1)
 
 

@@ -49,7 +49,7 @@ def test_a_contender_runs_what_was_read(
     contender = OnnxRuntime.ours(swapped, Classifier(swapped).card)
     again = pickle.loads(pickle.dumps(contender))
     assert (answer(again.load(1), IMAGE) == expected).all()
-    assert kernels.running(swapped, contender.feed(IMAGE)).products == 1
+    assert kernels.profile_kernels(swapped, contender.feed(IMAGE)).products == 1
     assert cold_start.start(contender, 1, IMAGE).first_answer_s > 0
     assert _identity(contender) == (len(swapped.content), swapped.sha256)
 

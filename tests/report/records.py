@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import ModelInfo, Runner, Runs
+from mnist_edge.backends import ContenderKind, ModelInfo, Runner
 from mnist_edge.benchmark import Benchmark, Data, Entry, Plan, Score
-from mnist_edge.benchmark.inspection import Findings
+from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.datasets import Dataset, Split
@@ -18,7 +18,7 @@ from mnist_edge.host.machine import Machine
 from mnist_edge.host.noise import Noise
 from mnist_edge.metrics import Accuracy, Agreement, expected_calibration_error, softmax
 from mnist_edge.model_file.golden import GoldenCheck
-from tests.helpers.fakes import runs
+from tests.helpers.fakes import kind_of
 
 MACHINE = Machine("Some CPU", ("avx2",), 4, None, "Linux x86_64", "3.12.1", {"numpy": "2.0"})
 ACCURACY = Accuracy(9965, 10000)
@@ -36,8 +36,8 @@ class Stand:
     runtime: str = "onnxruntime"
 
     @property
-    def runs(self) -> Runs:
-        return runs(self.runtime)
+    def kind(self) -> ContenderKind:
+        return kind_of(self.runtime)
 
     def load(self, threads: int) -> Runner:
         raise AssertionError("a contender made by hand answers nothing")
@@ -104,7 +104,7 @@ def score(accuracy: Accuracy = ACCURACY, change: Agreement | None = None) -> Sco
     return Score(found, accuracy, expected_calibration_error(softmax(found), truth), change)
 
 
-FINDINGS = Findings(
+FINDINGS = Inspection(
     golden=GoldenCheck(8, 0, 1.5e-6, 1e-3, 1.2),
     kernels=Kernels(11, 9, 0, 1, 0, ("Conv_0", "Conv_2", "Gemm_9")),
     deviation=Deviation(500, 0, 2e-6, 0.09),
@@ -140,7 +140,9 @@ def entry(
         "size_bytes": size_bytes,
         "sha256": "ab" * 32,
         "score": None if recorded else score(accuracy, change),
-        "findings": (INT8_FINDINGS if int8 else FINDINGS) if contender.runs is Runs.FILE else None,
+        "findings": (INT8_FINDINGS if int8 else FINDINGS)
+        if contender.kind is ContenderKind.FILE
+        else None,
         "load": latency(12_345, 11),
         "first": latency(987, 11),
         "prepare": latency(0.5, 700),

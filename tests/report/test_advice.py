@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mnist_edge.benchmark import Entry
-from mnist_edge.benchmark.fitness import Unfit
-from mnist_edge.benchmark.recommend import Decision, Int8, Merit, recommendations
+from mnist_edge.benchmark.fitness import UnfitReason
+from mnist_edge.benchmark.recommend import Decision, Int8Verdict, Merit, recommendations
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import advice
 from tests.report.models import AS_GOOD, BEST, CLEARLY_WORSE, WORSE, WRONG, fp32, int8, model
@@ -203,9 +203,9 @@ def test_every_kind_of_decision_is_among_them() -> None:
     found = [one for entries, _ in TOLD.values() for one in recommendations(benchmark(*entries))]
     choices = [one.choice for one in found if one.choice]
     assert {one.decision for one in found} == set(Decision)
-    assert {one.precisions.why for one in choices if one.precisions} == set(Int8)
+    assert {one.precisions.why for one in choices if one.precisions} == set(Int8Verdict)
     assert {other.merit for one in found for other in one.others} == set(Merit)
-    assert {misfit.why for one in found for misfit in one.unfit} == set(Unfit)
+    assert {misfit.why for one in found for misfit in one.unfit} == set(UnfitReason)
 
 
 @pytest.mark.parametrize(

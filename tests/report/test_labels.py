@@ -5,7 +5,7 @@ from dataclasses import replace
 from mnist_edge.backends import RUNTIMES
 from mnist_edge.report import labels
 from mnist_edge.report.labels import Label
-from tests.helpers.fakes import runs
+from tests.helpers.fakes import kind_of
 from tests.report.records import Stand, benchmark, entry, file, original
 
 
@@ -82,10 +82,10 @@ def test_no_two_contenders_have_one_full_name() -> None:
             for folder in "ab"
             for name in ("edge", "edge-int8")
             for runtime in RUNTIMES
-            for ending in [".onnx" if runs(runtime).file else ".pt"]
-            if name == "edge" or runs(runtime).file
+            for ending in [".onnx" if kind_of(runtime).is_file else ".pt"]
+            if name == "edge" or kind_of(runtime).is_file
         )
     )
     found = labels.full_names(record)
-    of_files = sum(runs(runtime).file for runtime in RUNTIMES)
+    of_files = sum(kind_of(runtime).is_file for runtime in RUNTIMES)
     assert len(set(found)) == len(found) == 2 * (len(RUNTIMES) + of_files)

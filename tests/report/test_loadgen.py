@@ -8,12 +8,12 @@ from rich.console import Console
 
 from mnist_edge.benchmark.loadgen import LoadResult, ServerLoad
 from mnist_edge.report import loadgen, terminal
-from tests.helpers.fakes import runs
+from tests.helpers.fakes import kind_of
 
 
 def contender(path: str, runtime: str = "onnxruntime") -> Any:
     subject = SimpleNamespace(model="edge")
-    return SimpleNamespace(path=Path(path), runtime=runtime, runs=runs(runtime), subject=subject)
+    return SimpleNamespace(path=Path(path), runtime=runtime, kind=kind_of(runtime), subject=subject)
 
 
 STREAM = LoadResult(

@@ -86,5 +86,5 @@ def test_how_a_file_of_others_is_fed_is_told() -> None:
     subject = file("peers/mnist-12.onnx", ours=False).subject
     foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), subject, input_format)
     told = notes.remarks(benchmark(replace(entry(file("a.onnx")), contender=foreign)))
-    assert told == [f"mnist-12.onnx is not a file of mnist-edge: {input_format.described()}."]
+    assert told == [f"mnist-12.onnx is not a file of mnist-edge: {input_format.describe()}."]
     assert not notes.remarks(benchmark(entry(file("a.onnx"))))

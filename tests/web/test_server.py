@@ -23,7 +23,7 @@ from mnist_edge.web import handler, request_limits
 from mnist_edge.web import server as web
 from mnist_edge.web.request_limits import State
 from mnist_edge.web.server import Server
-from mnist_edge.web.service import Answers
+from mnist_edge.web.service import AnswerService
 from tests.conftest import make_card, write_golden_model, write_tiny_model
 from tests.difficult import several
 from tests.preprocess.drawing import drawing
@@ -45,7 +45,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def server(models: list[Path]) -> Iterator[Server]:
-    with Server(Answers([Classifier(path) for path in models])) as running:
+    with Server(AnswerService([Classifier(path) for path in models])) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.shutdown()
@@ -316,7 +316,7 @@ def test_names_that_no_text_holds_are_served_too(tmp_path: Path) -> None:
         if entry.key.endswith("classes"):
             entry.value = '["\\ud800", "b"]'  # half of a character, escaped
     onnx.save(model, path)
-    with Server(Answers([Classifier(path)])) as odd:
+    with Server(AnswerService([Classifier(path)])) as odd:
         site = json.loads(odd.files["/site.json"][1])
     assert site["models"][0]["classes"] == ["\\ud800", "b"]
 
@@ -511,15 +511,15 @@ def test_of_two_files_of_one_name_the_first_answers(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     first = Classifier(write_tiny_model(tmp_path / "a.onnx"))
     second = Classifier(write_tiny_model(tmp_path / "other" / "a.onnx", seed=1))
-    answers = Answers([first, second])
-    assert answers.of_image("a", bytes([9] * 784))["logits"] == (
+    answers = AnswerService([first, second])
+    assert answers.answer_image("a", bytes([9] * 784))["logits"] == (
         first.logits(np.full((1, 28, 28), 9, np.uint8))[0].tolist()
     )
     assert len(answers.site["models"]) == 1
 
 
 def test_other_devices_are_let_in_only_where_asked_for(models: list[Path]) -> None:
-    answers = Answers([Classifier(models[0])])
+    answers = AnswerService([Classifier(models[0])])
     with Server(answers, "0.0.0.0") as wide:
         port = wide.server_port
         assert wide.url == f"http://127.0.0.1:{port}/"
@@ -536,11 +536,11 @@ def test_other_devices_are_let_in_only_where_asked_for(models: list[Path]) -> No
 @pytest.mark.parametrize("host", ["256.0.0.1", "no such host", "203.0.113.1"])
 def test_where_it_cannot_listen_is_one_line(models: list[Path], host: str) -> None:
     with pytest.raises(EdgeError, match=f"cannot serve on {host}, port 0: .*Choose another --port"):
-        Server(Answers([Classifier(models[0])]), host)
+        Server(AnswerService([Classifier(models[0])]), host)
 
 
 def test_a_port_that_is_taken_is_one_line(server: Server, models: list[Path]) -> None:
     if os.name != "posix":
         pytest.skip("Windows lets two listen on one port")
     with pytest.raises(EdgeError, match="Choose another --port"):
-        Server(Answers([Classifier(models[0])]), "127.0.0.1", server.server_port)
+        Server(AnswerService([Classifier(models[0])]), "127.0.0.1", server.server_port)

@@ -13,7 +13,15 @@ from mnist_edge.benchmark.loadgen.scenarios import SCENARIOS, SERVER_BOUND_US, S
 from mnist_edge.benchmark.loadgen.system import System, drive
 from mnist_edge.errors import EdgeError, MissingExtraError, UsageError
 
-__all__ = ["SCENARIOS", "SERVER_BOUND_US", "LoadResult", "ServerLoad", "names", "read", "run"]
+__all__ = [
+    "SCENARIOS",
+    "SERVER_BOUND_US",
+    "LoadResult",
+    "ServerLoad",
+    "folder_names",
+    "read",
+    "run",
+]
 
 _LOGS = ("summary.txt", "detail.txt", "accuracy.json", "trace.json")
 
@@ -35,27 +43,27 @@ def run(
     `server` issues one image at a time, `target_qps` of them a second on average; `offline` all
     at once, answered `batch` at a time. LoadGen's logs lie in `logs`/`name`/`scenario`, where
     they replace those of an earlier test and nothing else; `name` says the file and the runtime
-    unless it is given (see `names`). EdgeError for what cannot be run, MissingExtraError without
-    LoadGen; an error of the contender, and Ctrl-C, end the test and are raised. One test at a
-    time: LoadGen keeps its state for the process.
+    unless it is given (see `folder_names`). EdgeError for what cannot be run, MissingExtraError
+    without LoadGen; an error of the contender, and Ctrl-C, end the test and are raised. One test
+    at a time: LoadGen keeps its state for the process.
     """
     kind = _scenario(scenario, target_qps)
     lg = _loadgen()
     runner = contender.load(threads)
     system = System(lg, runner, images, kind.size or batch, kind)
     settings = kind.settings(lg, system, duration_s, target_qps)
-    folder = _without_logs(logs / (name or names([contender])[0]) / scenario)
+    folder = _without_logs(logs / (name or folder_names([contender])[0]) / scenario)
     drive(lg, system, settings, folder)
     return read(folder, contender, threads, kind)
 
 
-def names(contenders: Sequence[Contender]) -> list[str]:
+def folder_names(contenders: Sequence[Contender]) -> list[str]:
     """A folder's name for each contender: its file's, or its model's where it runs no file, and
     its runtime's; numbered where several are the same."""
     seen: Counter[str] = Counter()
     found = []
     for contender in contenders:
-        label = contender.path.name if contender.runs.file else contender.subject.model
+        label = contender.path.name if contender.kind.is_file else contender.subject.model
         name = f"{label}-{contender.runtime}"
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")

@@ -57,7 +57,7 @@ class System:
         for index in indices:
             self._prepared[index] = None
 
-    def answering(self) -> Callable[[list[int], list[int]], None]:
+    def query_handler(self) -> Callable[[list[int], list[int]], None]:
         """What LoadGen issues queries to: the ids of the samples, the indices of their images.
 
         All that it does counts as latency: objects are made once, and a query of one image is
@@ -122,7 +122,7 @@ def drive(lg: Any, system: System, settings: Any, folder: Path) -> None:
     log = lg.LogSettings()
     log.log_output.outdir = str(folder)
     log.enable_trace = False  # several hundred bytes a query
-    system_of_its = lg.ConstructFastSUT(system.answering(), system.flush)
+    system_of_its = lg.ConstructFastSUT(system.query_handler(), system.flush)
     count = len(system.images)
     library = lg.ConstructQSL(count, count, system.load, system.unload)
     try:

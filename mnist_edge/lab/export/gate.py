@@ -224,7 +224,7 @@ def check_drop(verification: Verification, file: str, max_drop: float) -> None:
 def portability(file: ModelFile, images: NDArray[np.uint8]) -> Portability:
     """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
     reference, run = (logits_function(file, optimize) for optimize in (False, True))
-    found = kernels.against_reference(reference, run, images[:_REFERENCE_IMAGES])
+    found = kernels.compare_with_reference(reference, run, images[:_REFERENCE_IMAGES])
     return Portability(**asdict(found), widest_pair=widest_pair(file.graph))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, load_model_from_string
 
 from mnist_edge import datasets
-from mnist_edge.backends import original_of
+from mnist_edge.backends import find_original
 from mnist_edge.datasets import FOLDER, Dataset
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import DataError, EdgeError
@@ -83,7 +83,7 @@ class Job:
     @classmethod
     def _of_file(cls, target: Path, runs: Path, data_dir: Path | None, progress: Progress) -> "Job":
         source = open_source(target)
-        card, found = source.card, original_of(source.card, runs)
+        card, found = source.card, find_original(source.card, runs)
         if found is None and card.dataset.startswith(FOLDER):
             raise EdgeError(
                 f"{target} was trained on {card.dataset}, and its run is not in {runs}/, "

@@ -57,7 +57,7 @@ class _Clocks:
 
     @classmethod
     def now(cls) -> "_Clocks":
-        found = cpus.times()
+        found = cpus.cpu_times()
         all_s = None if found is None else found.busy_s + found.steal_s
         return cls(time.perf_counter(), time.process_time(), all_s)
 

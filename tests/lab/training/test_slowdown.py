@@ -51,11 +51,13 @@ def test_others_are_all_but_this_process(
     monkeypatch: pytest.MonkeyPatch, busy_s: float, steal_s: float, others: float
 ) -> None:
     """In 10 s, of which this process had 10."""
-    monkeypatch.setattr(cpus, "times", lambda: cpus.Times(100.0, 10.0, 1000.0))
+    monkeypatch.setattr(cpus, "cpu_times", lambda: cpus.CpuTimes(100.0, 10.0, 1000.0))
     monkeypatch.setattr(time, "perf_counter", lambda: 5.0)
     monkeypatch.setattr(time, "process_time", lambda: 3.0)
     watch = SpeedWatch(5000.0)
-    monkeypatch.setattr(cpus, "times", lambda: cpus.Times(100 + busy_s, 10 + steal_s, 1020.0))
+    monkeypatch.setattr(
+        cpus, "cpu_times", lambda: cpus.CpuTimes(100 + busy_s, 10 + steal_s, 1020.0)
+    )
     monkeypatch.setattr(time, "perf_counter", lambda: 15.0)
     monkeypatch.setattr(time, "process_time", lambda: 13.0)
     found = watch.epoch(epoch(1, 100.0))
@@ -64,7 +66,7 @@ def test_others_are_all_but_this_process(
 
 
 def test_a_system_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpus, "times", lambda: None)
+    monkeypatch.setattr(cpus, "cpu_times", lambda: None)
     found = SpeedWatch(5000.0).epoch(epoch(1, 100.0))
     assert found is not None
     assert found.others is None
