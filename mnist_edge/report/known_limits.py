@@ -1,4 +1,4 @@
-"""What a file cannot do, in honest words, as far as its metadata tells."""
+"""What a file cannot do, as far as its metadata tells."""
 
 from mnist_edge.datasets import FOLDER
 from mnist_edge.model_file.contract import Card
@@ -9,7 +9,7 @@ _FEW = 1000  # test images, below which an accuracy is known to about a point at
 
 def lines(card: Card, timed: bool) -> list[str]:
     """A sentence or two for each limit; `timed` says whether a latency stands beside them."""
-    told = [
+    text = [
         _form(card),
         _classes(card),
         f"Its accuracy is that on the test split of {card.dataset}, {card.accuracy.total:,} images "
@@ -18,17 +18,17 @@ def lines(card: Card, timed: bool) -> list[str]:
     ]
     if card.accuracy.total < _FEW:
         low, high = card.accuracy.interval
-        told.append(
+        text.append(
             f"{card.accuracy.total:,} test images are few: the accuracy is known to within "
             f"{(high - low) * 100:.1f} points, and each image counts "
             f"{formatting.percent(1 / card.accuracy.total)}."
         )
-    told.append(_threshold(card))
+    text.append(_threshold(card))
     if card.precision == "int8":
-        told += _int8(card)
+        text += _int8(card)
     if timed:
-        told.append("The latency is of one machine in one run: measure it again on yours.")
-    return told
+        text.append("The latency is of one machine in one run: measure it again on yours.")
+    return text
 
 
 def _form(card: Card) -> str:
@@ -68,14 +68,14 @@ def _threshold(card: Card) -> str:
 
 def _int8(card: Card) -> list[str]:
     bits = (card.calibration or {}).get("weight_bits")
-    told = [
+    text = [
         "In int8 its values are rounded: single answers and probabilities differ from those of "
         "the fp32 file. On CPUs without fast int8 products, and for narrow networks on any, it can "
         "be slower than that: mnist-edge bench compares both.",
     ]
     if isinstance(bits, int) and bits < 8:
-        told.append(
+        text.append(
             f"Its weights use {bits} of 8 bits, so that no CPU's 16-bit sums saturate; sums in "
             "another order can still round a value to a neighbouring step."
         )
-    return told
+    return text

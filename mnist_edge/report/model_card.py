@@ -12,15 +12,9 @@ from mnist_edge.files import sha256
 from mnist_edge.model_file.card_files import MARK, FileFacts
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.manifest import MANIFEST, read_manifest, recorded_latency
-from mnist_edge.report import (
-    dataset,
-    formatting,
-    known_limits,
-    markdown_elements,
-    tables,
-    training_description,
-)
-from mnist_edge.report.markdown_elements import bullets, escape
+from mnist_edge.report import dataset, formatting, known_limits, tables, training_description
+from mnist_edge.report.grid import Grid
+from mnist_edge.report.markdown_elements import bullets, escape, grid, pairs, table
 
 _MOST_CLASSES = 100  # that are listed by name
 
@@ -38,21 +32,18 @@ def of_file(file: Path) -> str:
 
 def render(card: Card, facts: FileFacts) -> str:
     """The whole card. The same metadata and facts give the same text."""
-    known = known_limits.lines(card, facts.latency is not None)
     sections = {
         "Use": _use(card, facts),
-        "Data": markdown_elements.pairs(_data(card)),
-        "Training": markdown_elements.pairs(training_description.trained(card.trained)),
-        "Quantization": markdown_elements.pairs(
-            training_description.quantized(card.calibration or {})
-        ),
+        "Data": pairs(_data(card)),
+        "Training": pairs(training_description.trained(card.trained)),
+        "Quantization": pairs(training_description.quantized(card.calibration or {})),
         "Accuracy": _accuracy(card),
-        "Each class": _each_class(card),
-        "How sure it is": bullets(_sureness(card)),
-        "Size and speed": _cost(card, facts),
-        "Limits": bullets(known),
+        "Per class": _per_class(card),
+        "Confidence": bullets(_confidence(card)),
+        "Size and speed": _size_and_speed(card, facts),
+        "Limitations": bullets(known_limits.lines(card, facts.latency is not None)),
         "Licence": [escape(_licence(card)), ""],
-        "Where it comes from": markdown_elements.pairs(_origin(card, facts)),
+        "Provenance": pairs(_provenance(card, facts)),
     }
     lines = [f"{MARK} -->", f"# {escape(facts.name)}", "", escape(_summary(card, facts)), ""]
     for title, content in sections.items():
@@ -66,7 +57,7 @@ def _summary(card: Card, facts: FileFacts) -> str:
         f"{card.model}, trained on {card.dataset}, in {card.precision}. One ONNX file of "
         f"{formatting.size(facts.size_bytes)} that takes raw pixels and needs nothing but an ONNX "
         f"runtime. {formatting.percent(card.accuracy.value)} of its answers to the "
-        f"{card.accuracy.total:,} test images are right."
+        f"{card.accuracy.total:,} test images are correct."
     )
 
 
@@ -94,92 +85,86 @@ def _use(card: Card, facts: FileFacts) -> list[str]:
         "```",
         "",
     ]
-    used = [*markdown_elements.table(("", ""), contract, left=2), *example]
-    return [*used, *_preparation(card)] if of_folder else used
+    return [
+        *table(("", ""), contract, left=2),
+        *example,
+        *(_preparation(card) if of_folder else []),
+    ]
 
 
 def _preparation(card: Card) -> list[str]:
     """How a picture has to be brought into the form of those that a folder's network knows."""
-    lost = card.fingerprint.coloured if card.fingerprint else 0
-    told = f" {lost:,} of its pictures were coloured." if lost else ""
+    coloured = card.fingerprint.coloured if card.fingerprint else 0
+    loss = f" {coloured:,} of its pictures were coloured." if coloured else ""
     return [
-        f"Its network learned from pictures of any size, made 28×28 grey.{told} Do the same with "
+        f"Its network learned from pictures of any size, made 28×28 grey.{loss} Do the same with "
         "yours, as `mnist-edge predict` does:",
         "",
-        *markdown_elements.pairs(list(dataset.PREPARATION)),
+        *pairs(dataset.PREPARATION),
     ]
 
 
 def _data(card: Card) -> list[tuple[str, str]]:
-    names = [*card.classes[:_MOST_CLASSES]]
+    names = card.classes[:_MOST_CLASSES]
     public, more = DATASETS.get(card.dataset), len(card.classes) - len(names)
-    told = ", ".join(names) + (f" and {more:,} more" if more else "")
     return [
         ("data set", f"{card.dataset}: {public.what}" if public else card.dataset),
-        (f"{len(card.classes):,} classes", told),
-        ("test split", f"{card.accuracy.total:,} images, which chose nothing"),
+        (
+            f"{len(card.classes):,} classes",
+            ", ".join(names) + (f" and {more:,} more" if more else ""),
+        ),
+        ("test split", f"{card.accuracy.total:,} images, never used to train or to choose"),
     ]
 
 
 def _accuracy(card: Card) -> list[str]:
-    rows = [
+    this, original = card.accuracy, card.original_accuracy
+    rows = tuple(
         (
             name,
             formatting.percent(found.value),
             formatting.interval(found),
             f"{found.correct:,} of {found.total:,}",
         )
-        for name, found in (
-            ("this file", card.accuracy),
-            ("its original in PyTorch", card.original_accuracy),
-        )
-    ]
-    won = card.accuracy.correct - card.original_accuracy.correct
-    points = (card.accuracy.value - card.original_accuracy.value) * 100
-    more = f"{abs(won):,} {'more' if won > 0 else 'fewer'}"
-    images = f"image{'s' * (abs(won) != 1)}"
-    told = (
-        f"{more} {images} rightly than its original ({points:+.2f} points)"
-        if won
-        else "as many images rightly as its original"
+        for name, found in (("this file", this), ("its original in PyTorch", original))
     )
+    won, points = this.correct - original.correct, (this.value - original.value) * 100
+    more = f"{abs(won):,} {'more' if won > 0 else 'fewer'} image{'s' * (abs(won) != 1)}"
+    text = f"{more} correctly than its original ({points:+.2f} points)"
     return [
-        *markdown_elements.table(
-            ("test split", "accuracy", "95 % interval (Wilson)", "right"), rows
-        ),
-        f"It answers {told}.",
+        *grid(Grid(("test split", "accuracy", "95 % interval (Wilson)", "correct"), rows)),
+        f"It classifies {text if won else 'as many images correctly as its original'}.",
         "",
     ]
 
 
-def _each_class(card: Card) -> list[str]:
+def _per_class(card: Card) -> list[str]:
     if card.confusion is None:
-        return ["The per-class figures are not in this file: `mnist-edge eval` tells them.", ""]
+        return ["The per-class figures are not in this file: `mnist-edge eval` prints them.", ""]
     return [
-        *markdown_elements.grid(tables.per_class(card.classes, np.array(card.confusion, np.int64))),
+        *grid(tables.per_class(card.classes, np.array(card.confusion, np.int64))),
         "Of the test split; support is a count of images.",
         "",
     ]
 
 
-def _sureness(card: Card) -> list[str]:
-    told = [
+def _confidence(card: Card) -> list[str]:
+    temperature = (
         f"The logits are divided by a temperature of {card.temperature:.3f}, fitted on the "
-        "validation split: a probability of 0.9 is to be right 9 times of 10."
+        "validation split: of the answers with a probability of 0.9, 9 of 10 should be correct."
+    )
+    if not (sure := card.threshold):
+        return [temperature, "No threshold is in this file: nothing says when an answer is sure."]
+    share = formatting.percent(sure.right / sure.accepted)
+    return [
+        temperature,
+        f"An answer is sure from a probability of {sure.value:.4f} on: {sure.accepted:,} of "
+        f"{sure.total:,} validation images are, {sure.right:,} of them correct ({share}). Below "
+        "that, mnist-edge predict prints ? beside its answer.",
     ]
-    if sure := card.threshold:
-        share = formatting.percent(sure.right / sure.accepted)
-        told.append(
-            f"Sure from {sure.value:.4f} on: {sure.accepted:,} of {sure.total:,} validation "
-            f"images are answered so surely, {sure.right:,} of them rightly ({share}). Below "
-            "that, mnist-edge predict prints ? beside its guess."
-        )
-    else:
-        told.append("No threshold is in this file: nobody can tell from when on it is sure.")
-    return told
 
 
-def _cost(card: Card, facts: FileFacts) -> list[str]:
+def _size_and_speed(card: Card, facts: FileFacts) -> list[str]:
     rows = [
         ("size", f"{formatting.size(facts.size_bytes)} ({facts.size_bytes:,} bytes)"),
         ("parameters", f"{card.params:,}"),
@@ -187,8 +172,8 @@ def _cost(card: Card, facts: FileFacts) -> list[str]:
     ]
     found = facts.latency
     if found is None:
-        told = "Its speed has not been recorded: `mnist-edge bench --record` does it."
-        return [*markdown_elements.pairs(rows), told, ""]
+        missing = "Its speed has not been recorded: `mnist-edge bench --record` does it."
+        return [*pairs(rows), missing, ""]
     percentiles = (("p50", found.p50_us), ("p90", found.p90_us), ("p99", found.p99_us))
     known = [f"{name} {value:,.0f} µs" for name, value in percentiles if value is not None]
     one = "one image" if found.batch == 1 else f"{found.batch:,} images"
@@ -202,7 +187,7 @@ def _cost(card: Card, facts: FileFacts) -> list[str]:
         ("measured", f"{when}, by mnist-edge bench"),
         ("the timing was", found.verdict),
     ]
-    return markdown_elements.pairs(rows)
+    return pairs(rows)
 
 
 def _licence(card: Card) -> str:
@@ -214,19 +199,15 @@ def _licence(card: Card) -> str:
     return f"{card.licence}, as mnist-edge, which wrote this file. Its data set has its own."
 
 
-def _origin(card: Card, facts: FileFacts) -> list[tuple[str, str]]:
-    made_of = "the fp32 file" if card.original_sha256 else "the PyTorch checkpoint"
+def _provenance(card: Card, facts: FileFacts) -> list[tuple[str, str]]:
+    source = "the fp32 file" if card.original_sha256 else "the PyTorch checkpoint"
     rows = [
         ("SHA-256 of this file", facts.sha256),
-        (f"of {made_of} that it was made from", card.source_sha256),
+        (f"of {source} that it was made from", card.source_sha256),
     ]
     if card.original_sha256:
         rows.append(("of the PyTorch checkpoint before that", card.original_sha256))
     if card.golden:
-        rows.append(
-            (
-                "golden answers",
-                f"{len(card.golden.logits)}: mnist-edge predict --check --model {facts.name}",
-            )
-        )
+        check = f"mnist-edge predict --check --model {facts.name}"
+        rows.append(("golden answers", f"{len(card.golden.logits)}: {check}"))
     return [*rows, ("contract of the metadata", f"version {card.version}")]

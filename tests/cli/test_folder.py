@@ -195,4 +195,4 @@ def test_card_tells_how_to_prepare_a_picture(home: Home) -> None:
     assert "48 of its pictures were coloured" in card
     assert "0.299 red + 0.587 green + 0.114 blue" in card
     assert "no preprocessing" not in card
-    assert "light ink" not in card.split("## Limits")[1]
+    assert "light ink" not in card.split("## Limitations")[1]

@@ -94,12 +94,12 @@ def test_accuracies_have_their_wilson_intervals_and_their_difference() -> None:
         wilson = binomtest(correct, 100).proportion_ci(0.95, "wilson")
         interval = f"{wilson.low * 100:.2f}-{wilson.high * 100:.2f}"
         assert found[name] == [f"{correct:.2f} %", interval, f"{correct} of 100"]
-    assert "It answers 1 fewer image rightly than its original (-1.00 points)." in text
+    assert "It classifies 1 fewer image correctly than its original (-1.00 points)." in text
     better = replace(FULL, original_accuracy=Accuracy(80, 100))
-    told = "It answers 10 more images rightly than its original (+10.00 points)."
+    told = "It classifies 10 more images correctly than its original (+10.00 points)."
     assert told in render(better, FACTS)
     same = replace(FULL, original_accuracy=FULL.accuracy)
-    assert "It answers as many images rightly as its original." in render(same, FACTS)
+    assert "It classifies as many images correctly as its original." in render(same, FACTS)
 
 
 def test_the_figures_of_each_class_are_those_of_scikit_learn() -> None:
@@ -126,7 +126,7 @@ def test_what_a_file_is_where_it_comes_from_and_how_it_was_made() -> None:
     assert found["epochs"] == "3"
     assert found["calibrated on"] == "512 training images"
     assert "temperature of 1.000" in text
-    assert "Sure from 0.9876 on: 80 of 90 validation images" in text
+    assert "An answer is sure from a probability of 0.9876 on: 80 of 90 validation images" in text
     assert "7 of 8 bits" in text
     assert "MIT, as mnist-edge" in text
     fp32 = pairs(render(FULL, FACTS))
@@ -136,7 +136,7 @@ def test_what_a_file_is_where_it_comes_from_and_how_it_was_made() -> None:
 
 def test_an_older_file_says_what_it_does_not_know() -> None:
     text = render(OLD, FACTS)
-    assert "The per-class figures are not in this file: `mnist-edge eval` tells them." in text
+    assert "The per-class figures are not in this file: `mnist-edge eval` prints them." in text
     assert "No threshold is in this file" in text
     assert "This file names none" in text
     assert "golden" not in text

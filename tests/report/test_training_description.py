@@ -49,7 +49,9 @@ def test_a_recipe_is_told_in_words_and_what_was_not_done_is_left_out() -> None:
         "weight decay": "0.05",
         "augmentation": "rotation ±12°, scale ±10 %, shear ±0.12, elastic 0.6 px",
         "strong augmentation": "50 % of each batch: rotation ±18°, scale ±18 %",
-        "corruptions of these": "each with probability 0.3: erode 0.8, dropout 1.2",
+        "corruptions, with strong augmentation": (
+            "each with probability 0.3: erode 0.8, dropout 1.2"
+        ),
         "synthetic digits": "12 % of all training images",
         "PyTorch": "2.15.0",
         "seed": "1234",
@@ -78,8 +80,8 @@ def test_a_recipe_of_others_is_told_too() -> None:
 @pytest.mark.parametrize(
     ("views", "copies", "models", "whose"),
     [
-        (1, "1 warped copy", [], "its teachers"),
-        (16, "16 warped copies", ["resnet3", "edge"], "resnet3 and edge"),
+        (1, "1 augmented view", [], "its teachers"),
+        (16, "16 augmented views", ["resnet3", "edge"], "resnet3 and edge"),
     ],
 )
 def test_a_distillation_names_its_teachers(
