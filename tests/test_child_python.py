@@ -15,8 +15,7 @@ import mnist_edge
 from mnist_edge import child_python, preprocess
 from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark import cold_start
-from mnist_edge.predict.chunks import Chunk, ChunkSizer
-from mnist_edge.predict.processes import shared
+from mnist_edge.predict.processes import map_in_processes
 from mnist_edge.preprocess import decoder_process
 from tests.conftest import write_tiny_model
 from tests.helpers.cli import write_digit
@@ -73,8 +72,8 @@ def test_the_process_that_decodes_falls_into_no_trap(
 @pytest.mark.parametrize("forks", [True, False])
 def test_processes_that_share_work_fall_into_no_trap(trapped: Path, forks: bool) -> None:
     """Spawned ones are started by multiprocessing, with `python -c`."""
-    chunks = iter([Chunk([-1, 2]), Chunk([-3])])
-    found = list(shared(_absolute, chunks, ChunkSizer(), 2, forks))
+    chunks = iter([([-1, 2], False), ([-3], False)])
+    found = list(map_in_processes(_absolute, chunks, 2, forks))
     assert [result for _, result in found] == [[1, 2], [3]]
 
 

@@ -96,7 +96,7 @@ def predict(
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import predict_formats, predict_output, streams
     from mnist_edge.host.machine import threads_for
-    from mnist_edge.predict.save_input import Folder
+    from mnist_edge.predict.save_input import InputFolder
 
     # Processes: reading is mostly Python, which keeps threads waiting.
     processes = threads_for(workers if threads is None else threads, "--workers")
@@ -118,7 +118,7 @@ def predict(
     if not paths:
         return
     output.rows(writer.head)
-    folder = Folder(save_input) if save_input else None
+    folder = InputFolder(save_input) if save_input else None
     # Nobody knows how many lie below before all folders have been looked into.
     count = partial(reading.count, [] if recursive else paths)
     with predict_output.bar(len(first) > _MANY, count) as step:

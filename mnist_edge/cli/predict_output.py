@@ -18,7 +18,7 @@ from mnist_edge.cli.predict_formats import Csv, Json, Text, Writer, name_width
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier
     from mnist_edge.predict import Reading
-    from mnist_edge.predict.save_input import Folder
+    from mnist_edge.predict.save_input import InputFolder
 
 
 def writer(
@@ -68,7 +68,7 @@ class Tally:
 def tell(
     batches: "Iterable[Sequence[Reading]]",
     writer: "Writer",
-    folder: "Folder | None",
+    folder: "InputFolder | None",
     output: "Output",
     step: Callable[[int], None],
 ) -> Tally:

@@ -2,16 +2,16 @@
 
 from mnist_edge.predict.detectors import Detector, MultiDigit, SingleDigit
 from mnist_edge.predict.reader import read
-from mnist_edge.predict.results import UNSURE, Digit, Failure, Guess, Reading
+from mnist_edge.predict.results import UNSURE, ClassProbability, Digit, Failure, Reading
 from mnist_edge.predict.sources import STDIN, Source, count, find
 
 __all__ = [
     "STDIN",
     "UNSURE",
+    "ClassProbability",
     "Detector",
     "Digit",
     "Failure",
-    "Guess",
     "MultiDigit",
     "Reading",
     "SingleDigit",

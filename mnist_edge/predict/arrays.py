@@ -30,7 +30,7 @@ def read(path: str) -> NDArray[np.uint8] | Failure:
         shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
     except Exception:  # headers are Python, and damaged ones raise what they spell
         return Failure("is not an array as numpy.save writes it, or a damaged one", file=path)
-    if failure := _refused(shape, dtype):
+    if failure := _header_failure(shape, dtype):
         return failure._replace(file=path)
     start = stream.tell()
     if len(content) - start != int(np.prod(shape, dtype=object)):
@@ -39,7 +39,7 @@ def read(path: str) -> NDArray[np.uint8] | Failure:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape, order=order)
 
 
-def _refused(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Failure | None:
+def _header_failure(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Failure | None:
     if dtype != np.uint8:
         scale = "(255 * x).round()" if dtype.kind == "f" else "x"
         remedy = f"save {scale}.astype(numpy.uint8), where 0 is background and 255 ink"

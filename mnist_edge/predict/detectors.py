@@ -1,8 +1,7 @@
 """What is looked for in a picture: one digit, a line of them, or a sheet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +14,11 @@ from mnist_edge.preprocess import Looked
 from mnist_edge.preprocess.loading import Loaded
 from mnist_edge.preprocess.several import lines
 
-Seen = tuple[Page | Failure, Sequence[Grey]]
+Detection = tuple[Page | Failure, Sequence[Grey]]
 """A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""
 
-
-class Detector(Protocol):
-    """What finds the digits of pictures, of each in turn."""
-
-    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]: ...
+Detector = Callable[[Sequence[Loaded]], list[Detection]]
+"""What finds the digits of pictures, of each in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +27,11 @@ class SingleDigit:
 
     dataset: str
 
-    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Detection]:
         raw = [each.pixels for each in pictures if not each.is_ready]
         looked = iter(preprocess.looked_at(raw, self.dataset))
         return [
-            (ONE_DIGIT, [each.pixels]) if each.is_ready else _one(each, next(looked))
+            (ONE_DIGIT, [each.pixels]) if each.is_ready else _one_digit(each, next(looked))
             for each in pictures
         ]
 
@@ -48,14 +44,16 @@ class MultiDigit:
     model: Classifier
     on_one_line: bool
 
-    def __call__(self, pictures: Sequence[Loaded]) -> list[Seen]:
-        return [self._seen(each) for each in pictures]
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Detection]:
+        return [self._detect(each) for each in pictures]
 
-    def _seen(self, loaded: Loaded) -> Seen:
+    def _detect(self, loaded: Loaded) -> Detection:
         try:
-            return _several(loaded, self._rows(loaded))
+            rows = self._rows(loaded)
         except DataError as error:
             return Failure(str(error)), []
+        page = Page([[found.box for found in row] for row in rows], loaded.note)
+        return page, [found.image for row in rows for found in row]
 
     def _rows(self, loaded: Loaded) -> list[list[lines.Found]]:
         if not self.on_one_line:
@@ -68,14 +66,9 @@ class MultiDigit:
         return best
 
 
-def _one(loaded: Loaded, found: Looked) -> Seen:
+def _one_digit(loaded: Loaded, found: Looked) -> Detection:
     notes = [note for note in (loaded.note, found.note) if note]
     if found.digits == 1 and not notes:
         return ONE_DIGIT, [found.image]
     note = "; ".join(notes) or None
     return ONE_DIGIT._replace(note=note, one_digit=found.digits == 1), [found.image]
-
-
-def _several(loaded: Loaded, rows: Sequence[Sequence[lines.Found]]) -> Seen:
-    page = Page([[found.box for found in row] for row in rows], loaded.note)
-    return page, [found.image for row in rows for found in row]

@@ -16,23 +16,22 @@ from typing import Any
 
 from mnist_edge import child_python
 from mnist_edge.errors import EdgeError
-from mnist_edge.predict.chunks import Call, Chunk, ChunkSizer, Item, Result, timed
 
 _WAITING = 2  # chunks for each process, beside the one that it works on
 
+Chunk = Sequence[Any]
+Call = Callable[[Chunk], Any]
 
-def shared(
-    call: Call[Item, Result],
-    chunks: Iterator[Chunk],
-    sizer: ChunkSizer,
-    processes: int,
-    forks: bool,
-) -> Iterator[tuple[Sequence[Item], Result]]:
-    """As `parallel.map_chunks`, from the beginning in `processes` others: forked, which takes a
-    moment, or spawned, which works everywhere.
+
+def map_in_processes(
+    call: Call, chunks: Iterator[tuple[Chunk, bool]], processes: int, forks: bool
+) -> Iterator[tuple[Chunk, Any]]:
+    """`call` of all chunks, in their order, in so many other `processes`: forked, which takes a
+    moment, or spawned, which works everywhere. Beside each chunk stands whether this process must
+    do it.
 
     Where the system has no semaphores (no /dev/shm, as in some containers) or no more processes,
-    this process does it alone.
+    this process does it alone. EdgeError when a process dies.
     """
     context = multiprocessing.get_context("fork" if forks else "spawn")
     others = set(multiprocessing.active_children())
@@ -40,10 +39,10 @@ def shared(
         try:
             pool = ProcessPoolExecutor(processes, context, _begin, (pickle.dumps(call),))
         except (OSError, ImportError, NotImplementedError):
-            yield from ((chunk.items, call(chunk.items)) for chunk in chunks)
+            yield from ((chunk, call(chunk)) for chunk, _ in chunks)
             return
         try:
-            yield from _in_order(call, chunks, sizer, pool, processes * (1 + _WAITING))
+            yield from _in_order(call, chunks, pool, processes * (1 + _WAITING))
         except BrokenProcessPool as error:
             raise EdgeError(
                 "one of the processes that share the work was ended from outside, perhaps for "
@@ -67,39 +66,29 @@ def _kill(others: Container[BaseProcess]) -> None:
 
 
 def _in_order(
-    call: Call[Item, Result],
-    chunks: Iterator[Chunk],
-    sizer: ChunkSizer,
-    pool: ProcessPoolExecutor,
-    most: int,
-) -> Iterator[tuple[Sequence[Item], Result]]:
-    under_way: deque[tuple[Sequence[Item], Future[tuple[Result, float]] | None]] = deque()
+    call: Call, chunks: Iterator[tuple[Chunk, bool]], pool: ProcessPoolExecutor, most: int
+) -> Iterator[tuple[Chunk, Any]]:
+    under_way: deque[tuple[Chunk, Future[Any] | None]] = deque()
     while True:
-        for chunk in islice(chunks, most - len(under_way)):
-            future = None if chunk.here else _submitted(pool, chunk.items)
-            under_way.append((chunk.items, future))
+        for chunk, here in islice(chunks, most - len(under_way)):
+            under_way.append((chunk, None if here else _submit(pool, chunk)))
         if not under_way:
             return
-        items, future = under_way.popleft()
-        if future is None:
-            yield items, call(items)
-            continue
-        result, seconds = future.result()
-        sizer.update(len(items), seconds)
-        yield items, result
+        chunk, future = under_way.popleft()
+        yield chunk, call(chunk) if future is None else future.result()
 
 
-def _submitted(pool: ProcessPoolExecutor, items: Sequence[Any]) -> Future[tuple[Any, float]] | None:
+def _submit(pool: ProcessPoolExecutor, chunk: Chunk) -> Future[Any] | None:
     """None where no process can be started: then this one does it."""
     try:
-        return pool.submit(_work, items)
+        return pool.submit(_work, chunk)
     except OSError:
         return None
 
 
 # In the other processes
 
-_call: Callable[[Sequence[Any]], Any]
+_call: Call
 
 
 def _begin(pickled: bytes) -> None:
@@ -118,5 +107,5 @@ def _end_with_the_parent() -> None:
         os._exit(1)
 
 
-def _work(items: Sequence[Any]) -> tuple[Any, float]:
-    return timed(_call, items)
+def _work(chunk: Chunk) -> Any:
+    return _call(chunk)

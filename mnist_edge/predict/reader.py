@@ -15,7 +15,7 @@ from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
 from mnist_edge.predict.detectors import Detector
 from mnist_edge.predict.parallel import map_chunks
-from mnist_edge.predict.results import Answers, Failure, Grey, Page, Reading, readings
+from mnist_edge.predict.results import Answers, Failure, Grey, Page, Reading, to_readings
 from mnist_edge.predict.sources import STDIN, Source
 from mnist_edge.preprocess import SIDE
 
@@ -25,7 +25,7 @@ _BATCH = 64  # images in one call of the network
 def read(
     model: Classifier,
     sources: Iterable[Source],
-    look: Detector,
+    detector: Detector,
     threshold: float,
     processes: int = 1,
 ) -> Iterator[list[Reading]]:
@@ -34,10 +34,10 @@ def read(
     Where it takes longer than a moment, so many `processes` share the work. What cannot be read is
     a reading with a `failure`. A first guess less probable than `threshold`, 0..1, is labelled `?`.
     """
-    reader = Reader(model, look)
+    reader = Reader(model, detector)
     for part, answers in map_chunks(reader, sources, processes, here=lambda one: one.streams):
         names = [source.name for source in part]
-        yield readings(names, answers, model.classes, threshold)
+        yield to_readings(names, answers, model.classes, threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Reader:
     """Opens sources, looks for digits in them, and asks the network what they are."""
 
     model: Classifier
-    look: Detector
+    detector: Detector
 
     def __call__(self, sources: Sequence[Source]) -> Answers:
-        opened = [_opened(source) for source in sources]
-        seen = self.look([each for each in opened if not isinstance(each, Failure)])
+        opened = [_open(source) for source in sources]
+        seen = self.detector([each for each in opened if not isinstance(each, Failure)])
         found = iter([page for page, _ in seen])
         pages = [
-            each if isinstance(each, Failure) else _named(source, next(found))
+            each if isinstance(each, Failure) else _with_name(source, next(found))
             for source, each in zip(sources, opened, strict=True)
         ]
         images = np.array([image for _, each in seen for image in each], np.uint8)
@@ -65,18 +65,18 @@ class Reader:
         return Prediction(in_chunks(self.model.logits, images, _BATCH)).probabilities
 
 
-def _named(source: Source, page: Page | Failure) -> Page | Failure:
+def _with_name(source: Source, page: Page | Failure) -> Page | Failure:
     return page._replace(file=source.name) if isinstance(page, Failure) else page
 
 
-def _opened(source: Source) -> preprocess.Loaded | Failure:
+def _open(source: Source) -> preprocess.Loaded | Failure:
     try:
-        return source.failure or _loaded(source)
+        return source.failure or _load(source)
     except DataError as error:
         return Failure(str(error))  # which names the file
 
 
-def _loaded(source: Source) -> preprocess.Loaded:
+def _load(source: Source) -> preprocess.Loaded:
     if source.image is not None:
         return preprocess.Loaded(source.image, (SIDE, SIDE), is_ready=True)
     if not source.streams:

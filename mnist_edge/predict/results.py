@@ -14,7 +14,7 @@ UNSURE = "?"
 Grey = NDArray[np.uint8]
 
 
-class Guess(NamedTuple):
+class ClassProbability(NamedTuple):
     """A class, and how probable the network finds it, 0..1."""
 
     label: str
@@ -32,8 +32,8 @@ class Digit(NamedTuple):
 
     image: Grey
     label: str
-    first: Guess
-    second: Guess | None
+    first: ClassProbability
+    second: ClassProbability | None
     probabilities: Sequence[float]
     box: Box | None = None
 
@@ -71,7 +71,7 @@ ONE_DIGIT = Page(((None,),))
 """The page of most pictures: there is nothing to tell."""
 
 
-NO_NUMBER = Failure("the model answers with what is no number")
+NOT_A_NUMBER = Failure("the model answers with what is no number")
 
 
 class Answers(NamedTuple):
@@ -110,7 +110,7 @@ class Reading(NamedTuple):
         return bool(self.digits) and all(digit.sure for digit in self.digits)
 
 
-def readings(
+def to_readings(
     names: Sequence[str], answers: Answers, classes: Sequence[str], threshold: float
 ) -> list[Reading]:
     """What the network's answers to the pictures of these names say."""
@@ -121,7 +121,7 @@ def readings(
 
     def digit(box: Box | None, may_be_sure: bool) -> Digit:
         image, row, places = next(rest)
-        first, *others = [Guess(classes[at], row[at]) for at in places]
+        first, *others = [ClassProbability(classes[at], row[at]) for at in places]
         label = first.label if first.probability >= threshold and may_be_sure else UNSURE
         return Digit(image, label, first, others[0] if others else None, row, box)
 
@@ -130,7 +130,7 @@ def readings(
             return Reading(name, failure=page)
         rows = [[digit(box, page.one_digit) for box in row] for row in page.rows]
         if any(math.isnan(digit.first.probability) for row in rows for digit in row):
-            return Reading(name, failure=NO_NUMBER)
+            return Reading(name, failure=NOT_A_NUMBER)
         return Reading(name, rows, page.note)
 
     return [reading(name, page) for name, page in zip(names, answers.pages, strict=True)]

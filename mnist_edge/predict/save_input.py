@@ -17,7 +17,7 @@ _OF_AN_ARRAY = re.compile(r"\.npy\[([0-9]+)\]$", re.IGNORECASE)
 _LONGEST = 200  # bytes of a path that a name keeps; those at its end
 
 
-class Folder:
+class InputFolder:
     """A folder, made where it is missing, that takes the 28×28 images of readings.
 
     A file is named after the whole path of its picture, `a/7.jpg` becoming `a-7.28x28.png`, so

@@ -15,7 +15,7 @@ from mnist_edge.preprocess.formats import SUFFIXES
 STDIN = "-"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ARRAY = ".npy"
-_MADE_OTHERWISE = {
+_CONVERTIBLE = {
     ".pdf": Failure("is a PDF", "make pictures of its pages first, as 'pdftoppm -png' does"),
     ".npz": Failure("holds several arrays", "save the one of pictures with numpy.save, as .npy"),
 }
@@ -49,12 +49,14 @@ def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
     for path in paths:
         mode = 0 if path == STDIN else _mode(path)
         if stat.S_ISDIR(mode):
-            yield from _inside(path, recursive)
+            yield from _in_folder(path, recursive)
         elif stat.S_ISREG(mode) and path.lower().endswith(_ARRAY):
             yield from _in_array(path)
         else:
             streams = path == STDIN or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-            yield Source(path, streams, None if streams else _advice(path, stat.S_ISREG(mode)))
+            yield Source(
+                path, streams, None if streams else _known_failure(path, stat.S_ISREG(mode))
+            )
 
 
 def count(paths: Sequence[str]) -> int:
@@ -73,13 +75,13 @@ def _in_array(path: str) -> Iterator[Source]:
             yield Source(f"{path}[{at}]", image=image)
 
 
-def _advice(path: str, is_file: bool) -> Failure | None:
+def _known_failure(path: str, is_file: bool) -> Failure | None:
     """Of what is often given in a picture's place, how to make a picture of it."""
     if not is_file and _ADDRESS.match(path):
         return Failure("is an address", "download the picture, and name the file", path)
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
-    if is_file and suffix in _MADE_OTHERWISE:
-        return _MADE_OTHERWISE[suffix]._replace(file=path)
+    if is_file and suffix in _CONVERTIBLE:
+        return _CONVERTIBLE[suffix]._replace(file=path)
     return None
 
 
@@ -91,9 +93,9 @@ def _mode(path: str) -> int:
         return 0
 
 
-def _inside(folder: str, recursive: bool) -> Iterator[Source]:
+def _in_folder(folder: str, recursive: bool) -> Iterator[Source]:
     empty = True
-    for source in _below(folder, recursive):
+    for source in _walk(folder, recursive):
         empty = False
         yield source
     if empty:
@@ -102,12 +104,12 @@ def _inside(folder: str, recursive: bool) -> Iterator[Source]:
         yield Source(folder, failure=Failure(reason, remedy, folder))
 
 
-def _below(folder: str, recursive: bool) -> Iterator[Source]:
+def _walk(folder: str, recursive: bool) -> Iterator[Source]:
     waiting = [folder]  # no recursion: folders may lie deeper than Python's stack
     while waiting:
         folder = waiting.pop()
         try:
-            pictures, folders = _listed(folder)
+            pictures, folders = _list_folder(folder)
         except OSError as error:
             failure = Failure(f"cannot be listed: {error.strerror or error}", None, folder)
             yield Source(folder, failure=failure)
@@ -118,7 +120,7 @@ def _below(folder: str, recursive: bool) -> Iterator[Source]:
             waiting += [os.path.join(folder, name) for name in reversed(folders)]  # noqa: PTH118
 
 
-def _listed(folder: str) -> tuple[list[str], list[str]]:
+def _list_folder(folder: str) -> tuple[list[str], list[str]]:
     """The names of the pictures and of the folders directly inside, sorted, hidden ones left out.
 
     Links to folders are not followed: they may lead in circles.
@@ -132,7 +134,7 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
                 folders.append(entry.name)
             elif _is_picture(entry.name) and _is_file(entry):
                 pictures.append(entry.name)
-    return _sorted(pictures), _sorted(folders)
+    return sorted(pictures, key=_natural_key), sorted(folders, key=_natural_key)
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
@@ -143,25 +145,19 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
         return True
 
 
-def _sorted(names: list[str]) -> list[str]:
-    names.sort()  # of those that are equal to the natural order
-    names.sort(key=_natural)
-    return names
-
-
-def _natural(name: str) -> str:
-    """A key by which 2 comes before 10."""
-    return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(20), name.casefold())
+def _natural_key(name: str) -> tuple[str, str]:
+    """By it 2 comes before 10; what is equal so stands in the order of its letters."""
+    return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(20), name.casefold()), name
 
 
 def _is_picture(name: str) -> bool:
     """By its suffix: of a format that is read, or of another, which its reader refuses by name."""
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
-    return suffix in SUFFIXES or suffix in _others()
+    return suffix in SUFFIXES or suffix in _pillow_suffixes()
 
 
 @cache
-def _others() -> frozenset[str]:
+def _pillow_suffixes() -> frozenset[str]:
     """The suffixes of pictures that Pillow knows."""
     from PIL import Image
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.predict import Detector, Failure, MultiDigit, Reading, SingleDigit, find, read
-from mnist_edge.predict.results import NO_NUMBER, Answers, Page, readings
+from mnist_edge.predict.results import NOT_A_NUMBER, Answers, Page, to_readings
 from mnist_edge.preprocess import drawn_digits
 
 
@@ -21,7 +21,7 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(model: Classifier, several: bool) -> Detector:
+def detector(model: Classifier, several: bool) -> Detector:
     return MultiDigit(model, on_one_line=False) if several else SingleDigit(model.card.dataset)
 
 
@@ -32,7 +32,7 @@ def test_what_cannot_be_read_stands_in_its_place(
     model = Classifier(tiny_model)
     sources = find([str(pictures), "gone.png", "https://example.org/3.png"])
     found = [
-        reading for some in read(model, sources, look(model, several), 0.0) for reading in some
+        reading for some in read(model, sources, detector(model, several), 0.0) for reading in some
     ]
     assert [reading.failure is None for reading in found] == [True, *[False] * 4]
     assert [reading.error for reading in found[2:]] == [
@@ -50,11 +50,11 @@ def test_what_cannot_be_read_stands_in_its_place(
 def test_a_page_that_no_digits_are_found_in_names_its_file(
     tiny_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look does not know how a picture is called; the reader does."""
+    """The detector does not know how a picture is called; the reader does."""
     failure = Failure("no page of digits", "cut it")
-    monkeypatch.setattr(MultiDigit, "_seen", lambda *_: (failure, []))
+    monkeypatch.setattr(MultiDigit, "_detect", lambda *_: (failure, []))
     model = Classifier(tiny_model)
-    ((reading,),) = read(model, find([str(pictures / "1.png")]), look(model, several=True), 0.0)
+    ((reading,),) = read(model, find([str(pictures / "1.png")]), detector(model, several=True), 0.0)
     assert reading.failure == failure._replace(file=str(pictures / "1.png"))
     assert reading.error == f"{pictures / '1.png'}: no page of digits: cut it"
 
@@ -63,6 +63,6 @@ def test_an_answer_that_is_no_number_is_a_failure_of_that_picture_only() -> None
     probabilities = np.array([[0.75, 0.25], [np.nan, np.nan]], np.float32)
     pages = [Page(((None,),)), Page(((None,),))]
     answers = Answers(pages, np.zeros((2, 28, 28), np.uint8), probabilities)
-    first, second = readings(["a", "b"], answers, ["no", "yes"], 0.0)
+    first, second = to_readings(["a", "b"], answers, ["no", "yes"], 0.0)
     assert first.failure is None
-    assert second == Reading("b", failure=NO_NUMBER)
+    assert second == Reading("b", failure=NOT_A_NUMBER)
