@@ -25,15 +25,16 @@ demo: $(VENV)/.train ## install (5.4 GB with CUDA), then train -> export --int8 
 	@echo "the run is in $(DEMO)/: checkpoint.pt, history.jsonl, curve.png; its models: $(DEMO)/edge.onnx, edge-int8.onnx"
 
 test: $(VENV)/.dev lint ## install, then every check: lint, and all tests with coverage
-# Each worker on one thread: two that share the cores would wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --cov --cov-report=
+# Each worker on one thread: two that share the cores would wait for each other. The files that
+# take longest begin first, in the order of tests/conftest.py.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --omit='mnist_edge/lab/*' --fail-under=95
 	$(BIN)/coverage report --include='mnist_edge/lab/*' --fail-under=85
 
 lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=2 $(BIN)/mypy
 
 # The page in a real browser. What it needs is installed where apt and npm are there; tests that
 # lack something are skipped, and say what. Screenshots of the page lie in .web/screenshots/.

@@ -1,5 +1,6 @@
 """What the tests share: tiny models made by hand, a little data, and the real CLI."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -7,14 +8,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, Split, load_if_here
+from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, Split, digits, load_if_here
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
+from mnist_edge.preprocess import centre
+from tests.helpers import shared
 from tests.helpers.cli import move_package
 
 if TYPE_CHECKING:
@@ -25,6 +29,77 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 # A job that a script's shell starts in the background ignores Ctrl-C, and so would its children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Begun first, so that no core waits for one of them at the end: seconds, in few tests.
+_LONGEST = (
+    "tests/test_gpu_benchmark.py",
+    "tests/cli/test_train.py",
+    "tests/crash",
+    "tests/test_stress.py",
+    "tests/lab/export",
+    "tests/cli",
+    "tests/lab",
+    "tests/test_packaging.py",
+    "tests/test_readme.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(config.rootpath)
+        ranks = (at for at, long in enumerate(_LONGEST) if path.is_relative_to(long))
+        return next(ranks, len(_LONGEST))
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    shared.begin(tmp_path_factory)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _digits_centred_once() -> Iterator[None]:
+    """Nearly every command here loads the embedded digits, of which each has to be centred."""
+    known: dict[bytes, NDArray[np.uint8]] = {}
+
+    def centred(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        key = digit.tobytes()
+        if key not in known:
+            known[key] = centre(digit)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digits, "centre", centred)
+        yield
+
+
+def without_coverage(call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call, in which no line is counted."""
+
+    @functools.wraps(call)
+    def uncounted(*args: Any, **options: Any) -> Any:
+        trace = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return call(*args, **options)
+        finally:
+            sys.settrace(trace)
+
+    return uncounted
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _exporter_without_coverage() -> Iterator[None]:
+    """PyTorch's exporter is half again as slow under coverage, and what it calls of ours is run
+    without it too."""
+    if (torch := sys.modules.get("torch")) is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", without_coverage(torch.onnx.export))
+        yield
 
 
 @pytest.fixture
@@ -130,12 +205,12 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def made(tmp_path_factory: pytest.TempPathFactory) -> "Trained":
+@pytest.fixture(scope="session")
+def made() -> "Trained":
     """A network trained on the digits and exported, once for all tests."""
-    from tests.helpers.trained import trained
+    from tests.helpers.trained import trained_home
 
-    return trained(tmp_path_factory.getbasetemp() / "home")
+    return trained_home()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from mnist_edge.lab.training.models import Network
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.cli import assert_fails, invoke
-from tests.helpers.exports import remembered
+from tests.helpers.exports import to_onnx_once
 from tests.lab.conftest import make_run, one_thread  # noqa: F401
 
 FILE = Path("exported/edge-xs.onnx")
@@ -46,7 +46,7 @@ def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab, "to_onnx", remembered)
+    monkeypatch.setattr(lab, "to_onnx", to_onnx_once)
 
 
 def test_the_newest_run_is_exported_checked_and_said(

@@ -24,8 +24,8 @@ from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.cli import assert_fails, invoke
-from tests.helpers.exports import remembered
-from tests.lab.conftest import make_run, one_thread, trained_in  # noqa: F401
+from tests.helpers.exports import to_onnx_once
+from tests.lab.conftest import make_run, one_thread, train_once  # noqa: F401
 
 OUT = Path("exported")
 FP32, INT8, MANIFEST = OUT / "edge-xs.onnx", OUT / "edge-xs-int8.onnx", OUT / "manifest.json"
@@ -38,12 +38,12 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "to_onnx", remembered)
+    monkeypatch.setattr(pipeline, "to_onnx", to_onnx_once)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained_in(tmp_path_factory.getbasetemp() / "trained")
+def trained() -> Path:
+    return train_once("edge-xs")
 
 
 @pytest.fixture

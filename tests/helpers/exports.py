@@ -1,10 +1,11 @@
-"""The exporter with a memory, and drafts with their gates made by hand."""
+"""Networks exported once for all tests, and drafts with their gates made by hand."""
 
 import hashlib
 import tempfile
 from pathlib import Path
 
 import onnx
+import torch
 
 from mnist_edge.datasets import Dataset
 from mnist_edge.lab.export.gate import Gate, Portability, Verification
@@ -12,25 +13,32 @@ from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.pipeline import Job
 from mnist_edge.lab.export.publish import Draft, Exported, place
 from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.models import Network
+from mnist_edge.lab.training.models import Network, build
 from mnist_edge.metrics import Accuracy, Agreement, Shift
 from mnist_edge.report import model_card as card
 from tests.conftest import make_card, write_tiny_model
+from tests.helpers import shared
+from tests.lab.conftest import settled
 
-_MEMORY: dict[str, onnx.ModelProto] = {}
 CALIBRATION = {"method": "minmax", "images": 512, "seed": 0, "weight_bits": 7}
 
 
-def remembered(network: Network) -> onnx.ModelProto:
-    """`to_onnx`, once for equal weights: it takes seconds, and gives the same every time."""
+def to_onnx_once(network: Network) -> onnx.ModelProto:
+    """`to_onnx`, once for equal networks: it takes seconds, and gives the same every time."""
     state = [*sorted(network.state_dict().items()), ("T", network.temperature)]
     parts = [name.encode() + value.detach().numpy().tobytes() for name, value in state]
-    key = hashlib.sha256(b"".join(parts)).hexdigest()
-    if key not in _MEMORY:
-        _MEMORY[key] = to_onnx(network)
-    copy = onnx.ModelProto()
-    copy.CopyFrom(_MEMORY[key])
-    return copy
+    key = hashlib.sha256(b"".join([repr(network).encode(), *parts])).hexdigest()
+    content = shared.bytes_once(key, lambda: to_onnx(network).SerializeToString())
+    return onnx.load_model_from_string(content)
+
+
+def zoo_network(name: str, shortcut: str | None = None) -> Network:
+    """A network of the zoo as training may leave it: settled batch norms, a temperature; and with
+    another number of classes."""
+    torch.manual_seed(0)
+    network = settled(build(name, 7, shortcut))
+    network.temperature.fill_(1.7)
+    return network
 
 
 def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:

@@ -1,10 +1,10 @@
 """A network trained for one epoch and exported: what the tests of originals need, made once."""
 
-import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_edge.datasets import digits
+from tests.helpers import shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,13 @@ class Trained:
     file: Path
 
 
-@functools.cache
-def trained(home: Path) -> Trained:
-    """Train edge-xs on the digits for one epoch, and export it; once for each home."""
+def trained_home() -> Trained:
+    """edge-xs, trained on the digits for one epoch, and exported."""
+    home = shared.folder_once("home", _make)
+    return Trained(home, home / "runs" / "edge-xs", home / "exported" / "edge-xs.onnx")
+
+
+def _make(home: Path) -> None:
     import torch
 
     from mnist_edge.lab.training import checkpoint
@@ -35,4 +39,4 @@ def trained(home: Path) -> Trained:
     for _ in train(TrainingInputs.of(recipe, data), run, group):
         pass
     finish(run, checkpoint.load(run), data.test)
-    return Trained(home, run, exported(run, home / "exported", data).path)
+    exported(run, home / "exported", data)

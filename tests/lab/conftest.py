@@ -1,6 +1,5 @@
 """What the lab's tests share: one thread, few images, and runs that took no time to train."""
 
-import functools
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from mnist_edge.lab.training.models import ZOO, Architecture, Network, build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.trainer import TrainingInputs
+from tests.helpers import shared
 
 CPU = ProcessGroup(0, 1, torch.device("cpu"))
 
@@ -40,9 +40,9 @@ def digits() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained() -> Path:
     """A finished run of edge-xs on digits, trained for real in a few seconds."""
-    return trained_in(tmp_path_factory.getbasetemp() / "trained")
+    return train_once("edge-xs")
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +55,11 @@ def chain(trained: Path) -> Network:
 
 
 @pytest.fixture(scope="session")
-def residual(tmp_path_factory: pytest.TempPathFactory) -> Network:
+def residual() -> Network:
     """A network as cheap, trained likewise, that stays residual in its file: sums, shortcuts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ZOO, "residual", Architecture("for tests alone", residual_body))
-        run = trained_in(tmp_path_factory.getbasetemp() / "trained", "residual")
-        return disk.load(run).original().eval()
+        return disk.load(train_once("residual")).original().eval()
 
 
 def residual_body(classes: int, shortcut: str) -> nn.Module:
@@ -75,15 +74,17 @@ def residual_body(classes: int, shortcut: str) -> nn.Module:
     )
 
 
-@functools.cache
-def trained_in(home: Path, model: str = "edge-xs") -> Path:
-    """The run of `trained`, in `home`/runs, for tests of the commands too."""
-    data, run = load("digits"), home / "runs" / model
-    recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
-    for _ in train(TrainingInputs.of(recipe, data), run, CPU):
-        pass
-    finish(run, disk.load(run), data.test)
-    return run
+def train_once(model: str) -> Path:
+    """A finished run of 8 epochs in a folder `runs`, one for all tests."""
+
+    def make(home: Path) -> None:
+        data, run = load("digits"), home / "runs" / model
+        recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
+        for _ in train(TrainingInputs.of(recipe, data), run, CPU):
+            pass
+        finish(run, disk.load(run), data.test)
+
+    return shared.folder_once(f"trained-{model}", make) / "runs" / model
 
 
 def inputs(recipe: Recipe, splits: tuple[Split, Split]) -> TrainingInputs:

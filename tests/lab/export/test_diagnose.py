@@ -14,7 +14,7 @@ from mnist_edge.lab.export.diagnose import Diagnosis, LayerNoise, diagnose, sqnr
 from mnist_edge.lab.export.qdq import WEIGHTED, Quantizer
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.session import open_session
-from tests.lab.export.test_int8_layout import exported_once
+from tests.helpers.exports import to_onnx_once
 
 Floats = NDArray[np.float32]
 BAD, DEAD = "Conv_12", "Conv_10"  # the second block's two convolutions
@@ -33,7 +33,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def fp32(residual: Network) -> onnx.ModelProto:
-    return onnx.load_model_from_string(exported_once(residual))
+    return to_onnx_once(residual)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_what_a_layer_is(healthy: Case) -> None:
 
 def test_a_chain_has_a_row_for_each_block(chain: Network, digits: Dataset) -> None:
     """What the branches of a block were is folded: its one convolution is what int8 computes."""
-    found = measured(onnx.load_model_from_string(exported_once(chain)), digits).found.layers
+    found = measured(to_onnx_once(chain), digits).found.layers
     assert [row.what for row in found] == [
         "4→32, 5×2",
         *["16→16, 3×3"] * 3,

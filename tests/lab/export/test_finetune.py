@@ -21,8 +21,8 @@ from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.models import Network, build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.model_file.session import open_session
+from tests.helpers.exports import to_onnx_once
 from tests.lab.conftest import settled, solved
-from tests.lab.export.test_int8_layout import exported_once
 
 Floats = NDArray[np.float32]
 STILL = Recipe(dataset="digits", augmentation=Augmentation(0, 0, 0, 0, 0))
@@ -103,7 +103,7 @@ def int8(each: Network, digits: Dataset) -> Int8:
 
 
 def in_int8(network: Network, digits: Dataset) -> Int8:
-    fp32 = onnx.load_model_from_string(exported_once(network))
+    fp32 = to_onnx_once(network)
     seen = digits.train.images[:256]
     quantizer = Quantizer(fp32, seen)
     model = quantizer.quantize()

@@ -1,4 +1,3 @@
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.int8_layout import GROUP, for_int8, grouped
-from mnist_edge.lab.training.models import ZOO, Network, build
+from mnist_edge.lab.training.models import ZOO
 from mnist_edge.model_file.session import open_session
-from tests.lab.conftest import settled
+from tests.helpers.exports import to_onnx_once, zoo_network
 
 # The deeper twins are more of the same blocks, and take the exporter ten times as long.
 SHALLOW = [name for name in ZOO if not name.endswith("56")]
@@ -22,21 +20,6 @@ PADDED = "8k5s2-8s2"  # a chain like the zoo's, but for what its stem does at th
 FLAT = "8k5s2v-6s2-flat"  # its last layer reads a map of 6 channels, 6×6
 CASES = [*((name, None) for name in (*SHALLOW, PADDED, FLAT)), ("resnet20", "projection")]
 Floats = NDArray[np.float32]
-
-
-@functools.cache
-def exported(name: str, shortcut: str | None = None) -> bytes:
-    """A network of the zoo as ONNX, with 7 classes. The exporter takes seconds: once each."""
-    torch.manual_seed(0)
-    content: bytes = to_onnx(settled(build(name, 7, shortcut))).SerializeToString()
-    return content
-
-
-@functools.cache
-def exported_once(network: Network) -> bytes:
-    """A trained network as ONNX, once for all tests that quantize it."""
-    content: bytes = to_onnx(network).SerializeToString()
-    return content
 
 
 def pixels(count: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -60,9 +43,8 @@ class Made:
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(filter(None, case)))
 def made(request: pytest.FixtureRequest) -> Made:
-    content = exported(*request.param)
-    before = onnx.load_model_from_string(content)
-    return Made(before, content, for_int8(before))
+    before = to_onnx_once(zoo_network(*request.param))
+    return Made(before, before.SerializeToString(), for_int8(before))
 
 
 class TestEveryNetworkOfTheZoo:

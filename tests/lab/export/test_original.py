@@ -29,10 +29,9 @@ from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.manifest import MANIFEST
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.exports import exported as export
-from tests.helpers.exports import remembered
+from tests.helpers.exports import to_onnx_once, zoo_network
 from tests.lab.conftest import make_run, settled
 
-TEMPERATURE = 1.7
 CASES = [(name, None) for name in ZOO] + [("resnet20", "projection")]
 
 
@@ -53,10 +52,8 @@ def made(
 ) -> Iterator[Made]:
     """Each network of the zoo as ONNX: settled batch norms, a temperature, another class count."""
     name, shortcut = request.param
-    torch.manual_seed(0)
-    network = settled(build(name, 7, shortcut))
-    network.temperature.fill_(TEMPERATURE)
-    model = to_onnx(network)
+    network = zoo_network(name, shortcut)
+    model = to_onnx_once(network)
     path = tmp_path_factory.mktemp(name) / "model.onnx"
     onnx.save(model, path)
     yield Made(network, model, path)
@@ -201,7 +198,7 @@ def test_what_is_not_folded_is_refused() -> None:
 
 @pytest.fixture(autouse=True)
 def remember(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab, "to_onnx", remembered)
+    monkeypatch.setattr(lab, "to_onnx", to_onnx_once)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from mnist_edge.lab.export.qdq import METHODS, WEIGHTED, Quantizer
 from mnist_edge.lab.training.blocks import ConvNorm
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.session import open_session
-from tests.lab.export.test_int8_layout import exported, exported_once, pixels
+from tests.helpers.exports import to_onnx_once, zoo_network
+from tests.lab.export.test_int8_layout import pixels
 
 Floats = NDArray[np.float32]
 CALIBRATION = 128
@@ -37,18 +38,18 @@ class Int8:
 @pytest.fixture(scope="module")
 def int8(digits: Dataset, residual: Network) -> Int8:
     """A small network with sums and shortcuts as it was trained on digits, quantized."""
-    return quantized(onnx.load_model_from_string(exported_once(residual)), digits)
+    return quantized(to_onnx_once(residual), digits)
 
 
 @pytest.fixture(scope="module")
 def folded(digits: Dataset, chain: Network) -> Int8:
     """edge-xs as it was trained on digits, its blocks folded, quantized."""
-    return quantized(onnx.load_model_from_string(exported_once(chain)), digits)
+    return quantized(to_onnx_once(chain), digits)
 
 
 @pytest.fixture(scope="module", params=["edge-xs", "edge", "resnet3"])
 def of_the_zoo(request: pytest.FixtureRequest, digits: Dataset) -> Int8:
-    return quantized(onnx.load_model_from_string(exported(request.param)), digits)
+    return quantized(to_onnx_once(zoo_network(request.param)), digits)
 
 
 def quantized(fp32: onnx.ModelProto, data: Dataset) -> Int8:

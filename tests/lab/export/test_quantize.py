@@ -24,7 +24,7 @@ from mnist_edge.lab.training.checkpoint import CHECKPOINT
 from mnist_edge.lab.training.models import build
 from mnist_edge.metrics import Accuracy, fit_threshold
 from tests.conftest import make_card, write_tiny_model
-from tests.helpers.exports import INT8_GATE, int8_draft, remembered, verification
+from tests.helpers.exports import INT8_GATE, int8_draft, to_onnx_once, verification
 from tests.lab.conftest import settled, solved
 
 # Calibration images.
@@ -117,7 +117,7 @@ def original(trained: Path, digits: Dataset) -> Original:
 @pytest.fixture(scope="module")
 def fp32(original: Original, digits: Dataset) -> Draft:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lab, "to_onnx", remembered)
+        patch.setattr(lab, "to_onnx", to_onnx_once)
         return lab.fp32_draft(original, digits)
 
 
@@ -260,7 +260,7 @@ def test_what_was_fine_tuned_is_quantized_in_the_sources_stead(
     torch.manual_seed(3)
     other = solved(settled(build("edge-xs"), 3), digits.train)
     did = {"epochs": 2, "lr": 1e-4}
-    made = draft(source, digits, Plan(), original.logits, lambda: (remembered(other), did))
+    made = draft(source, digits, Plan(), original.logits, lambda: (to_onnx_once(other), did))
     assert made.card.calibration is not None
     assert made.card.calibration["finetune"] == did
     assert made.card.source_sha256 == source.file.sha256
