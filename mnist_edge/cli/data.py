@@ -40,7 +40,7 @@ def data(
             split: np.bincount(labels, minlength=len(found.classes)).tolist()
             for split, labels in tables.splits(found).items()
         }
-        own = dataset.values(found.findings)
+        own = dataset.as_json(found.findings)
         echo_json(
             {"name": found.name, "source": found.source, "classes": found.classes}
             | counts

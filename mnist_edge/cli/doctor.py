@@ -12,7 +12,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     found = health.examine()
     if as_json:
-        echo_json(health.record(found))
+        echo_json(health.as_json(found))
         return
     for line in health.lines(found, shutil.get_terminal_size().columns):
         echo(line)

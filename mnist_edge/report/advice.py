@@ -42,8 +42,8 @@ def lines(record: Benchmark) -> list[str]:
 
 def lines_or_why_not(record: Benchmark) -> list[str]:
     """The same for a page, which says why where nothing is recommended."""
-    if told := lines(record):
-        return told
+    if texts := lines(record):
+        return texts
     reasons = {one.why for found in recommendations(record) for one in found.unfit}
     if not reasons:
         return ["No file was measured in ONNX Runtime: there is none to recommend."]
@@ -57,16 +57,16 @@ def _lines(found: Recommendation, name: Name, largest: int) -> list[str]:
     if choice is None:
         return _about_unfit(found.unfit, name)
     own = f"{name(choice.entry)}: {_accuracy(choice.entry)}"
-    told = [f"{own}; there is no other file to choose from"]
+    texts = [f"{own}; there is no other file to choose from"]
     if found.decision is Decision.SHIP:
-        told = [f"on this CPU, ship {own}{_reason(choice, largest)}"]
+        texts = [f"on this CPU, ship {own}{_reason(choice, largest)}"]
     if faster := found.faster_runtime:
-        told.append(
+        texts.append(
             f"another runtime is faster still: {name(faster.entry)}, {_times(faster.speed.value)}"
         )
-    told += [_beside(choice.entry, other, name, largest) for other in found.others]
+    texts += [_other_file(choice.entry, other, name, largest) for other in found.others]
     # Of files that compute wrongly, the warnings tell.
-    return told + _about_unfit([one for one in found.unfit if not one.why.computes], name)
+    return texts + _about_unfit([one for one in found.unfit if not one.why.computes], name)
 
 
 def _about_unfit(unfit: Sequence[UnfitFile], name: Name) -> list[str]:
@@ -103,7 +103,7 @@ def _precisions(found: PrecisionChoice, largest: int) -> str:
     pace = f"{_times(faster.value)} as fast as fp32" if faster else "as fast as fp32"
     if many and not many.tie:
         pace += f", {_times(many.value)} at {largest} images a call"
-    return f"{pace}, {size}; {_kept(found.int8)}"
+    return f"{pace}, {size}; {_changes(found.int8)}"
 
 
 def _loss(found: PrecisionChoice) -> str:
@@ -114,7 +114,7 @@ def _loss(found: PrecisionChoice) -> str:
     return f"made {change.worse} answers wrong and {change.better} right (p {p})"
 
 
-def _kept(int8: Entry) -> str:
+def _changes(int8: Entry) -> str:
     change = int8.score.change if int8.score else None
     if change is None:
         return "its answers were not compared"
@@ -127,7 +127,7 @@ def _kept(int8: Entry) -> str:
     )
 
 
-def _beside(best: Entry, other: Alternative, name: Name, largest: int) -> str:
+def _other_file(best: Entry, other: Alternative, name: Name, largest: int) -> str:
     """The merit of another file than the one that is recommended."""
     own, speed = name(other.choice.entry), other.speed
     accuracy = _compared(other, name)
@@ -142,8 +142,8 @@ def _beside(best: Entry, other: Alternative, name: Name, largest: int) -> str:
     if other.merit is Merit.SIZE:
         return f"where size counts more, {own}: {size}, {pace}, {accuracy}"
     if other.outdone_by:
-        told = f"{name(other.outdone_by)} is faster and no less accurate"
-        return f"no reason to ship {own} here: {told}"
+        why = f"{name(other.outdone_by)} is faster and no less accurate"
+        return f"no reason to ship {own} here: {why}"
     return f"no reason to ship {own} here: {pace}, {accuracy}, {size}"
 
 

@@ -32,19 +32,21 @@ def lines(data: Dataset) -> list[str]:
     found = data.findings
     if found is None:
         return []
-    told = [_colour(found), _split(data, found), _passed_over(found)]
+    texts = [_colour(found), _split(data, found), _passed_over(found)]
     if found.untested:
-        told.append(f"no test images of {', '.join(found.untested)}: nothing will be known of them")
+        texts.append(
+            f"no test images of {', '.join(found.untested)}: nothing will be known of them"
+        )
     if found.in_two_splits:
         pairs = _pairs(found.in_two_splits)
-        told.append(f"the same picture is in two splits: {pairs}: keep one, or the test knows it")
+        texts.append(f"the same picture is in two splits: {pairs}: keep one, or the test knows it")
     if found.in_two_classes:
         pairs = _pairs(found.in_two_classes)
-        told.append(f"the same picture is in two classes: {pairs}: one of them is wrong")
-    return [line for line in told if line]
+        texts.append(f"the same picture is in two classes: {pairs}: one of them is wrong")
+    return [line for line in texts if line]
 
 
-def values(found: FolderFindings | None) -> dict[str, Any] | None:
+def as_json(found: FolderFindings | None) -> dict[str, Any] | None:
     """The findings for a script."""
     if found is None:
         return None
@@ -104,14 +106,14 @@ def _split(data: Dataset, found: FolderFindings) -> str:
 
 
 def _passed_over(found: FolderFindings) -> str:
-    told = [
+    parts = [
         f"{count:,} {suffix or 'without a suffix'}{_advice(suffix)}"
         for suffix, count in found.suffixes.items()
     ]
     if found.loose:
-        told.append(f"{count(found.loose, 'picture')} in no class's folder")
+        parts.append(f"{count(found.loose, 'picture')} in no class's folder")
     files = sum(found.suffixes.values()) + found.loose
-    line = f"{count(files, 'file')} passed over: {', '.join(told)}" if files else ""
+    line = f"{count(files, 'file')} passed over: {', '.join(parts)}" if files else ""
     if found.folders:
         beside = f"folders beside the splits passed over: {', '.join(found.folders)}"
         line = f"{line}; {beside}" if line else beside
@@ -124,5 +126,5 @@ def _advice(suffix: str) -> str:
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
     more = len(pairs) - _MOST_PAIRS
-    told = ", ".join(f"{one} = {other}" for one, other in pairs[:_MOST_PAIRS])
-    return told + (f" and {more:,} more" if more > 0 else "")
+    parts = ", ".join(f"{one} = {other}" for one, other in pairs[:_MOST_PAIRS])
+    return parts + (f" and {more:,} more" if more > 0 else "")

@@ -68,7 +68,7 @@ def examine(duration_s: float = 1.0) -> Health:
     )
 
 
-def record(health: Health) -> dict[str, Any]:
+def as_json(health: Health) -> dict[str, Any]:
     """As JSON values."""
     extras = {
         extra.name: {
@@ -168,11 +168,11 @@ def _about_clock(found: Noise) -> str:
 def _about_noise(found: Noise) -> str:
     """The verdict, and what it rests on."""
     values = {"other programs used": found.others, "steal": found.steal}
-    told = [f"{name} {percent(value, 1)}" for name, value in values.items() if value is not None]
+    parts = [f"{name} {percent(value, 1)}" for name, value in values.items() if value is not None]
     if found.unreadable:
-        told.append(f"not readable: {', '.join(found.unreadable)}")
+        parts.append(f"not readable: {', '.join(found.unreadable)}")
     text = verdict.text(found)
-    return f"{text} ({'; '.join(told)})" if told else text
+    return f"{text} ({'; '.join(parts)})" if parts else text
 
 
 def _is_off(telemetry: str) -> bool:
@@ -208,8 +208,8 @@ def _about_models(health: Health) -> str:
     folders = {
         str(path.parent): [one.stem for one in paths if one.parent == path.parent] for path in paths
     }
-    told = [f"{', '.join(map(_unbroken, names))} in {folder}" for folder, names in folders.items()]
-    return "; ".join(told) or health.models_why_not
+    parts = [f"{', '.join(map(_unbroken, names))} in {folder}" for folder, names in folders.items()]
+    return "; ".join(parts) or health.models_why_not
 
 
 def _is_missing(module: str) -> bool:

@@ -41,7 +41,7 @@ def check(contenders: Sequence[Contender], plan: Plan) -> None:
                 f"copy it and its {MANIFEST} into a folder of your own, and name it there"
             )
         check_folder("--record", contender.path.parent)
-        _known(contender.path, sha256(contender.path))
+        _manifest_of(contender.path, sha256(contender.path))
         card_files.check_replaceable(card_files.card_path(contender.path))
 
 
@@ -66,14 +66,14 @@ def contents(record: Benchmark) -> dict[Path, str]:
         if not entry.is_file or path in found:
             continue
         place, timed = path.with_name(MANIFEST), _recorded(record, entry)
-        before = manifests.get(place) or _known(path, entry.sha256)
+        before = manifests.get(place) or _manifest_of(path, entry.sha256)
         manifests[place] = with_latency(before, path.name, timed)
         facts = card_files.FileFacts(path.name, entry.size_bytes, entry.sha256, timed)
         found[card_files.card_path(path)] = model_card.render(read_card(path), facts)
     return {place: to_text(files) for place, files in manifests.items()} | found
 
 
-def _known(path: Path, digest: str) -> dict[str, Any]:
+def _manifest_of(path: Path, digest: str) -> dict[str, Any]:
     """The manifest beside a file, which knows it. EdgeError for any other."""
     place = path.with_name(MANIFEST)
     files = read_manifest(place)

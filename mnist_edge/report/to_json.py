@@ -10,7 +10,7 @@ import mnist_edge
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.benchmark.latency import NEEDED_SAMPLES, Latency
-from mnist_edge.benchmark.recommend import Choice, Recommendation, recommendations
+from mnist_edge.benchmark.recommend import Alternative, Choice, Recommendation, recommendations
 from mnist_edge.intervals import Ratio
 from mnist_edge.report import advice, labels, verdict
 
@@ -71,30 +71,28 @@ def _entry(record: Benchmark, name: Name, entry: Entry) -> dict[str, Any]:
         "precision": subject.precision,
         "dataset": subject.dataset,
         "family": subject.family,
-        "accuracy": entry.accuracy.as_dict() | {"recorded": entry.recorded}
-        if entry.accuracy
-        else None,
-        "expected_calibration_error": score.calibration_error if score else None,
-        "change": score.change.as_dict() if score and score.change else None,
-        "computed": _findings(entry.findings) if entry.findings else None,
+        "accuracy": entry.accuracy and entry.accuracy.as_dict() | {"recorded": entry.recorded},
+        "expected_calibration_error": score and score.calibration_error,
+        "change": score and score.change and score.change.as_dict(),
+        "computed": entry.findings and _findings(entry.findings),
         "load": _latency(entry.load),
         "first": _latency(entry.first),
         "prepare": _latency(entry.prepare),
-        "cold": _latency(entry.cold) if entry.cold else None,
+        "cold": entry.cold and _latency(entry.cold),
         "peak_bytes": entry.peak_bytes,
         "batches": {str(size): _batch(record, name, entry, size) for size in entry.batches},
-        "paced": _latency(entry.paced) if entry.paced else None,
+        "paced": entry.paced and _latency(entry.paced),
     }
 
 
 def _batch(record: Benchmark, name: Name, entry: Entry, size: int) -> dict[str, Any]:
     over = record.baseline(entry)
-    found = record.speedup(entry, over, size) if over else None
+    ratio = record.speedup(entry, over, size) if over else None
     return _latency(entry.batches[size]) | {
         "images_per_s": entry.images_per_s(size),
         "cpu_us_per_image": entry.cpu_us_per_image(size),
         "joules_per_image": entry.joules_per_image(size),
-        "speedup": _speedup(found, name(over)) if over else None,
+        "speedup": over and _speedup(ratio, name(over)),
     }
 
 
@@ -115,30 +113,12 @@ def _recommendation(found: Recommendation, name: Name) -> dict[str, Any]:
     return {
         "dataset": found.dataset,
         "decision": found.decision,
-        "file": shipped if choice else None,
-        "sha256": choice.entry.sha256 if choice else None,
-        "int8": _int8(choice, name) if choice else None,
-        "others": [
-            {
-                "file": name(other.choice.entry),
-                "sha256": other.choice.entry.sha256,
-                "merit": other.merit,
-                "speedup": _speedup(other.speed, shipped),
-                "accuracy_gap": other.gap,
-                "less_accurate_than": name(other.less_accurate_than)
-                if other.less_accurate_than
-                else None,
-                "outdone_by": name(other.outdone_by) if other.outdone_by else None,
-                "int8": _int8(other.choice, name),
-            }
-            for other in found.others
-        ],
-        "faster_runtime": {
-            "name": name(faster.entry),
-            "speedup": _speedup(faster.speed, shipped),
-        }
-        if faster
-        else None,
+        "file": shipped or None,
+        "sha256": choice and choice.entry.sha256,
+        "int8": choice and _int8(choice, name),
+        "others": [_other(other, shipped, name) for other in found.others],
+        "faster_runtime": faster
+        and {"name": name(faster.entry), "speedup": _speedup(faster.speed, shipped)},
         "unfit": [
             {"file": name(one.entry), "sha256": one.entry.sha256, "why": one.why}
             for one in found.unfit
@@ -146,17 +126,29 @@ def _recommendation(found: Recommendation, name: Name) -> dict[str, Any]:
     }
 
 
+def _other(other: Alternative, shipped: str, name: Name) -> dict[str, Any]:
+    return {
+        "file": name(other.choice.entry),
+        "sha256": other.choice.entry.sha256,
+        "merit": other.merit,
+        "speedup": _speedup(other.speed, shipped),
+        "accuracy_gap": other.gap,
+        "less_accurate_than": other.less_accurate_than and name(other.less_accurate_than),
+        "outdone_by": other.outdone_by and name(other.outdone_by),
+        "int8": _int8(other.choice, name),
+    }
+
+
 def _int8(choice: Choice, name: Name) -> dict[str, Any] | None:
     found = choice.precisions
     if found is None:
         return None
-    over = name(found.fp32)
     return {
         "file": name(found.int8),
-        "fp32": over,
+        "fp32": name(found.fp32),
         "why": found.why,
-        "speedup": _speedup(found.speed, over),
-        "batch_speedup": _speedup(found.batch_speed, over),
+        "speedup": _speedup(found.speed, name(found.fp32)),
+        "batch_speedup": _speedup(found.batch_speed, name(found.fp32)),
         "accuracy_gap": found.gap,
     }
 
@@ -168,7 +160,7 @@ def _findings(value: Inspection) -> dict[str, Any]:
         "saturates": value.saturates,
         "widest_pair": value.widest_pair,
         "may_saturate": value.may_saturate,
-        "golden": asdict(value.golden) if value.golden else None,
+        "golden": value.golden and asdict(value.golden),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_edge.datasets import Dataset, FolderFindings, Split
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
-from mnist_edge.report.dataset import lines, other_images, values
+from mnist_edge.report.dataset import as_json, lines, other_images
 
 PLAIN = FolderFindings(
     pictures=200,
@@ -32,7 +32,7 @@ def dataset(findings: FolderFindings | None, known: Fingerprint | None = None) -
 
 def test_a_published_set_needs_no_words() -> None:
     assert lines(dataset(None)) == []
-    assert values(None) is None
+    assert as_json(None) is None
 
 
 def test_a_plain_folder_needs_few() -> None:

@@ -59,13 +59,13 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     )
 
 
-def table(shown: Grid, caption: str) -> Html:
+def table(grid: Grid, caption: str) -> Html:
     """A table in a box of its own, which scrolls where the page is narrow."""
     heads = [
-        element("th", {"scope": "col"} | _side(at, shown.left), name)
-        for at, name in enumerate(shown.columns)
+        element("th", {"scope": "col"} | _side(at, grid.left), name)
+        for at, name in enumerate(grid.columns)
     ]
-    rows = [_row(row, shown.left, at in shown.under) for at, row in enumerate(shown.rows)]
+    rows = [_row(row, grid.left, at in grid.under) for at, row in enumerate(grid.rows)]
     return scrolling_table(caption, heads, rows)
 
 

@@ -88,16 +88,16 @@ def accuracy_caption(record: Benchmark) -> str:
     """What the first chart shows, and whom it leaves out."""
     drawn = {point.name for point in accuracy.points(record)}
     absent = [name for name in labels.full_names(record) if name not in drawn]
-    told = (
+    caption = (
         "Further up is more accurate, further left is faster. Vertical bars are Wilson's 95 % "
         "interval of the accuracy; horizontal ones go from the median latency to p90. Colours are "
         "networks, shapes are runtimes. The dashed line is the Pareto front: the highest accuracy "
         "for at most that latency."
     )
     if not drawn:
-        told = "Nothing to draw: no contender has both an accuracy and a median."
+        caption = "Nothing to draw: no contender has both an accuracy and a median."
     why = "for want of an accuracy or of samples"
-    return f"{told} Left out, {why}: {', '.join(absent)}." if absent and drawn else told
+    return f"{caption} Left out, {why}: {', '.join(absent)}." if absent and drawn else caption
 
 
 def latencies_caption(record: Benchmark) -> str:

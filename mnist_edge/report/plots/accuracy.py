@@ -41,8 +41,8 @@ class Point:
 def points(record: Benchmark) -> list[Point]:
     """The contenders that have both an accuracy and a median."""
     found = []
-    called = zip(labels.full_names(record), labels.file_names(record), record.entries, strict=True)
-    for name, file, entry in called:
+    names = zip(labels.full_names(record), labels.file_names(record), record.entries, strict=True)
+    for name, file, entry in names:
         latency = entry.batches.get(min(record.plan.batches))
         p50 = latency.percentile_us(50) if latency else None
         if latency and p50 is not None and entry.accuracy:
@@ -138,11 +138,11 @@ def _label(axes: "Axes", found: Sequence[Point], words: Sequence[str], theme: Th
     middles = [axes.transData.transform((one.p50_us, one.percent)) for one in found]
     half = _MARK / 2 + 1
     marks = [Box(x - half, y - half, x + half, y + half) for x, y in middles]
-    called = [common.fit_text(axes, name, _WIDEST * area.width) for name in words]
-    sizes = [common.text_size(axes, name) for name in called]
+    names = [common.fit_text(axes, name, _WIDEST * area.width) for name in words]
+    sizes = [common.text_size(axes, name) for name in names]
     frame = Box(area.x0, area.y0, area.x1, area.y1)
     placed = place(marks, sizes, _bars(axes, found), frame)
-    for one, name, (x, y), mark, box in zip(found, called, middles, marks, placed, strict=True):
+    for one, name, (x, y), mark, box in zip(found, names, middles, marks, placed, strict=True):
         if leader(mark, box):
             nearest = box.nearest(x, y)
             _draw_leader(axes, one, (nearest[0] - x, nearest[1] - y), theme)
