@@ -104,6 +104,11 @@ class FileContender:
         return self.input_format.most
 
 
+def full_name(contender: Contender) -> str:
+    """As errors call it: the file, or the model, and its runtime."""
+    return f"{contender.subject.name} in {contender.runtime}"
+
+
 def chunk_size(contender: Contender) -> int:
     """How many images are scored in a call."""
     most = contender.most_images if isinstance(contender, FileContender) else CHUNK_SIZE

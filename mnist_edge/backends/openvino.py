@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from mnist_edge.backends.base import FileContender
 from mnist_edge.backends.input_format import Call, InputFormat, Values
-from mnist_edge.errors import MissingExtraError, ModelError
+from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import SIDE
 from mnist_edge.model_file.reader import ModelFile
-
-_MISSING = "openvino is not installed: pip install 'mnist-edge[openvino]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,8 @@ class OpenVino(FileContender):
         """Why OpenVINO cannot run here; None where it can."""
         try:
             _openvino()
-        except MissingExtraError as error:
-            return str(error)
+        except (ImportError, OSError):
+            return "openvino is not installed: pip install 'mnist-edge[openvino]'"
         return None
 
     def load(self, threads: int) -> "OpenVinoRunner":
@@ -116,8 +114,6 @@ def _openvino() -> Any:
     """The package, which tells Google Analytics that it was imported, unless that part of it is
     missing, for which it is prepared: here it always is. An edge tool stays silent."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    try:
-        import openvino
-    except (ImportError, OSError) as error:
-        raise MissingExtraError(_MISSING) from error
+    import openvino
+
     return openvino

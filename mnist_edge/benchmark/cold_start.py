@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from mnist_edge import child_python
 from mnist_edge.backends import Contender, Images
+from mnist_edge.backends.base import full_name
 from mnist_edge.errors import ModelError
 
 
@@ -52,8 +53,8 @@ def start(contender: Contender, threads: int, image: Images) -> ColdStart:
             first_answer_s = time.perf_counter() - begin
             peak = process.stdout.readline().strip()
         if process.returncode or not answered:
-            name = f"{contender.subject.name} in {contender.runtime}"
             reason = _reason(errors, process.returncode)
+            name = full_name(contender)
             raise ModelError(f"{name} failed in a process of its own: {reason}")
     return ColdStart(first_answer_s, int(peak) if peak else None)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import Contender, FileContender, OnnxRuntime, Runner, answer
-from mnist_edge.backends.base import chunk_size
+from mnist_edge.backends.base import chunk_size, full_name
 from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.classifier import Classifier
@@ -69,7 +69,7 @@ def check_batches(
 ) -> None:
     """ModelError for a contender that takes too much memory for so many images a call, or whose
     answer to one depends on the others, on their number, or on chance."""
-    name = f"{contender.subject.name} in {contender.runtime}"
+    name = full_name(contender)
     if isinstance(contender, FileContender) and max(batches) > contender.most_images:
         raise ModelError(
             f"{name} takes more than {MOST_MEMORY >> 20} MB for {max(batches)} images a call: it "

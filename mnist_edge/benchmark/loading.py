@@ -3,7 +3,7 @@ start in fresh processes."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -39,8 +39,8 @@ class PreparedContender:
     first: Latency
     runner: Runner
     findings: Inspection | None
-    logits: Logits | None
-    starts: Sequence[ColdStart]
+    logits: Logits | None = None
+    starts: Sequence[ColdStart] = ()
 
 
 def prepare_contenders(
@@ -53,59 +53,47 @@ def prepare_contenders(
 ) -> list[PreparedContender]:
     """The contenders that can be timed. What is wrong with others goes into `refused`; the first
     of these is raised where none is left."""
-    opened = [
-        one
-        for _, one in partial_failures.each(
-            _told(contenders, fraction_progress(progress, "loading")),
-            lambda contender: _open(contender, plan, images),
-            refused,
-        )
-    ]
-    answered = partial_failures.each(
-        _told(opened, fraction_progress(progress, "accuracy")),
-        lambda one: answers(one.contender, one.runner, data),
+
+    def with_answers(one: PreparedContender) -> PreparedContender:
+        return replace(one, logits=answers(one.contender, one.runner, data))
+
+    opened = _each(
+        contenders,
+        lambda contender: _open(contender, plan, images),
+        fraction_progress(progress, "loading"),
         refused,
     )
+    answered = _each(opened, with_answers, fraction_progress(progress, "accuracy"), refused)
     progress("accuracy", 1.0, 1.0)
-    everything = [one.contender for one, _ in answered]
-    starts = _fresh(
-        everything, plan, images, fraction_progress(progress, "fresh processes"), refused
-    )
-    ready = [
-        PreparedContender(
-            one.contender, one.load, one.first, one.runner, one.findings, logits, started
-        )
-        for (one, logits), started in zip(answered, starts, strict=True)
-        if started
-    ]
+    tell = fraction_progress(progress, "fresh processes")
+    ready = _with_cold_starts(answered, plan, images[:1], tell, refused)
     if not ready:
         raise refused[0]
     return ready
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Opened:
-    """A contender that is loaded and was looked into, and how long that took."""
+def _each(
+    items: Sequence[Item],
+    step: Callable[[Item], PreparedContender],
+    progress: Callable[[float], None],
+    refused: list[EdgeError],
+) -> list[PreparedContender]:
+    """What a step makes of each; `progress` is told of an item before it is at work."""
 
-    contender: Contender
-    load: Latency
-    first: Latency
-    runner: Runner
-    findings: Inspection | None
+    def told() -> Iterator[Item]:
+        for at, item in enumerate(items):
+            progress(at / len(items))
+            yield item
+
+    return [one for _, one in partial_failures.each(told(), step, refused)]
 
 
-def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> _Opened:
+def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> PreparedContender:
     load, first = _load(contender, plan.threads, images[:1])
     runner = contender.load(plan.threads)
     check_batches(contender, runner, images, plan.batches)
-    return _Opened(contender, load, first, runner, inspect(contender, runner, images, plan.threads))
-
-
-def _told(items: Sequence[Item], progress: Callable[[float], None]) -> Iterator[Item]:
-    """The items, each told of before it is at work."""
-    for at, item in enumerate(items):
-        progress(at / len(items))
-        yield item
+    findings = inspect(contender, runner, images, plan.threads)
+    return PreparedContender(contender, load, first, runner, findings)
 
 
 def _load(contender: Contender, threads: int, image: NDArray[np.uint8]) -> tuple[Latency, Latency]:
@@ -122,26 +110,25 @@ def _load(contender: Contender, threads: int, image: NDArray[np.uint8]) -> tuple
     return Latency(np.array(load_us)), Latency(np.array(first_us))
 
 
-def _fresh(
-    contenders: Sequence[Contender],
+def _with_cold_starts(
+    ready: Sequence[PreparedContender],
     plan: Plan,
-    images: NDArray[np.uint8],
+    image: NDArray[np.uint8],
     progress: Callable[[float], None],
     refused: list[EdgeError],
-) -> list[list[ColdStart]]:
-    """A fresh process for each contender, or several of them interleaved in random order; none
-    for one that failed in it, which is refused."""
+) -> list[PreparedContender]:
+    """Each with its start in a fresh process, or several interleaved in random order, but for
+    those that failed in one, which are refused."""
     random, times = np.random.default_rng(plan.seed), _COLD_STARTS if plan.cold else 1
-    found: list[list[ColdStart]] = [[] for _ in contenders]
-    failed: set[int] = set()
+    starts: dict[int, list[ColdStart]] = {at: [] for at in range(len(ready))}
     for done in range(times):
-        for place, at in enumerate(random.permutation(len(contenders))):
-            progress((done + place / len(contenders)) / times)
-            if at in failed:
+        for place, at in enumerate(random.permutation(len(ready))):
+            progress((done + place / len(ready)) / times)
+            if at not in starts:
                 continue
             try:
-                found[at].append(cold_start.start(contenders[at], plan.threads, images[:1]))
+                starts[at].append(cold_start.start(ready[at].contender, plan.threads, image))
             except ModelError as error:
                 refused.append(error)
-                failed.add(at)
-    return [[] if at in failed else own for at, own in enumerate(found)]
+                del starts[at]
+    return [replace(ready[at], starts=own) for at, own in starts.items()]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import Contender, ContenderKind, FileContender, OnnxRuntime, Runner
+from mnist_edge.backends.base import full_name
 from mnist_edge.benchmark import stopwatch
-from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.loading import PreparedContender, prepare_contenders
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
@@ -117,8 +117,10 @@ def _entry(
         prepare=prepare,
         batches={size: found[at] for size, found in timed.batches.items()},
         paced=timed.paced[at] if timed.paced else None,
-        cold=_first_answers(one.starts) if cold else None,
-        peak_bytes=_peak(one.starts),
+        cold=Latency(np.array([start.first_answer_s * 1e6 for start in one.starts]))
+        if cold
+        else None,
+        peak_bytes=max(filter(None, (start.peak_bytes for start in one.starts)), default=None),
     )
 
 
@@ -142,18 +144,9 @@ def _identity(contender: Contender) -> tuple[int, str]:
     return contender.path.stat().st_size, sha256(contender.path)
 
 
-def _first_answers(starts: Sequence[ColdStart]) -> Latency:
-    return Latency(np.array([start.first_answer_s * 1e6 for start in starts]))
-
-
-def _peak(starts: Sequence[ColdStart]) -> int | None:
-    """The most memory that any of them took."""
-    return max((start.peak_bytes for start in starts if start.peak_bytes), default=None)
-
-
 def _spread(contenders: Sequence[Contender], timed: Timings) -> dict[str, float]:
     """How far apart the rounds are, by name and, beyond one image a call, batch size."""
-    names = [f"{one.subject.name} in {one.runtime}" for one in contenders]
+    names = [full_name(one) for one in contenders]
     found: dict[str, float] = {}
     for size, latencies in timed.batches.items():
         at_once = "" if size == 1 else f" at {size} images a call"

@@ -1,6 +1,7 @@
 """The data to score contenders on, and the images to time them with."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,39 +22,25 @@ _EXAMPLES = 500
 def match_data(
     contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None
 ) -> tuple[tuple[Contender, ...], Data, list[EdgeError]]:
-    """The contenders that their data fit, these, and what is wrong with others. DataError where
-    no contender is left, as for `find_data`."""
-    try:
-        return tuple(contenders), find_data(contenders, dataset, data_dir), []
-    except DataError:
-        if len(contenders) < 2:
-            raise
-    refused: list[EdgeError] = []
-    pairs = partial_failures.each(
-        contenders, lambda one: find_data([one], dataset, data_dir), refused
-    )
-    data: Data = {}
-    for _, found in pairs:
-        data |= found
-    return tuple(one for one, _ in pairs), data, refused
-
-
-def find_data(contenders: Sequence[Contender], dataset: str | None, data_dir: Path | None) -> Data:
-    """The data to score the contenders on: `dataset` for all of them, or each one's own.
+    """The contenders that their data fit, these, and what is wrong with others: `dataset` for all
+    of them, or each one's own.
 
     Their own sets count only where they are on this machine: nothing is downloaded. Raises
-    DataError for a set that is damaged, or has other classes.
+    DataError for a set that is damaged or has other classes, where no contender is left.
     """
-    found: Data = {}
     chosen = datasets.load(dataset, data_dir) if dataset else None
-    for subject in (contender.subject for contender in contenders):
-        known = found.get(subject.dataset)
-        own = chosen or known or datasets.load_if_here(subject.dataset, data_dir)
-        if own is None:
-            continue
-        _check_classes(own, subject)
-        found[subject.dataset] = own
-    return found
+    own = cache(lambda name: chosen or datasets.load_if_here(name, data_dir))
+
+    def data_of(contender: Contender) -> Dataset | None:
+        data = own(contender.subject.dataset)
+        if data is not None:
+            _check_classes(data, contender.subject)
+        return data
+
+    refused: list[EdgeError] = []
+    pairs = partial_failures.each(contenders, data_of, refused)
+    found = {one.subject.dataset: data for one, data in pairs if data is not None}
+    return tuple(one for one, _ in pairs), found, refused
 
 
 def _check_classes(data: Dataset, subject: ModelInfo) -> None:

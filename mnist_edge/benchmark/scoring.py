@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.backends import Contender, ContenderKind, Runner, answer, outputs
-from mnist_edge.backends.base import chunk_size
+from mnist_edge.backends.base import chunk_size, full_name
 from mnist_edge.backends.outputs import OutputKind
 from mnist_edge.benchmark.record import Data, Score
 from mnist_edge.classifier import in_chunks
@@ -47,12 +47,12 @@ def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
     bad = largest[~np.isfinite(largest)]
     if len(bad):
         raise ModelError(
-            f"{contender.subject.name} in {contender.runtime} answers {bad[0]} to some images: "
+            f"{full_name(contender)} answers {bad[0]} to some images: "
             "leave it out, or feed it otherwise"
         )
     if len(images) > 1 and not (logits != logits[0]).any():
         raise ModelError(
-            f"{contender.subject.name} in {contender.runtime} answers the same to all images: "
+            f"{full_name(contender)} answers the same to all images: "
             "its weights are lost, or it wants to be fed otherwise"
         )
     names = contender.subject.names

@@ -25,8 +25,8 @@ from mnist_edge.benchmark import (
     Data,
     Plan,
     cold_start,
-    find_data,
     loading,
+    match_data,
     stopwatch,
     timing_images,
 )
@@ -453,7 +453,7 @@ def test_a_file_and_its_int8_file_are_compared_with_the_original(
     assert expected.changed > 0
 
     contenders = gathered([made.file, int8], made.home / "runs")
-    result = benchmark.run(contenders, find_data(contenders, None, None), SINGLE)
+    result = benchmark.run(contenders, match_data(contenders, None, None)[1], SINGLE)
     fp32, quantized, original = result.entries
     assert (fp32.is_original, quantized.is_original, original.is_original) == (False, False, True)
     changes = [entry.score.change for entry in result.entries if entry.score]
@@ -466,7 +466,7 @@ def test_a_file_and_its_int8_file_are_compared_with_the_original(
     assert fp32.findings.golden is not None  # exported files have golden answers
 
     contenders = gathered([made.file, int8], tmp_path / "no runs")
-    result = benchmark.run(contenders, find_data(contenders, None, None), SINGLE)
+    result = benchmark.run(contenders, match_data(contenders, None, None)[1], SINGLE)
     assert [entry.score.change for entry in result.entries if entry.score] == [None, expected]
 
 
@@ -497,7 +497,7 @@ def test_even_a_test_split_below_one_batch_is_what_is_timed(tiny_model: Path) ->
 def test_each_contender_gets_its_own_set_where_it_is_here(tmp_path: Path, tiny_model: Path) -> None:
     elsewhere = write_tiny_model(tmp_path / "other.onnx", make_card(dataset="folder:letters"))
     contenders = [OnnxRuntime.open(tiny_model), OnnxRuntime.open(elsewhere)]
-    found = find_data(contenders, None, None)
+    _, found, _ = match_data(contenders, None, None)
     assert {name: data.name for name, data in found.items()} == {"digits": "digits"}
 
 
@@ -511,7 +511,7 @@ def test_a_set_is_read_once_for_all_files_that_have_it(
         return digits.load()
 
     monkeypatch.setattr(datasets, "load_if_here", load)
-    find_data([OnnxRuntime.open(tiny_model)] * 3, None, None)
+    match_data([OnnxRuntime.open(tiny_model)] * 3, None, None)
     assert reads == ["digits"]
 
 
@@ -520,7 +520,7 @@ def test_a_chosen_set_is_for_all_of_them(tmp_path: Path) -> None:
     card = make_card(classes=("a", "b", "c"), dataset="folder:letters")
     files = [write_tiny_model(tmp_path / f"{seed}.onnx", card, seed) for seed in (0, 1)]
     contenders = [OnnxRuntime.open(path) for path in files]
-    found = find_data(contenders, f"folder:{root}", None)
+    _, found, _ = match_data(contenders, f"folder:{root}", None)
     assert [(name, data.source) for name, data in found.items()] == [("folder:letters", str(root))]
 
 
@@ -528,11 +528,11 @@ def test_a_set_with_other_classes_is_refused(tmp_path: Path, tiny_model: Path) -
     root = write_folder(tmp_path / "letters", "a", "b", "c")
     message = r"folder:letters has the classes a, b, c; tiny\.onnx tells 0, 1, .*9 apart: name"
     with pytest.raises(DataError, match=message):
-        find_data([OnnxRuntime.open(tiny_model)], f"folder:{root}", None)
+        match_data([OnnxRuntime.open(tiny_model)], f"folder:{root}", None)
 
 
 def test_mnist_is_found_by_its_name(tmp_path: Path, mnist: Dataset) -> None:
     path = write_tiny_model(tmp_path / "m.onnx", make_card(dataset="mnist"))
-    found = find_data([OnnxRuntime.open(path)], None, None)
+    _, found, _ = match_data([OnnxRuntime.open(path)], None, None)
     assert len(found["mnist"].test) == 10_000
     np.testing.assert_array_equal(found["mnist"].test.labels, mnist.test.labels)
