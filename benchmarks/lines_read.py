@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,16 @@ from mnist_edge.datasets import Split, load_if_here
 from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess.several.lines import Found, Score, grid, line
 from tests.helpers import page_pictures
-from tests.helpers.page_pictures import Page, Random
+from tests.helpers.page_pictures import Page, Random, Sheet
 
-Draw = Callable[[Split, Random], Page]
+Draw = Callable[[str, Split, Random], Page]
+"""A page of a kind, with digits of a split."""
+
+Choose = Callable[[Random], Any]
+Mark = Callable[[Sheet, Random, float], Sheet]
 
 
-def _high(random: Random) -> float:
-    return float(random.uniform(40, 120))
-
-
-def _dark(kind: str, sheet: page_pictures.Sheet, random: Random) -> Page:
+def _dark(kind: str, sheet: Sheet, random: Random) -> Page:
     return page_pictures.page_of(kind, sheet, random.uniform(200, 255), random.uniform(0, 80))
 
 
@@ -41,143 +42,143 @@ def _count(random: Random) -> int:
     return int(random.integers(1, 11))
 
 
-def _separate(split: Split, random: Random) -> Page:
-    return _dark(
-        "separate", page_pictures.number(split, random, _count(random), _high(random)), random
-    )
+def _high(random: Random) -> float:
+    return float(random.uniform(40, 120))
 
 
-def _tight(split: Split, random: Random) -> Page:
-    sheet = page_pictures.number(split, random, _count(random), _high(random), page_pictures.tight)
-    return _dark("tight", sheet, random)
+def _number(count: Choose = _count, high: Choose = _high, **how: Any) -> Draw:
+    """A number, written as `page_pictures.number` says."""
+
+    def draw(kind: str, split: Split, random: Random) -> Page:
+        sheet = page_pictures.number(split, random, count(random), high(random), **how)
+        return _dark(kind, sheet, random)
+
+    return draw
 
 
-def _touching(split: Split, random: Random) -> Page:
-    count = int(random.integers(2, 9))
-    sheet = page_pictures.number(
-        split, random, count, _high(random), page_pictures.tight, touching=0.5
-    )
-    return _dark("touching", sheet, random)
-
-
-def _skewed(split: Split, random: Random) -> Page:
-    skew = random.uniform(-10, 10)
-    sheet = page_pictures.number(split, random, _count(random), _high(random), skew=skew)
-    return _dark("skewed", sheet, random)
-
-
-def _varied(split: Split, random: Random) -> Page:
-    sheet = page_pictures.number(split, random, _count(random), _high(random), varied=0.35)
-    return _dark("varied", sheet, random)
-
-
-def _ruled(split: Split, random: Random) -> Page:
-    high = _high(random)
-    sheet = page_pictures.number(split, random, _count(random), high)
-    return _dark("ruled", page_pictures.ruled(sheet, random, high, random.random() < 0.4), random)
-
-
-def _marked(
-    kind: str, mark: Callable[[page_pictures.Sheet, Random, float], page_pictures.Sheet]
-) -> Draw:
+def _marked(mark: Mark) -> Draw:
     """A number, and then what `mark` does to it."""
 
-    def draw(split: Split, random: Random) -> Page:
+    def draw(kind: str, split: Split, random: Random) -> Page:
         high = _high(random)
         number = page_pictures.number(split, random, _count(random), high)
         return _dark(kind, mark(number, random, high), random)
 
-    draw.__name__ = f"_{kind}"  # which seeds it
     return draw
 
 
-def _photo(split: Split, random: Random) -> Page:
+def _ruled(sheet: Sheet, random: Random, high: float) -> Sheet:
+    return page_pictures.ruled(sheet, random, high, random.random() < 0.4)
+
+
+def _skewed(kind: str, split: Split, random: Random) -> Page:
+    skew = random.uniform(-10, 10)
+    return _number(skew=skew)(kind, split, random)
+
+
+def _photo(kind: str, split: Split, random: Random) -> Page:
     sheet = page_pictures.number(
         split, random, _count(random), _high(random), skew=random.uniform(-6, 6)
     )
-    page = page_pictures.page_of("photo", sheet, random.uniform(170, 240), random.uniform(20, 90))
+    page = page_pictures.page_of(kind, sheet, random.uniform(170, 240), random.uniform(20, 90))
     return page_pictures.photographed(page, random)
 
 
-def _inverted(split: Split, random: Random) -> Page:
+def _inverted(kind: str, split: Split, random: Random) -> Page:
     sheet = page_pictures.number(split, random, _count(random), _high(random))
-    return page_pictures.page_of("inverted", sheet, random.uniform(0, 70), random.uniform(190, 255))
+    return page_pictures.page_of(kind, sheet, random.uniform(0, 70), random.uniform(190, 255))
 
 
-def _small(split: Split, random: Random) -> Page:
-    return _dark(
-        "small", page_pictures.number(split, random, _count(random), random.uniform(16, 24)), random
-    )
+def _sheet(turn: float = 0, lattice: bool = False, photo: bool = False) -> Draw:
+    """Rows of numbers, or of single digits in squares, turned by up to so many degrees."""
+
+    def draw(kind: str, split: Split, random: Random) -> Page:
+        page = _dark(kind, (_squares if lattice else _rows)(split, random), random)
+        if turn:
+            angle = random.uniform(-turn, turn)
+            page = page_pictures.turned(page, angle, int(page.pixels.max()))
+        return page_pictures.photographed(page, random) if photo else page
+
+    return draw
 
 
-def _sheet(split: Split, random: Random, lattice: bool = False) -> page_pictures.Sheet:
+def _empty(random: Random) -> tuple[Sheet, float, int, int]:
+    """A sheet, how high its digits are, its rows, and how many digits a row has at most."""
     high = float(random.uniform(28, 60))
     rows, most = int(random.integers(3, 8)), int(random.integers(3, 9))
-    pitch = 1.75 * high
-    size = round(pitch * rows + high), round(pitch * most + high)
-    sheet = page_pictures.Sheet(np.zeros(size, np.float32))
+    size = round(_PITCH * high * rows + high), round(_PITCH * high * most + high)
+    return Sheet(np.zeros(size, np.float32)), high, rows, most
+
+
+def _gap(random: Random) -> float:
+    return float(random.uniform(0.15, 0.4))
+
+
+def _rows(split: Split, random: Random) -> Sheet:
+    sheet, high, rows, most = _empty(random)
+    for row in range(rows):
+        middle = 0.5 * high + (row + 0.5) * _PITCH * high
+        chosen = random.integers(len(split.labels), size=int(random.integers(1, most + 1)))
+        left = round(high * random.uniform(0.5, 1.2))
+        page_pictures.write(sheet, split, chosen, left, middle, high, random, _gap)
+    return sheet
+
+
+def _squares(split: Split, random: Random) -> Sheet:
+    sheet, high, rows, most = _empty(random)
+    pitch = _PITCH * high
     for row in range(rows):
         middle = 0.5 * high + (row + 0.5) * pitch
-        if not lattice:
-            count = int(random.integers(1, most + 1))
-            chosen = random.integers(len(split.labels), size=count)
-            left = round(high * random.uniform(0.5, 1.2))
-            page_pictures.write(
-                sheet, split, chosen, left, middle, high, random,
-                lambda r: float(r.uniform(0.15, 0.4)),
-            )  # fmt: skip
-            continue
-        sheet.labels.append([])
-        sheet.boxes.append([])
-        sheet.indices.append([])
+        digits = []
         for column in range(most):
             index = int(random.integers(len(split.labels)))
             own = page_pictures.stroke_of(split.images[index], high * random.uniform(0.9, 1.1))
             y = middle - own.shape[0] / 2 + random.uniform(-0.1, 0.1) * high
             x = 0.5 * high + (column + 0.5) * pitch - own.shape[1] / 2
             x += random.uniform(-0.15, 0.15) * high
-            sheet.boxes[-1].append(sheet.put(own, round(x), round(y)))
-            sheet.labels[-1].append(int(split.labels[index]))
-            sheet.indices[-1].append(index)
-    if lattice:
-        thick = max(1, round(high / 25))
-        for at in range(max(rows, most) + 1):
-            place = round(0.5 * high + at * pitch)
-            ends = round(0.5 * high), round(0.5 * high + pitch * rows)
-            sides = round(0.5 * high), round(0.5 * high + pitch * most)
-            if at <= rows:
-                sheet.ink[place : place + thick, sides[0] : sides[1] + thick] = 1
-            if at <= most:
-                sheet.ink[ends[0] : ends[1] + thick, place : place + thick] = 1
+            digits.append((int(split.labels[index]), sheet.put(own, round(x), round(y)), index))
+        labels, boxes, indices = map(list, zip(*digits, strict=True))
+        sheet.labels.append(labels)
+        sheet.boxes.append(boxes)
+        sheet.indices.append(indices)
+    thick = max(1, round(high / 25))
+    places = [round(0.5 * high + at * pitch) for at in range(max(rows, most) + 1)]
+    ink = sheet.ink[places[0] : places[rows] + thick, places[0] : places[most] + thick]
+    for place in (place - places[0] for place in places):
+        ink[place : place + thick] = 1
+        ink[:, place : place + thick] = 1
     return sheet
 
 
-def _sheet_plain(split: Split, random: Random) -> Page:
-    return _dark("sheet", _sheet(split, random), random)
+_PITCH = 1.75  # from row to row, in heights
+LINES: dict[str, Draw] = {
+    "separate": _number(),
+    "tight": _number(gap=page_pictures.tight),
+    "skewed": _skewed,
+    "varied": _number(varied=0.35),
+    "ruled": _marked(_ruled),
+    "boxed": _marked(page_pictures.boxed),
+    "dotted": _marked(page_pictures.dotted),
+    "photo": _photo,
+    "inverted": _inverted,
+    "small": _number(high=lambda random: random.uniform(16, 24)),
+    "broken": _marked(page_pictures.broken),
+    "touching": _number(
+        lambda random: int(random.integers(2, 9)), gap=page_pictures.tight, touching=0.5
+    ),
+}
+SHEETS: dict[str, Draw] = {
+    "sheet_plain": _sheet(),
+    "sheet_turned": _sheet(turn=5),
+    "sheet_lattice": _sheet(turn=3, lattice=True),
+    "sheet_photo": _sheet(turn=4, photo=True),
+}
 
 
-def _sheet_turned(split: Split, random: Random) -> Page:
-    page = _dark("sheet, turned", _sheet(split, random), random)
-    return page_pictures.turned(page, random.uniform(-5, 5), int(page.pixels.max()))
-
-
-def _sheet_lattice(split: Split, random: Random) -> Page:
-    page = _dark("sheet, squares", _sheet(split, random, lattice=True), random)
-    return page_pictures.turned(page, random.uniform(-3, 3), int(page.pixels.max()))
-
-
-def _sheet_photo(split: Split, random: Random) -> Page:
-    page = _dark("sheet, photo", _sheet(split, random), random)
-    page = page_pictures.turned(page, random.uniform(-4, 4), int(page.pixels.max()))
-    return page_pictures.photographed(page, random)
-
-
-LINES: list[Draw] = [
-    _separate, _tight, _skewed, _varied, _ruled, _marked("boxed", page_pictures.boxed),
-    _marked("dotted", page_pictures.dotted), _photo, _inverted, _small,
-    _marked("broken", page_pictures.broken), _touching,
-]  # fmt: skip
-SHEETS: list[Draw] = [_sheet_plain, _sheet_turned, _sheet_lattice, _sheet_photo]
+def page(kind: str, split: Split, seed: int, number: int) -> Page:
+    """A page of a kind: other seeds and other numbers give others."""
+    random = np.random.default_rng([seed, number, sum(map(ord, f"_{kind}"))])
+    return (LINES | SHEETS)[kind](kind, split, random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,20 +253,23 @@ def main() -> None:
     print(f"{model.path}: {known.mean():.2%} of the single images right")
     heads = ("pages", "numbers", "whole", "alone", "digits", "right", "boxed", "extra", "ms")
     print(f"{'':16}" + "".join(f"{head:>9}" for head in heads))
-    for draw in [*LINES, *SHEETS]:
-        name = draw.__name__
-        if args.only and name.strip("_") not in args.only.split(","):
+    for kind in [*LINES, *SHEETS]:
+        if args.only and kind not in args.only.split(","):
             continue
-        results = []
-        for at in range(args.per_kind if draw in LINES else max(1, args.per_kind // 4)):
-            random = np.random.default_rng([args.seed, at, sum(map(ord, name))])
-            page = draw(split, random)
-            result = read(model, page, known, None if args.unscored else score, draw in SHEETS)
-            results.append(result)
-            if not all(result.whole):
-                wrong.append(result)
-        _say(results[0].page.kind, results)
-        everything += results if draw in LINES else []
+        count = args.per_kind if kind in LINES else max(1, args.per_kind // 4)
+        results = [
+            read(
+                model,
+                page(kind, split, args.seed, at),
+                known,
+                None if args.unscored else score,
+                kind in SHEETS,
+            )
+            for at in range(count)
+        ]
+        wrong += [result for result in results if not all(result.whole)]
+        _say(kind, results)
+        everything += results if kind in LINES else []
     if everything:
         _say("all lines", everything)
     if args.sheet:

@@ -4,11 +4,11 @@ import argparse
 import json
 import os
 import platform
-import selectors
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import report
-from benchmarks.gpu.goals import goals
 from benchmarks.gpu.plan import ROOT, Plan, environment
 from mnist_edge.files import write_atomically
 
@@ -106,7 +105,8 @@ def _run(given: argparse.Namespace) -> None:
 
 def _keep(out: Path, record: dict[str, Any], began: float) -> None:
     record["seconds"] = time.monotonic() - began
-    record["goals"] = goals({name: one["findings"] for name, one in record["stages"].items()})
+    findings = {name: stage["findings"] for name, stage in record["stages"].items()}
+    record["goals"] = report.goals(findings)
     write_atomically(out / "gpu.json", json.dumps(record, indent=2) + "\n", durable=False)
     write_atomically(out / "gpu.md", report.page(record), durable=False)
 
@@ -131,40 +131,28 @@ def _watch(
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=log,
+            text=True,
         )
         # A stage looks at the time between its steps; one that does not come back is ended.
-        late = began + share_s + 60 if not given.tiny else began + 600
-        for line in _lines(child, late):
+        late = threading.Timer(600 if given.tiny else share_s + 60, child.kill)
+        late.daemon = True
+        late.start()
+        assert child.stdout is not None
+        for line in child.stdout:
             if line.startswith(_MARK):
                 name, value = json.loads(line.removeprefix(_MARK))
                 kept["findings"][name] = value
                 kept["seconds"] = time.monotonic() - began
                 kept["status"] = "under way"
                 keep()
+        child.wait()
+        late.cancel()
         kept["seconds"] = time.monotonic() - began
         kept["status"] = "done" if child.returncode == 0 else "failed"
         log.seek(0)
         said = log.read().strip().splitlines()
         if child.returncode and said:
             kept["error"] = said[-1]
-
-
-def _lines(child: "subprocess.Popen[bytes]", late: float) -> Iterator[str]:
-    """What a child says, line by line; it is killed when it is late."""
-    assert child.stdout is not None
-    pending = b""
-    with selectors.DefaultSelector() as ready:
-        ready.register(child.stdout, selectors.EVENT_READ)
-        while True:
-            if not ready.select(max(0.0, late - time.monotonic())):
-                child.kill()
-                break
-            chunk = os.read(child.stdout.fileno(), 65536)
-            if not chunk:
-                break
-            *lines, pending = (pending + chunk).split(b"\n")
-            yield from (line.decode() for line in lines)
-    child.wait()
 
 
 def _measure(given: argparse.Namespace) -> None:

@@ -2,10 +2,9 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 
-from benchmarks.gpu.plan import Finding, Plan, environment
+from benchmarks.gpu.plan import TOOL, Finding, Plan, environment
 from mnist_edge.lab.training import checkpoint as disk
 
 _ENDING_S = 10.0  # for Ctrl-C to save the curves
@@ -17,10 +16,7 @@ def measure(plan: Plan) -> Iterator[Finding]:
     size = ("--size", "small", "--epochs", "1", "--dataset", "digits") if plan.tiny else (
         "--size", "full",
     )  # fmt: skip
-    command = [
-        sys.executable, "-P", "-m", "mnist_edge", "reproduce", "depth", *size,
-        "--device", plan.device, "--out", str(out),
-    ]  # fmt: skip
+    command = [*TOOL, "reproduce", "depth", *size, "--device", plan.device, "--out", str(out)]
     child = subprocess.Popen(
         command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

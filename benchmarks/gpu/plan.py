@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 Finding = tuple[str, Any]
 """A name, and a value that JSON can hold."""
@@ -70,10 +70,18 @@ def environment(gpu: bool = True) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path} | ({} if gpu else {"CUDA_VISIBLE_DEVICES": ""})
 
 
-def edge(*arguments: object, gpu: bool = True, timeout_s: float = 300) -> Ended:
+TOOL = (sys.executable, "-P", "-m", "mnist_edge")
+
+
+def edge(
+    *arguments: object,
+    gpu: bool = True,
+    timeout_s: float = 300,
+    tool: Sequence[str] = TOOL,
+) -> Ended:
     """Run the command line tool to its end."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "mnist_edge", *map(str, arguments)],
+        [*tool, *map(str, arguments)],
         env=environment(gpu),
         capture_output=True,
         text=True,
@@ -86,24 +94,19 @@ def edge(*arguments: object, gpu: bool = True, timeout_s: float = 300) -> Ended:
 def edge_interrupted(*arguments: object, after: str, timeout_s: float = 300) -> Ended:
     """Run the tool, and press Ctrl-C when a line of stderr or stdout holds `after`."""
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mnist_edge", *map(str, arguments)],
+        [*TOOL, *map(str, arguments)],
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     assert child.stdout is not None
-    said, pressed = list[str](), False
-    for line in _until(child.stdout, time.monotonic() + timeout_s):
+    said, pressed, deadline = list[str](), False, time.monotonic() + timeout_s
+    for line in child.stdout:
         said.append(line)
         if after in line and not pressed:
             child.send_signal(signal.SIGINT)
             pressed = True
-    return Ended(child.wait(timeout_s), "", "".join(said))
-
-
-def _until(lines: Any, deadline: float) -> Iterator[str]:
-    for line in lines:
-        yield line
         if time.monotonic() > deadline:
-            return
+            break
+    return Ended(child.wait(timeout_s), "", "".join(said))

@@ -1,6 +1,5 @@
 """Stage 5: several processes under torchrun, beside one alone."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.plan import Ended, Finding, Plan, environment
+from benchmarks.gpu.plan import Ended, Finding, Plan, edge
 from mnist_edge.lab.training import checkpoint as disk
 
 
@@ -34,16 +33,9 @@ def measure(plan: Plan) -> Iterator[Finding]:
 
 
 def _torchrun(plan: Plan, count: int, *arguments: object) -> Ended:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*launcher, f"--nproc-per-node={count}", "-m", "mnist_edge", *map(str, arguments)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=max(60.0, plan.left_s),
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+    tool = (*torchrun, f"--nproc-per-node={count}", "-m", "mnist_edge")
+    return edge(*arguments, tool=tool, timeout_s=max(60.0, plan.left_s))
 
 
 def _compared(alone: Path, together: Path) -> dict[str, Any]:
