@@ -69,7 +69,8 @@ class Classifier:
 
     `path` is a file, or the bare name of one in `exported/` or of one that came with the package
     (see `model_paths.find`). `threads` is how many cores one answer may use; 1 is fastest for small
-    networks. Raises ModelError when the file is missing, unreadable, or does not honour the
+    networks. `threshold` is the probability from which on an answer is sure, 0 for a file that has
+    none. Raises ModelError when the file is missing, unreadable, or does not honour the
     contract.
     """
 
@@ -85,7 +86,7 @@ class Classifier:
         run_once(self.model, self.session, {INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
         self._run = self.session.run
         self._outputs = [OUTPUT]
-        self._threshold = self.card.threshold.value if self.card.threshold else 0.0
+        self.threshold = self.card.threshold.value if self.card.threshold else 0.0
 
     def __reduce__(self) -> tuple[type["Classifier"], tuple[ModelFile, int]]:
         """A pickled one is its file's bytes, opened where it is unpickled: no other ones that
@@ -143,7 +144,7 @@ class Classifier:
         as `read_picture` gives it: N is 1 then. TypeError for others."""
         single = isinstance(images, np.ndarray) and images.ndim == 2
         logits = self.logits(images[np.newaxis] if single else images)
-        return Prediction(logits, self.card.classes, self._threshold)
+        return Prediction(logits, self.card.classes, self.threshold)
 
 
 def _about_images(images: object) -> str:

@@ -1,7 +1,9 @@
 """mnist-edge predict"""
 
 import json
+import math
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import chain, islice
@@ -10,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli import predict_options
 from mnist_edge.cli.console import echo_err
 from mnist_edge.cli.options import MODEL_HELP
-from mnist_edge.errors import GoldenError
+from mnist_edge.errors import GoldenError, UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier
@@ -91,22 +92,21 @@ def predict(
     What cannot be read is said, the rest goes on, and the exit code is 1.
     """
     paths = paths or []
-    predict_options.check(paths, check, line, grid, threshold, show, as_json, as_csv)
-    from mnist_edge import predict as reading
+    _check_options(paths, check, line, grid, threshold, show, as_json, as_csv)
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import predict_formats, predict_output, streams
     from mnist_edge.host.machine import threads_for
+    from mnist_edge.predict import count, find, read
     from mnist_edge.predict.save_input import InputFolder
 
     # Processes: reading is mostly Python, which keeps threads waiting.
     processes = threads_for(workers if threads is None else threads, "--workers")
     _silence_pillow()
     classifier = Classifier(model)
-    if threshold is None:
-        threshold = _own_threshold(classifier)
+    threshold = classifier.threshold if threshold is None else threshold
     detector = _detector(classifier, line, grid)
-    found = reading.find(paths, recursive)
-    first = list(islice(found, _ALIGNED))
+    sources = find(paths, recursive)
+    first = list(islice(sources, _ALIGNED))
     layout = predict_formats.layout(line, grid)
     names = [source.name for source in first]
     writer = predict_output.writer(classifier, layout, threshold, names, show, as_json, as_csv)
@@ -114,20 +114,47 @@ def predict(
         echo_err(f"model: {classifier.path}")  # which one it is, nobody has said yet
     output = predict_output.Output(sys.stdout)
     if check:
-        _check(classifier, output, as_json, as_csv)
+        _check_golden(classifier, output, as_json, as_csv)
     if not paths:
         return
     output.rows(writer.head)
     folder = InputFolder(save_input) if save_input else None
     # Nobody knows how many lie below before all folders have been looked into.
-    count = partial(reading.count, [] if recursive else paths)
-    with predict_output.bar(len(first) > _MANY, count) as step:
-        batches = reading.read(classifier, chain(first, found), detector, threshold, processes)
-        tally = predict_output.tell(batches, writer, folder, output, step)
-    if tally.pictures > _MANY and not streams.has_gone(sys.stdout):
-        echo_err(str(tally))
-    if tally.unreadable:
+    total = partial(count, [] if recursive else paths)
+    with predict_output.reading_bar(len(first) > _MANY, total) as progress:
+        batches = read(classifier, chain(first, sources), detector, threshold, processes)
+        counts = predict_output.print_readings(batches, writer, folder, output, progress)
+    if counts.pictures > _MANY and not streams.has_gone(sys.stdout):
+        echo_err(str(counts))
+    if counts.unreadable:
         raise typer.Exit(1)
+
+
+def _check_options(
+    paths: Sequence[str],
+    check_file: bool,
+    line: bool,
+    grid: bool,
+    threshold: float | None,
+    show: bool,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """UsageError for options that do not go together, or mean nothing."""
+    mistakes = {
+        "name a picture, or --check the file": not paths and not check_file,
+        "--line and --grid exclude each other": line and grid,
+        "--json and --csv exclude each other": as_json and as_csv,
+        "--show goes without --json and --csv": show and (as_json or as_csv),
+        "--threshold is a probability, 0 to 1": threshold is not None and math.isnan(threshold),
+        "- is standard input, one picture: name it once": paths.count("-") > 1,
+        "- is standard input, here a terminal: pipe a picture in": "-" in paths
+        and sys.stdin is not None
+        and sys.stdin.isatty(),
+    }
+    for message, made in mistakes.items():
+        if made:
+            raise UsageError(message)
 
 
 def _detector(classifier: "Classifier", line: bool, grid: bool) -> "Detector":
@@ -139,13 +166,6 @@ def _detector(classifier: "Classifier", line: bool, grid: bool) -> "Detector":
     return SingleDigit(classifier.card.dataset)
 
 
-def _own_threshold(classifier: "Classifier") -> float:
-    """Where validation found the accepted answers right often enough; 0, and so never `?`, for a
-    file from before there was one."""
-    own = getattr(classifier.card, "threshold", None)
-    return float(own.value) if own else 0.0
-
-
 def _silence_pillow() -> None:
     """It speaks of odd metadata, on stderr, where each line is about a picture that failed."""
     import logging
@@ -155,7 +175,7 @@ def _silence_pillow() -> None:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
-def _check(classifier: "Classifier", output: "Output", as_json: bool, as_csv: bool) -> None:
+def _check_golden(classifier: "Classifier", output: "Output", as_json: bool, as_csv: bool) -> None:
     """GoldenError where the file does not compute here what it computed where it was made."""
     found = classifier.check()
     if found is None:

@@ -49,7 +49,7 @@ def _colours() -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counts:
     """What has been read so far."""
 
     pictures: int = 0
@@ -65,33 +65,33 @@ class Tally:
         )
 
 
-def tell(
+def print_readings(
     batches: "Iterable[Sequence[Reading]]",
     writer: "Writer",
     folder: "InputFolder | None",
     output: "Output",
-    step: Callable[[int], None],
-) -> Tally:
+    progress: Callable[[int], None],
+) -> Counts:
     """Print what has been read, as soon as it is there."""
-    tally, start = Tally(), time.perf_counter()
+    counts, start = Counts(), time.perf_counter()
     for batch in _stoppable(batches):
         for reading in batch:
-            tally.pictures += 1
+            counts.pictures += 1
             saved = folder.save(reading) if folder else ()
             output.rows(writer.text(reading, saved))
             if reading.failure is not None:
-                tally.unreadable += 1
+                counts.unreadable += 1
                 output.remark(f"error: {reading.failure}")
             elif not reading.sure:
-                tally.unsure += 1
+                counts.unsure += 1
             if reading.note is not None:
                 output.remark(f"note: {reading.file} {reading.note}")
         output.flush()
-        step(tally.pictures)
-        if tally.unreadable and folder is None and streams.has_gone(output.out):
+        progress(counts.pictures)
+        if counts.unreadable and folder is None and streams.has_gone(output.out):
             break  # nobody reads on, and nothing to come changes a file or the exit code
-    tally.seconds = time.perf_counter() - start
-    return tally
+    counts.seconds = time.perf_counter() - start
+    return counts
 
 
 class Output:
@@ -147,7 +147,7 @@ def _stoppable(batches: "Iterable[Sequence[Reading]]") -> "Iterator[Sequence[Rea
 
 
 @contextmanager
-def bar(many: bool, count: Callable[[], int]) -> Iterator[Callable[[int], None]]:
+def reading_bar(many: bool, count: Callable[[], int]) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where there are many pictures and somebody to see it; not under rows that
     scroll by on the same screen, and show as well how far it is."""
     if not many or not sys.stderr.isatty() or sys.stdout.isatty():

@@ -24,9 +24,9 @@ from mnist_edge import predict
 from mnist_edge import preprocess as picture
 from mnist_edge.classifier import Classifier
 from mnist_edge.cli import app, predict_formats
-from mnist_edge.cli import predict as command
 from mnist_edge.cli.predict_formats import Json
 from mnist_edge.errors import DataError
+from mnist_edge.metrics import Threshold
 from mnist_edge.model_file import model_paths
 from mnist_edge.predict import Failure, Reading
 from mnist_edge.preprocess import drawn_digits, prepare
@@ -169,14 +169,13 @@ def test_without_a_threshold_nothing_is_unsure_and_with_it_the_guess_stays(
     assert len({row.index(" %") for row in rows}) == 1  # aligned all the same
 
 
-def test_a_files_own_threshold_holds_where_none_is_given() -> None:
-    def model(threshold: object) -> Any:
-        return SimpleNamespace(card=SimpleNamespace(threshold=threshold))
-
-    older: Any = SimpleNamespace(card=object())
-    assert command._own_threshold(model(SimpleNamespace(value=0.75))) == 0.75
-    assert command._own_threshold(model(None)) == 0.0
-    assert command._own_threshold(older) == 0.0
+def test_a_files_own_threshold_holds_where_none_is_given(tmp_path: Path) -> None:
+    card = make_card(threshold=Threshold(1.0, 90, 90, 100))
+    model = write_tiny_model(tmp_path / "m.onnx", card)
+    args = ("predict", write_digit(tmp_path / "1.png"), "--model", model, "--json")
+    (own,), (none,) = objects(invoke(*args).stdout), objects(invoke(*args, "--threshold", 0).stdout)
+    assert (own["threshold"], own["label"]) == (1.0, "?")
+    assert (none["threshold"], none["label"]) == (0.0, own["guess"])
 
 
 def test_classes_of_any_length_are_aligned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
