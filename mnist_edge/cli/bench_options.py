@@ -87,7 +87,7 @@ def check_places(outputs: Mapping[str, Path | None]) -> None:
     if [*outputs.values()].count(STDOUT) > 1:
         raise UsageError("- is stdout, which takes one of --json and --markdown: name a file")
     if plot_file or html_file:
-        plots.check()
+        plots.require_matplotlib()
 
 
 def earlier(path: Path | None, plan: "Plan") -> Mapping[str, Any] | None:

@@ -69,7 +69,7 @@ def examine(duration_s: float = 1.0) -> Health:
 
 
 def as_json(health: Health) -> dict[str, Any]:
-    """As JSON values."""
+    """For a script."""
     extras = {
         extra.name: {
             "gives": extra.gives,
@@ -78,13 +78,8 @@ def as_json(health: Health) -> dict[str, Any]:
         }
         for extra in EXTRAS
     }
-    values = asdict(health)
+    values = asdict(health) | {"noise": verdict.as_json(health.noise)}
     del values["missing"]
-    values["noise"] |= {
-        "trusted": health.noise.trusted,
-        "causes": health.noise.causes,
-        "reasons": verdict.reasons(health.noise),
-    }
     return values | {"telemetry_off": _is_off(health.telemetry), "extras": extras}
 
 

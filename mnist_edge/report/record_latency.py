@@ -92,15 +92,12 @@ def _manifest_of(path: Path, digest: str) -> dict[str, Any]:
 
 def _recorded(record: Benchmark, entry: Entry) -> RecordedLatency:
     latency = entry.batches[_BATCH]
-
-    def rounded(rank: float) -> float | None:
-        value = latency.percentile_us(rank)
-        return None if value is None else round(value, 2)
-
+    percentiles = map(latency.percentile_us, (50, 90, 99))
+    p50, p90, p99 = (value and round(value, 2) for value in percentiles)
     return RecordedLatency(
-        p50_us=rounded(50),
-        p90_us=rounded(90),
-        p99_us=rounded(99),
+        p50_us=p50,
+        p90_us=p90,
+        p99_us=p99,
         n=len(latency.samples_us),
         batch=_BATCH,
         threads=record.plan.threads,

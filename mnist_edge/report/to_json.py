@@ -31,12 +31,7 @@ def benchmark(record: Benchmark) -> dict[str, Any]:
         "measured_at": record.measured_at,
         "machine": asdict(record.machine),
         "plan": asdict(record.plan),
-        "noise": asdict(record.noise)
-        | {
-            "trusted": record.noise.trusted,
-            "causes": list(record.noise.causes),
-            "reasons": list(verdict.reasons(record.noise)),
-        },
+        "noise": verdict.as_json(record.noise),
         "energy_why_not": record.energy_why_not,
         "timed_images": record.images,
         "contenders": [_entry(record, name, entry) for entry in record.entries],

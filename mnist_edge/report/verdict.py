@@ -1,6 +1,8 @@
 """Whether a timing can be trusted, and why not, in words."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from mnist_edge.host.noise import MOST_SPREAD, Cause, Noise
 
@@ -21,6 +23,12 @@ def reasons(noise: Noise) -> tuple[str, ...]:
 def text(noise: Noise) -> str:
     """`trusted`, or `noisy: ` and the reasons."""
     return "trusted" if noise.trusted else f"noisy: {'; '.join(reasons(noise))}"
+
+
+def as_json(noise: Noise) -> dict[str, Any]:
+    """What was read of the machine, and what follows."""
+    verdict = {"trusted": noise.trusted, "causes": noise.causes, "reasons": reasons(noise)}
+    return asdict(noise) | verdict
 
 
 def word_and_why(noise: Noise) -> tuple[str, str]:

@@ -142,7 +142,7 @@ def test_without_matplotlib_the_extra_is_named(
     with pytest.raises(MissingExtraError):
         plots.elements(record, plots.WIDE)
     with pytest.raises(MissingExtraError):
-        plots.check()
+        plots.require_matplotlib()
 
 
 def test_the_front_is_what_no_other_beats(record: Benchmark) -> None:

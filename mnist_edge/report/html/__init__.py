@@ -28,14 +28,13 @@ def benchmark(record: Benchmark) -> str:
     title = f"mnist-edge bench on {record.machine.cpu}"
     head = element(
         "head",
-        None,
         element("meta", {"charset": "utf-8"}),
         element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         element("meta", {"name": "color-scheme", "content": "light dark"}),
-        element("title", None, title),
-        element("style", None, _style()),
+        element("title", title),
+        element("style", _style()),
     )
-    body = element("body", None, element("main", None, *_parts(record)))
+    body = element("body", element("main", *_parts(record)))
     return f"<!doctype html>\n{element('html', {'lang': 'en'}, head, body)}\n"
 
 
@@ -88,13 +87,13 @@ def _header(record: Benchmark) -> Html:
     threads = count(record.plan.threads, "thread")
     text = f"{record.machine.cpu}, {threads}, onnxruntime {summary.runtime_version(record)}"
     when = f", {record.measured_at[:10]}" if record.measured_at else ""
-    return element("header", None, element("h1", None, "mnist-edge bench"), paragraph(text + when))
+    return element("header", element("h1", "mnist-edge bench"), paragraph(text + when))
 
 
 def _verdict(record: Benchmark) -> Html:
     word, why = verdict.word_and_why(record.noise)
     kind = {"class": f"verdict {'trusted' if record.noise.trusted else 'noisy'}"}
-    lines = [element("p", kind, element("strong", None, word), f": {why}.")]
+    lines = [element("p", kind, element("strong", word), f": {why}.")]
     lines += [element("p", {"class": "verdict noisy"}, one) for one in notes.warnings(record)]
     lines += [element("p", {"class": "verdict"}, one) for one in notes.remarks(record)]
     return element("div", {"role": "note", "aria-label": "How far to trust it"}, *lines)
@@ -126,7 +125,7 @@ def _chart(title: str, caption: str, small: str | None, large: str | None) -> Ht
         for kind, svg in (("narrow", small), ("wide", large))
         if svg is not None
     ]
-    return element("figure", None, *drawn, element("figcaption", None, caption))
+    return element("figure", *drawn, element("figcaption", caption))
 
 
 def _kernels(record: Benchmark) -> Html:
@@ -151,8 +150,8 @@ def _machine(record: Benchmark) -> Html:
     return section(
         "Machine and versions",
         facts(summary.machine(record)),
-        element("h3", None, "While it was timed"),
+        element("h3", "While it was timed"),
         facts(summary.noise(record)),
-        element("h3", None, "Files"),
+        element("h3", "Files"),
         table(benchmark_tables.files(record), "What was read, by its bytes"),
     )

@@ -15,13 +15,17 @@ class Html(str):
     __slots__ = ()
 
 
-def element(name: str, attributes: Mapping[str, str] | None = None, *children: str) -> Html:
-    """An element with its attributes, and its children in their order."""
-    pairs = "".join(f' {key}="{_text(value)}"' for key, value in (attributes or {}).items())
-    if name in _EMPTY:
-        return Html(f"<{name}{pairs}>")
-    content = "".join(child if isinstance(child, Html) else _text(child) for child in children)
-    return Html(f"<{name}{pairs}>{content}</{name}>")
+def element(name: str, *parts: str | Mapping[str, str]) -> Html:
+    """An element of its children in their order, and of its attributes, each mapping among them."""
+    pairs, content = "", ""
+    for part in parts:
+        if isinstance(part, Html):
+            content += part
+        elif isinstance(part, str):
+            content += _text(part)
+        else:
+            pairs += "".join(f' {key}="{_text(value)}"' for key, value in part.items())
+    return Html(f"<{name}{pairs}>" if name in _EMPTY else f"<{name}{pairs}>{content}</{name}>")
 
 
 def _text(text: str) -> str:
@@ -29,34 +33,28 @@ def _text(text: str) -> str:
 
 
 def paragraph(*children: str) -> Html:
-    return element("p", None, *children)
+    return element("p", *children)
 
 
 def bullets(texts: Iterable[str]) -> Html:
-    return element("ul", None, *(element("li", None, one) for one in texts))
+    return element("ul", *(element("li", one) for one in texts))
 
 
 def section(title: str, *children: str) -> Html:
     """A part of the page under a heading of the second order."""
-    return element("section", None, element("h2", None, title), *children)
+    return element("section", element("h2", title), *children)
 
 
 def details(summary: str, *children: str, is_open: bool = False) -> Html:
     """What is folded away behind a line, unless it is open."""
-    attributes = {"open": ""} if is_open else None
-    return element("details", attributes, element("summary", None, summary), *children)
+    attributes = {"open": ""} if is_open else {}
+    return element("details", attributes, element("summary", summary), *children)
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     """Names and their values."""
-    return element(
-        "dl",
-        None,
-        *(
-            element("div", None, element("dt", None, name), element("dd", None, value))
-            for name, value in pairs
-        ),
-    )
+    rows = (element("div", element("dt", name), element("dd", value)) for name, value in pairs)
+    return element("dl", *rows)
 
 
 def table(grid: Grid, caption: str) -> Html:
@@ -70,31 +68,26 @@ def table(grid: Grid, caption: str) -> Html:
 
 
 def scrolling_table(
-    caption: str,
-    heads: Iterable[Html],
-    rows: Iterable[Html],
-    attributes: Mapping[str, str] | None = None,
+    caption: str, heads: Iterable[Html], rows: Iterable[Html], css_class: str = ""
 ) -> Html:
     """It scrolls sideways; its box can have the focus, so that a keyboard scrolls it too. The
     span of its caption stays in sight meanwhile."""
-    return element(
-        "div",
-        {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": caption},
-        element(
-            "table",
-            attributes,
-            element("caption", None, element("span", None, caption)),
-            element("thead", None, element("tr", None, *heads)),
-            element("tbody", None, *rows),
-        ),
+    whole = element(
+        "table",
+        {"class": css_class} if css_class else {},
+        element("caption", element("span", caption)),
+        element("thead", element("tr", *heads)),
+        element("tbody", *rows),
     )
+    box = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": caption}
+    return element("div", box, whole)
 
 
 def _row(cells: tuple[str, ...], left: int, under: bool) -> Html:
     attributes = {"scope": "row"} | ({"class": "under"} if under else {})
-    first = element("th", attributes, element("span", None, cells[0]))
+    first = element("th", attributes, element("span", cells[0]))
     others = [element("td", _side(at, left), cell) for at, cell in enumerate(cells) if at]
-    return element("tr", None, first, *others)
+    return element("tr", first, *others)
 
 
 def _side(at: int, left: int) -> dict[str, str]:

@@ -80,22 +80,21 @@ def confusion(classes: Sequence[str], counts: NDArray[np.int64]) -> Html:
     most = max(1, int(np.where(np.eye(len(counts), dtype=bool), 0, counts).max()))
     upright = {"class": "tall"} if any(len(name) > 3 for name in classes) else {}
     heads = [
-        element("td", None, "label"),
+        element("td", "label"),
         *(element("th", {"scope": "col"} | upright, name) for name in classes),
         element("th", {"scope": "col"}, "recall"),
     ]
     rows = [
         element(
             "tr",
-            None,
-            element("th", {"scope": "row"}, element("span", None, name)),
+            element("th", {"scope": "row"}, element("span", name)),
             *(_cell(at, answer, int(count), most) for answer, count in enumerate(counts[at])),
             element("td", {"class": "recall"}, _recall(counts[at], at)),
         )
         for at, name in enumerate(classes)
     ]
     caption = "Confusion matrix: rows are the labels, columns what the images were read as"
-    return scrolling_table(caption, heads, rows, {"class": "confusion"})
+    return scrolling_table(caption, heads, rows, "confusion")
 
 
 def _cell(label: int, answer: int, count: int, most: int) -> Html:
@@ -131,8 +130,7 @@ def _misread(group: _Group) -> Html:
     what = "The misread images" if len(shown) == len(wrong) else f"{len(shown)} of {len(wrong):,}"
     return element(
         "div",
-        None,
-        element("h3", None, f"{what}, those read with most confidence first"),
+        element("h3", f"{what}, those read with most confidence first"),
         element("div", {"class": "misread"}, *figures),
     )
 
@@ -150,4 +148,4 @@ def _figure(image: NDArray[np.uint8], alternative: str, caption: str) -> Html:
     source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     size = str(_SIDE)
     attributes = {"src": source, "alt": alternative, "width": size, "height": size}
-    return element("figure", None, element("img", attributes), element("figcaption", None, caption))
+    return element("figure", element("img", attributes), element("figcaption", caption))

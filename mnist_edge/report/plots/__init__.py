@@ -30,9 +30,9 @@ __all__ = [
     "Theme",
     "accuracy_caption",
     "benchmark",
-    "check",
     "elements",
     "latencies_caption",
+    "require_matplotlib",
 ]
 
 SUFFIXES = (".png", ".svg")
@@ -59,7 +59,7 @@ def benchmark(record: Benchmark, path: Path) -> None:
     write_atomically(path, content)
 
 
-def check() -> None:
+def require_matplotlib() -> None:
     """MissingExtraError where charts cannot be drawn."""
     with _matplotlib():
         pass
