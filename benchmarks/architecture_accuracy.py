@@ -19,8 +19,8 @@ import torch.nn.functional as F
 
 from mnist_edge import datasets
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup, process_group
 from mnist_edge.lab.training.layer_summary import cost
@@ -66,7 +66,7 @@ def row(
         run = Path(folder)
         inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
         *_, last = train(inputs, run, group)
-        logits = disk.load(run).original().answer(validation.images)
+        logits = load_checkpoint(run).original().answer(validation.images)
     wrong = np.count_nonzero(logits.argmax(axis=1) != validation.labels)
     entropy = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(validation.labels))
     spent = cost(build(recipe.model))

@@ -26,8 +26,8 @@ from mnist_edge.lab.export.finetune import Finetuning, finetune
 from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.original import open_original
 from mnist_edge.lab.export.qdq import METHODS, Quantizer
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.augment import Augmentation, random_grid, sample
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.model_file.contract import INPUT, OUTPUT
 from mnist_edge.model_file.session import open_session
 
@@ -103,7 +103,7 @@ def cases(methods: Sequence[str]) -> Iterator[Case]:
 def measure(
     run: Path, data: Dataset, warps: int, methods: Sequence[str], plan: Finetuning | None
 ) -> None:
-    original = open_original(run, disk.load(run), data)
+    original = open_original(run, load_checkpoint(run), data)
     how = original.checkpoint.recipe.augmentation
     training, validation = data.training, data.validation
     images = np.concatenate([warped(validation.images, how, 1000 + at) for at in range(warps)])
@@ -133,7 +133,7 @@ def main() -> None:
     given = parser.parse_args()
     plan = Finetuning(epochs=given.finetune, lr=given.lr) if given.finetune else None
     for run in given.runs:
-        measure(run, load(disk.load(run).recipe.dataset), given.warps, given.methods, plan)
+        measure(run, load(load_checkpoint(run).recipe.dataset), given.warps, given.methods, plan)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import load
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from tests.cli.test_train import write_signs
 from tests.conftest import Cli
 from tests.helpers.cli import invoke
@@ -100,6 +100,6 @@ def test_own_classes_go_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     scored = invoke("eval", "--dataset", f"folder:{place}")
     assert scored.exit_code == 0, scored.stderr
-    saved = disk.load(Path("runs/edge-xs"))
+    saved = load_checkpoint(Path("runs/edge-xs"))
     assert saved.result is not None
     assert f"{saved.result['correct']} of {saved.result['total']})" in scored.stdout

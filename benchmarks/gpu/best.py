@@ -11,8 +11,8 @@ import torch
 from benchmarks.gpu import weights
 from benchmarks.gpu.plan import Finding, Plan
 from mnist_edge.datasets import load
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.runs import finish, train
@@ -56,7 +56,7 @@ def measure(plan: Plan) -> Iterator[Finding]:
             break
         finished.append(runs / wanted.name)
         # Students first: they are small, and what ships.
-        small_first = sorted(finished, key=lambda run: (run / disk.CHECKPOINT).stat().st_size)
+        small_first = sorted(finished, key=lambda run: (run / CHECKPOINT).stat().st_size)
         yield "kept", weights.write(small_first, plan.out)
 
 
@@ -81,7 +81,7 @@ def _trained(
         history.append(result)
         if plan.left_s < result.duration_s:
             return {"out of time after epoch": result.epoch}
-    done = finish(run, disk.load(run), data.test)
+    done = finish(run, load_checkpoint(run), data.test)
     test = done.test_accuracy
     assert test is not None
     return {

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 from benchmarks.gpu.plan import TOOL, Finding, Plan, environment
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 
 _ENDING_S = 10.0  # for Ctrl-C to save the curves
 
@@ -27,8 +27,8 @@ def measure(plan: Plan) -> Iterator[Finding]:
         _, said = child.communicate(timeout=60)
     yield "exit code", child.returncode
     yield "last line", (said.strip().splitlines() or [""])[-1]
-    for checkpoint in sorted(out.rglob(disk.CHECKPOINT)):
-        saved = disk.load(checkpoint.parent)
+    for checkpoint in sorted(out.rglob(CHECKPOINT)):
+        saved = load_checkpoint(checkpoint.parent)
         last = saved.history[-1]
         yield (
             checkpoint.parent.name,

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.plan import Ended, Finding, Plan, edge
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 
 
 def measure(plan: Plan) -> Iterator[Finding]:
     """One process under torchrun has the weights of one alone; several come as far."""
     alone = plan.out / "runs" / plan.device  # of the first stage
-    if not (alone / disk.CHECKPOINT).is_file():
+    if not (alone / CHECKPOINT).is_file():
         yield "alone", "was not trained"
         return
-    recipe = disk.load(alone).recipe
+    recipe = load_checkpoint(alone).recipe
     options = (
         "train", "--model", recipe.model, "--dataset", recipe.dataset,
         "--epochs", recipe.epochs, "--device", plan.device,
@@ -39,7 +39,7 @@ def _torchrun(plan: Plan, count: int, *arguments: object) -> Ended:
 
 
 def _compared(alone: Path, together: Path) -> dict[str, Any]:
-    one, other = disk.load(alone), disk.load(together)
+    one, other = load_checkpoint(alone), load_checkpoint(together)
     pairs = [(one.average[name].float(), other.average[name].float()) for name in one.average]
     return {
         "exit code": 0,

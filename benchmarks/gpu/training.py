@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.gpu.plan import Ended, Finding, Plan, edge, edge_interrupted
 from mnist_edge.datasets import load
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
@@ -143,12 +143,12 @@ def _interrupted(plan: Plan, common: tuple[str, ...], run: Path) -> dict[str, An
     return {
         "exit code": ended.code,
         "said": ended.last,
-        "epochs saved": disk.load(run).epochs_done,
+        "epochs saved": load_checkpoint(run).epochs_done,
     }
 
 
 def _resumed(plan: Plan, run: Path, device: str, gpu: bool) -> dict[str, Any]:
-    before = disk.load(run)
+    before = load_checkpoint(run)
     ended = edge("train", "--resume", "--device", device, "--out", run, "--json", gpu=gpu)
     if ended.code:
         return {"exit code": ended.code, "error": ended.last}

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mnist_edge.lab.training.recipe import Recipe
 
 PIECE_BYTES = 12 << 20
@@ -25,7 +24,7 @@ _NAME = "runs.tar"
 
 def packed(run: Path) -> dict[str, bytes]:
     """What a run is remembered by: averaged weights, recipe, history and result."""
-    saved = disk.load(run)
+    saved = load_checkpoint(run)
     weights = io.BytesIO()
     arrays = {name: tensor.numpy() for name, tensor in saved.average.items()}
     np.savez_compressed(weights, **arrays)
@@ -76,7 +75,9 @@ def read(pieces: Path, runs: Path) -> list[Path]:
             facts["recipe"] = Recipe.from_dict(facts["recipe"])
             facts["classes"] = tuple(facts["classes"])
             run = runs / name.split("/")[0]
-            disk.save(run, Checkpoint(**facts, network=average, average=average, optimizer={}))
+            save_checkpoint(
+                run, Checkpoint(**facts, network=average, average=average, optimizer={})
+            )
             made.append(run)
     return made
 

@@ -153,7 +153,7 @@ def _reproduce(
     with progress_bar() as progress:
         data = load(options.dataset, data_dir, progress)
     session = Session.of(asked, options, data, out, group)
-    missing = session.missing()
+    missing = session.untrained_runs()
     echo_err(f"{asked.name} on {data.name}: {asked.trains}")
     try:
         _show_estimate(session, missing, threads)
@@ -198,7 +198,7 @@ def _save_and_show(found: "ExperimentResult", folder: Path, command: str, as_jso
 
 def _show_estimate(session: "Session", missing: "list[Run]", threads: int | None) -> None:
     """How long it will take here, before it begins."""
-    total = len(session.wanted)
+    total = len(session.selected_runs)
     if not missing:
         echo_err(f"all {total} runs are finished" if total > 1 else "its run is finished")
         return
@@ -219,8 +219,8 @@ def _show_estimate(session: "Session", missing: "list[Run]", threads: int | None
 def _train_run(session: "Session", run: "Run", asked: int | None, on_one_thread: str) -> None:
     from mnist_edge.lab.training.threads import torch_threads, training_threads
 
-    number = 1 + [one.name for one in session.wanted].index(run.name)
-    which = f"run {number} of {len(session.wanted)}, {run.name}"
+    number = 1 + [one.name for one in session.selected_runs].index(run.name)
+    which = f"run {number} of {len(session.selected_runs)}, {run.name}"
     prepared, group = session.training_run(run), session.group
     saved = prepared.saved
     goes_on = f", going on after epoch {saved.epochs_done}" if saved else ""
@@ -238,11 +238,11 @@ def _train_run(session: "Session", run: "Run", asked: int | None, on_one_thread:
 
 def _show_stopped(session: "Session", command: str) -> None:
     """What is saved, and how to go on."""
-    wanted = session.wanted
-    done = {one.run.name for one in session.finished()}
+    wanted = session.selected_runs
+    done = {one.run.name for one in session.trained_runs()}
     told = f"{sum(run.name in done for run in wanted)} of {len(wanted)} runs finished"
     for run in wanted:
-        saved = session.saved(run)
+        saved = session.load_run(run)
         if saved and saved.result is None:
             told += f", {run.name} saved after epoch {saved.epochs_done} of {run.recipe.epochs}"
     echo_err(f"stopped; {told}: go on with '{command}'")

@@ -101,13 +101,13 @@ def _plan(
     asked: dict[str, Any], teachers: list[Path], folder: Path, resume: bool, group: "ProcessGroup"
 ) -> "RunPlan":
     from mnist_edge.lab.training import runs
-    from mnist_edge.lab.training.checkpoint import load
+    from mnist_edge.lab.training.checkpoint import load_checkpoint
     from mnist_edge.lab.training.recipe import RecipeError
     from mnist_edge.output_paths import check_folder
 
     if group.is_main:
         check_folder("--out", folder)
-    saved = load(folder) if resume else None
+    saved = load_checkpoint(folder) if resume else None
     try:
         recipe = runs.resolve_recipe(asked, saved)
     except RecipeError as error:
@@ -132,7 +132,7 @@ def _train(
 ) -> None:
     from mnist_edge import datasets
     from mnist_edge.lab.training import runs
-    from mnist_edge.lab.training.checkpoint import load
+    from mnist_edge.lab.training.checkpoint import load_checkpoint
     from mnist_edge.lab.training.threads import torch_threads, training_threads
 
     name = plan.recipe.dataset
@@ -159,7 +159,7 @@ def _train(
                 show_stopped(run.folder)
             raise typer.Exit(INTERRUPTED) from None
     if group.is_main:
-        show_result(run.folder, load(run.folder), as_json)
+        show_result(run.folder, load_checkpoint(run.folder), as_json)
     group.barrier()
 
 

@@ -67,10 +67,10 @@ def _epochs_text(recipe: "Recipe", training: int) -> str:
 
 def show_stopped(run: Path) -> None:
     """Ctrl-C: what is saved, and how to go on."""
-    from mnist_edge.lab.training import checkpoint as disk
+    from mnist_edge.lab.training.checkpoint import load_checkpoint
 
     try:
-        saved = disk.load(run)
+        saved = load_checkpoint(run)
     except CheckpointError:
         echo_err("stopped before the first epoch was done: nothing was saved")
         return

@@ -18,7 +18,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.cli import export_options as options
 from mnist_edge.datasets import load
 from mnist_edge.lab.export import pipeline as lab
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from mnist_edge.lab.training.models import Network
 from mnist_edge.metrics import Accuracy
 from tests.conftest import make_card, write_tiny_model
@@ -266,17 +266,19 @@ def test_a_damaged_run_is_named(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_refused(run: Path, tmp_path: Path) -> None:
-    saved = disk.load(run)
-    disk.save(Path("runs/x"), replace(saved, result=None, recipe=replace(saved.recipe, epochs=3)))
+    saved = load_checkpoint(run)
+    save_checkpoint(
+        Path("runs/x"), replace(saved, result=None, recipe=replace(saved.recipe, epochs=3))
+    )
     assert_fails(
         invoke("export"), "runs/x stopped after epoch 1 of 3: finish it with 'mnist-edge train --re"
     )
 
 
 def test_a_folder_that_went_away_is_named(run: Path, tmp_path: Path) -> None:
-    saved = disk.load(run)
+    saved = load_checkpoint(run)
     recipe = replace(saved.recipe, dataset=f"folder:{tmp_path / 'gone'}")
-    disk.save(Path("runs/x"), replace(saved, recipe=recipe))
+    save_checkpoint(Path("runs/x"), replace(saved, recipe=recipe))
     assert_fails(invoke("export"), "there is no folder .*gone")
 
 

@@ -18,7 +18,7 @@ from mnist_edge.datasets import load
 from mnist_edge.files import sha256
 from mnist_edge.lab.export import gate, pipeline
 from mnist_edge.lab.export.qdq import WEIGHTED, Quantizer
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.runs import finish
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
@@ -66,7 +66,7 @@ def fragile(trained: Path, empty: Path) -> Path:
     The first channel of its first map is always 0, and is read with enormous weights: in fp32 they
     change nothing; beside them, in 7 bits, all other weights of their output channels are 0.
     """
-    saved = disk.load(trained)
+    saved = load_checkpoint(trained)
     weights = {name: value.clone() for name, value in saved.average.items()}
     weights["body.0.1.weight"][0], weights["body.0.1.bias"][0] = 0, -1
     for reader in ("wide.0", "point.0"):  # both branches of the first block

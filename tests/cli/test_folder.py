@@ -12,8 +12,7 @@ from PIL import Image
 
 from mnist_edge.classifier import read_card
 from mnist_edge.datasets import load
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import RESULT
+from mnist_edge.lab.training.checkpoint import RESULT, load_checkpoint, save_checkpoint
 from tests.helpers.cli import assert_fails, invoke
 
 
@@ -73,9 +72,9 @@ def home(made: Home, tmp_path: Path) -> Home:
     """The same with a folder that may be changed."""
     shutil.copytree(made.path, tmp_path / "home")
     moved = Home(tmp_path / "home")
-    saved = disk.load(moved.run)
+    saved = load_checkpoint(moved.run)
     recipe = replace(saved.recipe, dataset=f"folder:{moved.shapes}")
-    disk.save(moved.run, replace(saved, recipe=recipe))
+    save_checkpoint(moved.run, replace(saved, recipe=recipe))
     return moved
 
 
@@ -86,7 +85,7 @@ def evaluated(home: Home, *options: object) -> Any:
 def test_checkpoint_and_file_carry_the_fingerprint(home: Home) -> None:
     found = load(f"folder:{home.shapes}").fingerprint
 
-    assert disk.load(home.run).fingerprint == read_card(home.file).fingerprint == found
+    assert load_checkpoint(home.run).fingerprint == read_card(home.file).fingerprint == found
     assert found is not None
     assert found.coloured == 48
 
@@ -119,23 +118,23 @@ def test_grown_folder_is_told_by_eval_and_bench(home: Home) -> None:
 
 
 def test_grown_folder_stops_export_and_resume(home: Home) -> None:
-    saved = disk.load(home.run)
+    saved = load_checkpoint(home.run)
     write_shapes(home.shapes, 100, 20)
 
     message = rf"folder:shapes has changed since {home.run} was trained on it: training \d+ images"
     assert_fails(invoke("export", home.run, "--out", home.path / "new"), message)
     assert not (home.path / "new").exists()
     longer = replace(saved.recipe, epochs=2)
-    disk.save(home.run, replace(saved, recipe=longer, result=None))
+    save_checkpoint(home.run, replace(saved, recipe=longer, result=None))
     (home.run / RESULT).unlink()
     done = invoke("train", "--resume", "--out", home.run, "--device", "cpu")
     assert_fails(done, message + ".* or train again without --resume$")
-    assert disk.load(home.run).epochs_done == 1
+    assert load_checkpoint(home.run).epochs_done == 1
 
 
 def test_files_from_before_there_were_fingerprints_are_told(home: Home) -> None:
-    saved = disk.load(home.run)
-    disk.save(home.run, replace(saved, fingerprint=None))
+    saved = load_checkpoint(home.run)
+    save_checkpoint(home.run, replace(saved, fingerprint=None))
     done = invoke("export", home.run, "--out", home.path / "old")
     assert done.exit_code == 0, done.stderr
     assert done.stderr.startswith(f"note: {home.run} does not say which pictures it was trained on")
@@ -161,7 +160,7 @@ def test_renamed_class_stops_every_command(home: Home) -> None:
     assert_fails(invoke("export", home.run, "--out", home.path / "new"), both)
     taught = ("--teacher", home.run, "--model", "edge-xs", "--epochs", 1)
     assert_fails(invoke("train", "--dataset", shape, *taught, "--out", home.path / "new"), both)
-    disk.save(home.run, replace(disk.load(home.run), result=None))
+    save_checkpoint(home.run, replace(load_checkpoint(home.run), result=None))
     assert_fails(invoke("train", "--resume", "--out", home.run, "--device", "cpu"), both)
 
 

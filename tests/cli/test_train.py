@@ -22,10 +22,16 @@ from PIL import Image
 from mnist_edge.cli import progress
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.files import sha256
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distributed, threads
 from mnist_edge.lab.training import trainer as lab
-from mnist_edge.lab.training.checkpoint import CHECKPOINT, CURVE, HISTORY, RESULT
+from mnist_edge.lab.training.checkpoint import (
+    CHECKPOINT,
+    CURVE,
+    HISTORY,
+    RESULT,
+    load_checkpoint,
+    save_checkpoint,
+)
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from tests.helpers.cli import assert_fails, invoke, write_folder
@@ -57,7 +63,7 @@ def finished(short_run: Path) -> Path:
 
 def assert_same_runs(one: Path, other: Path) -> None:
     """Equal bit for bit, as far as a run's result goes."""
-    first, second = disk.load(one), disk.load(other)
+    first, second = load_checkpoint(one), load_checkpoint(other)
     assert first.result == second.result
     for name in ("network", "average", "optimizer"):
         torch.testing.assert_close(
@@ -119,7 +125,7 @@ def test_says_what_it_does_and_what_is_next() -> None:
 def test_json_is_all_that_stdout_holds() -> None:
     done = invoke(*XS, "--epochs", 1, "--seed", 5, "--lr", 0.01, "--batch-size", 64, "--json")
     values = json.loads(done.stdout)
-    saved = disk.load(RUN)
+    saved = load_checkpoint(RUN)
     assert values["run"] == str(RUN)
     assert values["recipe"] == saved.recipe.as_dict()
     assert (saved.recipe.seed, saved.recipe.lr, saved.recipe.batch_size) == (5, 0.01, 64)
@@ -229,11 +235,11 @@ def test_threads_are_timed_said_and_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     first, *others = done.stderr.splitlines()
     assert first.endswith("2 epochs on cpu, 2 threads (8,100 images/s; with 1: 168)")
     assert f"'mnist-edge train --resume --threads 1 --out {RUN}' goes on with one" in others[-2]
-    assert disk.load(RUN).trained["threads"] == 2
+    assert load_checkpoint(RUN).trained["threads"] == 2
     monkeypatch.setattr(threads, "time_counts", None)  # not again
     same = invoke("train", "--resume", "--device", "cpu", "--out", RUN)
     assert same.stderr.splitlines()[0].endswith("2 epochs on cpu, 2 threads")
-    assert disk.load(RUN).trained["threads"] == 2
+    assert load_checkpoint(RUN).trained["threads"] == 2
     assert torch.get_num_threads() == 1  # as it was
 
 
@@ -242,9 +248,9 @@ def test_a_run_goes_on_with_other_threads_when_told(monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     assert invoke(*XS, "--epochs", 2, "--threads", 1).exit_code == 0
-    saved = disk.load(RUN)
+    saved = load_checkpoint(RUN)
     half = replace(saved, epochs_done=1, history=saved.history[:1], result=None)
-    disk.save(RUN, replace(half, trained=saved.trained | {"threads": 2}))
+    save_checkpoint(RUN, replace(half, trained=saved.trained | {"threads": 2}))
     monkeypatch.setattr(lab.Trainer, "epoch", epoch)
     done = invoke("train", "--resume", "--device", "cpu", "--threads", 1, "--out", RUN)
     assert "it was begun with 2 threads: the weights will not be as they would be" in done.stderr
@@ -280,7 +286,7 @@ def test_an_earlier_run_is_kept(finished: Path) -> None:
     assert done.exit_code == 0
     assert done.stderr.startswith(f"kept the run that was in {RUN} as {RUN}-1\n")
     assert (Path(f"{RUN}-1") / CHECKPOINT).read_bytes() == first
-    assert disk.load(RUN).recipe.seed == 1
+    assert load_checkpoint(RUN).recipe.seed == 1
 
 
 def test_a_run_where_one_stands_is_not_moved_away(
@@ -367,7 +373,7 @@ def test_a_killed_run_goes_on_bit_for_bit() -> None:
     killed.kill()
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
-    assert 1 <= disk.load(RUN).epochs_done < 4
+    assert 1 <= load_checkpoint(RUN).epochs_done < 4
     assert invoke(*args, "--resume").exit_code == 0
     whole = invoke(*args, "--out", "whole")
     assert whole.exit_code == 0
@@ -388,7 +394,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on() -> None:
         last,
     )
     assert "Traceback" not in err
-    assert f"epoch {disk.load(RUN).epochs_done} of 60" in last
+    assert f"epoch {load_checkpoint(RUN).epochs_done} of 60" in last
 
 
 FULL_DISK = """
@@ -457,10 +463,10 @@ def test_two_processes_train_as_well_as_one() -> None:
     told = [line for line in done.stderr.splitlines() if EPOCH.match(line)]
     assert [EPOCH.sub(r"\1", line) for line in told] == list("12345")
     assert "5 epochs on 2 processes on cpu, 1 thread each" in done.stderr
-    two = disk.load(Path("two"))
+    two = load_checkpoint(Path("two"))
     assert two.trained["processes"] == 2
     invoke(*args, "--out", "one")
-    one = disk.load(Path("one"))
+    one = load_checkpoint(Path("one"))
     assert one.result is not None
     assert two.result is not None
     assert one.history[-1]["validation_accuracy"] > 0.9
@@ -508,7 +514,7 @@ def test_test_images_choose_nothing(tmp_path: Path) -> None:
     for name in ("a", "b"):
         args = ("--dataset", f"folder:{name}", "--epochs", 2, "--batch-size", 16, "--out", name)
         assert invoke("train", "--model", "edge-xs", *args).exit_code == 0
-    one, other = disk.load(tmp_path / "a"), disk.load(tmp_path / "b")
+    one, other = load_checkpoint(tmp_path / "a"), load_checkpoint(tmp_path / "b")
     torch.testing.assert_close(one.average, other.average, atol=0, rtol=0)
     assert one.classes == ("across", "disc", "down")
 
@@ -519,7 +525,9 @@ def test_a_folder_is_found_again_from_elsewhere(
     write_signs(tmp_path / "signs", 6)
     args = ("train", "--model", "edge-xs", "--dataset", "folder:signs", "--epochs", 1)
     assert invoke(*args, "--out", tmp_path / "run").exit_code == 0
-    assert disk.load(tmp_path / "run").recipe.dataset == f"folder:{tmp_path.resolve() / 'signs'}"
+    assert (
+        load_checkpoint(tmp_path / "run").recipe.dataset == f"folder:{tmp_path.resolve() / 'signs'}"
+    )
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     done = invoke("export", tmp_path / "run")
@@ -533,19 +541,19 @@ def test_a_student_learns_from_a_finished_run_and_finds_it_again(finished: Path)
         invoke(*taught, "--teacher", "runs/nobody"), "runs/nobody holds no checkpoint: train one"
     )
     assert invoke(*taught, "--teacher", finished).exit_code == 0
-    saved = disk.load(student)
+    saved = load_checkpoint(student)
     assert saved.recipe.distillation is not None
     assert saved.recipe.distillation.teachers == (sha256(finished / CHECKPOINT),)
     assert list(finished.glob("views-*/*.npz"))
     # As if it had been interrupted after its first epoch; the teacher is found in runs/.
     alone = Path("runs/alone")
     assert invoke(*taught[:-1], alone, "--teacher", finished).exit_code == 0
-    disk.save(alone, replace(saved, epochs_done=2, result=None))
+    save_checkpoint(alone, replace(saved, epochs_done=2, result=None))
     (alone / RESULT).unlink()
     assert invoke("train", "--resume", "--out", alone, "--device", "cpu").exit_code == 0
-    assert disk.load(alone).result == saved.result
+    assert load_checkpoint(alone).result == saved.result
     shutil.rmtree(finished)
-    disk.save(alone, replace(saved, epochs_done=1, history=saved.history[:1], result=None))
+    save_checkpoint(alone, replace(saved, epochs_done=1, history=saved.history[:1], result=None))
     assert_fails(
         invoke("train", "--resume", "--out", alone, "--device", "cpu"),
         "is not in runs/: name its run or file with --teacher",
@@ -558,7 +566,7 @@ def test_a_student_learns_from_an_exported_file(finished: Path) -> None:
     taught = (*XS, "--epochs", 1, "--out", student, "--teacher", teacher)
     assert_fails(invoke(*taught[:-1], "nobody.onnx"), "there is no model file nobody.onnx")
     assert invoke(*taught).exit_code == 0
-    plan = disk.load(student).recipe.distillation
+    plan = load_checkpoint(student).recipe.distillation
     assert plan is not None
     assert plan.teachers == (sha256(teacher),)
     assert plan.models == ("edge-xs in int8",)

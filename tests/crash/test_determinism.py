@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from tests.crash.nursery import Nursery
 
 CHAIN = "4k5s2v-4s2"
@@ -33,7 +33,7 @@ def test_two_processes_train_and_export_the_same(tmp_path: Path) -> None:
             train = ("train", "--dataset", "digits", "--model", CHAIN, "--epochs", "2")
             made = nursery.run(place, *train, "--out", "run")
             assert made.code == 0, made.said
-        runs = [disk.load(place / "run") for place in places]
+        runs = [load_checkpoint(place / "run") for place in places]
         for name, value in runs[0].average.items():
             assert torch.equal(value, runs[1].average[name])
         for count in (1, 2):

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from tests.conftest import write_tiny_model
 from tests.crash.nursery import Nursery
 
@@ -90,7 +89,7 @@ def moments(duration_s: float, seed: int) -> list[float]:
 
 
 def same_weights(one: Path, other: Path) -> bool:
-    found = [disk.load(run) for run in (one, other)]
+    found = [load_checkpoint(run) for run in (one, other)]
     return all(
         torch.equal(value, found[1].average[name]) and torch.equal(net, found[1].network[name])
         for (name, value), net in zip(
@@ -113,7 +112,7 @@ def test_train(nursery: Nursery, tmp_path: Path) -> None:
         # The earlier run lies where it was, or beside it, whole.
         assert old in (files(folder / "run"), files(folder / "run-1")), moment
         if (folder / "run" / CHECKPOINT).exists():
-            disk.load(folder / "run")
+            load_checkpoint(folder / "run")
         if not trial.is_new(folder):
             continue
         if nursery.run(folder, *train, "--resume").code != 0:  # nothing of it was saved

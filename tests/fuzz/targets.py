@@ -89,11 +89,11 @@ def card(content: bytes) -> None:
 
 def checkpoint(content: bytes) -> None:
     """A run's checkpoint."""
-    from mnist_edge.lab.training import checkpoint as disk
+    from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 
-    (_FOLDER / disk.CHECKPOINT).write_bytes(content)
+    (_FOLDER / CHECKPOINT).write_bytes(content)
     with contextlib.suppress(EdgeError):
-        disk.load(_FOLDER).original()
+        load_checkpoint(_FOLDER).original()
 
 
 def earlier_benchmark(content: bytes) -> None:

@@ -12,7 +12,7 @@ from mnist_edge.lab.export.gate import Gate, Portability, Verification
 from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.pipeline import Job
 from mnist_edge.lab.export.publish import Draft, Exported, place
-from mnist_edge.lab.training import checkpoint as disk
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.models import Network, build
 from mnist_edge.metrics import Accuracy, Agreement, Shift
 from mnist_edge.report import model_card as card
@@ -43,7 +43,7 @@ def zoo_network(name: str, shortcut: str | None = None) -> Network:
 
 def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:
     """A finished run's fp32 file, written to `out` once it has passed the gate."""
-    job = Job.of_run(run, disk.load(run), data, lambda what, done, total: None)
+    job = Job.of_run(run, load_checkpoint(run), data, lambda what, done, total: None)
     drafts = list(job.drafts(None, None, lambda what, done, total: None))
     return place(drafts, out, card.render, force)[0]
 

@@ -38,5 +38,5 @@ def _make(home: Path) -> None:
     group = ProcessGroup(0, 1, torch.device("cpu"))
     for _ in train(TrainingInputs.of(recipe, data), run, group):
         pass
-    finish(run, checkpoint.load(run), data.test)
+    finish(run, checkpoint.load_checkpoint(run), data.test)
     exported(run, home / "exported", data)

@@ -11,9 +11,8 @@ import torch
 from torch import nn
 
 from mnist_edge.datasets import Dataset, Split, load
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.blocks import ConvNorm, ResidualBlock
-from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult
 from mnist_edge.lab.training.models import ZOO, Architecture, Network, build
@@ -51,7 +50,7 @@ def chain(trained: Path) -> Network:
 
     The same for all tests, so that it is exported once: change none but a copy.
     """
-    return disk.load(trained).original().eval()
+    return load_checkpoint(trained).original().eval()
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +58,7 @@ def residual() -> Network:
     """A network as cheap, trained likewise, that stays residual in its file: sums, shortcuts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ZOO, "residual", Architecture("for tests alone", residual_body))
-        return disk.load(train_once("residual")).original().eval()
+        return load_checkpoint(train_once("residual")).original().eval()
 
 
 def residual_body(classes: int, shortcut: str) -> nn.Module:
@@ -82,7 +81,7 @@ def train_once(model: str) -> Path:
         recipe = Recipe(model, "digits", epochs=8, batch_size=32, lr=5e-3)
         for _ in train(TrainingInputs.of(recipe, data), run, CPU):
             pass
-        finish(run, disk.load(run), data.test)
+        finish(run, load_checkpoint(run), data.test)
 
     return shared.folder_once(f"trained-{model}", make) / "runs" / model
 

@@ -10,9 +10,8 @@ import torch
 
 from mnist_edge.datasets import Dataset, Split, compute_fingerprint
 from mnist_edge.errors import CheckpointError, UsageError
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import runs
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import Recipe, RecipeError, recipe_for
 from mnist_edge.lab.training.runs import (
@@ -63,7 +62,7 @@ def test_a_run_is_planned_trained_and_measured(own: Dataset, tmp_path: Path) -> 
     run = prepare_run(plan_run(tmp_path, ONE), own)
     assert run.has_epochs_left
     assert [result.epoch for result in complete(run, CPU)] == [1]
-    saved = disk.load(tmp_path)
+    saved = load_checkpoint(tmp_path)
     assert saved.fingerprint == own.fingerprint
     assert saved.result is not None
     assert saved.result["total"] == len(own.test)
@@ -76,13 +75,13 @@ def test_a_run_that_is_trained_is_only_measured(own: Dataset, tmp_path: Path) ->
     run = prepare_run(plan_run(tmp_path, ONE), own)
     for _ in train(run.inputs, run.folder, CPU):
         pass
-    saved = disk.load(tmp_path)
+    saved = load_checkpoint(tmp_path)
     left = prepare_run(plan_run(tmp_path, ONE, saved), own)
     assert not plan_run(tmp_path, ONE, saved).is_finished
     assert not left.has_epochs_left
     assert left.saved_threads == saved.trained["threads"]
     assert list(complete(left, CPU)) == []
-    done = disk.load(tmp_path)
+    done = load_checkpoint(tmp_path)
     assert done.result is not None
     torch.testing.assert_close(done.average, saved.average, atol=0, rtol=0)
 
@@ -106,7 +105,7 @@ def test_a_small_set_has_more_epochs_where_nobody_asked_for_a_number(
 
 def test_a_set_that_has_changed_is_refused(own: Dataset, tmp_path: Path) -> None:
     next(train(prepare_run(plan_run(tmp_path, SHORT), own).inputs, tmp_path, CPU))
-    saved = disk.load(tmp_path)
+    saved = load_checkpoint(tmp_path)
     goes_on = plan_run(tmp_path, SHORT, saved)
     assert prepare_run(goes_on, own).inputs.fingerprint == saved.fingerprint
     less = replace(own, train=own.train[slice(0, 150)])
@@ -121,7 +120,7 @@ def test_another_recipe_cannot_be_resumed(
     few: tuple[Split, Split], tmp_path: Path, name: str, value: Any
 ) -> None:
     next(train(inputs(SHORT, few), tmp_path, CPU))
-    saved = disk.load(tmp_path)
+    saved = load_checkpoint(tmp_path)
     check_resumable(saved, SHORT, tmp_path)
     before = getattr(SHORT, name)
     with pytest.raises(CheckpointError, match=f"trained with {name} {before}, not {value}"):
@@ -133,11 +132,11 @@ def test_finish_records_its_result_once_and_for_all(
 ) -> None:
     for _ in train(inputs(ONE, few), tmp_path, CPU):
         pass
-    saved = disk.load(tmp_path)
+    saved = load_checkpoint(tmp_path)
     assert saved.result is None
     finished = runs.finish(tmp_path, saved, digits.test)
-    assert disk.load(tmp_path).result == finished.result
-    torch.testing.assert_close(disk.load(tmp_path).average, saved.average, atol=0, rtol=0)
+    assert load_checkpoint(tmp_path).result == finished.result
+    torch.testing.assert_close(load_checkpoint(tmp_path).average, saved.average, atol=0, rtol=0)
 
 
 def test_newest_is_the_one_written_last(tmp_path: Path) -> None:

@@ -30,9 +30,8 @@ from mnist_edge.lab.export.original import Original, coming, open_original
 from mnist_edge.lab.export.publish import Coming, Draft
 from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.export.quantize import Plan, Source, calibration, open_source
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import threads
-from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.events import Progress
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.reader import ModelFile
@@ -68,7 +67,7 @@ class Job:
         """
         if target.is_file():
             return cls._of_file(target, runs, data_dir, progress)
-        checkpoint = disk.load(target)
+        checkpoint = load_checkpoint(target)
         if checkpoint.result is not None:
             allow(coming(checkpoint))
         data = _data_of(target, checkpoint, data_dir, progress)
@@ -101,7 +100,7 @@ class Job:
                 )
             return cls(data, None, source)
         run = found.path.parent
-        checkpoint = disk.load(run)
+        checkpoint = load_checkpoint(run)
         data = _data_of(run, checkpoint, data_dir, progress)
         progress("opening the original", 0, 0)
         return cls(data, open_original(run, checkpoint, data), source)

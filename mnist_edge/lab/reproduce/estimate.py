@@ -62,7 +62,7 @@ def estimate_session(
     """Of runs that are still to be trained, or trained on."""
     data = session.data
     times = time_steps(runs, len(data.classes), session.group, progress, asked_threads)
-    saved = {run.name: session.saved(run) for run in runs}
+    saved = {run.name: session.load_run(run) for run in runs}
     done = {name: one.epochs_done for name, one in saved.items() if one}
     sizes = Sizes(len(data.training), len(data.validation), len(data.test))
     parts_s = seconds_by_part(runs, done, sizes, times)

@@ -73,7 +73,7 @@ class Experiment(catalogue.Experiment):
         """Over how many seeds it is repeated; None for an experiment that is not."""
         return self.seeds and (options.seeds or self.seeds)
 
-    def wanted(self, options: Options, images: int) -> tuple[Run, ...]:
+    def selected_runs(self, options: Options, images: int) -> tuple[Run, ...]:
         """The runs of the parts that are asked for. EdgeError for a part that it has not."""
         runs = self.runs(options, images)
         parts = tuple(dict.fromkeys(run.part for run in runs))

@@ -44,7 +44,7 @@ class Exporter:
             if not drafts:
                 raise
         place(drafts, self.folder / part, self.card_text, force=True)
-        return ExportedRun(best.run.name, tuple(map(_values, drafts)), refused)
+        return ExportedRun(best.run.name, tuple(map(_exported_file, drafts)), refused)
 
     def export_parts(self, parts: Mapping[str, Sequence[TrainedRun]]) -> dict[str, ExportedRun]:
         """Of each part, by its name, the files of its best run."""
@@ -56,7 +56,7 @@ class Exporter:
         return {name: self.folder / name for name in names}
 
 
-def _values(draft: Draft) -> ExportedFile:
+def _exported_file(draft: Draft) -> ExportedFile:
     return ExportedFile(
         name=draft.name,
         accuracy=draft.card.accuracy,

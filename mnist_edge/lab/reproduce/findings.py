@@ -45,7 +45,7 @@ _TARGETS = {
 
 def conclude(session: Session, exporter: Exporter) -> ExperimentResult:
     """What an experiment's finished runs came to; their files are exported for it."""
-    images, runs = len(session.data.training), session.finished()
+    images, runs = len(session.data.training), session.trained_runs()
     size = session.options.size if session.experiment.sized else None
     return ExperimentResult(
         experiment=session.experiment,
@@ -58,18 +58,18 @@ def conclude(session: Session, exporter: Exporter) -> ExperimentResult:
         },
         device=session.group.device.type,
         torch=str(torch.__version__),
-        planned=tuple(_planned(run, images) for run in session.runs),
-        runs=tuple(map(_finished, runs)),
+        planned=tuple(_planned_run(run, images) for run in session.runs),
+        runs=tuple(map(_finished_run, runs)),
         findings=_FINDINGS[session.experiment.name](session, runs, exporter),
     )
 
 
-def _planned(run: Run, images: int) -> PlannedRun:
+def _planned_run(run: Run, images: int) -> PlannedRun:
     recipe = run.recipe
     return PlannedRun(run.name, recipe.model, min(recipe.images or images, images), recipe.epochs)
 
 
-def _finished(one: TrainedRun) -> FinishedRun:
+def _finished_run(one: TrainedRun) -> FinishedRun:
     return FinishedRun(
         name=one.run.name,
         part=one.run.part,

@@ -9,8 +9,7 @@ from mnist_edge.datasets import Dataset
 from mnist_edge.errors import CheckpointError
 from mnist_edge.files import sha256
 from mnist_edge.lab.reproduce.experiments import WATCHED_VALIDATION, Experiment, Options, Run
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.runs import (
     TrainingRun,
@@ -71,7 +70,7 @@ class Session:
     ) -> "Session":
         """EdgeError for a part that the experiment has not."""
         images = len(data.training)
-        experiment.wanted(options, images)  # the parts are there
+        experiment.selected_runs(options, images)  # the parts are there
         runs = experiment.runs(options, images)
         return cls(experiment, options, data, out / experiment.folder_name(options), group, runs)
 
@@ -81,11 +80,11 @@ class Session:
         return self.experiment.is_as_claimed(self.options.dataset, self.options.epochs)
 
     @property
-    def wanted(self) -> tuple[Run, ...]:
+    def selected_runs(self) -> tuple[Run, ...]:
         """The runs of the parts that are asked for."""
-        return self.experiment.wanted(self.options, len(self.data.training))
+        return self.experiment.selected_runs(self.options, len(self.data.training))
 
-    def saved(self, run: Run) -> Checkpoint | None:
+    def load_run(self, run: Run) -> Checkpoint | None:
         """How far a run has come; None where it has not begun.
 
         CheckpointError where what lies there is damaged, or was trained by another recipe.
@@ -93,7 +92,7 @@ class Session:
         folder = self.folder / run.name
         if not (folder / CHECKPOINT).exists():
             return None
-        saved = _load(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
+        saved = _load_cached(folder, (folder / CHECKPOINT).stat().st_mtime_ns)
         alone = replace(saved.recipe, distillation=None)
         check_resumable(replace(saved, recipe=alone), run.recipe, folder)
         check_unchanged(saved, self.data, folder, "choose another --out")
@@ -107,23 +106,23 @@ class Session:
             self._check_teacher(run.teacher.name, saved, folder)
         return saved
 
-    def finished(self, names: Sequence[str] | None = None) -> list[TrainedRun]:
+    def trained_runs(self, names: Sequence[str] | None = None) -> list[TrainedRun]:
         """The runs of these names that are done, or all that are, asked for or not."""
         runs = [run for run in self.runs if names is None or run.name in names]
-        found = [(run, self.saved(run)) for run in runs]
+        found = [(run, self.load_run(run)) for run in runs]
         return [
             TrainedRun(run, self.folder / run.name, saved)
             for run, saved in found
             if saved is not None and saved.result is not None
         ]
 
-    def missing(self) -> list[Run]:
+    def untrained_runs(self) -> list[Run]:
         """The runs asked for that are still to be trained, or trained on.
 
         CheckpointError where a teacher would be missing.
         """
-        done = {one.run.name for one in self.finished()}
-        left = [run for run in self.wanted if run.name not in done]
+        done = {one.run.name for one in self.trained_runs()}
+        left = [run for run in self.selected_runs if run.name not in done]
         there = done | {run.name for run in left}
         for run in left:
             if run.teacher is not None and run.teacher.name not in there:
@@ -137,7 +136,7 @@ class Session:
         """A run as it is trained, from its beginning or from where it stopped; without its
         teacher's answers yet."""
         teachers = [self.folder / run.teacher.name] if run.teacher else []
-        plan = plan_run(self.folder / run.name, run.recipe, self.saved(run), teachers)
+        plan = plan_run(self.folder / run.name, run.recipe, self.load_run(run), teachers)
         prepared = prepare_run(plan, self.data)
         if not run.watched:
             return prepared
@@ -147,7 +146,7 @@ class Session:
 
     def _check_teacher(self, name: str, saved: Checkpoint, folder: Path) -> None:
         plan = saved.recipe.distillation
-        if not self.finished((name,)):
+        if not self.trained_runs((name,)):
             return  # nobody knows yet what it will be
         if plan is None or plan.teachers != (sha256(self.folder / name / CHECKPOINT),):
             raise CheckpointError(
@@ -170,6 +169,6 @@ def by_part(found: Sequence[TrainedRun]) -> dict[str, list[TrainedRun]]:
 
 
 @functools.lru_cache(maxsize=64)
-def _load(folder: Path, changed_ns: int) -> Checkpoint:
+def _load_cached(folder: Path, changed_ns: int) -> Checkpoint:
     """A checkpoint, read once for as long as it stays as it is."""
-    return disk.load(folder)
+    return load_checkpoint(folder)

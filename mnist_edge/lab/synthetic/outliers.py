@@ -114,7 +114,7 @@ def _two_digits(digits: Split, random: Random) -> Images:
     return field
 
 
-def _turned(digits: Split, random: Random) -> Images:
+def _turned_digit(digits: Split, random: Random) -> Images:
     """A digit on its side, or a 3 in a mirror."""
     chosen = np.flatnonzero(np.isin(digits.labels, _TURNED))
     if not len(chosen):
@@ -193,5 +193,5 @@ _KINDS: tuple[tuple[Callable[[Split, Random], Images], float], ...] = (
     (_blob, 0.12),
     (_stripes, 0.04),
     (_two_digits, 0.12),
-    (_turned, 0.08),
+    (_turned_digit, 0.08),
 )

@@ -68,7 +68,7 @@ class Checkpoint:
         return network.eval()
 
 
-def save(run: Path, checkpoint: Checkpoint) -> None:
+def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
     """Write a run's checkpoint and history, whole or not at all. EdgeError when it cannot."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     values |= {"format": _FORMAT, "recipe": checkpoint.recipe.as_dict()}
@@ -86,7 +86,7 @@ def save(run: Path, checkpoint: Checkpoint) -> None:
     write_together(contents | {run / CHECKPOINT: buffer.getvalue()})
 
 
-def load(run: Path) -> Checkpoint:
+def load_checkpoint(run: Path) -> Checkpoint:
     """Open a run's folder. CheckpointError when there is none, or it is damaged or foreign."""
     path = run / CHECKPOINT
     if kind(path) is Kind.MISSING:

@@ -4,7 +4,7 @@ A checkpoint may come from anywhere. What leaves here is plain values and tensor
 network that the recipe names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,6 @@ _LEAST_CLASSES, _MOST_CLASSES = 2, 10_000
 _MOST_IMAGES = 10**9
 _MOST_CIRCUMSTANCES = 100
 _MOST_PARAMETERS, _MOST_SETTINGS = 10_000, 100  # of an optimizer, and of each of these
-
-ToTensor = Callable[[StoredTensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)

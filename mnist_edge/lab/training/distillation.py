@@ -25,8 +25,7 @@ from mnist_edge.datasets.class_names import describe_mismatch, match_names
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
 from mnist_edge.lab.training import bf16, soft_target_files
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.recipe import Distillation, Recipe
 from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
 from mnist_edge.types import Progress
@@ -78,7 +77,7 @@ def open_teacher(source: Path, runs: Path) -> Teacher:
 
 
 def _run_teacher(run: Path) -> Teacher:
-    checkpoint = disk.load(run)
+    checkpoint = load_checkpoint(run)
     if checkpoint.result is None:
         raise CheckpointError(
             f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
@@ -138,15 +137,9 @@ def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
     return [open_teacher(there[name], runs) for name in wanted]
 
 
-def match_classes(
-    teachers: Sequence[Teacher], classes: tuple[str, ...], dataset: str
-) -> list[Teacher]:
-    """The teachers, answering in the order of the student's classes. DataError for one that tells
+def match_classes(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
+    """A teacher that answers in the order of the student's classes. DataError for one that tells
     other things apart."""
-    return [_reorder_classes(teacher, classes, dataset) for teacher in teachers]
-
-
-def _reorder_classes(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:
     order = match_names(classes, teacher.classes)
     if order is None:
         advice = "it cannot teach them"

@@ -19,9 +19,13 @@ from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import lock_folder
 from mnist_edge.fingerprint import describe_changes
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation
-from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.training.checkpoint import (
+    CHECKPOINT,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from mnist_edge.lab.training.distillation import Teacher
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
@@ -140,7 +144,9 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
         folder=plan.folder,
         inputs=replace(TrainingInputs.of(recipe, data), fingerprint=fingerprint),
         test=data.test,
-        teachers=tuple(distillation.match_classes(teachers, data.classes, data.name)),
+        teachers=tuple(
+            distillation.match_classes(teacher, data.classes, data.name) for teacher in teachers
+        ),
         saved=plan.saved,
     )
 
@@ -152,7 +158,7 @@ def complete(
     if run.has_epochs_left:
         yield from train(run.inputs, run.folder, group, resume=run.saved, watch=watch)
     if group.is_main:
-        finish(run.folder, disk.load(run.folder), run.test)
+        finish(run.folder, load_checkpoint(run.folder), run.test)
 
 
 def train(
@@ -177,7 +183,7 @@ def train(
             for epoch in range(trainer.epochs_done, recipe.epochs):
                 result = trainer.epoch(epoch, watch)
                 if group.is_main:
-                    disk.save(folder, trainer.checkpoint())
+                    save_checkpoint(folder, trainer.checkpoint())
                 yield result
     except torch.OutOfMemoryError as error:
         raise EdgeError(
@@ -191,7 +197,7 @@ def finish(folder: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
     answers = checkpoint.original().answer(test.images).argmax(axis=1)
     result = {"split": "test"} | asdict(accuracy(answers, test.labels))
     finished = replace(checkpoint, result=result)
-    disk.save(folder, finished)
+    save_checkpoint(folder, finished)
     return finished
 
 

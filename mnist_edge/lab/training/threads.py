@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 
 import torch
 
@@ -31,22 +30,11 @@ Step = Callable[[], int]
 """Takes one real training step on a copy of what is to be trained; returns its images."""
 
 
-class Reason(Enum):
-    """Why it is this number."""
-
-    ASKED = "asked for"
-    ENVIRONMENT = "of the environment"
-    CHECKPOINT = "as before"
-    TIMED = "timed"
-    ONLY = "no choice"
-
-
 @dataclass(frozen=True, slots=True)
 class ThreadChoice:
     """`count` threads; `rates` are images/s by the number of threads, where they were timed."""
 
     count: int
-    reason: Reason
     rates: Mapping[int, float] = field(default_factory=dict)
 
     @property
@@ -63,16 +51,16 @@ def choose_threads(asked: int | None, saved: int | None, step: Callable[[], Step
     `step` makes. Nothing but the time is left of that.
     """
     if asked is not None:
-        return ThreadChoice(asked, Reason.ASKED)
+        return ThreadChoice(asked)
     if any(os.environ.get(name) for name in _ENVIRONMENT_VARIABLES):
-        return ThreadChoice(torch.get_num_threads(), Reason.ENVIRONMENT)
+        return ThreadChoice(torch.get_num_threads())
     if saved is not None:
-        return ThreadChoice(min(saved, usable_threads()), Reason.CHECKPOINT)
+        return ThreadChoice(min(saved, usable_threads()))
     counts = candidate_counts()
     if len(counts) == 1:
-        return ThreadChoice(counts[0], Reason.ONLY)
+        return ThreadChoice(counts[0])
     rates = time_counts(step(), counts)
-    return ThreadChoice(fastest_count(rates), Reason.TIMED, rates)
+    return ThreadChoice(fastest_count(rates), rates)
 
 
 def training_threads(
@@ -81,7 +69,7 @@ def training_threads(
     """The threads of a run. On a GPU, and where several processes share the cores, they are as
     PyTorch has them unless they are asked for."""
     if asked is None and (group.size > 1 or group.device.type != "cpu"):
-        return ThreadChoice(torch.get_num_threads(), Reason.ONLY)
+        return ThreadChoice(torch.get_num_threads())
     return choose_threads(asked, saved, lambda: trial_step(inputs, group))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from mnist_edge.datasets import Split
 from mnist_edge.lab.synthetic import glyphs, strokes
 from mnist_edge.lab.synthetic.outliers import draw_outliers
-from mnist_edge.lab.training.augment import random_grid, sample
+from mnist_edge.lab.training.augment import random_grid, sample, warp
 from mnist_edge.lab.training.corruptions import corrupt
 from mnist_edge.lab.training.recipe import Recipe
 
@@ -67,8 +67,7 @@ def augment_batch(images: Tensor, recipe: Recipe, generator: torch.Generator) ->
     if strong is None and not recipe.augmentation.moves:
         return images.float()
     if strong is None:
-        grid = random_grid(count, height, width, recipe.augmentation, generator)
-        return sample(images, grid)
+        return warp(images, recipe.augmentation, generator)
     worn = round(count * strong.share)
     parts = [(count - worn, recipe.augmentation), (worn, strong.transform)]
     grids = [random_grid(n, height, width, how, generator) for n, how in parts if n]

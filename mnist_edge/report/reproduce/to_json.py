@@ -66,13 +66,16 @@ def _run(one: FinishedRun) -> dict[str, Any]:
 def _findings(found: Findings) -> dict[str, Any]:
     match found:
         case ThreeBlock():
-            return {"accuracy": found.accuracy.as_dict(), "exported": _exported(found.exported)}
+            return {
+                "accuracy": found.accuracy.as_dict(),
+                "exported": _export_values(found.exported),
+            }
         case OneEpoch():
             return {
                 "accuracy": found.accuracy.as_dict(),
                 "macro_f1": found.macro_f1.as_dict(),
                 "confusion": {name: one.tolist() for name, one in found.confusions.items()},
-                "exported": _exported(found.exported),
+                "exported": _export_values(found.exported),
             }
         case Depth():
             return _depth(found)
@@ -104,7 +107,7 @@ def _shortcuts(found: Shortcuts) -> dict[str, Any]:
                 "accuracy": spread.as_dict(),
                 "params": found.costs[kind].params,
                 "macs": found.costs[kind].macs,
-                "exported": _exported(found.exported[kind]),
+                "exported": _export_values(found.exported[kind]),
             }
             for kind, spread in found.accuracies.items()
         },
@@ -118,11 +121,11 @@ def _part(part: Part) -> dict[str, Any]:
         "accuracy": part.accuracy.as_dict(),
         "target": asdict(part.target),
         "reached": part.reached,
-        "exported": _exported(part.exported),
+        "exported": _export_values(part.exported),
     }
 
 
-def _exported(exported: ExportedRun) -> dict[str, Any]:
+def _export_values(exported: ExportedRun) -> dict[str, Any]:
     return {
         "run": exported.run,
         "files": [file.values for file in exported.files],

@@ -21,8 +21,7 @@ from mnist_edge.errors import CheckpointError, EdgeError, GateError
 from mnist_edge.lab.export import graph
 from mnist_edge.lab.export import pipeline as lab
 from mnist_edge.lab.export.graph import to_onnx
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import ZOO, Network, build
 from mnist_edge.metrics import Accuracy
@@ -228,7 +227,7 @@ def test_trained_run_becomes_a_file_that_computes_the_same(
     exported = export(trained, tmp_path / "out", digits)
     assert exported.path == tmp_path / "out" / "edge-xs.onnx"
     assert sorted(contents(tmp_path / "out")) == ["edge-xs.md", "edge-xs.onnx", MANIFEST]
-    model, original = Classifier(exported.path), disk.load(trained).original()
+    model, original = Classifier(exported.path), load_checkpoint(trained).original()
     expected = original.answer(digits.test.images) / exported.card.temperature
     np.testing.assert_allclose(model.logits(digits.test.images), expected, atol=1e-3, rtol=1e-4)
     assert exported.verification.agreement.changed == 0
@@ -238,7 +237,7 @@ def test_trained_run_becomes_a_file_that_computes_the_same(
 
 def test_card_says_everything_and_the_truth(trained: Path, digits: Dataset, tmp_path: Path) -> None:
     exported = export(trained, tmp_path, digits)
-    card, saved = Classifier(exported.path).card, disk.load(trained)
+    card, saved = Classifier(exported.path).card, load_checkpoint(trained)
     assert saved.result is not None
     measured = Accuracy(saved.result["correct"], saved.result["total"])
     right = Classifier(exported.path).predict(digits.test.images).labels == digits.test.labels
@@ -286,7 +285,7 @@ def test_temperature_is_fitted_on_validation_images_alone(
     trained: Path, digits: Dataset, tmp_path: Path
 ) -> None:
     validation = digits.validation
-    logits = disk.load(trained).original().answer(validation.images)
+    logits = load_checkpoint(trained).original().answer(validation.images)
     card = export(trained, tmp_path / "a", digits).card
     assert card.temperature == pytest.approx(metrics.fit_temperature(logits, validation.labels))
     shuffled = Split(digits.test.images, np.roll(digits.test.labels, 1))
@@ -394,8 +393,10 @@ def test_a_better_file_stays_without_force(made_run: Path, digits: Dataset, tmp_
 
 
 def test_an_unfinished_run_is_refused(made_run: Path, digits: Dataset, tmp_path: Path) -> None:
-    saved = disk.load(made_run)
-    disk.save(tmp_path / "run", replace(saved, result=None, recipe=replace(saved.recipe, epochs=5)))
+    saved = load_checkpoint(made_run)
+    save_checkpoint(
+        tmp_path / "run", replace(saved, result=None, recipe=replace(saved.recipe, epochs=5))
+    )
     with pytest.raises(
         CheckpointError, match=r"stopped after epoch 1 of 5: finish it with .*--res"
     ):
@@ -430,7 +431,9 @@ def test_a_folders_place_stays_at_home(digits: Dataset, tmp_path: Path) -> None:
     assert exported.card.trained["recipe"]["dataset"] == "folder:my signs"
     for content in contents(tmp_path / "out").values():
         assert b"secret" not in content
-    assert disk.load(run).recipe.dataset == f"folder:{place}"  # where an export finds it again
+    assert (
+        load_checkpoint(run).recipe.dataset == f"folder:{place}"
+    )  # where an export finds it again
 
 
 def test_another_folder_is_refused(digits: Dataset, tmp_path: Path) -> None:

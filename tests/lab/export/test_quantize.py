@@ -19,8 +19,7 @@ from mnist_edge.lab.export.original import Original, open_original
 from mnist_edge.lab.export.pipeline import int8_draft as draft
 from mnist_edge.lab.export.publish import Draft, serialized, with_card
 from mnist_edge.lab.export.quantize import Plan, Source, calibration_images, open_source
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.models import build
 from mnist_edge.metrics import Accuracy, fit_threshold
 from tests.conftest import make_card, write_tiny_model
@@ -111,7 +110,7 @@ def test_a_plan_may_forbid_or_allow_everything(max_drop: float) -> None:
 
 @pytest.fixture(scope="module")
 def original(trained: Path, digits: Dataset) -> Original:
-    return open_original(trained, disk.load(trained), digits)
+    return open_original(trained, load_checkpoint(trained), digits)
 
 
 @pytest.fixture(scope="module")

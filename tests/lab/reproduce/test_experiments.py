@@ -110,10 +110,10 @@ def test_other_settings_have_other_folders() -> None:
 
 def test_parts_can_be_asked_for() -> None:
     best = EXPERIMENTS["best"]
-    runs = best.wanted(Options(seeds=1, only=("edge-xs", "edge")), IMAGES)
+    runs = best.selected_runs(Options(seeds=1, only=("edge-xs", "edge")), IMAGES)
     assert [run.name for run in runs] == ["edge-0", "edge-xs-0"]
     with pytest.raises(EdgeError, match=r"best has no part 'lenet': choose of resnet3, edge, "):
-        best.wanted(Options(only=("lenet",)), IMAGES)
+        best.selected_runs(Options(only=("lenet",)), IMAGES)
 
 
 def test_what_does_not_exist_is_said_with_what_does() -> None:

@@ -40,11 +40,11 @@ def trained(here: Session, run: Run, epochs: int | None = None) -> list[EpochRes
 
 def test_a_run_is_trained_once(digits: Dataset, tmp_path: Path) -> None:
     here = session(digits, tmp_path, replace(TEACHER, watched=True))
-    (run,) = here.missing()
+    (run,) = here.untrained_runs()
     (first, last) = trained(here, run)
     assert first.test_correct is not None
-    assert here.missing() == []
-    (done,) = here.finished()
+    assert here.untrained_runs() == []
+    (done,) = here.trained_runs()
     assert done.accuracy.correct == last.test_correct  # a recipe's last epoch is what counts
     assert done.accuracy.total == len(digits.test)
     assert done.folder == here.folder / "t-0"
@@ -56,7 +56,7 @@ def test_a_run_without_its_curve_is_refused(digits: Dataset, tmp_path: Path) -> 
     trained(session(digits, tmp_path, TEACHER), TEACHER)
     here = session(digits, tmp_path, replace(TEACHER, watched=True))
     with pytest.raises(CheckpointError, match="was trained without its curve of test errors"):
-        here.missing()
+        here.untrained_runs()
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(digits: Dataset, tmp_path: Path) -> None:
@@ -66,10 +66,10 @@ def test_an_interrupted_run_goes_on_to_the_same_end(digits: Dataset, tmp_path: P
     )
     trained(whole, TEACHER)
     assert [result.epoch for result in trained(cut, TEACHER, epochs=1)] == [1]
-    assert cut.missing() == [TEACHER]
-    assert cut.finished() == []
+    assert cut.untrained_runs() == [TEACHER]
+    assert cut.trained_runs() == []
     assert [result.epoch for result in trained(cut, TEACHER)] == [2]
-    (one,), (other,) = whole.finished(), cut.finished()
+    (one,), (other,) = whole.trained_runs(), cut.trained_runs()
     torch.testing.assert_close(
         one.checkpoint.average, other.checkpoint.average, atol=0, rtol=0, equal_nan=True
     )
@@ -79,9 +79,9 @@ def test_an_interrupted_run_goes_on_to_the_same_end(digits: Dataset, tmp_path: P
 def test_a_run_that_was_only_not_measured_yet_is_measured(digits: Dataset, tmp_path: Path) -> None:
     here = session(digits, tmp_path, TEACHER)
     assert [result.epoch for result in trained(here, TEACHER, epochs=2)] == [1, 2]
-    assert here.missing() == [TEACHER]
+    assert here.untrained_runs() == [TEACHER]
     assert trained(here, TEACHER) == []
-    assert here.missing() == []
+    assert here.untrained_runs() == []
 
 
 def test_another_recipe_in_the_way_is_not_touched(digits: Dataset, tmp_path: Path) -> None:
@@ -89,15 +89,15 @@ def test_another_recipe_in_the_way_is_not_touched(digits: Dataset, tmp_path: Pat
     before = (tmp_path / "try-digits" / "t-0" / "checkpoint.pt").read_bytes()
     other = replace(TEACHER, recipe=replace(RECIPE, lr=0.1))
     with pytest.raises(CheckpointError, match=r"t-0 was trained with lr 0\.005, not 0\.1: .*--out"):
-        session(digits, tmp_path, other).missing()
+        session(digits, tmp_path, other).untrained_runs()
     assert (tmp_path / "try-digits" / "t-0" / "checkpoint.pt").read_bytes() == before
 
 
 def test_a_student_learns_from_its_teacher_and_no_other(digits: Dataset, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"s learns from t-0, .* not trained yet: .* t,s"):
-        session(digits, tmp_path, TEACHER, STUDENT, only=("s",)).missing()
+        session(digits, tmp_path, TEACHER, STUDENT, only=("s",)).untrained_runs()
     here = session(digits, tmp_path, TEACHER, STUDENT)
-    assert here.missing() == [TEACHER, STUDENT]
+    assert here.untrained_runs() == [TEACHER, STUDENT]
     trained(here, TEACHER)
     asked: list[float] = []
     lesson = here.training_run(STUDENT)
@@ -105,8 +105,8 @@ def test_a_student_learns_from_its_teacher_and_no_other(digits: Dataset, tmp_pat
     assert lesson.inputs.soft_targets is not None
     assert asked
     list(complete(lesson, CPU))
-    assert here.missing() == []
-    (teacher,), (student,) = here.finished(("t-0",)), here.finished(("s-0",))
+    assert here.untrained_runs() == []
+    (teacher,), (student,) = here.trained_runs(("t-0",)), here.trained_runs(("s-0",))
     plan = student.checkpoint.recipe.distillation
     assert plan is not None
     assert plan.teachers == (sha256(teacher.folder / "checkpoint.pt"),)
@@ -115,7 +115,7 @@ def test_a_student_learns_from_its_teacher_and_no_other(digits: Dataset, tmp_pat
         path.unlink()
     altered = replace(TEACHER, recipe=replace(RECIPE, seed=2))
     again = session(digits, tmp_path, altered, STUDENT)
-    assert again.missing() == [altered]
+    assert again.untrained_runs() == [altered]
     trained(again, altered)
     with pytest.raises(CheckpointError, match="s-0 was not taught by the t-0 that is there now"):
-        again.missing()
+        again.untrained_runs()

@@ -8,9 +8,8 @@ import torch
 
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training.acceleration import ACCELERATIONS, Acceleration, choose_acceleration
-from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
@@ -39,7 +38,7 @@ def test_its_checkpoint_is_gone_on_with_eagerly(digits: Dataset, tmp_path: Path)
     begun = train(inputs(RECIPE, few(digits)), tmp_path / "begun", CPU, acceleration="cuda-graph")
     next(begun)
     del begun
-    saved = disk.load(tmp_path / "begun")
+    saved = load_checkpoint(tmp_path / "begun")
     for group in saved.optimizer["param_groups"]:
         assert isinstance(group["lr"], float)
     done = run(digits, tmp_path / "begun", "eager", resume=saved)
@@ -95,7 +94,7 @@ def run(
     asked = replace(inputs(recipe, few(digits)), soft_targets=taught)
     for _ in train(asked, folder, CPU, resume=resume, acceleration=acceleration):
         pass
-    return disk.load(folder)
+    return load_checkpoint(folder)
 
 
 def few(digits: Dataset) -> tuple[Split, Split]:

@@ -11,8 +11,14 @@ import torch
 
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT, HISTORY, RESULT, Checkpoint
+from mnist_edge.lab.training.checkpoint import (
+    CHECKPOINT,
+    HISTORY,
+    RESULT,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe
 from tests.lab.conftest import make_run
@@ -30,9 +36,9 @@ def written(run: Path, content: bytes) -> Path:
 
 
 def test_round_trip(made: Path, tmp_path: Path) -> None:
-    before = disk.load(made)
-    disk.save(tmp_path, before)
-    after = disk.load(tmp_path)
+    before = load_checkpoint(made)
+    save_checkpoint(tmp_path, before)
+    after = load_checkpoint(tmp_path)
     for field in fields(Checkpoint):
         one, other = getattr(before, field.name), getattr(after, field.name)
         if field.name in ("network", "average"):
@@ -42,52 +48,52 @@ def test_round_trip(made: Path, tmp_path: Path) -> None:
 
 
 def test_history_and_result_are_readable_without_us(made: Path) -> None:
-    saved = disk.load(made)
+    saved = load_checkpoint(made)
     lines = (made / HISTORY).read_text().splitlines()
     assert [json.loads(line) for line in lines] == saved.history
     assert json.loads((made / RESULT).read_text()) == saved.result
 
 
 def test_an_unfinished_run_has_no_result(made: Path, tmp_path: Path) -> None:
-    disk.save(tmp_path, replace(disk.load(made), result=None))
+    save_checkpoint(tmp_path, replace(load_checkpoint(made), result=None))
     assert not (tmp_path / RESULT).exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == [CHECKPOINT, HISTORY]
 
 
 def test_a_missing_run_says_how_to_train_one(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="holds no checkpoint: train one first"):
-        disk.load(tmp_path)
+        load_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", pickle.dumps({"format": 1})])
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(CheckpointError, match="is damaged or not ours: train it again"):
-        disk.load(written(tmp_path / "run", content))
+        load_checkpoint(written(tmp_path / "run", content))
 
 
 @pytest.mark.parametrize("values", [{"format": 1}, {}, [1, 2], torch.zeros(3), {"format": None}])
 def test_a_foreign_torch_file_is_refused(tmp_path: Path, values: object) -> None:
     torch.save(values, tmp_path / CHECKPOINT)
     with pytest.raises(CheckpointError):
-        disk.load(tmp_path)
+        load_checkpoint(tmp_path)
 
 
 def test_a_truncated_file_is_refused(made: Path, tmp_path: Path) -> None:
     content = (made / CHECKPOINT).read_bytes()
     for part in (1, len(content) // 3, len(content) - 1):
         with pytest.raises(CheckpointError, match="is damaged"):
-            disk.load(written(tmp_path / str(part), content[:part]))
+            load_checkpoint(written(tmp_path / str(part), content[:part]))
 
 
 def test_damaged_bytes_never_pass_for_weights(made: Path, tmp_path: Path) -> None:
-    before, content = disk.load(made), (made / CHECKPOINT).read_bytes()
+    before, content = load_checkpoint(made), (made / CHECKPOINT).read_bytes()
     choose, refused = random.Random(0), 0
     for at in range(60):
         damaged = bytearray(content)
         # Half of the damage where the pickle lies, which is where it becomes strange errors.
         damaged[choose.randrange(6000 if at % 2 else len(content))] ^= choose.randrange(1, 256)
         try:
-            after = disk.load(written(tmp_path / str(at), bytes(damaged)))
+            after = load_checkpoint(written(tmp_path / str(at), bytes(damaged)))
         except CheckpointError:
             refused += 1
         else:  # it hit the padding between the parts
@@ -101,14 +107,14 @@ def test_a_damaged_weight_names_the_part(made: Path, tmp_path: Path) -> None:
     content = bytearray((made / CHECKPOINT).read_bytes())
     content[largest.header_offset + 200 + largest.file_size // 2] ^= 1
     with pytest.raises(CheckpointError, match=f"is damaged in {largest.filename}"):
-        disk.load(written(tmp_path / "run", bytes(content)))
+        load_checkpoint(written(tmp_path / "run", bytes(content)))
 
 
 def test_another_format_is_refused(made: Path, tmp_path: Path) -> None:
     values = torch.load(made / CHECKPOINT, weights_only=True)
     torch.save(values | {"format": 2}, tmp_path / CHECKPOINT)
     with pytest.raises(CheckpointError, match="written by another version of mnist-edge"):
-        disk.load(tmp_path)
+        load_checkpoint(tmp_path)
 
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
@@ -118,29 +124,29 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 
     torch.save({"format": 1, "recipe": Trap()}, tmp_path / CHECKPOINT)
     with pytest.raises(CheckpointError, match="is damaged or not ours"):
-        disk.load(tmp_path)
+        load_checkpoint(tmp_path)
     assert not (tmp_path / "sprung").exists()
     torch.load(tmp_path / CHECKPOINT, weights_only=False)  # the trap is a real one
     assert (tmp_path / "sprung").exists()
 
 
 def test_original_is_the_average_in_eval_mode(made: Path) -> None:
-    original = disk.load(made).original()
+    original = load_checkpoint(made).original()
     assert not original.training
-    torch.testing.assert_close(dict(original.state_dict()), disk.load(made).average)
+    torch.testing.assert_close(dict(original.state_dict()), load_checkpoint(made).average)
 
 
 def test_weights_of_another_model_are_refused(made: Path) -> None:
-    saved = replace(disk.load(made), average=dict(build("edge").state_dict()))
+    saved = replace(load_checkpoint(made), average=dict(build("edge").state_dict()))
     with pytest.raises(CheckpointError, match="not those of a 'edge-xs' of this version"):
         saved.original()
 
 
 def test_a_missing_weight_is_refused(made: Path) -> None:
-    average = dict(disk.load(made).average)
+    average = dict(load_checkpoint(made).average)
     average.popitem()
     with pytest.raises(CheckpointError, match="not those of"):
-        replace(disk.load(made), average=average).original()
+        replace(load_checkpoint(made), average=average).original()
 
 
 def test_the_shortcut_is_part_of_the_model() -> None:
@@ -158,4 +164,4 @@ def test_a_models_name_leads_nowhere(made: Path, tmp_path: Path, model: str) -> 
     (tmp_path / "run").mkdir()
     torch.save(values, tmp_path / "run" / CHECKPOINT)
     with pytest.raises(EdgeError, match=r"there is no model|is no chain"):
-        disk.load(tmp_path / "run").original()
+        load_checkpoint(tmp_path / "run").original()

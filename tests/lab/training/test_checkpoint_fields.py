@@ -12,8 +12,7 @@ import torch
 
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training import checkpoint as disk
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.optimizer import build_optimizer
 from mnist_edge.lab.training.recipe import OPTIMIZERS, Recipe
@@ -144,7 +143,7 @@ def test_a_wrong_value_is_one_line(
     run = written(tmp_path, changed(values, path, value))
     started = time.process_time()
     with pytest.raises(EdgeError) as raised:
-        disk.load(run)
+        load_checkpoint(run)
     said = str(raised.value)
     assert "\n" not in said
     assert len(said) < 300 + len(str(tmp_path)) + 5000 * path.endswith("model")
@@ -155,11 +154,11 @@ def test_a_wrong_value_is_one_line(
 def test_a_missing_field_is_named(values: dict[str, Any], tmp_path: Path, field: str) -> None:
     left = {name: value for name, value in values.items() if name != field}
     with pytest.raises(EdgeError, match=f"has no {field}"):
-        disk.load(written(tmp_path, left))
+        load_checkpoint(written(tmp_path, left))
 
 
 def test_what_is_right_stays_as_it_is(values: dict[str, Any], tmp_path: Path) -> None:
-    found = disk.load(written(tmp_path, values))
+    found = load_checkpoint(written(tmp_path, values))
     assert found.recipe.as_dict() == values["recipe"]
     for name in ("classes", "epochs_done", "history", "trained", "result"):
         assert getattr(found, name) == values[name]
@@ -177,7 +176,7 @@ def test_a_run_of_the_first_version_still_opens(values: dict[str, Any], tmp_path
         del old["recipe"][later]
     for later in ("training_accuracy", "test_correct"):
         del old["history"][0][later]
-    assert disk.load(written(tmp_path, old)).recipe == Recipe(**_own(values["recipe"]))
+    assert load_checkpoint(written(tmp_path, old)).recipe == Recipe(**_own(values["recipe"]))
 
 
 def _own(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +195,7 @@ def test_every_optimizers_state_comes_back_bit_for_bit(
     made.step()
     own = {"recipe": recipe.as_dict(), "network": network.state_dict()}
     own |= {"average": build(model).state_dict(), "optimizer": made.state_dict()}
-    found = disk.load(written(tmp_path, values | own))
+    found = load_checkpoint(written(tmp_path, values | own))
     expected = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     for part in ("network", "average", "optimizer"):
         torch.testing.assert_close(

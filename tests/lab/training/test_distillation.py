@@ -13,11 +13,10 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import sha256
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import distillation as lab
 from mnist_edge.lab.training import soft_target_files
 from mnist_edge.lab.training.augment import Augmentation
-from mnist_edge.lab.training.checkpoint import CHECKPOINT
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distillation import (
     Teacher,
     find_teachers,
@@ -51,7 +50,7 @@ def trained(
 ) -> Path:
     for _ in train(replace(inputs(recipe, few), soft_targets=taught), run, CPU):
         pass
-    finish(run, disk.load(run), digits.test)
+    finish(run, load_checkpoint(run), digits.test)
     return run
 
 
@@ -61,7 +60,7 @@ def teacher(tmp_path: Path, few: tuple[Split, Split], digits: Dataset) -> Teache
 
 
 def network_of(teacher: Teacher) -> Network:
-    return disk.load(teacher.source).original()
+    return load_checkpoint(teacher.source).original()
 
 
 def student(*teachers: Teacher, count: int = 2) -> Recipe:
@@ -220,13 +219,13 @@ def test_students_of_all_seeds_share_the_views_and_resume_bit_identically(
 ) -> None:
     asked = student(teacher)
     taught = soft_targets([teacher], few[0], asked, CPU.device)
-    whole = disk.load(trained(tmp_path / "whole", asked, few, digits, taught))
+    whole = load_checkpoint(trained(tmp_path / "whole", asked, few, digits, taught))
     lesson = replace(inputs(asked, few), soft_targets=taught)
     next(train(lesson, tmp_path / "parts", CPU))
-    half = disk.load(tmp_path / "parts")
+    half = load_checkpoint(tmp_path / "parts")
     for _ in train(lesson, tmp_path / "parts", CPU, resume=half):
         pass
-    resumed = disk.load(tmp_path / "parts")
+    resumed = load_checkpoint(tmp_path / "parts")
     torch.testing.assert_close(resumed.average, whole.average, atol=0, rtol=0, equal_nan=True)
     assert whole.recipe == asked
 
@@ -251,20 +250,20 @@ def test_a_teacher_whose_classes_stand_in_another_order_answers_in_the_students(
     teacher: Teacher, few: tuple[Split, Split]
 ) -> None:
     turned = tuple("9876543210")
-    (found,) = lab.match_classes([teacher], turned, "digits")
+    found = lab.match_classes(teacher, turned, "digits")
     images = torch.from_numpy(few[0].images)
     expected = network_of(teacher).answer(few[0].images)[:, ::-1]
     np.testing.assert_allclose(found.logits_function(CPU.device)(images), expected, atol=1e-4)
     assert found.classes == turned
-    assert lab.match_classes([teacher], teacher.classes, "digits") == [teacher]
+    assert lab.match_classes(teacher, teacher.classes, "digits") == teacher
 
 
 def test_a_teacher_of_other_things_is_refused(teacher: Teacher) -> None:
-    lab.match_classes([teacher], teacher.classes, "digits")
+    lab.match_classes(teacher, teacher.classes, "digits")
     with pytest.raises(
         EdgeError, match=r"letters has the classes a, b; .* tells 0, 1, .* apart: it cannot"
     ):
-        lab.match_classes([teacher], ("a", "b"), "letters")
+        lab.match_classes(teacher, ("a", "b"), "letters")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from mnist_edge.cli.train_output import slowdown_text, threads_text
 from mnist_edge.host import cpus
 from mnist_edge.lab.training.events import EpochResult, StepResult
 from mnist_edge.lab.training.slowdown import Slowdown, SpeedWatch
-from mnist_edge.lab.training.threads import Reason, ThreadChoice
+from mnist_edge.lab.training.threads import ThreadChoice
 
 
 def epoch(number: int, images_per_s: float) -> EpochResult:
@@ -86,7 +86,7 @@ def test_one_line_says_why_and_what_to_do() -> None:
 
 
 def test_threads_are_told_with_their_speeds() -> None:
-    assert threads_text(ThreadChoice(1, Reason.ASKED)) == "1 thread"
-    assert threads_text(ThreadChoice(2, Reason.CHECKPOINT)) == "2 threads"
-    timed = ThreadChoice(2, Reason.TIMED, {1: 5300.0, 2: 8100.0})
+    assert threads_text(ThreadChoice(1)) == "1 thread"
+    assert threads_text(ThreadChoice(2)) == "2 threads"
+    timed = ThreadChoice(2, {1: 5300.0, 2: 8100.0})
     assert threads_text(timed) == "2 threads (8,100 images/s; with 1: 5,300)"

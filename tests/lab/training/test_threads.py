@@ -10,13 +10,12 @@ import torch
 from mnist_edge.datasets import Dataset
 from mnist_edge.lab.export.finetune import Finetuning
 from mnist_edge.lab.export.finetune import trial_step as tuning_step
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import threads
+from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Distillation, Recipe, recipe_for
 from mnist_edge.lab.training.runs import train
 from mnist_edge.lab.training.threads import (
-    Reason,
     Step,
     ThreadChoice,
     choose_threads,
@@ -62,17 +61,15 @@ def never() -> Step:
 def test_what_a_person_asks_for_comes_first(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert choose_threads(2, 1, never) == ThreadChoice(2, Reason.ASKED)
-    assert choose_threads(None, 1, never) == ThreadChoice(1, Reason.CHECKPOINT)
-    assert choose_threads(None, 64, never) == ThreadChoice(
-        2, Reason.CHECKPOINT
-    )  # from a larger machine
+    assert choose_threads(2, 1, never) == ThreadChoice(2)
+    assert choose_threads(None, 1, never) == ThreadChoice(1)
+    assert choose_threads(None, 64, never) == ThreadChoice(2)  # from a larger machine
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert choose_threads(1, 1, never) == ThreadChoice(1, Reason.ASKED)
-    assert choose_threads(None, 1, never) == ThreadChoice(2, Reason.ENVIRONMENT)
+    assert choose_threads(1, 1, never) == ThreadChoice(1)
+    assert choose_threads(None, 1, never) == ThreadChoice(2)
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(threads, "usable_threads", lambda: 1)
-    assert choose_threads(None, None, never) == ThreadChoice(1, Reason.ONLY)
+    assert choose_threads(None, None, never) == ThreadChoice(1)
 
 
 def test_both_are_timed_in_turns(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +77,7 @@ def test_both_are_timed_in_turns(machine: Machine, monkeypatch: pytest.MonkeyPat
         threads, "time_counts", lambda step, counts: time_counts(step, counts, machine.clock)
     )
     found = choose_threads(None, None, lambda: machine.step)
-    assert (found.count, found.reason) == (2, Reason.TIMED)
+    assert found.count == 2
     assert found.rates == pytest.approx({1: 5000.0, 2: 8000.0})
     assert found.images_per_s == pytest.approx(8000.0)
     assert machine.now < 2
@@ -145,10 +142,10 @@ def test_timing_changes_no_bit_of_what_is_trained(
     monkeypatch.setattr(threads, "_ROUNDS", 1)
     few = digits.training[slice(0, 200)], digits.validation
 
-    def trained(run: Path) -> disk.Checkpoint:
+    def trained(run: Path) -> Checkpoint:
         for _ in train(inputs(RECIPE, few), run, CPU):
             pass
-        return disk.load(run)
+        return load_checkpoint(run)
 
     plain = trained(tmp_path / "plain")
     state = torch.get_rng_state()
@@ -184,9 +181,9 @@ def test_a_trial_of_fine_tuning_leaves_the_original_alone(digits: Dataset) -> No
 def test_a_run_that_goes_on_tells_its_threads(digits: Dataset, tmp_path: Path) -> None:
     few = digits.training[slice(0, 100)], digits.validation[slice(0, 100)]
     next(train(inputs(RECIPE, few), tmp_path, CPU))
-    half = disk.load(tmp_path)
+    half = load_checkpoint(tmp_path)
     assert half.trained["threads"] == 1
     with threads.torch_threads(2):
         for _ in train(inputs(RECIPE, few), tmp_path, CPU, resume=half):
             pass
-    assert disk.load(tmp_path).trained == half.trained | {"threads": 2}
+    assert load_checkpoint(tmp_path).trained == half.trained | {"threads": 2}

@@ -12,10 +12,9 @@ from torch import nn
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.lab.synthetic.outliers import draw_outliers
-from mnist_edge.lab.training import checkpoint as disk
 from mnist_edge.lab.training import trainer as lab
 from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
-from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint
+from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, StepResult
@@ -55,7 +54,7 @@ def complete(
 ) -> Checkpoint:
     for _ in epochs(recipe, splits, run, resume):
         pass
-    return disk.load(run)
+    return load_checkpoint(run)
 
 
 def assert_same(one: Any, other: Any) -> None:
@@ -103,7 +102,7 @@ def test_a_resumed_run_ends_bit_identical(
     for _ in range(done):
         next(started)
     del started
-    cut = disk.load(tmp_path / "cut")
+    cut = load_checkpoint(tmp_path / "cut")
     assert cut.epochs_done == done
     resumed = complete(recipe, few, tmp_path / "cut", cut)
     assert_same(resumed.network, whole.network)
@@ -137,7 +136,7 @@ def test_the_average_is_that_of_an_independent_loop(
     names = [name for name, value in initial.items() if value.is_floating_point()]
     average = {name: initial[name].double().numpy() for name in names}
     for step, _ in enumerate(epochs(recipe, few, tmp_path)):
-        saved = disk.load(tmp_path)
+        saved = load_checkpoint(tmp_path)
         decay = min(0.5, (1 + step) / (10 + step))
         for name in names:
             now = saved.network[name].double().numpy()
@@ -173,7 +172,7 @@ def test_the_first_step_is_adamw_on_the_smoothed_loss(
 
 
 def test_it_learns(trained: Path) -> None:
-    saved = disk.load(trained)
+    saved = load_checkpoint(trained)
     assert saved.history[-1]["validation_accuracy"] > 0.9
     assert saved.history[-1]["loss"] < saved.history[0]["loss"]
     assert saved.result is not None
@@ -200,7 +199,7 @@ def test_what_is_no_digit_teaches_doubt(
 
 
 def test_finish_measures_the_average_on_the_test_split(trained: Path, digits: Dataset) -> None:
-    saved = disk.load(trained)
+    saved = load_checkpoint(trained)
     network = build("edge-xs")
     network.load_state_dict(saved.average)
     with torch.no_grad():
@@ -212,7 +211,7 @@ def test_finish_measures_the_average_on_the_test_split(trained: Path, digits: Da
 def test_history_counts_the_averages_right_answers(
     trained: Path, digits: Dataset, few: tuple[Split, Split]
 ) -> None:
-    saved = disk.load(trained)
+    saved = load_checkpoint(trained)
     validation = digits.validation
     answers = saved.original().answer(validation.images).argmax(axis=1)
     entry = saved.history[-1]
@@ -225,7 +224,7 @@ def test_a_checkpoint_lies_there_before_its_epoch_is_told(
     few: tuple[Split, Split], tmp_path: Path
 ) -> None:
     for result in epochs(SHORT, few, tmp_path):
-        saved = disk.load(tmp_path)
+        saved = load_checkpoint(tmp_path)
         assert saved.epochs_done == result.epoch
         assert saved.history[-1]["loss"] == result.loss
         assert result.validation_accuracy == saved.history[-1]["validation_accuracy"]
@@ -340,7 +339,7 @@ def test_a_watched_split_is_answered_after_every_epoch_and_changes_nothing(
     plain = complete(recipe, few, tmp_path / "a")
     asked = replace(inputs(recipe, few), watched=digits.test)
     watched = list(train(asked, tmp_path / "b", CPU))
-    saved = disk.load(tmp_path / "b")
+    saved = load_checkpoint(tmp_path / "b")
     assert_same(saved.average, plain.average)
     answers = saved.original().answer(digits.test.images).argmax(axis=1)
     assert watched[-1].test_correct == (answers == digits.test.labels).sum()
