@@ -66,7 +66,7 @@ def row(
         run = Path(folder)
         inputs = replace(TrainingInputs.of(recipe, data), soft_targets=views)
         *_, last = train(inputs, run, group)
-        logits = load_checkpoint(run).original().answer(validation.images)
+        logits = load_checkpoint(run).trained_network().predict_logits(validation.images)
     wrong = np.count_nonzero(logits.argmax(axis=1) != validation.labels)
     entropy = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(validation.labels))
     spent = cost(build(recipe.model))

@@ -65,7 +65,7 @@ class PyTorch:
         from mnist_edge.lab.training import checkpoint
 
         torch.set_num_threads(threads)
-        network = checkpoint.load_checkpoint(self.path.parent).original()
+        network = checkpoint.load_checkpoint(self.path.parent).trained_network()
         network.temperature.fill_(self.temperature)
         return network
 

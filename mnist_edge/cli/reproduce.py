@@ -152,7 +152,7 @@ def _reproduce(
     check_folder("--out", out)
     with progress_bar() as progress:
         data = load(options.dataset, data_dir, progress)
-    session = Session.of(asked, options, data, out, group)
+    session = Session(asked, options, data, out / asked.folder_name(options), group)
     missing = session.untrained_runs()
     echo_err(f"{asked.name} on {data.name}: {asked.trains}")
     try:

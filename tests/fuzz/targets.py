@@ -93,7 +93,7 @@ def checkpoint(content: bytes) -> None:
 
     (_FOLDER / CHECKPOINT).write_bytes(content)
     with contextlib.suppress(EdgeError):
-        load_checkpoint(_FOLDER).original()
+        load_checkpoint(_FOLDER).trained_network()
 
 
 def earlier_benchmark(content: bytes) -> None:

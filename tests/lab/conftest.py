@@ -50,7 +50,7 @@ def chain(trained: Path) -> Network:
 
     The same for all tests, so that it is exported once: change none but a copy.
     """
-    return load_checkpoint(trained).original().eval()
+    return load_checkpoint(trained).trained_network().eval()
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,7 @@ def residual() -> Network:
     """A network as cheap, trained likewise, that stays residual in its file: sums, shortcuts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(ZOO, "residual", Architecture("for tests alone", residual_body))
-        return load_checkpoint(train_once("residual")).original().eval()
+        return load_checkpoint(train_once("residual")).trained_network().eval()
 
 
 def residual_body(classes: int, shortcut: str) -> nn.Module:
@@ -114,7 +114,7 @@ def solved(network: Network, training: Split) -> Network:
     last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
     seen: list[torch.Tensor] = []
     hook = last.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
-    network.answer(training.images)
+    network.predict_logits(training.images)
     hook.remove()
     features = torch.cat(seen).double().numpy()
     features = np.hstack([features, np.ones((len(features), 1))])

@@ -36,8 +36,10 @@ class Original:
 def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
     """A finished run's network. CheckpointError for an unfinished run, or another's data."""
     accuracy = _checked(run, checkpoint, data)
-    network = checkpoint.original()
-    chosen, logits = (network.answer(split.images) for split in (data.validation, data.test))
+    network = checkpoint.trained_network()
+    chosen, logits = (
+        network.predict_logits(split.images) for split in (data.validation, data.test)
+    )
     temperature = fit_temperature(chosen, data.validation.labels)
     network.temperature.fill_(temperature)
     spent = cost(network)

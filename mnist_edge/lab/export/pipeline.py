@@ -32,9 +32,9 @@ from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.export.quantize import Plan, Source, calibration, open_source
 from mnist_edge.lab.training import threads
 from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
-from mnist_edge.lab.training.events import Progress
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.reader import ModelFile
+from mnist_edge.types import Progress
 
 _DIAGNOSED_IMAGES = 1000
 

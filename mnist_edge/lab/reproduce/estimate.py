@@ -161,7 +161,7 @@ def _time_step(
     with threads.torch_threads(choice.count):
         return StepTime(
             step_s=_mean_s(trial_step(inputs, group), TRAINING_S),
-            answer_s=_mean_s(lambda: network.answer(few), ANSWERING_S) / _ANSWERED,
+            answer_s=_mean_s(lambda: network.predict_logits(few), ANSWERING_S) / _ANSWERED,
             teacher_s=_mean_s(lambda: answer(seen).cpu(), ANSWERING_S) / _ANSWERED,
             threads=choice.count,
         )

@@ -67,11 +67,7 @@ class Experiment(catalogue.Experiment):
 
     def runs(self, options: Options, images: int) -> tuple[Run, ...]:
         """The trainings of all parts, on so many training images."""
-        return self.plan(options, images, self.seeds_for(options) or 1)
-
-    def seeds_for(self, options: Options) -> int | None:
-        """Over how many seeds it is repeated; None for an experiment that is not."""
-        return self.seeds and (options.seeds or self.seeds)
+        return self.plan(options, images, (options.seeds or self.seeds) if self.seeds else 1)
 
     def selected_runs(self, options: Options, images: int) -> tuple[Run, ...]:
         """The runs of the parts that are asked for. EdgeError for a part that it has not."""

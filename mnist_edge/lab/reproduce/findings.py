@@ -115,7 +115,7 @@ def _accuracy(runs: Sequence[TrainedRun]) -> Spread:
 def _confusion(one: TrainedRun, session: Session) -> NDArray[np.int64]:
     """Of the test split, counts, int64 (classes, classes)."""
     test = session.data.test
-    answers = one.checkpoint.original().answer(test.images).argmax(axis=1)
+    answers = one.checkpoint.trained_network().predict_logits(test.images).argmax(axis=1)
     return metrics.confusion(answers, test.labels, len(session.data.classes))
 
 

@@ -57,22 +57,11 @@ class Session:
     data: Dataset
     folder: Path
     group: ProcessGroup
-    runs: tuple[Run, ...]
 
-    @classmethod
-    def of(
-        cls,
-        experiment: Experiment,
-        options: Options,
-        data: Dataset,
-        out: Path,
-        group: ProcessGroup,
-    ) -> "Session":
-        """EdgeError for a part that the experiment has not."""
-        images = len(data.training)
-        experiment.selected_runs(options, images)  # the parts are there
-        runs = experiment.runs(options, images)
-        return cls(experiment, options, data, out / experiment.folder_name(options), group, runs)
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Of all parts."""
+        return self.experiment.runs(self.options, len(self.data.training))
 
     @property
     def is_as_claimed(self) -> bool:
@@ -81,7 +70,7 @@ class Session:
 
     @property
     def selected_runs(self) -> tuple[Run, ...]:
-        """The runs of the parts that are asked for."""
+        """Those of the parts that are asked for. EdgeError for a part that it has not."""
         return self.experiment.selected_runs(self.options, len(self.data.training))
 
     def load_run(self, run: Run) -> Checkpoint | None:
@@ -121,8 +110,8 @@ class Session:
 
         CheckpointError where a teacher would be missing.
         """
-        done = {one.run.name for one in self.trained_runs()}
-        left = [run for run in self.selected_runs if run.name not in done]
+        selected, done = self.selected_runs, {one.run.name for one in self.trained_runs()}
+        left = [run for run in selected if run.name not in done]
         there = done | {run.name for run in left}
         for run in left:
             if run.teacher is not None and run.teacher.name not in there:

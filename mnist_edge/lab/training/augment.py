@@ -70,14 +70,14 @@ def sample(images: Tensor, grid: Tensor) -> Tensor:
 def _affine(count: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Random maps from output to input coordinates, (N, 2, 3), in grid_sample's units (-1..1)."""
 
-    def even(limit: float, *shape: int) -> Tensor:
+    def uniform(limit: float, *shape: int) -> Tensor:
         drawn = torch.rand(*shape, generator=generator, device=generator.device)
         return (drawn * 2 - 1) * limit
 
-    angle = even(math.radians(augmentation.rotation_deg), count)
-    zoom = 1 + even(augmentation.scale, count, 2)
-    shear = even(augmentation.shear, count)
-    shift = even(augmentation.shift * 2, count, 2)  # the side is 2 units long
+    angle = uniform(math.radians(augmentation.rotation_deg), count)
+    zoom = 1 + uniform(augmentation.scale, count, 2)
+    shear = uniform(augmentation.shear, count)
+    shift = uniform(augmentation.shift * 2, count, 2)  # the side is 2 units long
     cos, sin = angle.cos(), angle.sin()
     rows = torch.stack(
         [

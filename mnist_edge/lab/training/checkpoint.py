@@ -55,7 +55,7 @@ class Checkpoint:
         found = self.result
         return None if found is None else Accuracy(found["correct"], found["total"])
 
-    def original(self) -> Network:
+    def trained_network(self) -> Network:
         """The trained network (the average), in eval mode, on the CPU."""
         network = build(self.recipe.model, len(self.classes), self.recipe.shortcut)
         try:

@@ -60,21 +60,21 @@ def corrupt(images: Tensor, strengths: Corruptions, generator: torch.Generator) 
     if strengths.downsample:
         small = F.avg_pool2d(x.unsqueeze(1), 2)
         large = F.interpolate(small, x.shape[1:], mode="bilinear", align_corners=False)
-        x = x.lerp(large.squeeze(1), dice.sometimes(0, strengths.downsample))
+        x = x.lerp(large.squeeze(1), dice.masked_uniform(0, strengths.downsample))
     if strengths.blur:
-        x = x.lerp(_blur(x), dice.sometimes(0, strengths.blur))
+        x = x.lerp(_blur(x), dice.masked_uniform(0, strengths.blur))
     if strengths.contrast:
-        gain = dice.even(1, 1 + strengths.contrast)
-        low = (dice.even(0.3, 0.6) - 0.5 / gain).clamp(min=0)  # 0 stays 0
-        x = x.lerp(((x - low) * gain).clamp(0, 1), dice.chosen())
+        gain = dice.uniform(1, 1 + strengths.contrast)
+        low = (dice.uniform(0.3, 0.6) - 0.5 / gain).clamp(min=0)  # 0 stays 0
+        x = x.lerp(((x - low) * gain).clamp(0, 1), dice.mask())
     if strengths.gamma:
-        power = dice.even(-strengths.gamma, strengths.gamma).exp()
-        x = x.lerp(x.clamp(min=1e-4) ** power, dice.chosen() * (x > 0))
+        power = dice.uniform(-strengths.gamma, strengths.gamma).exp()
+        x = x.lerp(x.clamp(min=1e-4) ** power, dice.mask() * (x > 0))
     if strengths.noise:
         grain = torch.randn(x.shape, generator=generator, device=x.device)
-        x = x + grain * dice.sometimes(0, strengths.noise) * (x > 0)
+        x = x + grain * dice.masked_uniform(0, strengths.noise) * (x > 0)
     if strengths.fade:
-        x = x * (1 - dice.sometimes(0, strengths.fade))
+        x = x * (1 - dice.masked_uniform(0, strengths.fade))
     return x.clamp(0, 1) * 255
 
 
@@ -84,23 +84,23 @@ class _RandomDraws:
     def __init__(self, count: int, probability: float, generator: torch.Generator) -> None:
         self.count, self.probability, self.generator = count, probability, generator
 
-    def even(self, low: float, high: float) -> Tensor:
+    def uniform(self, low: float, high: float) -> Tensor:
         drawn = torch.rand(self.count, 1, 1, generator=self.generator, device=self.generator.device)
         return low + (high - low) * drawn
 
-    def chosen(self) -> Tensor:
+    def mask(self) -> Tensor:
         """1 for the images that it comes over, else 0."""
-        return (self.even(0, 1) < self.probability).float()
+        return (self.uniform(0, 1) < self.probability).float()
 
-    def sometimes(self, low: float, high: float) -> Tensor:
-        return self.even(low, high) * self.chosen()
+    def masked_uniform(self, low: float, high: float) -> Tensor:
+        return self.uniform(low, high) * self.mask()
 
 
 def _change_thickness(x: Tensor, dice: _RandomDraws, erode: float, dilate: float) -> Tensor:
     """Grey erosion and dilation by a cross of 3×3, as far as drawn; a stroke never vanishes."""
     if not erode and not dilate:
         return x
-    drawn = dice.even(-erode, dilate) * dice.chosen()
+    drawn = dice.uniform(-erode, dilate) * dice.mask()
     grown, shrunk = _dilate(x), 1 - _dilate(1 - x)
     x = x + drawn.clamp(min=0) * (grown - x) + drawn.clamp(max=0) * (x - shrunk)
     peak = x.amax(dim=(1, 2), keepdim=True)  # what was thin is faint now: as dark as before
@@ -131,10 +131,10 @@ def _soft_discs(x: Tensor, radius_px: float, dice: _RandomDraws) -> Tensor:
     _, height, width = x.shape
     rows = torch.arange(height, device=x.device).view(1, -1, 1)
     columns = torch.arange(width, device=x.device).view(1, 1, -1)
-    covered, chosen = torch.zeros_like(x), dice.chosen()
+    covered, chosen = torch.zeros_like(x), dice.mask()
     for _ in range(_MAX_DISCS):
-        radius = dice.even(-radius_px / 2, radius_px) * chosen  # a third is none
-        down, across = rows - dice.even(3, height - 4), columns - dice.even(3, width - 4)
+        radius = dice.uniform(-radius_px / 2, radius_px) * chosen  # a third is none
+        down, across = rows - dice.uniform(3, height - 4), columns - dice.uniform(3, width - 4)
         distance = (down**2 + across**2).sqrt()
         soft = (radius - distance + 0.5).clamp(0, 1)
         covered = torch.maximum(covered, soft * (radius > 0))

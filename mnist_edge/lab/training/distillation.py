@@ -83,7 +83,7 @@ def _run_teacher(run: Path) -> Teacher:
             f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
             "a teacher has to be finished, with 'mnist-edge train --resume'"
         )
-    network = checkpoint.original()
+    network = checkpoint.trained_network()
     return Teacher(
         run,
         sha256(run / CHECKPOINT),

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mnist_edge.types import Progress as Progress
-
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:

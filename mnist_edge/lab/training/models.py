@@ -53,7 +53,7 @@ class Network(nn.Module):
         logits: Tensor = self.body(x)
         return logits / self.temperature
 
-    def answer(self, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
+    def predict_logits(self, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
         """The logits (N, classes) of images (N, 28, 28), in eval mode, without gradients.
 
         At most `batch` at once; of a network with wide maps, fewer.

@@ -194,7 +194,7 @@ def train(
 
 def finish(folder: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
     """Measure a trained run on the test split, once, and record it in the run's folder."""
-    answers = checkpoint.original().answer(test.images).argmax(axis=1)
+    answers = checkpoint.trained_network().predict_logits(test.images).argmax(axis=1)
     result = {"split": "test"} | asdict(accuracy(answers, test.labels))
     finished = replace(checkpoint, result=result)
     save_checkpoint(folder, finished)

@@ -234,7 +234,9 @@ class Trainer:
     def _count_correct(self, split: Split) -> int:
         if not self.group.is_main:
             return 0
-        return accuracy(self.average.answer(split.images).argmax(axis=1), split.labels).correct
+        return accuracy(
+            self.average.predict_logits(split.images).argmax(axis=1), split.labels
+        ).correct
 
     def _progress(self, epoch: int, step: int, loss: float, elapsed_s: float) -> StepResult:
         left = (self.recipe.epochs - epoch) * self.steps - step

@@ -77,8 +77,10 @@ def test_fused_computes_the_same(name: str) -> None:
     before = state(network)
     fused = lab._fused(network)
     images = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)
-    expected = network.answer(images)
-    np.testing.assert_allclose(fused.answer(images), expected, atol=1e-4 * np.abs(expected).max())
+    expected = network.predict_logits(images)
+    np.testing.assert_allclose(
+        fused.predict_logits(images), expected, atol=1e-4 * np.abs(expected).max()
+    )
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in fused.modules())
     assert same(state(network), before)
 
@@ -251,7 +253,7 @@ def test_weights_move_and_answers_hardly_do(
     weights = [key for key in before if key.endswith("weight")]
     assert weights
     assert not any(torch.equal(before[key], after[key]) for key in weights)
-    expected, found = (net.answer(digits.test.images) for net in (original, tuned))
+    expected, found = (net.predict_logits(digits.test.images) for net in (original, tuned))
     assert (expected.argmax(axis=1) == found.argmax(axis=1)).mean() > 0.97
 
 
@@ -261,7 +263,7 @@ def test_what_is_tuned_loses_less_in_int8(int8: Int8, digits: Dataset, tmp_path:
     tuned = to_onnx(finetune(int8.network, digits.train, STILL, plan))
     after = Quantizer(tuned, int8.seen).quantize()
     images = digits.test.images
-    wanted = softmax(int8.network.answer(images))
+    wanted = softmax(int8.network.predict_logits(images))
     plain, better = (
         np.abs(softmax(run(model, tmp_path / "int8.onnx", images)) - wanted).mean()
         for model in (int8.model, after)

@@ -146,7 +146,7 @@ class TestEveryFileOfTheZoo:
     @pytest.mark.parametrize("count", [1, 7])
     def test_logits_equal_pytorchs(self, made: Made, count: int) -> None:
         images = pixels(count, seed=count)
-        expected = made.network.answer(images)
+        expected = made.network.predict_logits(images)
         limit = 1e-4 * max(1, np.abs(expected).max())
         np.testing.assert_allclose(run(made.path, images), expected, atol=limit)
 
@@ -161,12 +161,12 @@ def test_another_implementation_computes_the_same() -> None:
     images = pixels(5)
     reference: Any = ReferenceEvaluator(to_onnx(network))
     (logits,) = reference.run(None, {"image": images})
-    np.testing.assert_allclose(logits, network.answer(images), atol=1e-4)
+    np.testing.assert_allclose(logits, network.predict_logits(images), atol=1e-4)
 
 
 def test_temperature_is_folded_into_the_last_layer(tmp_path: Path) -> None:
     network, images = settled(build("edge-xs")), pixels(5)
-    plain = network.answer(images)
+    plain = network.predict_logits(images)
     network.temperature.fill_(3.0)
     onnx.save(to_onnx(network), tmp_path / "hot.onnx")
     np.testing.assert_allclose(run(tmp_path / "hot.onnx", images), plain / 3, atol=1e-5)
@@ -227,8 +227,8 @@ def test_trained_run_becomes_a_file_that_computes_the_same(
     exported = export(trained, tmp_path / "out", digits)
     assert exported.path == tmp_path / "out" / "edge-xs.onnx"
     assert sorted(contents(tmp_path / "out")) == ["edge-xs.md", "edge-xs.onnx", MANIFEST]
-    model, original = Classifier(exported.path), load_checkpoint(trained).original()
-    expected = original.answer(digits.test.images) / exported.card.temperature
+    model, original = Classifier(exported.path), load_checkpoint(trained).trained_network()
+    expected = original.predict_logits(digits.test.images) / exported.card.temperature
     np.testing.assert_allclose(model.logits(digits.test.images), expected, atol=1e-3, rtol=1e-4)
     assert exported.verification.agreement.changed == 0
     assert exported.verification.max_logit_difference < 1e-4 * np.abs(expected).max()
@@ -285,7 +285,7 @@ def test_temperature_is_fitted_on_validation_images_alone(
     trained: Path, digits: Dataset, tmp_path: Path
 ) -> None:
     validation = digits.validation
-    logits = load_checkpoint(trained).original().answer(validation.images)
+    logits = load_checkpoint(trained).trained_network().predict_logits(validation.images)
     card = export(trained, tmp_path / "a", digits).card
     assert card.temperature == pytest.approx(metrics.fit_temperature(logits, validation.labels))
     shuffled = Split(digits.test.images, np.roll(digits.test.labels, 1))

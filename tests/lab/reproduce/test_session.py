@@ -25,7 +25,8 @@ STUDENT = Run("s-0", "s", RECIPE, TEACHER)
 
 def session(digits: Dataset, home: Path, *runs: Run, only: tuple[str, ...] = ()) -> Session:
     planned = Experiment("try", "", "", (), "", plan=lambda options, images, seeds: runs)
-    return Session.of(planned, Options("digits", only=only), digits, home, CPU)
+    options = Options("digits", only=only)
+    return Session(planned, options, digits, home / planned.folder_name(options), CPU)
 
 
 def silent(*told: Any) -> None:

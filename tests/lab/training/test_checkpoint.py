@@ -131,7 +131,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
 
 
 def test_original_is_the_average_in_eval_mode(made: Path) -> None:
-    original = load_checkpoint(made).original()
+    original = load_checkpoint(made).trained_network()
     assert not original.training
     torch.testing.assert_close(dict(original.state_dict()), load_checkpoint(made).average)
 
@@ -139,21 +139,21 @@ def test_original_is_the_average_in_eval_mode(made: Path) -> None:
 def test_weights_of_another_model_are_refused(made: Path) -> None:
     saved = replace(load_checkpoint(made), average=dict(build("edge").state_dict()))
     with pytest.raises(CheckpointError, match="not those of a 'edge-xs' of this version"):
-        saved.original()
+        saved.trained_network()
 
 
 def test_a_missing_weight_is_refused(made: Path) -> None:
     average = dict(load_checkpoint(made).average)
     average.popitem()
     with pytest.raises(CheckpointError, match="not those of"):
-        replace(load_checkpoint(made), average=average).original()
+        replace(load_checkpoint(made), average=average).trained_network()
 
 
 def test_the_shortcut_is_part_of_the_model() -> None:
     network = build("resnet20", shortcut="projection").state_dict()
     recipe = Recipe("resnet20", shortcut="projection")
     saved = Checkpoint(recipe, tuple("0123456789"), 1, [], network, network, {}, {})
-    assert saved.original().state_dict().keys() == network.keys()
+    assert saved.trained_network().state_dict().keys() == network.keys()
 
 
 @pytest.mark.parametrize("model", ["../../outside", "/tmp/outside", "16k5s2-32/../x", "edge\0"])
@@ -164,4 +164,4 @@ def test_a_models_name_leads_nowhere(made: Path, tmp_path: Path, model: str) -> 
     (tmp_path / "run").mkdir()
     torch.save(values, tmp_path / "run" / CHECKPOINT)
     with pytest.raises(EdgeError, match=r"there is no model|is no chain"):
-        load_checkpoint(tmp_path / "run").original()
+        load_checkpoint(tmp_path / "run").trained_network()

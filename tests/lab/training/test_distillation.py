@@ -60,7 +60,7 @@ def teacher(tmp_path: Path, few: tuple[Split, Split], digits: Dataset) -> Teache
 
 
 def network_of(teacher: Teacher) -> Network:
-    return load_checkpoint(teacher.source).original()
+    return load_checkpoint(teacher.source).trained_network()
 
 
 def student(*teachers: Teacher, count: int = 2) -> Recipe:
@@ -77,7 +77,9 @@ def test_views_carry_what_the_teacher_answers_to_them(
     assert found.images.dtype == torch.uint8
     assert np.array_equal(found.whole.labels, whole.labels)
     for images, logits in zip(found.images, found.logits, strict=True):
-        expected = torch.from_numpy(network_of(teacher).answer(images.numpy())).log_softmax(dim=1)
+        expected = torch.from_numpy(network_of(teacher).predict_logits(images.numpy())).log_softmax(
+            dim=1
+        )
         torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
     assert not torch.equal(found.images[0], found.images[1])
 
@@ -117,7 +119,8 @@ def test_several_teachers_answer_with_the_mean_of_their_probabilities(
     found = soft_targets([teacher, other], few[0], student(teacher, other, count=1), CPU.device)
     images = found.images[0].numpy()
     probabilities = [
-        torch.from_numpy(network_of(one).answer(images)).softmax(dim=1) for one in (teacher, other)
+        torch.from_numpy(network_of(one).predict_logits(images)).softmax(dim=1)
+        for one in (teacher, other)
     ]
     expected = torch.stack(probabilities).mean(dim=0)
     torch.testing.assert_close(found.logits[0].exp(), expected, atol=1e-4, rtol=1e-3)
@@ -252,7 +255,7 @@ def test_a_teacher_whose_classes_stand_in_another_order_answers_in_the_students(
     turned = tuple("9876543210")
     found = lab.match_classes(teacher, turned, "digits")
     images = torch.from_numpy(few[0].images)
-    expected = network_of(teacher).answer(few[0].images)[:, ::-1]
+    expected = network_of(teacher).predict_logits(few[0].images)[:, ::-1]
     np.testing.assert_allclose(found.logits_function(CPU.device)(images), expected, atol=1e-4)
     assert found.classes == turned
     assert lab.match_classes(teacher, teacher.classes, "digits") == teacher

@@ -251,9 +251,9 @@ def test_temperature_divides_the_logits() -> None:
 
 def test_answer_does_not_depend_on_the_batch_size() -> None:
     network, pixels = settled(build("edge-xs")), images(17)
-    whole = network.answer(pixels)
+    whole = network.predict_logits(pixels)
     for batch in (1, 5, 17):
-        np.testing.assert_allclose(network.answer(pixels, batch), whole, atol=1e-5)
+        np.testing.assert_allclose(network.predict_logits(pixels, batch), whole, atol=1e-5)
 
 
 def widest(network: Network) -> int:
@@ -279,7 +279,7 @@ def test_a_network_of_wide_maps_answers_fewer_images_at_once() -> None:
     for name in ("resnet20", "edge", "resnet3", "1000-1s9"):
         network = build(name)
         network.register_forward_pre_hook(lambda layer, inputs: seen.append(len(inputs[0])))
-        network.answer(images(30))
+        network.predict_logits(images(30))
     assert seen == [30, 30, 30, 21, 9]
 
 
@@ -294,15 +294,15 @@ def test_answer_takes_images_that_nobody_may_write_to() -> None:
     pixels.flags.writeable = False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert network.answer(pixels).shape == (3, 10)
+        assert network.predict_logits(pixels).shape == (3, 10)
 
 
 def test_answer_uses_eval_mode_and_leaves_the_network_as_it_was() -> None:
     network, pixels = settled(build("edge-xs")), images(9)
-    expected = network.answer(pixels)
+    expected = network.predict_logits(pixels)
     network.train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    np.testing.assert_array_equal(network.answer(pixels), expected)
+    np.testing.assert_array_equal(network.predict_logits(pixels), expected)
     assert network.training
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name], atol=0, rtol=0)

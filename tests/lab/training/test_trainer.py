@@ -193,7 +193,9 @@ def test_what_is_no_digit_teaches_doubt(
     sure = []
     for share in (0.0, 0.3):
         recipe = replace(SHORT, epochs=20, lr=5e-3, outlier_share=share)
-        answers = complete(recipe, few, tmp_path / str(share)).original().answer(strange)
+        answers = (
+            complete(recipe, few, tmp_path / str(share)).trained_network().predict_logits(strange)
+        )
         sure.append(softmax(answers).max(axis=1).mean())
     assert sure[1] < sure[0] - 0.1
 
@@ -213,7 +215,7 @@ def test_history_counts_the_averages_right_answers(
 ) -> None:
     saved = load_checkpoint(trained)
     validation = digits.validation
-    answers = saved.original().answer(validation.images).argmax(axis=1)
+    answers = saved.trained_network().predict_logits(validation.images).argmax(axis=1)
     entry = saved.history[-1]
     assert entry["validation_correct"] == (answers == validation.labels).sum()
     assert entry["validation_total"] == len(validation)
@@ -341,7 +343,7 @@ def test_a_watched_split_is_answered_after_every_epoch_and_changes_nothing(
     watched = list(train(asked, tmp_path / "b", CPU))
     saved = load_checkpoint(tmp_path / "b")
     assert_same(saved.average, plain.average)
-    answers = saved.original().answer(digits.test.images).argmax(axis=1)
+    answers = saved.trained_network().predict_logits(digits.test.images).argmax(axis=1)
     assert watched[-1].test_correct == (answers == digits.test.labels).sum()
     assert [entry["test_correct"] for entry in plain.history] == [None, None]
 
