@@ -35,10 +35,10 @@ CHAINS = (
 def network(name: str) -> Network:
     """A chain, or a name of the zoo, with random weights; seeded."""
     torch.manual_seed(0)
-    return _lively(build(name))
+    return _with_statistics(build(name))
 
 
-def _lively(made: Network) -> Network:
+def _with_statistics(made: Network) -> Network:
     """With running statistics of digits: at rest, what passes a network dies out."""
     made.train()
     with torch.no_grad():
@@ -47,7 +47,7 @@ def _lively(made: Network) -> Network:
     return made.eval()
 
 
-def exported(made: Network) -> dict[str, onnx.ModelProto]:
+def export_both(made: Network) -> dict[str, onnx.ModelProto]:
     """The network as fp32 and as int8."""
     fp32 = to_onnx(made)
     return {"fp32": fp32, "int8": Quantizer(fp32, drawn_digits(256)).quantize()}
@@ -64,7 +64,7 @@ def main() -> None:
         for name in given.models:
             made = network(name)
             costs[name] = cost(made)
-            for precision, model in exported(made).items():
+            for precision, model in export_both(made).items():
                 files[precision, name] = Path(folder) / f"{len(files)}.onnx"
                 onnx.save(model, files[precision, name])
         timed = time_files(files)

@@ -114,7 +114,7 @@ def unsure(answer: Answer, threshold: float) -> bool:
     return answer.probability < threshold or answer.digits != 1
 
 
-def grouped(given: list[Answer], by: Callable[[Answer], str]) -> dict[str, list[Answer]]:
+def group_by(given: list[Answer], by: Callable[[Answer], str]) -> dict[str, list[Answer]]:
     groups: dict[str, list[Answer]] = {}
     for answer in given:
         groups.setdefault(by(answer), []).append(answer)
@@ -124,8 +124,8 @@ def grouped(given: list[Answer], by: Callable[[Answer], str]) -> dict[str, list[
 def report(given: list[Answer], threshold: float | None) -> str:
     """The tables by kind, by strokes, and in total."""
     total = Accuracy(sum(answer.right for answer in given), len(given))
-    lines = [table(grouped(given, lambda answer: answer.case.kind), threshold), ""]
-    lines += [table(grouped(given, lambda answer: answer.case.strokes), threshold), ""]
+    lines = [table(group_by(given, lambda answer: answer.case.kind), threshold), ""]
+    lines += [table(group_by(given, lambda answer: answer.case.strokes), threshold), ""]
     lines += [f"  in total {total.correct}/{total.total} {share(total)}"]
     if threshold is not None:
         for name, right in (("right", True), ("wrong", False)):
@@ -138,7 +138,7 @@ def report(given: list[Answer], threshold: float | None) -> str:
 def report_nondigits(given: list[Answer], threshold: float) -> str:
     """How many of each kind of non-digits get a '?'."""
     lines = ["  non-digits that get a '?'"]
-    for kind, group in grouped(given, lambda answer: answer.case.kind).items():
+    for kind, group in group_by(given, lambda answer: answer.case.kind).items():
         doubted = sum(unsure(answer, threshold) for answer in group)
         lines.append(f"  {kind:<24}{doubted:5}/{len(group):<5}{doubted / len(group):8.1%}")
     total = Accuracy(sum(unsure(answer, threshold) for answer in given), len(given))
@@ -156,13 +156,13 @@ def sheet(given: list[Answer], path: Path, columns: int = 6, side: int = 112) ->
         said = f"{answer.case.label or 'none'} read {answer.label} {answer.probability:.2f}"
         pen.text((left, top), f"{answer.case.name} {answer.case.strokes}", "white")
         pen.text((left, top + 12), said, "yellow")
-        page.paste(shown(answer.case, side), (left, top + 26))
+        page.paste(thumbnail(answer.case, side), (left, top + 26))
         seen = Image.fromarray(answer.seen).resize((side, side), Image.Resampling.NEAREST)
         page.paste(seen, (left + side + 4, top + 26))
     page.save(path)
 
 
-def shown(case: Case, side: int) -> Image.Image:
+def thumbnail(case: Case, side: int) -> Image.Image:
     """A case's picture scaled to fit `side`, on lilac where it is transparent."""
     image: Image.Image = Image.open(io.BytesIO(case.data))
     if image.mode == "I;16":
@@ -210,7 +210,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     model = Classifier(given.model or model_paths.default())
-    stated = getattr(model.card, "threshold", None)
+    stated = model.card.threshold
     threshold: float | None = given.threshold or (stated.value if stated else None)
     if given.nondigits:
         pictures = nondigits(given.seed, given.per_kind)

@@ -45,7 +45,7 @@ class Case:
     weight_bits: int = 7
 
 
-def warped(images: NDArray[np.uint8], how: Augmentation, seed: int) -> NDArray[np.uint8]:
+def warp(images: NDArray[np.uint8], how: Augmentation, seed: int) -> NDArray[np.uint8]:
     """Each image under a warp of its own, as training draws them, in whole greys."""
     generator = torch.Generator().manual_seed(seed)
     parts = []
@@ -79,7 +79,7 @@ def row(
     for seed in SEEDS:
         order = np.random.default_rng(seed).permutation(len(training))[:CALIBRATION_IMAGES]
         seen = training.images[order]
-        seen = warped(seen, how, seed) if case.augmented else seen
+        seen = warp(seen, how, seed) if case.augmented else seen
         model = Quantizer(graph, seen, case.method, case.weight_bits).quantize()
         after = answers(model, images)
         change = metrics.agreement(before.argmax(axis=1), after.argmax(axis=1), labels)
@@ -106,7 +106,7 @@ def measure(
     original = open_original(run, load_checkpoint(run), data)
     how = original.checkpoint.recipe.augmentation
     training, validation = data.training, data.validation
-    images = np.concatenate([warped(validation.images, how, 1000 + at) for at in range(warps)])
+    images = np.concatenate([warp(validation.images, how, 1000 + at) for at in range(warps)])
     labels = np.tile(validation.labels, warps)
     graph = to_onnx(original.network)
     before = answers(graph, images)

@@ -41,7 +41,7 @@ _STROKE = """addEventListener("load", async () => {
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serve() -> Iterator[str]:
     with Server(
         AnswerService([Classifier(path) for path in model_paths.default_files()])
     ) as server:
@@ -62,7 +62,7 @@ def first_answer(browser: Browser, url: str) -> tuple[float, float]:
     return loaded, answered
 
 
-def told(values: list[float]) -> str:
+def summarize(values: list[float]) -> str:
     return f"{statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
 
 
@@ -75,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = export(model_paths.default_files(), Path(folder) / "site", runtime).folder
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        with serving() as draw, hosting(site) as web:
+        with serve() as draw, hosting(site) as web:
             places = {"mnist-edge draw": draw, "export --web": web}
             times = {name: list[tuple[float, float]]() for name in places}
             for _ in range(rounds):
@@ -87,8 +87,9 @@ def main() -> None:
         loaded, answered = (list(column) for column in zip(*values, strict=True))
         after = [end - start for start, end in values]
         print(
-            f"{name}: loaded after {told(loaded)} ms, first answer after {told(answered)} ms, "
-            f"{told(after)} ms after the load event"
+            f"{name}: loaded after {summarize(loaded)} ms, "
+            f"first answer after {summarize(answered)} ms, "
+            f"{summarize(after)} ms after the load event"
         )
 
 

@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         kinds = {
             "28×28, in MNIST's form": _write(Path(name) / "28", args.files, _as_it_is),
-            "280×280, black on white": _write(Path(name) / "280", args.files // 20, _drawn),
+            "280×280, black on white": _write(Path(name) / "280", args.files // 20, _draw),
         }
         for kind, paths in kinds.items():
             print(f"\n{len(paths):,} PNGs of {kind}; {model.path}")
@@ -69,7 +69,7 @@ def _as_it_is(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(image)
 
 
-def _drawn(image: NDArray[np.uint8]) -> Image.Image:
+def _draw(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BICUBIC)
 
 
@@ -92,9 +92,9 @@ def _race(model: Classifier, paths: Paths, rounds: int) -> None:
     counts = sorted({1, usable_threads()})
     took: dict[int, list[float]] = {processes: [] for processes in (0, *counts)}
     for _ in range(rounds):
-        took[0].append(_timed(_decode, paths))
+        took[0].append(_time(_decode, paths))
         for processes in counts:
-            took[processes].append(_timed(partial(_read, model=model, processes=processes), paths))
+            took[processes].append(_time(partial(_read, model=model, processes=processes), paths))
     print(f"  {'decoding alone':<34} {len(paths) / np.median(took[0]):>9,.0f} pictures/s")
     for processes in counts:
         ratio = paired_ratio(np.array(took[0]), np.array(took[processes]))
@@ -106,7 +106,7 @@ def _race(model: Classifier, paths: Paths, rounds: int) -> None:
         )
 
 
-def _timed(call: Callable[[Paths], object], paths: Paths) -> float:
+def _time(call: Callable[[Paths], object], paths: Paths) -> float:
     start = time.perf_counter()
     call(paths)
     return time.perf_counter() - start
@@ -139,7 +139,7 @@ def _stages(model: Classifier, paths: Paths) -> None:
         ),
     }
     for name, stage in stages.items():
-        fastest = min(_timed(stage, paths) for _ in range(7))
+        fastest = min(_time(stage, paths) for _ in range(7))
         print(f"  {name:<34} {fastest / len(paths) * 1e6:>9.1f} µs a picture")
 
 

@@ -44,11 +44,11 @@ def main() -> None:
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child is not None:
-        for epoch in _trained(given, given.child):
+        for epoch in _train_and_print(given, given.child):
             print(json.dumps(asdict(epoch)), flush=True)
         return
     for seed in range(given.seeds):
-        print(f"seed {seed}: {_watched(seed, given.to or TARGETS)}", flush=True)
+        print(f"seed {seed}: {_train_in_child(seed, given.to or TARGETS)}", flush=True)
 
 
 def train_until(
@@ -100,7 +100,7 @@ def reached(epochs: Sequence[Epoch], target: float, split: str = "test") -> floa
     return next(found, None)
 
 
-def _watched(seed: int, targets: Sequence[float]) -> str:
+def _train_in_child(seed: int, targets: Sequence[float]) -> str:
     """Train in a fresh process, and tell when it reached its targets."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.seconds_to", *sys.argv[1:]]
@@ -114,17 +114,17 @@ def _watched(seed: int, targets: Sequence[float]) -> str:
             before_s = before_s or time.perf_counter() - began - epochs[0].seconds
     if child.returncode:
         raise SystemExit(child.returncode)
-    told = [_told(target, reached(epochs, target), before_s) for target in targets]
+    told = [_reached_text(target, reached(epochs, target), before_s) for target in targets]
     return f"{'; '.join(told)}; best epoch {max(epoch.test for epoch in epochs):.2f} %"
 
 
-def _told(target: float, seconds: float | None, before_s: float) -> str:
+def _reached_text(target: float, seconds: float | None, before_s: float) -> str:
     if seconds is None:
         return f"{target:g} % was not reached"
     return f"{target:g} % after {before_s + seconds:.1f} s ({seconds:.1f} s from the first step)"
 
 
-def _trained(given: argparse.Namespace, seed: int) -> Iterator[Epoch]:
+def _train_and_print(given: argparse.Namespace, seed: int) -> Iterator[Epoch]:
     return train_until(
         given.model,
         given.dataset,

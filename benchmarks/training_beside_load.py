@@ -50,15 +50,15 @@ def main() -> None:
         for asked in args.threads.split(","):
             turns = {}
             for beside in (False, True):
-                with _busy() if beside else contextlib.nullcontext():
+                with _busy_loop() if beside else contextlib.nullcontext():
                     turns[beside] = _train(args.dataset, args.epochs, asked)
-                print(f"round {number + 1}  {_told(asked, beside, turns[beside])}", flush=True)
+                print(f"round {number + 1}  {_turn_text(asked, beside, turns[beside])}", flush=True)
             ratio = turns[True].duration_s / turns[False].duration_s
             aim = f"; at most {_AIM:g} is the aim" if asked == "auto" else ""
             print(f"round {number + 1}  --threads {asked}: {ratio:.2f} times its time alone{aim}")
 
 
-def _told(asked: str, beside: bool, turn: Turn) -> str:
+def _turn_text(asked: str, beside: bool, turn: Turn) -> str:
     return (
         f"--threads {asked:<4}  {'beside a busy loop' if beside else 'alone':<18}  "
         f"{turn.duration_s:7.1f} s  {turn.images_per_s:8,.0f} images/s  on {turn.threads}"
@@ -84,7 +84,7 @@ def _train(dataset: str, epochs: int, threads: str) -> Turn:
 
 
 @contextlib.contextmanager
-def _busy() -> Iterator[None]:
+def _busy_loop() -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-c", _BUSY])
     try:
         yield

@@ -38,14 +38,14 @@ Turn = Callable[[int], None]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AsWritten)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_HelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=40, help="a turn")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--model", default="edge")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    split = _images()
+    split = _load_images()
     print(f"{args.model}, batch 128, {args.threads} threads, {args.rounds} rounds in turn")
     for elastic in (True, False):
         recipe = recipe_for(args.model)
@@ -168,7 +168,7 @@ def _forever(
         yield from loader
 
 
-def _images() -> Split:
+def _load_images() -> Split:
     found = load_if_here("mnist") or load_if_here("digits")
     assert found is not None
     repeats = -(-10_000 // len(found.train))
@@ -176,7 +176,7 @@ def _images() -> Split:
     return Split(images, np.tile(found.train.labels, repeats)[:10_000])
 
 
-class _AsWritten(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
     pass
 
 

@@ -123,7 +123,7 @@ def main() -> None:
     right = surely_wrong = 0
     for at, (kind, label) in enumerate(KINDS.items()):
         random = np.random.default_rng([given.seed, at])
-        pictures = [drawn(kind, random) for _ in range(given.per_kind)]
+        pictures = [draw(kind, random) for _ in range(given.per_kind)]
         answer = classifier.predict(np.stack(digits(pictures)))
         found = answer.labels
         probability = answer.probabilities.max(axis=1)
@@ -142,7 +142,7 @@ def main() -> None:
         Image.fromarray(np.vstack(sheet)).save(given.sheet)
 
 
-def drawn(kind: Callable[[Random], Lines], random: Random) -> NDArray[np.uint8]:
+def draw(kind: Callable[[Random], Lines], random: Random) -> NDArray[np.uint8]:
     """Dark strokes on white, uint8 (280, 280), slanted, turned and placed at random."""
     angle, slant = (
         math.radians(random.normal(0, 5)),

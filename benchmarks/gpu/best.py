@@ -49,7 +49,7 @@ def measure(plan: Plan) -> Iterator[Finding]:
         if plan.left_s < longest_s:
             break
         began = time.monotonic()
-        found = _trained(plan, wanted, runs, finished, acceleration)
+        found = _train(plan, wanted, runs, finished, acceleration)
         longest_s = max(longest_s, time.monotonic() - began)
         yield wanted.name, found | {"with its data": time.monotonic() - began}
         if "test" not in found:
@@ -60,7 +60,7 @@ def measure(plan: Plan) -> Iterator[Finding]:
         yield "kept", weights.write(small_first, plan.out)
 
 
-def _trained(
+def _train(
     plan: Plan, wanted: Wanted, runs: Path, finished: list[Path], acceleration: str
 ) -> dict[str, Any]:
     recipe = replace(recipe_for(wanted.model, plan.dataset), seed=wanted.seed)

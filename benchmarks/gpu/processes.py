@@ -29,7 +29,7 @@ def measure(plan: Plan) -> Iterator[Finding]:
         if done.code:
             yield f"{count} under torchrun", {"exit code": done.code, "error": done.last}
         else:
-            yield f"{count} under torchrun", _compared(alone, run)
+            yield f"{count} under torchrun", _compare(alone, run)
 
 
 def _torchrun(plan: Plan, count: int, *arguments: object) -> Ended:
@@ -38,7 +38,7 @@ def _torchrun(plan: Plan, count: int, *arguments: object) -> Ended:
     return edge(*arguments, tool=tool, timeout_s=max(60.0, plan.left_s))
 
 
-def _compared(alone: Path, together: Path) -> dict[str, Any]:
+def _compare(alone: Path, together: Path) -> dict[str, Any]:
     one, other = load_checkpoint(alone), load_checkpoint(together)
     pairs = [(one.average[name].float(), other.average[name].float()) for name in one.average]
     return {

@@ -34,7 +34,7 @@ def _lines(record: Record) -> Iterator[str]:
             yield f"    {stage['error']}"
             yield ""
         for finding, value in stage["findings"].items():
-            yield f"- **{finding}**: {_told(value)}"
+            yield f"- **{finding}**: {_as_text(value)}"
         yield ""
 
 
@@ -42,18 +42,18 @@ def _table(goals: Mapping[str, Any]) -> Iterator[str]:
     yield "| goal | measured | met |"
     yield "|---|---|---|"
     for name, (measured, met) in goals.items():
-        shown = "not measured" if measured is None else _told(measured)
+        shown = "not measured" if measured is None else _as_text(measured)
         yield f"| {name} | {shown} | {'' if met is None else 'yes' if met else 'no'} |"
     yield ""
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_told(part)}" for name, part in value.items())
+        return "; ".join(f"{name}: {_as_text(part)}" for name, part in value.items())
     if isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value):
-        return " / ".join(map(_told, value))
+        return " / ".join(map(_as_text, value))
     if isinstance(value, list | tuple):
-        return ", ".join(map(_told, value))
+        return ", ".join(map(_as_text, value))
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return str(value)

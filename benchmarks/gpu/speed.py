@@ -59,13 +59,13 @@ def measure(plan: Plan) -> Iterator[Finding]:
             if plan.left_s < _RESERVE_S:
                 return
             batch = subject.recipe.batch_size
-            found = _measured(plan, device, subject, split, acceleration, batch, limits)
+            found = _measure_one(plan, device, subject, split, acceleration, batch, limits)
             yield f"{model}, {acceleration}, batch {batch}", found
     for model, subject in () if plan.tiny else subjects.items():
         for acceleration, batch in _FURTHER:
             if plan.left_s < _RESERVE_S:
                 return
-            found = _measured(plan, device, subject, split, acceleration, batch, limits)
+            found = _measure_one(plan, device, subject, split, acceleration, batch, limits)
             yield f"{model}, {acceleration}, batch {batch}", found
 
 
@@ -86,7 +86,7 @@ def _subject(
     return subject, {"workers": workers, "bf16": in_bf16, "images/s": their_rate}
 
 
-def _measured(
+def _measure_one(
     plan: Plan,
     device: torch.device,
     subject: Subject,

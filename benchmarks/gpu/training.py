@@ -35,7 +35,7 @@ def measure(plan: Plan) -> Iterator[Finding]:
     shutil.rmtree(runs, ignore_errors=True)
 
     def trained(device: str) -> dict[str, Any]:
-        return _trained(
+        return _train(
             edge(
                 "train", *common, "--epochs", epochs, "--device", device,
                 "--out", runs / device, "--json", gpu=device != "cpu",
@@ -50,13 +50,13 @@ def measure(plan: Plan) -> Iterator[Finding]:
             yield f"trained on {plan.device}", trained(plan.device)
         yield "trained on cpu", on_cpu.result()
     with ThreadPoolExecutor(1) as pool:
-        exported = pool.submit(_exported, plan, runs / plan.device)  # it needs no GPU
-        yield "Ctrl-C", _interrupted(plan, common, runs / "stopped")
-        yield "resumed", _resumed(plan, runs / "stopped", plan.device, gpu=True)
+        exported = pool.submit(_export, plan, runs / plan.device)  # it needs no GPU
+        yield "Ctrl-C", _interrupt(plan, common, runs / "stopped")
+        yield "resumed", _resume(plan, runs / "stopped", plan.device, gpu=True)
         yield "exported without a GPU", exported.result()
     if plan.device == "cuda":
-        yield "resumed on a CPU", _resumed(plan, runs / "stopped-cpu", "cpu", gpu=False)
-        yield "out of memory", _out_of_memory(plan)
+        yield "resumed on a CPU", _resume(plan, runs / "stopped-cpu", "cpu", gpu=False)
+        yield "out of memory", _run_out_of_memory(plan)
 
 
 def tensors(plan: Plan, model: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _trainer(plan: Plan, model: str, acceleration: str) -> Trainer:
     return Trainer(TrainingInputs.of(recipe, data), group, acceleration=acceleration)
 
 
-def _trained(ended: Ended) -> dict[str, Any]:
+def _train(ended: Ended) -> dict[str, Any]:
     if ended.code:
         return {"exit code": ended.code, "error": ended.last}
     said = ended.json
@@ -122,7 +122,7 @@ def _trained(ended: Ended) -> dict[str, Any]:
     }
 
 
-def _exported(plan: Plan, run: Path) -> dict[str, Any]:
+def _export(plan: Plan, run: Path) -> dict[str, Any]:
     """The parity gate, in a process that sees no GPU: not one prediction may change."""
     ended = edge("export", run, "--out", plan.out / "exported", "--force", "--json", gpu=False)
     if ended.code:
@@ -133,7 +133,7 @@ def _exported(plan: Plan, run: Path) -> dict[str, Any]:
     return {"exit code": 0} | {name: against[name] for name in names}
 
 
-def _interrupted(plan: Plan, common: tuple[str, ...], run: Path) -> dict[str, Any]:
+def _interrupt(plan: Plan, common: tuple[str, ...], run: Path) -> dict[str, Any]:
     ended = edge_interrupted(
         "train", *common, "--epochs", _TINY_EPOCHS if plan.tiny else _EPOCHS,
         "--device", plan.device, "--out", run,
@@ -147,7 +147,7 @@ def _interrupted(plan: Plan, common: tuple[str, ...], run: Path) -> dict[str, An
     }
 
 
-def _resumed(plan: Plan, run: Path, device: str, gpu: bool) -> dict[str, Any]:
+def _resume(plan: Plan, run: Path, device: str, gpu: bool) -> dict[str, Any]:
     before = load_checkpoint(run)
     ended = edge("train", "--resume", "--device", device, "--out", run, "--json", gpu=gpu)
     if ended.code:
@@ -162,7 +162,7 @@ def _resumed(plan: Plan, run: Path, device: str, gpu: bool) -> dict[str, Any]:
     }
 
 
-def _out_of_memory(plan: Plan) -> dict[str, Any]:
+def _run_out_of_memory(plan: Plan) -> dict[str, Any]:
     """A batch that cannot fit, beside a program that holds most of the memory."""
     free, _ = torch.cuda.mem_get_info()
     held = torch.empty(max(0, free - _LEFT_BYTES), dtype=torch.uint8, device="cuda")

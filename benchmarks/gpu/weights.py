@@ -22,7 +22,7 @@ MOST_BYTES = 5 * PIECE_BYTES  # of all pieces: beside two files of the record, e
 _NAME = "runs.tar"
 
 
-def packed(run: Path) -> dict[str, bytes]:
+def pack(run: Path) -> dict[str, bytes]:
     """What a run is remembered by: averaged weights, recipe, history and result."""
     saved = load_checkpoint(run)
     weights = io.BytesIO()
@@ -47,7 +47,7 @@ def write(runs: Iterable[Path], out: Path) -> list[str]:
     buffer, kept = io.BytesIO(), list[str]()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for run in runs:
-            contents = packed(run)
+            contents = pack(run)
             if buffer.tell() + sum(map(len, contents.values())) + (16 << 10) > MOST_BYTES:
                 continue
             for name, content in contents.items():

@@ -9,7 +9,7 @@ from mnist_edge.backends.base import (
     answer,
 )
 from mnist_edge.backends.detect_input import Examples
-from mnist_edge.backends.input_format import InputFormat, InputGuess, Verdict
+from mnist_edge.backends.input_format import GuessVerdict, InputFormat, InputGuess
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.backends.pytorch import PyTorch, TorchCompile, find_original
@@ -33,6 +33,7 @@ __all__ = [
     "Examples",
     "FileContender",
     "ForeignOptions",
+    "GuessVerdict",
     "Images",
     "InputFormat",
     "InputGuess",
@@ -41,7 +42,6 @@ __all__ = [
     "PyTorch",
     "Runner",
     "TorchCompile",
-    "Verdict",
     "answer",
     "find_contenders",
     "find_original",

@@ -22,10 +22,10 @@ from mnist_edge.backends import outputs
 from mnist_edge.backends.input_format import (
     RAW_PIXELS,
     USUAL_SCALINGS,
-    Basis,
+    GuessBasis,
+    GuessVerdict,
     InputFormat,
     InputGuess,
-    Verdict,
 )
 from mnist_edge.backends.outputs import OutputKind, Outputs
 from mnist_edge.classifier import CHUNK_SIZE, in_chunks
@@ -118,24 +118,28 @@ def detect_input_format(
     ]
     if len(forms_of) == 1:
         return forms_of[0]
-    return _best(open_session(model), forms_of, examples())
+    return _find_best(open_session(model), forms_of, examples())
 
 
-def _best(
+def _find_best(
     session: ort.InferenceSession, forms: Sequence[InputFormat], examples: Examples
 ) -> InputFormat:
-    tried = _try(session, forms, examples.few)
+    tried = _score_formats(session, forms, examples.few)
     perfect = [one.input_format for one in tried if one.loss <= _PERFECT]
     if len(perfect) > 1:
-        return _surest_least(tried, _try(session, perfect, *_mixed(examples.few)))
+        return _choose_least_surprised(
+            tried, _score_formats(session, perfect, *_mix_pairs(examples.few))
+        )
     found = choose_format(tried)
     if found.tied and len(examples.many) > len(examples.few):
-        tried = _try(session, [one.input_format for one in _plausible(tried)], examples.many)
+        tried = _score_formats(
+            session, [one.input_format for one in _plausible(tried)], examples.many
+        )
         found = choose_format(tried)
     return found
 
 
-def _mixed(examples: Split) -> tuple[Split, Split]:
+def _mix_pairs(examples: Split) -> tuple[Split, Split]:
     """Pairs of images of different classes laid over each other, with either's label."""
     other = examples[np.roll(np.arange(len(examples)), len(examples) // 2)]
     halves = examples.images // 2 + other.images // 2
@@ -143,7 +147,9 @@ def _mixed(examples: Split) -> tuple[Split, Split]:
     return Split(halves, examples.labels)[differ], Split(halves, other.labels)[differ]
 
 
-def _surest_least(tried: Sequence[FormatScore], mixed: Sequence[FormatScore]) -> InputFormat:
+def _choose_least_surprised(
+    tried: Sequence[FormatScore], mixed: Sequence[FormatScore]
+) -> InputFormat:
     """Of forms that read all examples right, that which is least surprised by mixed ones; the
     first of those that this cannot tell apart."""
     ranked = sorted(mixed, key=lambda one: one.loss)
@@ -151,14 +157,14 @@ def _surest_least(tried: Sequence[FormatScore], mixed: Sequence[FormatScore]) ->
     ranked = near + [one for one in ranked if one not in near]
     alone = {one.input_format: one for one in tried}
     best, rival = (alone[one.input_format] for one in ranked[:2])
-    return _guessed(best, rival, len(near) == 1, Basis.MIXED)
+    return _with_guess(best, rival, len(near) == 1, GuessBasis.MIXED)
 
 
-def _try(
+def _score_formats(
     session: ort.InferenceSession, forms: Sequence[InputFormat], *labelled: Split
 ) -> list[FormatScore]:
     """`labelled` are the same images, with one label or with several that are equally right."""
-    answers = [_answers(session, form, labelled[0]) for form in forms]
+    answers = [_run_all(session, form, labelled[0]) for form in forms]
     kinds = {outputs.detect_kind(some) for some in answers}
     kind = (
         kinds.pop() if len(kinds) == 1 else OutputKind.LOGITS
@@ -172,7 +178,7 @@ def _try(
     return found
 
 
-def _answers(session: ort.InferenceSession, form: InputFormat, images: Split) -> Outputs:
+def _run_all(session: ort.InferenceSession, form: InputFormat, images: Split) -> Outputs:
     def answer(some: NDArray[np.uint8]) -> Outputs:
         return form.answers(
             lambda values: session.run([form.output], {form.name: values})[0], form.prepare(some)
@@ -185,26 +191,28 @@ def choose_format(tried: Sequence[FormatScore]) -> InputFormat:
     """The form that did best, with what that rests on; of equally good ones, the first."""
     ranked = sorted(tried, key=lambda one: one.loss)
     most = max(tried, key=lambda one: one.accuracy)
-    if _says_little(ranked[0], most):
-        near = [one for one in ranked if _chance(most, one) >= _BY_CHANCE]
+    if _loss_misleads(ranked[0], most):
+        near = [one for one in ranked if _mcnemar_p(most, one) >= _BY_CHANCE]
         ranked = near + [one for one in ranked if one not in near]
-        apart, basis = len(near) == 1, Basis.ACCURACY
+        apart, basis = len(near) == 1, GuessBasis.ACCURACY
     else:
-        apart, basis = _apart(ranked[0], ranked[1]), Basis.LOG_LOSS
-    return _guessed(ranked[0], ranked[1], apart, basis)
+        apart, basis = _is_clearly_better(ranked[0], ranked[1]), GuessBasis.LOG_LOSS
+    return _with_guess(ranked[0], ranked[1], apart, basis)
 
 
-def _says_little(best: FormatScore, most: FormatScore) -> bool:
+def _loss_misleads(best: FormatScore, most: FormatScore) -> bool:
     """Whether the log-loss, which chose `best`, is not to be believed against the accuracy, which
     speaks for `most`: even the best answers are saturated, or the softmax means nothing. Where
     only `most` is saturated, its scale is too large: that changes no answer of many networks.
     """
     saturated = best.saturated > 0.5
-    return most.accuracy > best.accuracy and (saturated or _chance(most, best) < _BY_CHANCE)
+    return most.accuracy > best.accuracy and (saturated or _mcnemar_p(most, best) < _BY_CHANCE)
 
 
-def _guessed(best: FormatScore, rival: FormatScore, apart: bool, basis: Basis) -> InputFormat:
-    verdict = Verdict.APART if apart else Verdict.TIED
+def _with_guess(
+    best: FormatScore, rival: FormatScore, apart: bool, basis: GuessBasis
+) -> InputFormat:
+    verdict = GuessVerdict.APART if apart else GuessVerdict.TIED
     made = InputGuess(
         examples=len(best.losses),
         basis=basis,
@@ -213,21 +221,21 @@ def _guessed(best: FormatScore, rival: FormatScore, apart: bool, basis: Basis) -
         rival=rival.input_format.form,
         rival_accuracy=rival.accuracy,
         rival_loss=rival.loss,
-        verdict=Verdict.POOR if best.accuracy < _POOR else verdict,
+        verdict=GuessVerdict.POOR if best.accuracy < _POOR else verdict,
     )
     return replace(best.input_format, guess=made)
 
 
-def _apart(best: FormatScore, rival: FormatScore) -> bool:
+def _is_clearly_better(best: FormatScore, rival: FormatScore) -> bool:
     """Whether the log-losses of the same images differ by more than the margin, and chance."""
     more = rival.losses - best.losses
     error = float(more.std()) / np.sqrt(len(more))
-    worse = rival.accuracy < best.accuracy and _chance(best, rival) < _BY_CHANCE
+    worse = rival.accuracy < best.accuracy and _mcnemar_p(best, rival) < _BY_CHANCE
     margin = _SMALL_MARGIN if worse else MARGIN
     return rival.loss >= margin * best.loss and float(more.mean()) > _ERRORS * error
 
 
-def _chance(one: FormatScore, other: FormatScore) -> float:
+def _mcnemar_p(one: FormatScore, other: FormatScore) -> float:
     """McNemar's p of the difference in what two forms read right."""
     same = np.ones(len(one.right), np.int64)
     return metrics.agreement(one.right.astype(np.int64), other.right.astype(np.int64), same).p
@@ -236,4 +244,8 @@ def _chance(one: FormatScore, other: FormatScore) -> float:
 def _plausible(tried: Sequence[FormatScore]) -> list[FormatScore]:
     """Those that may be the best: more images are asked of no others."""
     best, most = min(tried, key=lambda one: one.loss), max(tried, key=lambda one: one.accuracy)
-    return [one for one in tried if not _apart(best, one) or _chance(most, one) >= _BY_CHANCE]
+    return [
+        one
+        for one in tried
+        if not _is_clearly_better(best, one) or _mcnemar_p(most, one) >= _BY_CHANCE
+    ]

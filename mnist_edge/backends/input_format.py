@@ -42,7 +42,7 @@ _IMAGE = ((SIDE, SIDE), (_PIXELS,))
 _MOST_DIMENSIONS = 6
 
 
-class Basis(StrEnum):
+class GuessBasis(StrEnum):
     """What forms were compared by."""
 
     LOG_LOSS = "log-loss"
@@ -50,7 +50,7 @@ class Basis(StrEnum):
     MIXED = "log-loss of pairs of images laid over each other"
 
 
-class Verdict(StrEnum):
+class GuessVerdict(StrEnum):
     """How far to believe a guess. TIED: the best two are closer than the margin. POOR: even the
     best form reads fewer than half of the examples right."""
 
@@ -65,13 +65,13 @@ class InputGuess:
     0..1, and its mean log-loss in nats; the same of the next best form, `rival`, in words."""
 
     examples: int
-    basis: Basis
+    basis: GuessBasis
     accuracy: float
     loss: float
     rival: str
     rival_accuracy: float
     rival_loss: float
-    verdict: Verdict
+    verdict: GuessVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class InputFormat:
     @property
     def tied(self) -> bool:
         """Whether it was guessed, and another form would do as well."""
-        return self.guess is not None and self.guess.verdict is Verdict.TIED
+        return self.guess is not None and self.guess.verdict is GuessVerdict.TIED
 
     @property
     def form(self) -> str:
@@ -159,21 +159,23 @@ class InputFormat:
         """What a person should know before believing a number: what goes in, and why."""
         sizes = ["N" if size == FREE else str(size) for size in self.shape]
         text = f"input {self.dtype} ({', '.join(sizes)}), pixels {self.form}"
-        return text if self.guess is None else f"{text} ({_rests_on(self.guess)}"
+        return text if self.guess is None else f"{text} ({_evidence_text(self.guess)}"
 
 
-def _rests_on(guess: InputGuess) -> str:
+def _evidence_text(guess: InputGuess) -> str:
     """What a guess rests on, and what to do where that is not enough."""
-    told = f"guessed on {guess.examples:,} labelled images: {_did(guess.loss, guess.accuracy)}; "
-    told += f"next best, {guess.rival}: {_did(guess.rival_loss, guess.rival_accuracy)})"
-    if guess.verdict is Verdict.TIED:
+    best = _result_text(guess.loss, guess.accuracy)
+    rival = _result_text(guess.rival_loss, guess.rival_accuracy)
+    told = f"guessed on {guess.examples:,} labelled images: {best}; "
+    told += f"next best, {guess.rival}: {rival})"
+    if guess.verdict is GuessVerdict.TIED:
         return f"{told}: they cannot be told apart, state --input-scale, --input-mean and --invert"
-    if guess.verdict is Verdict.POOR:
+    if guess.verdict is GuessVerdict.POOR:
         told += ": none of the usual forms fits, state --input-scale, --input-mean and --invert"
     return told
 
 
-def _did(loss: float, accuracy: float) -> str:
+def _result_text(loss: float, accuracy: float) -> str:
     return f"log-loss {loss:.2g}, {100 * accuracy:.1f} % right"
 
 
@@ -248,11 +250,11 @@ def _shapes(shape: Shape) -> list[tuple[int, ...]]:
     if len(shape) > _MOST_DIMENSIONS:
         return []
     found = [(*first, *rest) for rest in product(*choices)]
-    fitting = [one for one in found if _holds_images(one) and not _split(one)]
+    fitting = [one for one in found if _holds_images(one) and not _parts_rows_from_columns(one)]
     return sorted(fitting, key=lambda one: one.count(_PIXELS))  # a picture rather than a row
 
 
-def _split(sizes: tuple[int, ...]) -> bool:
+def _parts_rows_from_columns(sizes: tuple[int, ...]) -> bool:
     """Whether something stands between an image's rows and columns."""
     sides = [at for at, size in enumerate(sizes) if size == SIDE]
     return len(sides) > 1 and sides[-1] - sides[-2] > 1

@@ -38,7 +38,7 @@ class Ncnn(FileContender):
             import ncnn  # noqa: F401
         except (ImportError, OSError):
             return _MISSING
-        return None if _pnnx() else _MISSING
+        return None if _find_pnnx() else _MISSING
 
     @staticmethod
     def accepts(file: FileContender) -> bool:
@@ -47,7 +47,7 @@ class Ncnn(FileContender):
     @classmethod
     def of(cls, file: FileContender) -> Self:
         """ModelError when pnnx cannot convert it."""
-        return cls(file.model, file.subject, file.input_format, *_converted(file.model))
+        return cls(file.model, file.subject, file.input_format, *_convert(file.model))
 
     @property
     def most_images(self) -> int:
@@ -94,7 +94,7 @@ class NcnnRunner:
         return np.array(extractor.extract(self._output)[1])
 
 
-def _pnnx() -> Path | None:
+def _find_pnnx() -> Path | None:
     """The converter, a program in a package that would import torch if it were imported."""
     try:
         found = find_spec("pnnx")
@@ -105,13 +105,13 @@ def _pnnx() -> Path | None:
     return Path(found.origin).with_name("pnnx.exe" if sys.platform == "win32" else "pnnx")
 
 
-def _converted(model: ModelFile) -> tuple[str, bytes]:
+def _convert(model: ModelFile) -> tuple[str, bytes]:
     """A file as ncnn's .param and .bin, with its weights in fp32 and the cast at its beginning
     left away."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "net.onnx")
         copy.write_bytes(model.content)
-        command = [str(_pnnx()), "net.onnx", f"inputshape=[1,{SIDE},{SIDE}]u8", "fp16=0"]
+        command = [str(_find_pnnx()), "net.onnx", f"inputshape=[1,{SIDE},{SIDE}]u8", "fp16=0"]
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
         graph, weights = Path(folder, "net.ncnn.param"), Path(folder, "net.ncnn.bin")
         if done.returncode or not graph.is_file() or not weights.is_file():

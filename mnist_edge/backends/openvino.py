@@ -29,7 +29,7 @@ class OpenVino(FileContender):
     def unavailable_reason() -> str | None:
         """Why OpenVINO cannot run here; None where it can."""
         try:
-            _openvino()
+            _import_openvino()
         except (ImportError, OSError):
             return "openvino is not installed: pip install 'mnist-edge[openvino]'"
         return None
@@ -60,7 +60,7 @@ class OpenVinoRunner:
     ) -> None:
         self.prepare = input_format.prepare
         self._core, self._path, self._options = core, model.path, options
-        with _named(model.path):
+        with _one_line_errors(model.path):
             self._model = core.read_model(model.content, b"")
         self._intake, self._plain = input_format, input_format.plain
         self._sizes: dict[int, Call] = {}
@@ -77,7 +77,7 @@ class OpenVinoRunner:
 
     def _compile(self, size: int, shape: tuple[int, ...]) -> Call:
         model = self._model.clone()
-        with _named(self._path):
+        with _one_line_errors(self._path):
             model.reshape(list(shape))
             request = self._core.compile_model(model, "CPU", self._options).create_infer_request()
         into: Values = request.get_tensor(self._intake.name).data
@@ -94,7 +94,7 @@ class OpenVinoRunner:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _one_line_errors(path: Path) -> Iterator[None]:
     """What OpenVINO has against a file, in one line: the last of many is the nearest to it."""
     try:
         yield
@@ -107,10 +107,10 @@ def _named(path: Path) -> Iterator[None]:
 def _core() -> Any:
     """One for the whole process: where one is destroyed, the stack that signals are handled on
     points to freed memory, and the next Ctrl-C is a segmentation fault (openvino 2026.4)."""
-    return _openvino().Core()
+    return _import_openvino().Core()
 
 
-def _openvino() -> Any:
+def _import_openvino() -> Any:
     """The package, which tells Google Analytics that it was imported, unless that part of it is
     missing, for which it is prepared: here it always is. An edge tool stays silent."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -72,11 +72,11 @@ def find_contenders(
     Raises EdgeError for an unknown name,
     MissingExtraError for a named runtime that is not installed, ModelError when it can run nothing.
     """
-    named = _check(runtimes)
+    named = _check_names(runtimes)
     everything = named is not None and ALL in named
     wanted = RUNTIMES if everything else (named or _DEFAULT)
     refused = [*absent]
-    read = partial_failures.each(files, lambda path: _read(path, foreign), refused)
+    read = partial_failures.each(files, lambda path: _open(path, foreign), refused)
     sources = _sources([one for _, one in read], runs)
     guesses = tuple(
         f"{path.name}: {file.input_format.describe()}"
@@ -86,7 +86,7 @@ def find_contenders(
     found: list[Contender] = []
     missing: list[str] = []
     for name in [name for name in RUNTIMES if name in wanted]:
-        made, errors = _made(name, sources)
+        made, errors = _make_contenders(name, sources)
         if named and not everything and not made:
             raise errors[0]
         missing += [str(error) for error in errors if named]
@@ -96,7 +96,7 @@ def find_contenders(
     return Discovery(tuple(found), tuple(missing), guesses, tuple(refused))
 
 
-def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
+def _check_names(runtimes: Sequence[str] | None) -> Sequence[str] | None:
     for name in runtimes or ():
         if name not in (*RUNTIMES, ALL):
             known = ", ".join([*RUNTIMES, ALL])
@@ -104,14 +104,16 @@ def _check(runtimes: Sequence[str] | None) -> Sequence[str] | None:
     return runtimes
 
 
-def _made(name: str, sources: Sequence[Source]) -> tuple[list[Contender], list[EdgeError]]:
+def _make_contenders(
+    name: str, sources: Sequence[Source]
+) -> tuple[list[Contender], list[EdgeError]]:
     """One runtime's contenders, and what stood in the way of others."""
     backend = load_backend(name)
     taken = [
         one for one in sources if one.kind.is_file is backend.kind.is_file and backend.accepts(one)
     ]
     if not taken:
-        return [], [ModelError(_nothing(name, backend))]
+        return [], [ModelError(_nothing_to_run(name, backend))]
     if reason := backend.unavailable_reason():  # asked for late: to import PyTorch takes seconds
         return [], [MissingExtraError(reason)]
     made: list[Contender] = []
@@ -133,7 +135,7 @@ def load_backend(name: str) -> Backend:
     return cast(Backend, getattr(import_module(module), kind))
 
 
-def _nothing(name: str, backend: Backend) -> str:
+def _nothing_to_run(name: str, backend: Backend) -> str:
     """That there is nothing for a runtime to run."""
     if backend.kind.is_file:
         return f"{name} runs {BACKENDS[name].runs}, and there is none among these files"
@@ -143,11 +145,11 @@ def _nothing(name: str, backend: Backend) -> str:
     )
 
 
-def _read(path: Path, foreign: ForeignOptions) -> tuple[OnnxRuntime, Card | None]:
+def _open(path: Path, foreign: ForeignOptions) -> tuple[OnnxRuntime, Card | None]:
     """A file, and its card where it is ours."""
     model = ModelFile.read(path)
-    card = _card(model)
-    return (_foreign(model, foreign) if card is None else OnnxRuntime.ours(model, card)), card
+    card = _own_card(model)
+    return (_open_foreign(model, foreign) if card is None else OnnxRuntime.ours(model, card)), card
 
 
 def _sources(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> list[Source]:
@@ -164,14 +166,14 @@ def _sources(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> li
     return [one for own in families.values() for one in own]
 
 
-def _card(model: ModelFile) -> Card | None:
+def _own_card(model: ModelFile) -> Card | None:
     """A file's card; None for a file that does not claim to be ours. ModelError for one that
     does, and breaks the contract."""
     ours = any(key.startswith(PREFIX) for key in model.graph.metadata)
     return read_card(model) if ours else None
 
 
-def _foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
+def _open_foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
     read = input_format.read(model, lambda: options.examples().classes)
     found = detect_input_format(
         model, read, options.examples, options.scale, options.mean, options.invert

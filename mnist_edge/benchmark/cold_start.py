@@ -45,7 +45,7 @@ def start(contender: Contender, threads: int, image: Images) -> ColdStart:
             )
         assert process.stdin is not None  # both are pipes
         assert process.stdout is not None
-        with _ended(process):
+        with _wait_or_kill(process):
             with suppress(BrokenPipeError):  # it has failed already, and says why
                 process.stdin.write(job)
                 process.stdin.close()
@@ -53,14 +53,14 @@ def start(contender: Contender, threads: int, image: Images) -> ColdStart:
             first_answer_s = time.perf_counter() - begin
             peak = process.stdout.readline().strip()
         if process.returncode or not answered:
-            reason = _reason(errors, process.returncode)
+            reason = _failure_reason(errors, process.returncode)
             name = full_name(contender)
             raise ModelError(f"{name} failed in a process of its own: {reason}")
     return ColdStart(first_answer_s, int(peak) if peak else None)
 
 
 @contextmanager
-def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _wait_or_kill(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     """Wait for a process; where waiting is cut short, as by Ctrl-C, so is the process."""
     with process:
         try:
@@ -71,7 +71,7 @@ def _ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
             raise
 
 
-def _reason(errors: BinaryIO, code: int) -> str:
+def _failure_reason(errors: BinaryIO, code: int) -> str:
     """What a process said last, and which signal ended it."""
     errors.seek(0)
     said = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]

@@ -103,14 +103,14 @@ def _change(
     before, after = old["batches"][size], new["batches"][size]
     paired = None
     if same_numpy:
-        paired = _paired(
+        paired = _compare_medians(
             _medians(before) / _medians(old_run["yardstick"][size]),
             _medians(after) / _medians(new_run["yardstick"][size]),
         )
     return Change(new["name"], int(size), paired, after["min_us"] / before["min_us"])
 
 
-def _paired(before: Floats, after: Floats) -> Ratio:
+def _compare_medians(before: Floats, after: Floats) -> Ratio:
     """How the medians compare; the interval is the bootstrap over the rounds of both."""
     drawn = resampled_medians(after, seed=1) / resampled_medians(before, seed=0)
     low, high = np.percentile(drawn, [2.5, 97.5])
@@ -127,10 +127,10 @@ def check_same_machine(old: Record, machine: Mapping[str, Any], threads: int) ->
     """EdgeError when an earlier benchmark is of another machine, or of other threads."""
     for what in _SAME:
         before, after = old["machine"].get(what), machine.get(what)
-        if _plain(before) != _plain(after):
+        if _as_list(before) != _as_list(after):
             raise EdgeError(
-                f"the earlier benchmark is of another machine ({what}: {_told(before)}, here "
-                f"{_told(after)}): times of different machines say nothing about a change"
+                f"the earlier benchmark is of another machine ({what}: {_as_text(before)}, here "
+                f"{_as_text(after)}): times of different machines say nothing about a change"
             )
     if old["plan"]["threads"] != threads:
         raise EdgeError(
@@ -139,11 +139,11 @@ def check_same_machine(old: Record, machine: Mapping[str, Any], threads: int) ->
         )
 
 
-def _plain(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list | tuple) else str(value)
 
 

@@ -189,7 +189,7 @@ def _precisions(record: Benchmark, fp32: Entry, int8: Entry) -> PrecisionChoice:
 
 
 def _why_int8(int8: Entry, fp32: Entry, speed: Ratio | None, gap: float) -> Int8Verdict:
-    if _lost(int8, gap):
+    if _loses_accuracy(int8, gap):
         return Int8Verdict.LESS_ACCURATE
     if speed and speed.high < 1:
         return Int8Verdict.SLOWER
@@ -198,7 +198,7 @@ def _why_int8(int8: Entry, fp32: Entry, speed: Ratio | None, gap: float) -> Int8
     return Int8Verdict.SMALLER if int8.size_bytes < fp32.size_bytes else Int8Verdict.NO_GAIN
 
 
-def _lost(int8: Entry, gap: float) -> bool:
+def _loses_accuracy(int8: Entry, gap: float) -> bool:
     """Whether int8 lost more than chance explains: against the original, where that was here."""
     change = int8.score.change if int8.score else None
     if change is None:
@@ -209,7 +209,7 @@ def _lost(int8: Entry, gap: float) -> bool:
 def _other(record: Benchmark, best: Entry, choice: Choice, winners: Sequence[Entry]) -> Alternative:
     """The merit of another file than `best`; `winners` are the best of each model."""
     own = choice.entry
-    outdoing = [one for one in winners if one is not own and _outdoes(record, one, own)]
+    outdoing = [one for one in winners if one is not own and _is_better(record, one, own)]
     others = [one for one in outdoing if one is not best]
     gap = _gap(record, best, own)
     # What chance cannot tell from the one that is shipped may be told from a third.
@@ -229,7 +229,7 @@ def _other(record: Benchmark, best: Entry, choice: Choice, winners: Sequence[Ent
     )
 
 
-def _outdoes(record: Benchmark, one: Entry, other: Entry) -> bool:
+def _is_better(record: Benchmark, one: Entry, other: Entry) -> bool:
     """Whether `one` is faster and no less accurate."""
     return _faster(record, one, other) and _gap(record, other, one) >= 0
 

@@ -85,13 +85,13 @@ def _time(
         meters | ({"energy_j": energy_j} if energy_j else {}),
         progress,
         [one.subject.batch for one in contenders],
-        _waiting(contenders, runners, plan),
+        _paced_runners(contenders, runners, plan),
     )
     quiet = noise.between(
         before,
         noise.take_snapshot(),
-        _spread(contenders, timed),
-        _paused(contenders, timed, plan.threads),
+        _round_spreads(contenders, timed),
+        _paused_share(contenders, timed, plan.threads),
     )
     return timed, quiet
 
@@ -124,7 +124,7 @@ def _entry(
     )
 
 
-def _waiting(
+def _paced_runners(
     contenders: Sequence[Contender], runners: Sequence[Runner], plan: Plan
 ) -> list[Runner]:
     """What a paced run asks: several threads of a contender sleep until the next image where they
@@ -144,7 +144,7 @@ def _identity(contender: Contender) -> tuple[int, str]:
     return contender.path.stat().st_size, sha256(contender.path)
 
 
-def _spread(contenders: Sequence[Contender], timed: Timings) -> dict[str, float]:
+def _round_spreads(contenders: Sequence[Contender], timed: Timings) -> dict[str, float]:
     """How far apart the rounds are, by name and, beyond one image a call, batch size."""
     names = [full_name(one) for one in contenders]
     found: dict[str, float] = {}
@@ -156,7 +156,7 @@ def _spread(contenders: Sequence[Contender], timed: Timings) -> dict[str, float]
     return found
 
 
-def _paused(contenders: Sequence[Contender], timed: Timings, threads: int) -> float | None:
+def _paused_share(contenders: Sequence[Contender], timed: Timings, threads: int) -> float | None:
     """The largest part of any batch size's time in which what was timed stood still.
 
     Looked at are the yardstick, and files on one thread in ONNX Runtime, which computes in the

@@ -34,7 +34,7 @@ def scores(
     return [
         None
         if some is None
-        else _score(contender, some, _before(contender, contenders, logits), data)
+        else _score(contender, some, _reference_logits(contender, contenders, logits), data)
         for contender, some in zip(contenders, logits, strict=True)
     ]
 
@@ -77,7 +77,7 @@ def _score(contender: Contender, logits: Logits, before: Logits | None, data: Da
     )
 
 
-def _before(
+def _reference_logits(
     contender: Contender, contenders: Sequence[Contender], logits: Sequence[Logits | None]
 ) -> Logits | None:
     """The answers to compare with: the original's, or else the fp32 file's; None for the very

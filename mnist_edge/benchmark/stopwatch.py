@@ -97,7 +97,7 @@ def measure(
             while (fraction := _fraction(tallies, protocol)) < 1:
                 progress(fraction)
                 turns = {
-                    at: _turn(calls[at], tallies[at].count, protocol, meters or {})
+                    at: _run_turn(calls[at], tallies[at].count, protocol, meters or {})
                     for at in random.permutation(len(calls))
                 }
                 for at, turn in turns.items():  # only whole rounds count, so that they stay pairs
@@ -160,7 +160,7 @@ def _warm_up(call: Call, duration_s: float) -> None:
         count += 1
 
 
-def _turn(call: Call, first: int, protocol: Protocol, meters: Mapping[str, Meter]) -> _Turn:
+def _run_turn(call: Call, first: int, protocol: Protocol, meters: Mapping[str, Meter]) -> _Turn:
     """One contender's calls in one round, the first of them being its `first` so far."""
     end = time.perf_counter() + _SETTLE_S
     for count in range(first, first + protocol.settle):
@@ -169,14 +169,14 @@ def _turn(call: Call, first: int, protocol: Protocol, meters: Mapping[str, Meter
             break
     before = {name: meter() for name, meter in meters.items()}
     samples = (
-        _tight(call, first, protocol)
+        _run_tight(call, first, protocol)
         if protocol.rate_hz is None
-        else _paced(call, first, protocol.rate_hz)
+        else _run_paced(call, first, protocol.rate_hz)
     )
     return _Turn(samples, {name: meter() - before[name] for name, meter in meters.items()})
 
 
-def _tight(call: Call, first: int, protocol: Protocol) -> list[int]:
+def _run_tight(call: Call, first: int, protocol: Protocol) -> list[int]:
     """Call after call, for as long as a turn."""
     clock, samples = time.perf_counter_ns, []
     end, now, count = clock() + int(protocol.turn_s * 1e9), 0, first
@@ -189,7 +189,7 @@ def _tight(call: Call, first: int, protocol: Protocol) -> list[int]:
     return samples
 
 
-def _paced(call: Call, first: int, rate_hz: float) -> list[int]:
+def _run_paced(call: Call, first: int, rate_hz: float) -> list[int]:
     """A call each time that one is due. One that finds the one before it under way has to wait,
     and its latency counts from when it was due: a queue does not hide (coordinated omission,
     Tene 2013)."""

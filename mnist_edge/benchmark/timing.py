@@ -64,8 +64,8 @@ def time_all(
     that is nothing.
     """
     fixed = fixed or [None] * len(runners)
-    jobs = [_tight(plan, size) for size in plan.batches]
-    jobs += [_paced(plan)] if plan.rate_hz else []
+    jobs = [_tight_job(plan, size) for size in plan.batches]
+    jobs += [_paced_job(plan)] if plan.rate_hz else []
     done: list[tuple[_Job, tuple[Latency, ...]]] = []
     stopped = False
     for job in jobs:
@@ -81,7 +81,7 @@ def time_all(
                 raise
             stopped = True
             break
-        done.append((job, _shares(job, timing.latencies, fixed)))
+        done.append((job, _scale_to_batches(job, timing.latencies, fixed)))
         if stopped := timing.stopped:
             break
     return Timings(
@@ -91,7 +91,7 @@ def time_all(
     )
 
 
-def _tight(plan: Plan, size: int) -> _Job:
+def _tight_job(plan: Plan, size: int) -> _Job:
     duration_s = plan.duration_s / len(plan.batches)
     turn_s = min(_TURN_S, duration_s / _TURNS)
     protocol = Protocol(duration_s=duration_s, turn_s=turn_s, seed=plan.seed)
@@ -100,7 +100,7 @@ def _tight(plan: Plan, size: int) -> _Job:
     return _Job(f"timing, {size} image{'s' * (size > 1)} a call", size, protocol)
 
 
-def _paced(plan: Plan) -> _Job:
+def _paced_job(plan: Plan) -> _Job:
     protocol = Protocol(
         samples=_BATCH_SAMPLES, duration_s=plan.duration_s, rate_hz=plan.rate_hz, seed=plan.seed
     )
@@ -116,17 +116,17 @@ def filled_size(size: int, fixed: int | None) -> int:
     return size if fixed is None else math.ceil(size / fixed) * fixed
 
 
-def _shares(
+def _scale_to_batches(
     job: _Job, latencies: Sequence[Latency], fixed: Sequence[int | None]
 ) -> tuple[Latency, ...]:
     """The time that each batch itself takes of calls that were filled up."""
     if _is_paced(job):
         return tuple(latencies)
     shares = [job.size / filled_size(job.size, one) for one in [*fixed, None]]
-    return tuple(_part(one, share) for one, share in zip(latencies, shares, strict=True))
+    return tuple(_scale(one, share) for one, share in zip(latencies, shares, strict=True))
 
 
-def _part(whole: Latency, share: float) -> Latency:
+def _scale(whole: Latency, share: float) -> Latency:
     used = {name: counted * share for name, counted in whole.used.items()}
     return whole if share == 1 else Latency(whole.samples_us * share, whole.turns, used)
 

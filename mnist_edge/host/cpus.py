@@ -65,14 +65,14 @@ def clock() -> Clock | None:
 
 def quota() -> float | None:
     """The cores' worth of time that the tightest control group allows; None for no limit."""
-    limits = [limit for folder in _groups() if (limit := _limit(folder)) is not None]
+    limits = [limit for folder in _control_groups() if (limit := _quota_of(folder)) is not None]
     return min(limits, default=None)
 
 
 def throttled() -> int | None:
     """How often the control groups have been stopped because their quota was used up."""
     counts = []
-    for folder in _groups():
+    for folder in _control_groups():
         words = read_text(folder / "cpu.stat").split()
         if "nr_throttled" in words:
             counts.append(int(words[words.index("nr_throttled") + 1]))
@@ -92,7 +92,7 @@ def cpu_times() -> CpuTimes | None:
     return CpuTimes(busy, steal, busy + idle + waiting + steal)
 
 
-def _limit(folder: Path) -> float | None:
+def _quota_of(folder: Path) -> float | None:
     """In cores. v2: "max 100000" or "150000 100000" in one file; v1: two files, -1 for none."""
     words = read_text(folder / "cpu.max").split() or [
         *read_text(folder / "cpu.cfs_quota_us").split(),
@@ -103,7 +103,7 @@ def _limit(folder: Path) -> float | None:
     return int(words[0]) / int(words[1])
 
 
-def _groups() -> list[Path]:
+def _control_groups() -> list[Path]:
     """The folders of this process's control group and of its parents, v1 and v2."""
     paths = {}
     for line in read_text(Path("/proc/self/cgroup")).splitlines():
@@ -116,11 +116,11 @@ def _groups() -> list[Path]:
         root, place = left.split()[3:5]
         kind, _, options = right.split()
         if kind in paths and (kind == "cgroup2" or "cpu" in options.split(",")):
-            folders += _upwards(Path(place), PurePosixPath(root), paths[kind])
+            folders += _with_parents(Path(place), PurePosixPath(root), paths[kind])
     return folders
 
 
-def _upwards(place: Path, root: PurePosixPath, path: PurePosixPath) -> list[Path]:
+def _with_parents(place: Path, root: PurePosixPath, path: PurePosixPath) -> list[Path]:
     """From a group's folder up to where its tree is mounted.
 
     A container often sees only a part of the tree, `root`, and maybe not its own part of it: then

@@ -56,7 +56,7 @@ class Machine:
 def this_machine() -> Machine:
     """The machine and the versions that this process runs on."""
     fields = _cpuinfo()
-    words = _words(fields)
+    words = _cpu_flags(fields)
     clock = cpus.clock()
     return Machine(
         cpu=_cpu_name(fields),
@@ -74,7 +74,7 @@ def this_machine() -> Machine:
 
 def has_flag(flag: str) -> bool:
     """Whether the CPU says that it has an instruction set, by its name in /proc/cpuinfo."""
-    return flag in _words(_cpuinfo())
+    return flag in _cpu_flags(_cpuinfo())
 
 
 def usable_threads() -> int:
@@ -110,7 +110,7 @@ def _cpuinfo() -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _words(fields: dict[str, str]) -> set[str]:
+def _cpu_flags(fields: dict[str, str]) -> set[str]:
     """The CPU's flags: x86 and ARM call them differently."""
     return set((fields.get("flags") or fields.get("Features") or "").split())
 

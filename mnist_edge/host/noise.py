@@ -132,7 +132,7 @@ class Noise:
 
 def take_snapshot() -> Snapshot:
     """What can be read now."""
-    own_s, switches = _own()
+    own_s, switches = _own_use()
     return Snapshot(
         wall_s=time.monotonic(),
         own_s=own_s,
@@ -156,9 +156,9 @@ def between(
     """
     duration_s = after.wall_s - before.wall_s
     own_s = after.own_s - before.own_s
-    steal, others = _taken(before.times, after.times, own_s)
-    switches_per_s = _part(_grown(before.switches, after.switches), own_s)
-    throttled = _grown(before.throttled, after.throttled)
+    steal, others = _steal_and_others(before.times, after.times, own_s)
+    switches_per_s = _ratio(_increase(before.switches, after.switches), own_s)
+    throttled = _increase(before.throttled, after.throttled)
     known = {
         "steal": steal,
         "other programs": others,
@@ -169,11 +169,11 @@ def between(
     }
     return Noise(
         duration_s=duration_s,
-        own=_part(own_s, duration_s) or 0.0,
+        own=_ratio(own_s, duration_s) or 0.0,
         steal=steal,
         others=others,
         switches_per_s=switches_per_s,
-        load=_part(before.load, os.cpu_count()),
+        load=_ratio(before.load, os.cpu_count()),
         throttled=throttled,
         paused=paused,
         clock=after.clock,
@@ -202,7 +202,7 @@ def _fixed_work_s() -> float:
     return sorted(taken)[len(taken) // 2]
 
 
-def _own() -> tuple[float, int | None]:
+def _own_use() -> tuple[float, int | None]:
     """CPU seconds and involuntary switches of this process and its ended children."""
     if resource is None:
         return time.process_time(), None
@@ -211,7 +211,7 @@ def _own() -> tuple[float, int | None]:
     return sum(u.ru_utime + u.ru_stime for u in used), sum(u.ru_nivcsw for u in used)
 
 
-def _taken(
+def _steal_and_others(
     before: CpuTimes | None, after: CpuTimes | None, own_s: float
 ) -> tuple[float | None, float | None]:
     """By the host, of the time that was asked for; by other programs, of all CPUs."""
@@ -220,14 +220,14 @@ def _taken(
     busy_s, steal_s = after.busy_s - before.busy_s, after.steal_s - before.steal_s
     # Ticks and nanoseconds are two clocks, so that what is left can be below zero.
     others_s = max(0.0, busy_s - own_s)
-    return _part(steal_s, busy_s + steal_s), _part(others_s, after.total_s - before.total_s)
+    return _ratio(steal_s, busy_s + steal_s), _ratio(others_s, after.total_s - before.total_s)
 
 
-def _grown(before: int | None, after: int | None) -> int | None:
+def _increase(before: int | None, after: int | None) -> int | None:
     return None if before is None or after is None else after - before
 
 
-def _part(some: float | None, whole: float | None) -> float | None:
+def _ratio(some: float | None, whole: float | None) -> float | None:
     return None if some is None or not whole else some / whole
 
 

@@ -58,13 +58,13 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_GET(self) -> None:
-        self._answer(self._file)
+        self._answer(self._find_file)
 
     def do_HEAD(self) -> None:
-        self._answer(self._file)
+        self._answer(self._find_file)
 
     def do_POST(self) -> None:
-        self._answer(self._posted)
+        self._answer(self._answer_post)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the terminal is the user's."""
@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "POST" and (told or "Transfer-Encoding" in self.headers):
             self.close_connection = True  # nobody reads this body: it is no next request
         self._check_origin()
-        asked = self._asked()
+        asked = self._requested_url()
         if asked.scheme and asked.netloc != self.headers["Host"]:
             raise RefusedError(HTTPStatus.FORBIDDEN, "this server is no proxy")
 
@@ -113,20 +113,20 @@ class Handler(BaseHTTPRequestHandler):
         if place not in ("same-origin", "none") and not opened:
             raise RefusedError(HTTPStatus.FORBIDDEN, "requests of other sites are not answered")
 
-    def _asked(self) -> SplitResult:
+    def _requested_url(self) -> SplitResult:
         try:
             return urlsplit(self.path)
         except ValueError as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "this is no address") from error
 
-    def _file(self) -> tuple[str, bytes]:
-        found = self.server.files.get(self._asked().path)
+    def _find_file(self) -> tuple[str, bytes]:
+        found = self.server.files.get(self._requested_url().path)
         if found is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such page")
         return found
 
-    def _posted(self) -> tuple[str, bytes]:
-        asked = self._asked()
+    def _answer_post(self) -> tuple[str, bytes]:
+        asked = self._requested_url()
         if asked.path != "/answer":
             raise RefusedError(HTTPStatus.NOT_FOUND, "only /answer is posted to")
         name = parse_qs(asked.query).get("model", [""])[0]

@@ -73,7 +73,7 @@ def from_package(path: Path) -> Runtime:
     EdgeError where it is not there, is another package, or differs from the pinned one of its
     version.
     """
-    contents = _unpacked(path) if path.is_file() else _in_folder(path)
+    contents = _unpack(path) if path.is_file() else _read_folder(path)
     try:
         package = json.loads(contents["package.json"])
         name, version = package["name"], str(package["version"])
@@ -100,14 +100,14 @@ _HOW = f"npm install {NAME}@{VERSION}"
 _WANTED = ("package.json", f"dist/{MODULE}", f"dist/{WASM}")
 
 
-def _in_folder(path: Path) -> dict[str, bytes]:
+def _read_folder(path: Path) -> dict[str, bytes]:
     try:
-        return {name: _bounded((path / name).read_bytes(), path) for name in _WANTED}
+        return {name: _check_size((path / name).read_bytes(), path) for name in _WANTED}
     except OSError as error:
         raise EdgeError(f"{path} holds no npm package of {NAME}: {_HOW}") from error
 
 
-def _unpacked(path: Path) -> dict[str, bytes]:
+def _unpack(path: Path) -> dict[str, bytes]:
     found = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(path.read_bytes()), mode="r:gz") as archive:
@@ -121,7 +121,7 @@ def _unpacked(path: Path) -> dict[str, bytes]:
     return found
 
 
-def _bounded(content: bytes, path: Path) -> bytes:
+def _check_size(content: bytes, path: Path) -> bytes:
     if len(content) > _MOST_BYTES:
         raise EdgeError(f"{path} is too large to be {NAME}: {_HOW}")
     return content

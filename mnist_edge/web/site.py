@@ -44,19 +44,19 @@ def export(models: Sequence[Path], folder: Path, runtime: Runtime) -> Site:
     cards = {path: read_card(path) for path in models}
     if len({path.name for path in models}) < len(models):
         raise EdgeError("two of the models have the same name: the site tells them apart by it")
-    contents = _contents(cards, runtime)
+    contents = _site_files(cards, runtime)
     with lock_folder(folder):
         for part in (folder, folder / _MODELS, folder / _RUNTIME):
             remove_stale_parts(part, older_than_s=0)
-        old = _former(folder)
-        with _claimed(folder, sorted(old | set(contents))):
+        old = _old_files(folder)
+        with _claim(folder, sorted(old | set(contents))):
             write_together({folder / name: content for name, content in contents.items()})
         _remove(folder, old - set(contents))
     size = sum(map(len, contents.values()))
     return Site(folder, len(contents), size, tuple(path.stem for path in models))
 
 
-def _contents(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
+def _site_files(cards: dict[Path, Card], runtime: Runtime) -> dict[str, bytes]:
     """Every file of the site, by its place in it. The list of them, site.json, is the last."""
     found = site_json.page_files()
     worker = found.pop(_WORKER).decode()
@@ -107,7 +107,7 @@ def _worker(text: str, contents: dict[str, bytes], runtime: Runtime) -> bytes:
 
 
 @contextlib.contextmanager
-def _claimed(folder: Path, names: list[str]) -> Iterator[None]:
+def _claim(folder: Path, names: list[str]) -> Iterator[None]:
     """List what belongs to the site, old and new, while it is written: whoever comes after a kill
     knows what is to be removed. A site that cannot be written stays as it was."""
     place = folder / site_json.FILE
@@ -124,11 +124,11 @@ def _claimed(folder: Path, names: list[str]) -> Iterator[None]:
         raise
 
 
-def _former(folder: Path) -> set[str]:
+def _old_files(folder: Path) -> set[str]:
     """The places of a site's files that are in a folder. EdgeError for a folder of other things."""
     if not any(_is_foreign(path.name) for path in folder.iterdir()):
         return set()
-    files = _listed(folder / site_json.FILE)
+    files = _read_listed(folder / site_json.FILE)
     if files is None:
         raise EdgeError(
             f"{folder} holds other things than a site of this tool: choose an empty folder"
@@ -136,7 +136,7 @@ def _former(folder: Path) -> set[str]:
     return {name for name in files[:_MOST_FILES] if isinstance(name, str) and _is_in(folder, name)}
 
 
-def _listed(place: Path) -> list[Any] | None:
+def _read_listed(place: Path) -> list[Any] | None:
     """The files that a site says are its own; None where this says no such thing."""
     try:
         site = json.loads(read_bytes(place, _MOST_BYTES))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.backends import Examples, InputGuess, Verdict
+from mnist_edge.backends import Examples, GuessVerdict, InputGuess
 from mnist_edge.backends.base import answer
 from mnist_edge.backends.detect_input import (
     FEW,
@@ -14,7 +14,7 @@ from mnist_edge.backends.detect_input import (
     choose_format,
     detect_input_format,
 )
-from mnist_edge.backends.input_format import USUAL_SCALINGS, Basis, InputFormat, read
+from mnist_edge.backends.input_format import USUAL_SCALINGS, GuessBasis, InputFormat, read
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.datasets import Dataset, Split, digits
@@ -48,7 +48,7 @@ def test_networks_of_known_form_are_guessed_rightly(
     found = detect_input_format(path, read(path), lambda: Examples.of(digits_set.train, 10))
     assert prepared_as(found) == net.made_for
     assert found.guess is not None
-    assert found.guess.verdict is (Verdict.TIED if net.name == "paper" else Verdict.APART)
+    assert found.guess.verdict is (GuessVerdict.TIED if net.name == "paper" else GuessVerdict.APART)
 
 
 def test_forms_that_a_network_reads_alike_are_said_to_be_so(
@@ -128,7 +128,7 @@ def tried(
     return FormatScore(input_format, each, np.arange(count) < right, saturated)
 
 
-def chosen(*forms: FormatScore) -> tuple[float, Basis, Verdict]:
+def chosen(*forms: FormatScore) -> tuple[float, GuessBasis, GuessVerdict]:
     found = choose_format(forms)
     assert found.guess is not None
     return found.scale, found.guess.basis, found.guess.verdict
@@ -136,22 +136,22 @@ def chosen(*forms: FormatScore) -> tuple[float, Basis, Verdict]:
 
 def test_the_log_loss_decides_where_accuracies_tie() -> None:
     better, worse = tried("a", 0.1, 490), tried("b", 0.1 * MARGIN * 1.1, 495)
-    assert chosen(worse, better) == (1.0, Basis.LOG_LOSS, Verdict.APART)
+    assert chosen(worse, better) == (1.0, GuessBasis.LOG_LOSS, GuessVerdict.APART)
     near = tried("b", 0.1 * MARGIN / 1.1, 495)
-    assert chosen(near, better) == (1.0, Basis.LOG_LOSS, Verdict.TIED)
+    assert chosen(near, better) == (1.0, GuessBasis.LOG_LOSS, GuessVerdict.TIED)
     and_less_right = tried("b", 0.1 * MARGIN / 1.1, 450)
-    assert chosen(and_less_right, better) == (1.0, Basis.LOG_LOSS, Verdict.APART)
+    assert chosen(and_less_right, better) == (1.0, GuessBasis.LOG_LOSS, GuessVerdict.APART)
 
 
 def test_accuracy_decides_where_answers_are_saturated_or_mean_no_probabilities() -> None:
     sure, calmer = tried("a", 0.3, 490, saturated=0.9), tried("b", 0.1, 450)
-    assert chosen(sure, calmer) == (1.0, Basis.ACCURACY, Verdict.APART)
+    assert chosen(sure, calmer) == (1.0, GuessBasis.ACCURACY, GuessVerdict.APART)
     within_chance = tried("b", 0.1, 488, saturated=0.9)
-    assert chosen(sure, within_chance) == (1 / 255, Basis.ACCURACY, Verdict.TIED)
+    assert chosen(sure, within_chance) == (1 / 255, GuessBasis.ACCURACY, GuessVerdict.TIED)
     calm = tried("b", 0.1, 488)
-    assert chosen(sure, calm) == (1 / 255, Basis.LOG_LOSS, Verdict.APART)
+    assert chosen(sure, calm) == (1 / 255, GuessBasis.LOG_LOSS, GuessVerdict.APART)
     template = tried("a", 2.2, 490)
-    assert chosen(template, tried("b", 0.8, 400)) == (1.0, Basis.ACCURACY, Verdict.APART)
+    assert chosen(template, tried("b", 0.8, 400)) == (1.0, GuessBasis.ACCURACY, GuessVerdict.APART)
 
 
 def test_what_few_images_cannot_decide_is_asked_of_more(tmp_path: Path) -> None:
@@ -163,14 +163,16 @@ def test_what_few_images_cannot_decide_is_asked_of_more(tmp_path: Path) -> None:
 
 
 def test_a_guess_is_shown_with_what_it_rests_on() -> None:
-    made = InputGuess(50, Basis.LOG_LOSS, 0.98, 0.0312, "as 0..1", 0.96, 0.481, Verdict.APART)
+    made = InputGuess(
+        50, GuessBasis.LOG_LOSS, 0.98, 0.0312, "as 0..1", 0.96, 0.481, GuessVerdict.APART
+    )
     input_format = InputFormat("in", "float32", (1, 784), "out", 10, False, guess=made)
     told = (
         "input float32 (1, 784), pixels 0..255 as they are (guessed on 50 labelled images: "
         "log-loss 0.031, 98.0 % right; next best, as 0..1: log-loss 0.48, 96.0 % right)"
     )
     assert input_format.describe() == told
-    tied = replace(input_format, guess=replace(made, verdict=Verdict.TIED))
+    tied = replace(input_format, guess=replace(made, verdict=GuessVerdict.TIED))
     assert tied.describe() == (
         f"{told}: they cannot be told apart, state --input-scale, --input-mean and --invert"
     )
@@ -181,7 +183,7 @@ def test_a_guess_that_reads_little_says_so(tmp_path: Path) -> None:
     wrong = Split(greys().images, (greys().labels + 5) % 10)
     found = detect_input_format(path, read(path), lambda: Examples.of(wrong, 10))
     assert found.guess is not None
-    assert found.guess.verdict is Verdict.POOR
+    assert found.guess.verdict is GuessVerdict.POOR
     assert found.describe().endswith(
         "none of the usual forms fits, state --input-scale, --input-mean and --invert"
     )

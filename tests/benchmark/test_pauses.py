@@ -75,7 +75,7 @@ def quiet(paused: float | None) -> Noise:
 
 def paused(found: Timings, threads: int = 1, runtime: str = "onnxruntime") -> float | None:
     contenders: list[Contender] = [file("edge.onnx", runtime)]
-    value: float | None = runner._paused(contenders, found, threads)
+    value: float | None = runner._paused_share(contenders, found, threads)
     return value
 
 
@@ -126,7 +126,7 @@ def test_rounds_that_differ_are_seen_at_every_batch_size(size: int) -> None:
     steady = Latency(np.full(40, 10.0), np.full(20, 2))
     uneven = Latency(np.repeat(np.linspace(10, 20, 20), 2), np.full(20, 2))
     batches = {one: [uneven if one == size else steady, steady] for one in (1, 8, 64)}
-    spread = runner._spread([file("edge.onnx")], Timings(batches, None, stopped=False))
+    spread = runner._round_spreads([file("edge.onnx")], Timings(batches, None, stopped=False))
     assert len(spread) == 6
     (reason,) = reasons(Noise(spread=spread))
     at_once = "" if size == 1 else f" at {size} images a call"

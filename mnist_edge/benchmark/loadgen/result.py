@@ -55,7 +55,7 @@ def read(folder: Path, contender: Contender, threads: int, scenario: Scenario) -
 
     From the detailed log: the summary's figures, in JSON.
     """
-    logged = _logged(folder / "mlperf_log_detail.txt")
+    logged = _read_log(folder / "mlperf_log_detail.txt")
     try:
         p50_us, p90_us, p99_us = (logged[key] / 1000 for key in scenario.latency_keys)
         value = logged[scenario.key]
@@ -80,7 +80,7 @@ def read(folder: Path, contender: Contender, threads: int, scenario: Scenario) -
         raise EdgeError(f"LoadGen left no result in {folder}: is the disk full?") from error
 
 
-def _logged(log: Path) -> dict[str, Any]:
+def _read_log(log: Path) -> dict[str, Any]:
     """Keys and values of a detailed log: one of either a line, in JSON behind a mark."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
