@@ -82,7 +82,7 @@ def note_other_images(model: "Classifier", data: "Dataset") -> None:
     from mnist_edge.report import dataset
 
     card = model.card
-    if line := dataset.other_images(str(model.path), card.dataset, card.fingerprint, data):
+    if line := dataset.changed_images_note(str(model.path), card.dataset, card.fingerprint, data):
         echo_err(line)
 
 

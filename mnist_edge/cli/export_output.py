@@ -24,7 +24,7 @@ def note_old_data(run: Path, job: "Job") -> None:
     from mnist_edge.report import dataset
 
     card = job.card
-    if line := dataset.other_images(str(run), card.dataset, card.fingerprint, job.data):
+    if line := dataset.changed_images_note(str(run), card.dataset, card.fingerprint, job.data):
         echo_err(line)
 
 

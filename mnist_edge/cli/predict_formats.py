@@ -203,10 +203,10 @@ class Text:
     def _drawn(self, digit: Digit) -> list[str]:
         if self.colours is None:
             return []
-        left = terminal_image.draw(digit.image, self.colours)
+        left = terminal_image.render_image(digit.image, self.colours)
         shares = dict(zip(map(printable, self.classes), digit.probabilities, strict=True))
         width = min(30, self.columns - digit.image.shape[1] - _BESIDE - max(map(cells, shares)))
-        right = terminal_image.bars(shares, width, self.colours) if width >= 5 else []
+        right = terminal_image.render_bars(shares, width, self.colours) if width >= 5 else []
         above = (len(left) - len(right)) // 2
         lines = zip_longest(left, [""] * above + right, fillvalue="")
         return ["", *(f"  {pixels}   {bar}".rstrip() for pixels, bar in lines), ""]

@@ -45,7 +45,7 @@ def _colours() -> str:
     from mnist_edge.report import terminal_image
 
     draws = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
-    return terminal_image.depth(draws, os.environ)
+    return terminal_image.colour_depth(draws, os.environ)
 
 
 @dataclass(slots=True)

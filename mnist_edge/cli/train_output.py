@@ -114,7 +114,7 @@ def _draw_curve(run: Path, saved: "Checkpoint") -> None:
     from mnist_edge.report import training_curves
 
     dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
-    drawn = training_curves.of_run(saved.history, f"{saved.recipe.model} on {dataset}")
+    drawn = training_curves.plot_run(saved.history, f"{saved.recipe.model} on {dataset}")
     write_together({run / CURVE: drawn})
 
 

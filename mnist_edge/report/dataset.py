@@ -67,7 +67,9 @@ def as_json(found: FolderFindings | None) -> dict[str, Any] | None:
     }
 
 
-def other_images(whose: str, trained_on: str, before: Fingerprint | None, data: Dataset) -> str:
+def changed_images_note(
+    whose: str, trained_on: str, before: Fingerprint | None, data: Dataset
+) -> str:
     """What is said where a model meets other test images than those that it was measured on; ""
     where there is nothing to say. `trained_on` is the name of the model's own set."""
     now = data.fingerprint

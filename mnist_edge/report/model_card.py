@@ -19,7 +19,7 @@ from mnist_edge.report.markdown_elements import bullets, escape, grid, pairs, ta
 _MOST_CLASSES = 100  # that are listed by name
 
 
-def of_file(file: Path) -> str:
+def render_file(file: Path) -> str:
     """The card of an exported file; its latency is from the manifest beside it, if there is one.
 
     ModelError for a file that is not ours, EdgeError for a manifest that cannot be read.
@@ -35,8 +35,8 @@ def render(card: Card, facts: FileFacts) -> str:
     sections = {
         "Use": _use(card, facts),
         "Data": pairs(_data(card)),
-        "Training": pairs(training_description.trained(card.trained)),
-        "Quantization": pairs(training_description.quantized(card.calibration or {})),
+        "Training": pairs(training_description.training_rows(card.trained)),
+        "Quantization": pairs(training_description.quantization_rows(card.calibration or {})),
         "Accuracy": _accuracy(card),
         "Per class": _per_class(card),
         "Confidence": bullets(_confidence(card)),
@@ -129,7 +129,7 @@ def _accuracy(card: Card) -> list[str]:
         for name, found in (("this file", this), ("its original in PyTorch", original))
     )
     won, points = this.correct - original.correct, (this.value - original.value) * 100
-    more = f"{abs(won):,} {'more' if won > 0 else 'fewer'} image{'s' * (abs(won) != 1)}"
+    more = formatting.count(abs(won), "more image" if won > 0 else "fewer image")
     text = f"{more} correctly than its original ({points:+.2f} points)"
     return [
         *grid(Grid(("test split", "accuracy", "95 % interval (Wilson)", "correct"), rows)),

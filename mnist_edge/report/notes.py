@@ -8,7 +8,8 @@ from mnist_edge.backends import OnnxRuntime
 from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.model_file.saturation import LARGEST_PAIR
-from mnist_edge.report import dataset, labels
+from mnist_edge.report import labels
+from mnist_edge.report.dataset import changed_images_note
 from mnist_edge.report.formatting import join_words
 
 
@@ -108,10 +109,8 @@ def _quantize_again(entry: Entry) -> str:
 
 def _other_images(record: Benchmark) -> list[str]:
     """Once for each file, however many runtimes run it."""
-    subjects = [entry.subject for entry in record.entries if entry.subject.ours]
-    lines = (
-        dataset.other_images(one.name, one.dataset, one.fingerprint, record.data[one.dataset])
-        for one in subjects
-        if one.dataset in record.data
-    )
+    lines = []
+    for one in (entry.subject for entry in record.entries if entry.subject.ours):
+        if data := record.data.get(one.dataset):
+            lines.append(changed_images_note(one.name, one.dataset, one.fingerprint, data))
     return list(dict.fromkeys(filter(None, lines)))

@@ -16,7 +16,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _RESET = "\x1b[0m"
 
 
-def depth(is_terminal: bool, environment: Mapping[str, str]) -> str:
+def colour_depth(is_terminal: bool, environment: Mapping[str, str]) -> str:
     """What a terminal can show, as it says itself: TERM, COLORTERM and NO_COLOR (no-color.org)."""
     term = environment.get("TERM", "")
     if not is_terminal or environment.get("NO_COLOR") or term in ("", "dumb"):
@@ -26,7 +26,7 @@ def depth(is_terminal: bool, environment: Mapping[str, str]) -> str:
     return GREYS if "256" in term else SIXTEEN
 
 
-def draw(image: NDArray[np.uint8], colours: str) -> list[str]:
+def render_image(image: NDArray[np.uint8], colours: str) -> list[str]:
     """An image, uint8 (H, W) with an even H, as H / 2 lines of W characters.
 
     Each character shows two pixels, one above the other: as an upper half block of the one colour
@@ -69,7 +69,9 @@ def _sixteen(grey: int, ground: bool) -> str:
 _CODES = {FULL: _full, GREYS: _greys, SIXTEEN: _sixteen}
 
 
-def bars(probabilities: Mapping[str, float], width: int, colours: str, most: int = 5) -> list[str]:
+def render_bars(
+    probabilities: Mapping[str, float], width: int, colours: str, most: int = 5
+) -> list[str]:
     """The most probable classes, a line each: name, bar of up to `width` characters, percent."""
     best = sorted(probabilities.items(), key=lambda item: -item[1])[:most]
     longest = max((len(name) for name, _ in best), default=0)

@@ -18,7 +18,7 @@ _LEAST = 1e-4  # a logarithmic axis has no zero
 
 
 @literal_texts()
-def of_run(history: Sequence[dict[str, Any]], title: str) -> bytes:
+def plot_run(history: Sequence[dict[str, Any]], title: str) -> bytes:
     """A PNG of a run's history: how the training loss fell, and the validation error."""
     from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ def of_run(history: Sequence[dict[str, Any]], title: str) -> bytes:
 
 
 @literal_texts()
-def of_depths(errors: Mapping[str, ErrorCurves], title: str) -> bytes:
+def plot_depths(errors: Mapping[str, ErrorCurves], title: str) -> bytes:
     """A PNG as He et al. 2015 drew theirs (figures 1 and 6): plain networks on the left, residual
     ones on the right, on the same logarithmic axis; thin lines are training errors, bold ones test
     errors."""

@@ -22,7 +22,7 @@ _SCHEDULES = {
 }
 
 
-def trained(values: Mapping[str, Any]) -> list[Row]:
+def training_rows(values: Mapping[str, Any]) -> list[Row]:
     """Of a card's `trained`."""
     recipe = values.get("recipe")
     if not isinstance(recipe, Mapping):
@@ -39,7 +39,7 @@ def trained(values: Mapping[str, Any]) -> list[Row]:
     return [*_rows(own, _RECIPE), *_rows(others, _CIRCUMSTANCES)]
 
 
-def quantized(values: Mapping[str, Any]) -> list[Row]:
+def quantization_rows(values: Mapping[str, Any]) -> list[Row]:
     """Of a card's `calibration`."""
     return _rows(values, _CALIBRATION)
 

@@ -64,7 +64,7 @@ def test_a_latency_stands_in_the_manifest_and_in_the_card(tmp_path: Path) -> Non
         assert found.verdict.startswith("trusted" if measured["noise"]["trusted"] else "noisy: ")
         assert {**after[path.name], "latency": None} == {**before[path.name], "latency": None}
         text = path.with_suffix(".md").read_text("utf-8")
-        assert text == model_card.of_file(path)
+        assert text == model_card.render_file(path)
         assert f"p50 {single['p50_us']:,.0f} µs" in text
 
 

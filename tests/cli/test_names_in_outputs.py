@@ -246,7 +246,7 @@ def test_curves() -> None:
     from mnist_edge.report import training_curves
 
     epoch = {"epoch": 1, "loss": 1.0, "validation_correct": 1, "validation_total": 2}
-    drawn = training_curves.of_run([epoch], f"edge on {EVIL}")
+    drawn = training_curves.plot_run([epoch], f"edge on {EVIL}")
     Image.open(io.BytesIO(drawn)).load()
 
 

@@ -67,7 +67,7 @@ def texts(node: Node) -> Iterator[str]:
 def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the terminal, as Markdown and as a page, whose charts have tests of their own."""
     monkeypatch.setattr(benchmark, "run", lambda *_: BENCH)
-    monkeypatch.setattr(plots, "elements", lambda record, width: (None, None))
+    monkeypatch.setattr(plots, "svg_elements", lambda record, width: (None, None))
     model = write_tiny_model(Path("letters.onnx"), make_card(dataset="folder:letters"))
     golden.check(
         "texts/bench.txt", said("bench", model, "--markdown", "b.md", "--html", "b.html", code=4)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_edge.datasets import Dataset, FolderFindings, Split
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
-from mnist_edge.report.dataset import as_json, lines, other_images
+from mnist_edge.report.dataset import as_json, changed_images_note, lines
 
 PLAIN = FolderFindings(
     pictures=200,
@@ -79,11 +79,11 @@ def fingerprint(test: int, training: int = 90) -> Fingerprint:
 def test_other_test_images_are_told() -> None:
     data = dataset(PLAIN, fingerprint(26, 93))
 
-    assert other_images("edge.onnx", "folder:shapes", fingerprint(24), data) == (
+    assert changed_images_note("edge.onnx", "folder:shapes", fingerprint(24), data) == (
         "note: folder:shapes is not what edge.onnx was trained and measured on: training 90 images "
         "then, 93 now, test 24 images then, 26 now"
     )
-    assert other_images("edge.onnx", "folder:shapes", None, data) == (
+    assert changed_images_note("edge.onnx", "folder:shapes", None, data) == (
         "note: edge.onnx does not say which pictures it was trained on, as files of older "
         "versions: some of these test images may be among them"
     )
@@ -92,7 +92,7 @@ def test_other_test_images_are_told() -> None:
 def test_the_same_test_images_need_no_words() -> None:
     data = dataset(PLAIN, fingerprint(26, 93))
 
-    assert other_images("edge.onnx", "folder:shapes", fingerprint(26), data) == ""
-    assert other_images("edge.onnx", "mnist", None, data) == ""
+    assert changed_images_note("edge.onnx", "folder:shapes", fingerprint(26), data) == ""
+    assert changed_images_note("edge.onnx", "mnist", None, data) == ""
     mnist = replace(data, name="mnist", fingerprint=None)
-    assert other_images("edge.onnx", "folder:shapes", fingerprint(26), mnist) == ""
+    assert changed_images_note("edge.onnx", "folder:shapes", fingerprint(26), mnist) == ""

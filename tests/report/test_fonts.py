@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
 from mnist_edge.report import contact_sheet, fonts
-from mnist_edge.report.training_curves import of_run
+from mnist_edge.report.training_curves import plot_run
 
 NAMES = ("猫", "犬", "é", "è", "\u03b1", "ж", "한", "क", "\U0001f600", "\u0378")
 EPOCH = {"epoch": 1, "loss": 1.0, "validation_correct": 1, "validation_total": 2}
@@ -48,6 +48,6 @@ def test_what_no_font_has_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_titles_of_curves_look_different() -> None:
     found = []
     for name in ("\u0378", "\u0379", "猫", "犬"):  # the first two are letters of no script
-        with Image.open(io.BytesIO(of_run([EPOCH], name))) as image:
+        with Image.open(io.BytesIO(plot_run([EPOCH], name))) as image:
             found.append(np.asarray(image))
     assert all(differ(one, other) for one, other in combinations(found, 2))

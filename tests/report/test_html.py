@@ -122,7 +122,7 @@ def root(html: str) -> Node:
 @pytest.fixture
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what is not about charts: drawing them takes most of the time."""
-    monkeypatch.setattr(plots, "elements", lambda record, width: (None, None))
+    monkeypatch.setattr(plots, "svg_elements", lambda record, width: (None, None))
 
 
 def test_it_is_one_document_that_needs_nothing_else(html: str, root: Node) -> None:

@@ -204,7 +204,7 @@ def test_very_many_classes_are_not_all_listed() -> None:
 
 def test_the_example_runs_with_onnxruntime_alone(tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / 'my "tiny" one.onnx', make_card(classes=tuple("abc")))
-    (code,) = re.findall(r"^```python\n(.*?)^```$", cards.of_file(path), re.M | re.S)
+    (code,) = re.findall(r"^```python\n(.*?)^```$", cards.render_file(path), re.M | re.S)
     assert len([line for line in code.splitlines() if line]) == 6
     assert "mnist_edge" not in re.sub(r'"mnist_edge\.classes"', "", code)
     done = subprocess.run(
@@ -223,20 +223,20 @@ def test_the_example_runs_with_onnxruntime_alone(tmp_path: Path) -> None:
 def test_a_file_alone_is_enough_and_its_manifest_adds_its_latency(tiny_model: Path) -> None:
     digest, manifest = sha256(tiny_model), tiny_model.with_name(MANIFEST)
     facts = FileFacts("tiny.onnx", tiny_model.stat().st_size, digest)
-    assert cards.of_file(tiny_model) == render(make_card(), facts)
+    assert cards.render_file(tiny_model) == render(make_card(), facts)
     for known, latency in ((digest, TIMED), ("0" * 64, None)):
         files = with_latency({"tiny.onnx": {"sha256": known}}, "tiny.onnx", TIMED)
         manifest.write_text(to_text(files), "utf-8")
-        assert cards.of_file(tiny_model) == render(make_card(), replace(facts, latency=latency))
+        assert cards.render_file(tiny_model) == render(make_card(), replace(facts, latency=latency))
     manifest.write_text("{")
     with pytest.raises(EdgeError, match="cannot be read: repair or delete it"):
-        cards.of_file(tiny_model)
+        cards.render_file(tiny_model)
 
 
 def test_a_foreign_file_has_no_card(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_text("nothing")
     with pytest.raises(ModelError, match=r"x\.onnx is not an ONNX file"):
-        cards.of_file(tmp_path / "x.onnx")
+        cards.render_file(tmp_path / "x.onnx")
 
 
 def test_only_our_own_cards_are_written_over(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_only_our_own_cards_are_written_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(EXPORTED.glob("*.onnx")), ids=lambda path: path.name)
 def test_shipped_cards_say_what_their_files_and_the_manifest_say(path: Path) -> None:
-    made = cards.of_file(path)
+    made = cards.render_file(path)
     assert card_files.card_path(path).read_text("utf-8") == made
     known = json.loads((EXPORTED / MANIFEST).read_text("utf-8"))["files"][path.name]
     assert known["sha256"] in made

@@ -48,7 +48,7 @@ def drawn(record: Benchmark) -> dict[int, list[str]]:
 
 
 def both(record: Benchmark, width: int = plots.NARROW) -> list[str]:
-    first, second = plots.elements(record, width)
+    first, second = plots.svg_elements(record, width)
     assert first is not None
     assert second is not None
     return [first, second]
@@ -140,7 +140,7 @@ def test_without_matplotlib_the_extra_is_named(
     with pytest.raises(MissingExtraError, match=r"pip install 'mnist-edge\[report\]'"):
         plots.benchmark(record, tmp_path / "bench.png")
     with pytest.raises(MissingExtraError):
-        plots.elements(record, plots.WIDE)
+        plots.svg_elements(record, plots.WIDE)
     with pytest.raises(MissingExtraError):
         plots.require_matplotlib()
 
@@ -182,7 +182,7 @@ def test_who_has_no_accuracy_or_too_few_samples_is_left_out_and_named() -> None:
 
 def test_with_nothing_to_draw_there_is_no_chart(tmp_path: Path) -> None:
     nothing = benchmark(entry(file("foreign.onnx", recorded=None), score=None, batches={}))
-    assert plots.elements(nothing, plots.WIDE) == (None, None)
+    assert plots.svg_elements(nothing, plots.WIDE) == (None, None)
     assert plots.accuracy_caption(nothing).startswith("Nothing to draw")
     assert plots.latencies_caption(nothing).startswith("Nothing to draw")
     plots.benchmark(nothing, tmp_path / "empty.png")

@@ -41,7 +41,7 @@ def grey(code: str) -> int:
 def test_the_colours_of_the_half_blocks_are_the_pixels(colours: str, off: int) -> None:
     image = np.arange(0, 252, 9, dtype=np.uint8)[:, None].repeat(28, axis=1)
     for shown in (image, image.T.copy(), drawn_digits(3)[2]):
-        lines = [pixels(line) for line in terminal_image.draw(shown, colours)]
+        lines = [pixels(line) for line in terminal_image.render_image(shown, colours)]
         back = np.array(lines).transpose(0, 2, 1).reshape(28, 28)
         assert np.abs(back - shown.astype(int)).max() <= off
         assert set(np.unique(back[shown == 0])) <= {0}
@@ -49,7 +49,7 @@ def test_the_colours_of_the_half_blocks_are_the_pixels(colours: str, off: int) -
 
 @pytest.mark.parametrize("colours", COLOURED)
 def test_every_line_puts_the_colours_back(colours: str) -> None:
-    lines = terminal_image.draw(drawn_digits(1)[0], colours)
+    lines = terminal_image.render_image(drawn_digits(1)[0], colours)
     assert len(lines) == 14
     assert all(line.endswith("\x1b[0m") for line in lines)
     assert all(line.count("▀") == 28 for line in lines)
@@ -59,7 +59,7 @@ def test_without_colours_it_is_plain_ascii_and_the_ink_is_where_it_is() -> None:
     image = np.zeros((28, 28), np.uint8)
     image[4:8, 10:12] = 255
     image[20, 3] = 255  # half a character
-    lines = terminal_image.draw(image, terminal_image.PLAIN)
+    lines = terminal_image.render_image(image, terminal_image.PLAIN)
     assert all(line.isascii() and len(line) == 28 for line in lines)
     assert lines[2] == lines[3] == " " * 10 + "@@" + " " * 16
     assert lines[10].strip() not in ("", "@")
@@ -87,12 +87,12 @@ def test_without_colours_it_is_plain_ascii_and_the_ink_is_where_it_is() -> None:
 def test_a_terminal_gets_what_it_can_show(
     terminal: bool, environment: dict[str, str], colours: str
 ) -> None:
-    assert terminal_image.depth(terminal, environment) == colours
+    assert terminal_image.colour_depth(terminal, environment) == colours
 
 
 def test_bars_tell_the_most_probable_classes_in_proportion() -> None:
     shares = {"0": 0.05, "cat": 0.5, "1": 0.25, "2": 0.1, "3": 0.1, "4": 0.0}
-    lines = terminal_image.bars(shares, 20, terminal_image.PLAIN)
+    lines = terminal_image.render_bars(shares, 20, terminal_image.PLAIN)
     assert [line.split()[0] for line in lines] == ["cat", "1", "2", "3", "0"]
     assert [line.count("#") for line in lines] == [10, 5, 2, 2, 1]
     assert lines[0] == "cat ##########            50.0 %"
@@ -101,7 +101,7 @@ def test_bars_tell_the_most_probable_classes_in_proportion() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.124, 0.5, 0.999, 1.0])
 def test_a_bar_of_eighths_is_as_long_as_its_share(share: float) -> None:
-    (line,) = terminal_image.bars({"a": share}, 30, terminal_image.FULL)
+    (line,) = terminal_image.render_bars({"a": share}, 30, terminal_image.FULL)
     bar = line[2:32]
     eighths = 8 * bar.count("█") + sum(" ▏▎▍▌▋▊▉".index(letter) for letter in bar.replace("█", ""))
     assert eighths == round(share * 240)

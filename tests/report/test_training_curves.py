@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge.experiment_results import ErrorCurves
-from mnist_edge.report.training_curves import of_depths, of_run
+from mnist_edge.report.training_curves import plot_depths, plot_run
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
 
@@ -28,7 +28,7 @@ def history(*wrong: int, total: int = 100) -> list[dict[str, Any]]:
 def test_draws_a_picture_of_every_history(wrong: tuple[int, ...]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn = of_run(history(*wrong), "edge on digits")
+        drawn = plot_run(history(*wrong), "edge on digits")
     with Image.open(io.BytesIO(drawn)) as image:
         assert image.format == "PNG"
         grey = np.asarray(image.convert("L"))
@@ -41,20 +41,20 @@ def test_a_name_is_drawn_as_it_is(name: str) -> None:
     """A data set is named after its folder, which may have any name."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert of_run(history(3), f"edge on {name}").startswith(b"\x89PNG")
+        assert plot_run(history(3), f"edge on {name}").startswith(b"\x89PNG")
         errors = {f"plain{depth}": ErrorCurves((0.2,), (0.1,)) for depth in (20, 56)}
-        assert of_depths(errors, f"on {name}").startswith(b"\x89PNG")
+        assert plot_depths(errors, f"on {name}").startswith(b"\x89PNG")
 
 
 def test_what_is_drawn_depends_on_the_numbers() -> None:
     histories = ((50, 10), (50, 20), (50, 20, 1))
-    assert len({of_run(history(*wrong), "edge on digits") for wrong in histories}) == 3
+    assert len({plot_run(history(*wrong), "edge on digits") for wrong in histories}) == 3
 
 
 @pytest.mark.parametrize("names", [NETWORKS, ("plain20",), ("resnet56", "resnet20")])
 def test_depths_are_drawn_of_what_there_is(names: tuple[str, ...]) -> None:
     errors = {name: ErrorCurves((0.5, 0.1, 0.0), (0.4, 0.2, 0.01)) for name in names}
-    with Image.open(io.BytesIO(of_depths(errors, "digits"))) as image:
+    with Image.open(io.BytesIO(plot_depths(errors, "digits"))) as image:
         assert image.format == "PNG"
         left, right = np.array_split(np.asarray(image.convert("RGB")).astype(int), 2, axis=1)
     coloured = [np.ptp(half, axis=2).max() > 100 for half in (left, right)]

@@ -34,7 +34,7 @@ RECIPE: dict[str, Any] = {
 
 
 def told(recipe: dict[str, Any], **others: Any) -> dict[str, str]:
-    rows = training_description.trained({"recipe": recipe, **others})
+    rows = training_description.training_rows({"recipe": recipe, **others})
     assert len(dict(rows)) == len(rows)
     return dict(rows)
 
@@ -116,20 +116,20 @@ def test_what_a_later_version_did_is_told_by_its_own_name() -> None:
 @pytest.mark.parametrize("value", ["much", None, [], {}, [1, 2], {"a": 1}, True, 3])
 @pytest.mark.parametrize("key", sorted(RECIPE))
 def test_a_value_that_is_not_as_we_write_it_is_told_too(key: str, value: Any) -> None:
-    rows = training_description.trained({"recipe": RECIPE | {key: value}})
+    rows = training_description.training_rows({"recipe": RECIPE | {key: value}})
     assert all(name and text and "{" not in text for name, text in rows)
 
 
 @pytest.mark.parametrize("values", [{}, {"recipe": None}, {"recipe": 3}, {"seed": 0}])
 def test_without_a_recipe_the_rest_is_told(values: dict[str, Any]) -> None:
-    rows = training_description.trained(values)
+    rows = training_description.training_rows(values)
     assert [name for name, _ in rows] == [key for key in values if values[key] is not None]
 
 
 def test_every_shipped_recipe_is_words() -> None:
     recipes = pytest.importorskip("mnist_edge.lab.training.recipe", exc_type=ImportError).RECIPES
     for recipe in recipes.values():
-        for name, text in training_description.trained(
+        for name, text in training_description.training_rows(
             {"recipe": recipe.as_dict(), "seed": recipe.seed}
         ):
             assert not set("{}_") & set(name + text), (name, text)
@@ -145,7 +145,7 @@ def test_a_quantization_is_told_in_words() -> None:
         "keep_float": ["Conv_0", "Gemm_9"],
         "finetune": {"epochs": 3, "lr": 1e-4},
     }
-    assert dict(training_description.quantized(values)) == {
+    assert dict(training_description.quantization_rows(values)) == {
         "calibration": "minmax",
         "calibrated on": "512 training images",
         "seed": "0",
@@ -153,4 +153,4 @@ def test_a_quantization_is_told_in_words() -> None:
         "layers left in float": "Conv_0, Gemm_9",
         "quantization-aware fine-tuning": "epochs 3, lr 0.0001",
     }
-    assert training_description.quantized({}) == []
+    assert training_description.quantization_rows({}) == []

@@ -105,7 +105,7 @@ def _advice(record: Benchmark) -> Html:
 
 
 def _charts(record: Benchmark) -> list[Html]:
-    narrow, wide = (plots.elements(record, width) for width in (plots.NARROW, plots.WIDE))
+    narrow, wide = (plots.svg_elements(record, width) for width in (plots.NARROW, plots.WIDE))
     titles = ("Accuracy against latency", "Latencies")
     captions = (plots.accuracy_caption(record), plots.latencies_caption(record))
     return [

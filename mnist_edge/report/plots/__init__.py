@@ -30,9 +30,9 @@ __all__ = [
     "Theme",
     "accuracy_caption",
     "benchmark",
-    "elements",
     "latencies_caption",
     "require_matplotlib",
+    "svg_elements",
 ]
 
 SUFFIXES = (".png", ".svg")
@@ -65,7 +65,7 @@ def require_matplotlib() -> None:
         pass
 
 
-def elements(record: Benchmark, width: int) -> tuple[str | None, str | None]:
+def svg_elements(record: Benchmark, width: int) -> tuple[str | None, str | None]:
     """Both charts as <svg> elements of a page that defines the variables of a `Theme`: accuracy
     against latency, and latencies. None for one that has nothing to show.
 

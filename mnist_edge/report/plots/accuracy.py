@@ -142,45 +142,23 @@ def _label(axes: "Axes", found: Sequence[Point], words: Sequence[str], theme: Th
     sizes = [common.text_size(axes, name) for name in names]
     frame = Box(area.x0, area.y0, area.x1, area.y1)
     placed = place(marks, sizes, _bars(axes, found), frame)
+    arrow = {"arrowstyle": "-", "color": theme.quiet, "linewidth": 0.8, "shrinkA": 0}
+    background = common.text_background(theme)
+    style = {"fontsize": common.TEXT, "color": theme.ink, "bbox": background}
     for one, name, (x, y), mark, box in zip(found, names, middles, marks, placed, strict=True):
         if leader(mark, box):
             nearest = box.nearest(x, y)
-            _draw_leader(axes, one, (nearest[0] - x, nearest[1] - y), theme)
-        _draw_name(axes, one, name, (box.left - x, (box.bottom + box.top) / 2 - y), theme)
+            _annotate(axes, one, "", (nearest[0] - x, nearest[1] - y), arrowprops=arrow, zorder=2)
+        start = box.left - x, (box.bottom + box.top) / 2 - y
+        _annotate(axes, one, name, start, va="center_baseline", zorder=4, **style)
 
 
-def _draw_leader(axes: "Axes", one: Point, end: tuple[float, float], theme: Theme) -> None:
-    """A line from a mark to its name; `end` is relative to the mark, in points."""
-    axes.annotate(
-        "",
-        (one.p50_us, one.percent),
-        end,
-        textcoords="offset points",
-        arrowprops={
-            "arrowstyle": "-",
-            "color": theme.quiet,
-            "linewidth": 0.8,
-            "shrinkA": 0,
-        },
-        zorder=2,
-    )
-
-
-def _draw_name(
-    axes: "Axes", one: Point, name: str, start: tuple[float, float], theme: Theme
+def _annotate(
+    axes: "Axes", one: Point, text: str, start: tuple[float, float], **style: Any
 ) -> None:
-    """A name, whose middle of the left side is at `start` relative to its mark, in points."""
-    axes.annotate(
-        name,
-        (one.p50_us, one.percent),
-        start,
-        textcoords="offset points",
-        fontsize=common.TEXT,
-        color=theme.ink,
-        va="center_baseline",
-        bbox=common.text_background(theme),
-        zorder=4,
-    )
+    """A text, or the line of an arrow, from `start`, which is relative to a mark, in points."""
+    point = one.p50_us, one.percent
+    axes.annotate(text, point, start, textcoords="offset points", **style)
 
 
 def _bars(axes: "Axes", found: Sequence[Point]) -> list[Box]:

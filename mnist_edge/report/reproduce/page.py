@@ -31,7 +31,7 @@ def plots(result: ExperimentResult) -> dict[str, bytes]:
         return {}
     size, first = result.options["size"], result.planned[0]
     title = f"{result.dataset}, {size} size: {first.images:,} images, {first.epochs} epochs"
-    return {findings.CURVES: training_curves.of_depths(result.findings.errors, title)}
+    return {findings.CURVES: training_curves.plot_depths(result.findings.errors, title)}
 
 
 def page(

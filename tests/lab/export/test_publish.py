@@ -97,7 +97,7 @@ def test_an_entry_is_replaced_with_its_file(tmp_path: Path) -> None:
 def test_each_file_has_its_model_card_beside_it(tmp_path: Path) -> None:
     for exported in place([draft(), int8_draft()], tmp_path, cards.render):
         card = exported.path.with_suffix(".md").read_text("utf-8")
-        assert card == cards.of_file(exported.path)
+        assert card == cards.render_file(exported.path)
         assert hashlib.sha256(exported.path.read_bytes()).hexdigest() in card
 
 
@@ -115,7 +115,7 @@ def test_a_latency_stays_as_long_as_the_file_is_the_same(tmp_path: Path) -> None
     assert TIMED.cpu not in (tmp_path / "tiny-int8.md").read_text("utf-8")
     for name in ("tiny.onnx", "tiny-int8.onnx"):
         card = (tmp_path / name).with_suffix(".md").read_text("utf-8")
-        assert card == cards.of_file(tmp_path / name)
+        assert card == cards.render_file(tmp_path / name)
 
 
 def test_somebodys_notes_in_a_cards_place_stay_without_force(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_somebodys_notes_in_a_cards_place_stay_without_force(tmp_path: Path) -> 
         place([draft(), int8_draft()], tmp_path, cards.render)
     assert contents(tmp_path) == {"tiny-int8.md": b"# mine\n"}
     place([draft(), int8_draft()], tmp_path, cards.render, force=True)
-    assert (tmp_path / "tiny-int8.md").read_text("utf-8") == cards.of_file(
+    assert (tmp_path / "tiny-int8.md").read_text("utf-8") == cards.render_file(
         tmp_path / "tiny-int8.onnx"
     )
 
