@@ -136,6 +136,7 @@ EXTRAS: tuple[Extra, ...] = (
         ("mlcommons-loadgen",),
     ),
     Extra("report", "bench --html and --plot", ("matplotlib",)),
+    Extra("check", "data --check (with [train])", ("cleanlab",)),
 )
 
 

@@ -7,9 +7,12 @@ import typer
 
 from mnist_edge.cli.console import echo, echo_json, print_table, progress_bar
 from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir
+from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
+    from mnist_edge.datasets.quality import DataCheck
+    from mnist_edge.lab.training.events import StepResult
 
 _PREVIEW_PER_CLASS = 10
 
@@ -20,42 +23,82 @@ def data(
     preview: Annotated[
         Path | None, typer.Option(help="Draw ten images of each class into this PNG.")
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Look for duplicates, blank pictures and labels that are probably wrong, and say "
+            "whether more pictures would help. Small networks are trained for it.",
+        ),
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Draw what --check found into this PNG.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch a data set, check it, and say what it holds."""
-    import numpy as np
-
     from mnist_edge import output_paths
     from mnist_edge.datasets import FOLDER, load
-    from mnist_edge.report import dataset, tables
+    from mnist_edge.report import data_check, dataset, tables
 
     read = [Path(name.removeprefix(FOLDER))] if name.startswith(FOLDER) else []
-    output_paths.check_files({"--preview": preview}, read)
+    output_paths.check_files({"--preview": preview, "--sheet": sheet}, read)
+    if sheet and not check:
+        raise UsageError("--sheet draws what --check finds: add --check")
     with progress_bar() as progress:
         found = load(name, data_dir, progress)
     if preview:
         _draw_preview(preview, found)
+    checked = _check(found) if check else None
+    if checked and sheet:
+        data_check.write_sheet(sheet, checked, found.classes)
     if as_json:
-        counts = {
-            split: np.bincount(labels, minlength=len(found.classes)).tolist()
-            for split, labels in tables.splits(found).items()
-        }
-        own = dataset.as_json(found.findings)
-        echo_json(
-            {"name": found.name, "source": found.source, "classes": found.classes}
-            | counts
-            | ({"findings": own} if own else {})
-        )
+        _echo_json(found, checked)
         return
     echo(f"{found.name}, from {found.source}: checked")
     echo("")
     print_table(tables.dataset(found))
-    told = dataset.lines(found)
-    for line in ["", *told] if told else []:
-        echo(line)
-    if preview:
-        echo("")
-        echo(f"wrote {preview}")
+    written = [path for path in (preview, sheet) if path]
+    for part in (
+        dataset.lines(found),
+        data_check.lines(checked, found.classes) if checked else [],
+        [f"wrote {' and '.join(map(str, written))}"] if written else [],
+    ):
+        for line in ["", *part] if part else []:
+            echo(line)
+
+
+def _echo_json(found: "Dataset", checked: "DataCheck | None") -> None:
+    import numpy as np
+
+    from mnist_edge.report import data_check, dataset, tables
+
+    counts = {
+        split: np.bincount(labels, minlength=len(found.classes)).tolist()
+        for split, labels in tables.splits(found).items()
+    }
+    findings = dataset.as_json(found.findings)
+    echo_json(
+        {"name": found.name, "source": found.source, "classes": found.classes}
+        | counts
+        | ({"findings": findings} if findings else {})
+        | ({"check": data_check.as_json(checked, found.classes)} if checked else {})
+    )
+
+
+def _check(found: "Dataset") -> "DataCheck":
+    """The check of a data set's content, under a bar."""
+    from mnist_edge.lab import data_check
+    from mnist_edge.lab.training.distributed import process_group
+
+    with progress_bar() as progress, process_group("auto") as group:
+
+        def watch(name: str, step: "StepResult") -> None:
+            done = (step.epoch - 1) * step.steps + step.step
+            progress(name, done, step.epochs * step.steps)
+
+        plan = data_check.CheckPlan(dataset=found.name)
+        return data_check.check(found, plan, group, progress, watch)
 
 
 def _draw_preview(path: Path, found: "Dataset") -> None:

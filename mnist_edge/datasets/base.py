@@ -73,7 +73,8 @@ class Dataset:
 
     `train` are all images but the test's; `held_out`, bool (N,), tells which of them are for
     validation, None where they are drawn. `fingerprint` is None where the name says it all: of
-    what is published with a SHA-256. `findings` are of a folder.
+    what is published with a SHA-256. `findings` are of a folder, and so are
+    `names`, those of its files: of `train`'s images, then of `test`'s.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Dataset:
     held_out: NDArray[np.bool_] | None = None
     fingerprint: Fingerprint | None = None
     findings: FolderFindings | None = field(default=None, repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
 
     # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.
     @cached_property

@@ -91,6 +91,7 @@ def _load(path: Path, progress: Progress | None) -> Dataset:
             coloured=coloured,
         ),
         findings=_findings(path, found, everything, coloured),
+        names=tuple(str(one.relative_to(path)) for some in everything for one in some.paths),
     )
 
 

@@ -1,0 +1,134 @@
+"""What `mnist-edge data --check` finds of faults that are planted. Run it with
+
+    python -m benchmarks.data_check [DATASET] [--images N]
+
+In the training split, 2 % of the labels are changed at random; of the test images, 50 are replaced
+by copies of training images, saved anew in five ways. It prints how many of the changed labels are
+among as many of the first suspects, and how many copies are among the duplicates. What else is
+found is the data set's own: published sets have wrong labels and copies too.
+"""
+
+import argparse
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from mnist_edge.datasets import Dataset, Split, load
+from mnist_edge.lab.data_check import CheckPlan, check
+from mnist_edge.lab.training.distributed import ProcessGroup
+from mnist_edge.lab.training.events import StepResult
+
+_CHANGED, _COPIES = 0.02, 50
+Picture = NDArray[np.uint8]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", nargs="?", default="fashion-mnist")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--images", type=int, help="of the training split, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    random = np.random.default_rng(args.seed)
+    data, changed, copies = _spoilt(load(args.dataset, args.data_dir), args.images, random)
+    started = time.monotonic()
+    found = check(
+        data,
+        CheckPlan(dataset=data.name),
+        ProcessGroup(0, 1, torch.device("cpu")),
+        watch=_print_epochs(),
+    )
+    minutes = (time.monotonic() - started) / 60
+    errors = found.label_errors or ()
+    # Positions are those of training, validation and test; `changed` are those of `train`.
+    order = np.concatenate(
+        [np.flatnonzero(mask) for mask in (~data.validation_mask, data.validation_mask)]
+    )
+    at_fault = {int(at) for at in np.flatnonzero(np.isin(order, changed))}
+    first = [error.position for error in errors[: len(changed)]]
+    pairs = {(pair.first, pair.second) for pair in found.duplicates}
+    place = {int(at): position for position, at in enumerate(order)}
+    planted = {(place[source], len(order) + target) for source, target in copies}
+    print(
+        f"{data.name}: {len(found.data):,} images, {minutes:.1f} min, "
+        f"{torch.get_num_threads()} threads"
+    )
+    print(
+        f"labels changed: {len(changed):,}; among the first {len(first):,} suspects: "
+        f"{len(at_fault.intersection(first)):,}; suspects in all: {len(errors):,}"
+    )
+    print(
+        f"copies planted: {len(planted)}; found: {len(planted & pairs)}; "
+        f"pairs in all: {len(pairs):,}, {len(found.leaks):,} across splits"
+    )
+
+
+def _spoilt(
+    data: Dataset, most: int | None, random: np.random.Generator
+) -> tuple[Dataset, NDArray[np.intp], list[tuple[int, int]]]:
+    """The set with faults, the positions in `train` of changed labels, and (source in `train`,
+    target in `test`) of each copy."""
+    train = data.train[slice(0, most)]
+    labels, images = train.labels.copy(), data.test.images.copy()
+    changed = random.choice(len(labels), round(_CHANGED * len(labels)), replace=False)
+    shifts = random.integers(1, len(data.classes), len(changed))
+    labels[changed] = (labels[changed] + shifts) % len(data.classes)
+    sources = random.choice(len(labels), _COPIES, replace=False)
+    targets = random.choice(len(images), _COPIES, replace=False)
+    for at, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        images[target] = _WAYS[at % len(_WAYS)](train.images[source])
+    spoilt = replace(
+        data,
+        train=Split(train.images, labels),
+        test=Split(images, data.test.labels),
+        held_out=None if data.held_out is None else data.held_out[:most],
+        names=(),
+    )
+    return spoilt, changed, list(zip(sources.tolist(), targets.tolist(), strict=True))
+
+
+def _jpeg(picture: Picture) -> Picture:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=60)
+    return np.asarray(Image.open(buffer))
+
+
+def _darker(picture: Picture) -> Picture:
+    return np.asarray(ImageEnhance.Brightness(Image.fromarray(picture)).enhance(0.8))
+
+
+def _shifted(picture: Picture) -> Picture:
+    return np.roll(picture, (1, 1), (0, 1))
+
+
+def _resized(picture: Picture) -> Picture:
+    image = Image.fromarray(picture)
+    small = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.BICUBIC)
+    return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC))
+
+
+_WAYS: tuple[Callable[[Picture], Picture], ...] = (np.copy, _jpeg, _darker, _shifted, _resized)
+
+
+def _print_epochs() -> Callable[[str, StepResult], None]:
+    seen: set[tuple[str, int]] = set()
+
+    def watch(name: str, step: StepResult) -> None:
+        if (name, step.epoch) not in seen:
+            seen.add((name, step.epoch))
+            print(f"  {name}, epoch {step.epoch} of {step.epochs}", flush=True)
+
+    return watch
+
+
+if __name__ == "__main__":
+    main()

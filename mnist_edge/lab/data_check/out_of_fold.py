@@ -1,0 +1,115 @@
+"""What networks say of pictures that they were not trained on: k-fold cross-validation."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.datasets import Split
+from mnist_edge.datasets.duplicates import Duplicate
+from mnist_edge.lab.training.augment import Augmentation
+from mnist_edge.lab.training.distributed import ProcessGroup
+from mnist_edge.lab.training.events import StepResult
+from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
+from mnist_edge.metrics import softmax
+
+MODEL = "edge-xs"
+FOLDS = 5
+_EPOCHS = 8
+_LEAST_STEPS = 200  # of a small set: a third of those of a training that is kept
+_AUGMENTATION = Augmentation(rotation_deg=4.0, scale=0.05, shear=0.03, shift=0.05, elastic_px=0.0)
+
+Watch = Callable[[str, StepResult], None]
+"""Told which training it is, and where that stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """How the networks that judge a data set are trained: quickly, and several times."""
+
+    dataset: str
+    model: str = MODEL
+    folds: int = FOLDS
+    epochs: int = _EPOCHS
+    seed: int = 0
+
+    def recipe(self, images: int) -> Recipe:
+        """The model's recipe on so many images, moved a little only. Nothing synthetic is mixed
+        in: its labels are not in question."""
+        shipped = recipe_for(self.model, self.dataset)
+        steps = max(1, images // shipped.batch_size)
+        return replace(
+            shipped,
+            epochs=max(self.epochs, math.ceil(_LEAST_STEPS / steps)),
+            seed=self.seed,
+            synthetic_share=0.0,
+            outlier_share=0.0,
+            strong_augmentation=None,
+            augmentation=_AUGMENTATION,
+        )
+
+
+def folds_of(
+    labels: NDArray[np.int64], count: int, seed: int, copies: Sequence[Duplicate] = ()
+) -> NDArray[np.int64]:
+    """The fold of each image, 0..count-1, int64 (N,): stratified by class, drawn with a seed.
+
+    Copies of a picture come into one fold: a network that was trained on the one knows the label
+    of the other.
+    """
+    random = np.random.default_rng(seed)
+    folds = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        folds[members] = (np.arange(len(members)) + random.integers(count)) % count
+    together = np.arange(len(labels))  # the first picture of each one's copies
+    for pair in copies:
+        first, second = sorted((together[pair.first], together[pair.second]))
+        together[together == second] = first
+    return np.asarray(folds[together])
+
+
+def train_once(
+    training: Split,
+    classes: tuple[str, ...],
+    plan: CheckPlan,
+    group: ProcessGroup,
+    watch: Callable[[StepResult], None],
+) -> Trainer:
+    """A network that was trained on these images; its `average` answers."""
+    inputs = TrainingInputs(
+        recipe=plan.recipe(len(training)),
+        classes=classes,
+        training=training,
+        validation=training[slice(0, 1)],  # it chooses nothing here
+    )
+    trainer = Trainer(inputs, group)
+    for epoch in range(inputs.recipe.epochs):
+        trainer.epoch(epoch, watch)
+    return trainer
+
+
+def out_of_fold_probabilities(
+    data: Split,
+    classes: tuple[str, ...],
+    folds: NDArray[np.int64],
+    plan: CheckPlan,
+    group: ProcessGroup,
+    watch: Watch,
+) -> NDArray[np.float32]:
+    """The probabilities of each image's classes, float32 (N, classes), by a network that was
+    trained on the other folds."""
+    probabilities = np.zeros((len(data), len(classes)), np.float32)
+    count = int(folds.max()) + 1
+    for fold in range(count):
+        name = f"fold {fold + 1} of {count}"
+        network = train_once(
+            data[folds != fold], classes, plan, group, partial(watch, name)
+        ).average
+        own = folds == fold
+        probabilities[own] = softmax(network.predict_logits(data.images[own]))
+    return probabilities

@@ -1,0 +1,155 @@
+"""What was found in a data set: lines for a person, values for a script, a sheet to look at."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_edge.datasets.duplicates import Duplicate
+from mnist_edge.datasets.quality import DataCheck, LabelError, LearningCurve
+from mnist_edge.report import contact_sheet
+from mnist_edge.report.formatting import count, percent
+
+_SHOWN = 10  # lines of each kind; --json has all
+_SHEET = 100  # pictures of a sheet
+
+
+def lines(check: DataCheck, classes: Sequence[str]) -> list[str]:
+    """What a person should look at, the worst first."""
+    total, parts = len(check.data), Counter(check.splits.tolist())
+    told = [
+        f"looked at {count(total, 'picture')} of {len(classes):,} classes"
+        f" ({', '.join(f'{number:,} {name}' for name, number in parts.items())})"
+    ]
+    told += _duplicates(check, classes)
+    told += _listed("blank", [check.names[at] for at in check.blank])
+    told += _labels(check, classes)
+    told += [
+        f"few pictures: {name} has {number}; 20 are a start, 100 are better"
+        for name, number in check.few.items()
+    ]
+    return told + _curve(check.curve)
+
+
+def _duplicates(check: DataCheck, classes: Sequence[str]) -> list[str]:
+    found = check.duplicates
+    if not found:
+        return ["duplicates: none"]
+    told = [
+        f"duplicates: {count(len(found), 'pair')}, {len(check.leaks):,} of them in two splits, "
+        f"{len(check.contradictions):,} in two classes"
+    ]
+    worst = sorted(found, key=lambda pair: (pair not in check.leaks, -pair.similarity))
+    return told + _some([_pair(pair, check.names) for pair in worst])
+
+
+def _pair(pair: Duplicate, names: Sequence[str]) -> str:
+    same = "=" if pair.similarity == 1 else "≈"
+    return f"{names[pair.first]} {same} {names[pair.second]}"
+
+
+def _labels(check: DataCheck, classes: Sequence[str]) -> list[str]:
+    if check.label_errors is None:
+        return ["labels: not checked, as a class has too few pictures to train on"]
+    if not check.label_errors:
+        return ["labels: none is doubted"]
+    told = [f"labels: {len(check.label_errors):,} are doubted; the most doubtful:"]
+    return told + _some(
+        [
+            f"{check.names[error.position]}: {caption(error, classes)}"
+            for error in check.label_errors
+        ]
+    )
+
+
+def caption(error: LabelError, classes: Sequence[str]) -> str:
+    """A doubted label beside what the network takes the picture for."""
+    return (
+        f"{classes[error.label]} {percent(error.label_probability, 1)}, "
+        f"{classes[error.suggestion]} {percent(error.suggestion_probability, 1)}"
+    )
+
+
+def _curve(curve: LearningCurve | None) -> list[str]:
+    if curve is None:
+        return []
+    points = ", ".join(
+        f"from {point.images:,} {percent(point.accuracy.value)}" for point in curve.points
+    )
+    told = [f"would more pictures help? Right after learning {points}"]
+    if not curve.still_rises:
+        told.append(
+            "  the last doubling gained no more than chance: more of the same will not help"
+        )
+    elif curve.at_twice is not None:
+        told.append(f"  yes: twice as many may give about {percent(curve.at_twice, 1)}")
+    else:
+        told.append("  yes: the last doubling gained more than chance")
+    return told
+
+
+def write_sheet(path: Path, check: DataCheck, classes: Sequence[str]) -> int:
+    """Draw the pictures whose labels are doubted, then those that are in two splits or classes,
+    100 at most, as a PNG; how many were drawn. EdgeError when it cannot be written."""
+    errors = [(error.position, caption(error, classes)) for error in check.label_errors or ()]
+    pairs = dict.fromkeys([*check.leaks, *check.contradictions])
+    copies = [
+        (at, f"{classes[check.data.labels[at]]} ({check.splits[at]})")
+        for pair in pairs
+        for at in (pair.first, pair.second)
+    ]
+    drawn = [*errors[: _SHEET - min(len(copies), _SHEET // 2)], *copies][:_SHEET]
+    images = check.data.images[[at for at, _ in drawn]]
+    contact_sheet.write(path, images, [text for _, text in drawn])
+    return len(drawn)
+
+
+def _listed(what: str, names: Sequence[str]) -> list[str]:
+    return [f"{what}: {len(names):,}", *_some(names)] if names else [f"{what}: none"]
+
+
+def _some(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - _SHOWN
+    return [f"  {line}" for line in lines[:_SHOWN]] + ([f"  and {more:,} more"] if more > 0 else [])
+
+
+def as_json(check: DataCheck, classes: Sequence[str]) -> dict[str, Any]:
+    """Everything, for a script."""
+    curve = check.curve
+    return {
+        "pictures": len(check.data),
+        "duplicates": [
+            {
+                "first": check.names[pair.first],
+                "second": check.names[pair.second],
+                "similarity": pair.similarity,
+                "splits": [str(check.splits[pair.first]), str(check.splits[pair.second])],
+                "labels": [classes[check.data.labels[at]] for at in (pair.first, pair.second)],
+            }
+            for pair in check.duplicates
+        ],
+        "blank": [check.names[at] for at in check.blank],
+        "few": check.few,
+        "label_errors": None
+        if check.label_errors is None
+        else [
+            {
+                "picture": check.names[error.position],
+                "label": classes[error.label],
+                "label_probability": error.label_probability,
+                "suggestion": classes[error.suggestion],
+                "suggestion_probability": error.suggestion_probability,
+            }
+            for error in check.label_errors
+        ],
+        "learning_curve": None
+        if curve is None
+        else {
+            "points": [
+                {"images": point.images, "accuracy": point.accuracy.as_dict()}
+                for point in curve.points
+            ],
+            "still_rises": curve.still_rises,
+            "at_twice": curve.at_twice,
+        },
+    }

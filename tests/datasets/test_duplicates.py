@@ -1,0 +1,105 @@
+"""Copies that are planted among pictures are found, and nothing else."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from mnist_edge.datasets.duplicates import Duplicate, find_duplicates, is_blank
+
+COUNT = 300
+Picture = NDArray[np.uint8]
+
+
+def photographs(channels: int, side: int = 32, count: int = COUNT) -> Picture:
+    """Smooth random pictures with some noise, uint8 (N, side, side) or (N, side, side, 3)."""
+    random = np.random.default_rng(1)
+    shape = (7, 7) if channels == 1 else (7, 7, 3)
+    pictures = []
+    for _ in range(count):
+        small = Image.fromarray(random.integers(0, 256, shape, np.uint8))
+        pixels = np.asarray(small.resize((side, side), Image.Resampling.BICUBIC), np.float32)
+        noisy = pixels + random.normal(0, 3, pixels.shape)
+        pictures.append(np.clip(noisy, 0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def saved_anew(picture: Picture) -> Picture:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
+    return np.asarray(Image.open(buffer))
+
+
+def darker(picture: Picture) -> Picture:
+    return np.asarray(ImageEnhance.Brightness(Image.fromarray(picture)).enhance(0.8))
+
+
+def shifted(picture: Picture) -> Picture:
+    return np.roll(picture, (1, -1), (0, 1))
+
+
+def resized(picture: Picture) -> Picture:
+    image = Image.fromarray(picture)
+    smaller = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.BICUBIC)
+    return np.asarray(smaller.resize(image.size, Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("copy", [np.copy, saved_anew, darker, shifted, resized])
+def test_planted_copies_are_found_and_no_others(
+    channels: int, copy: Callable[[Picture], Picture]
+) -> None:
+    pictures = photographs(channels)
+    planted = np.stack([copy(picture) for picture in pictures[:20]])
+    found = find_duplicates(np.concatenate([pictures, planted]))
+    assert {(pair.first, pair.second) for pair in found} == {(at, COUNT + at) for at in range(20)}
+
+
+def test_the_most_alike_come_first_and_the_same_pixels_are_one() -> None:
+    pictures = photographs(1)
+    found = find_duplicates(np.concatenate([pictures, [darker(pictures[3])], pictures[5:6]]))
+    assert found[0] == Duplicate(5, COUNT + 1, 1.0)
+    assert (found[1].first, found[1].second) == (3, COUNT)
+    assert 0.98 < found[1].similarity <= 1
+
+
+def test_each_of_several_equal_pictures_is_paired_with_the_first() -> None:
+    pictures = photographs(1)
+    found = find_duplicates(np.concatenate([pictures, pictures[[7, 7, 7]]]))
+    assert [(pair.first, pair.second) for pair in found] == [
+        (7, COUNT),
+        (7, COUNT + 1),
+        (7, COUNT + 2),
+    ]
+
+
+def test_three_copies_that_are_not_equal_are_found() -> None:
+    pictures = photographs(1)
+    copies = [saved_anew(pictures[7]), darker(pictures[7])]
+    found = find_duplicates(np.concatenate([pictures, copies]))
+    copied = {at for pair in found for at in (pair.first, pair.second)}
+    assert copied == {7, COUNT, COUNT + 1}
+
+
+def test_blank_pictures_are_blank_and_no_copies() -> None:
+    pictures = photographs(1, count=20)
+    blank = np.stack([np.full((32, 32), grey, np.uint8) for grey in (0, 0, 128, 255)])
+    together = np.concatenate([pictures, blank])
+    assert np.flatnonzero(is_blank(together)).tolist() == [20, 21, 22, 23]
+    assert find_duplicates(together) == []
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_very_few_pictures_have_no_copies(count: int) -> None:
+    assert find_duplicates(photographs(3, count=max(count, 1))[:count]) == []
+
+
+@pytest.mark.parametrize("size", [(16, 96), (9, 11), (28, 28)])
+def test_sizes_need_not_be_square(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (40, *size), np.uint8)
+    found = find_duplicates(np.concatenate([pictures, pictures[:3]]))
+    assert [(pair.first, pair.second) for pair in found] == [(0, 40), (1, 41), (2, 42)]
