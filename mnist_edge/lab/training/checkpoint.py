@@ -24,7 +24,7 @@ from mnist_edge.lab.training.torch_file import TorchFile
 from mnist_edge.metrics import Accuracy
 
 _FORMAT = 1
-_LARGEST = 1 << 30  # bytes; 50 million parameters, the most that a network has, take 0.8
+_MAX_BYTES = 1 << 30  # bytes; 50 million parameters, the most that a network has, take 0.8
 CHECKPOINT, HISTORY, CURVE, RESULT = "checkpoint.pt", "history.jsonl", "curve.png", "result.json"
 
 
@@ -92,7 +92,7 @@ def load_checkpoint(run: Path) -> Checkpoint:
     if kind(path) is Kind.MISSING:
         raise CheckpointError(f"{run} holds no checkpoint: train one first with 'mnist-edge train'")
     try:
-        file = TorchFile(path, _LARGEST)
+        file = TorchFile(path, _MAX_BYTES)
         if not isinstance(file.values, dict):
             raise ArchiveError("is damaged or not ours")
         if file.values.get("format") != _FORMAT:

@@ -24,10 +24,10 @@ from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.torch_file import StoredTensor, TorchFile
 
-_LEAST_CLASSES, _MOST_CLASSES = 2, 10_000
-_MOST_IMAGES = 10**9
-_MOST_CIRCUMSTANCES = 100
-_MOST_PARAMETERS, _MOST_SETTINGS = 10_000, 100  # of an optimizer, and of each of these
+_MIN_CLASSES, _MAX_CLASSES = 2, 10_000
+_MAX_IMAGES = 10**9
+_MAX_ENVIRONMENT = 100
+_MAX_PARAMETERS, _MAX_SETTINGS = 10_000, 100  # of an optimizer, and of each of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def read_fields(file: TorchFile) -> dict[str, Any]:
         "network": network,
         "average": average,
         "optimizer": _optimizer(values["optimizer"], file),
-        "trained": _circumstances(values["trained"]),
+        "trained": _environment(values["trained"]),
         "result": _result(values["result"]),
         "fingerprint": _fingerprint(values.get("fingerprint")),
     }
@@ -67,7 +67,7 @@ def _check(right: bool, wrong: str) -> None:
 
 def _classes(values: Any) -> tuple[str, ...]:
     names: tuple[str, ...] = check_value(tuple[str, ...], values, "classes")
-    _check(_LEAST_CLASSES <= len(names) <= _MOST_CLASSES, "classes are too few or too many")
+    _check(_MIN_CLASSES <= len(names) <= _MAX_CLASSES, "classes are too few or too many")
     _check(all(names) and len(set(names)) == len(names), "classes have no name, or one name twice")
     return names
 
@@ -88,7 +88,7 @@ def _epoch(values: Any, number: int) -> dict[str, Any]:
     result = build_dataclass(EpochResult, {"training_accuracy": 0.0} | own, name)
     _check(result.epoch == number, f"{name}.epoch is not {number}")
     _check_count(result.validation_correct, result.validation_total, f"{name}.validation_correct")
-    _check(0 <= (result.test_correct or 0) <= _MOST_IMAGES, f"{name}.test_correct is none")
+    _check(0 <= (result.test_correct or 0) <= _MAX_IMAGES, f"{name}.test_correct is none")
     _check(result.duration_s >= 0, f"{name}.duration_s is negative")
     return dict(own) | {"validation_accuracy": result.validation_accuracy}
 
@@ -112,14 +112,12 @@ def _fingerprint(values: Any) -> Fingerprint | None:
 
 
 def _check_count(correct: int, total: int, name: str) -> None:
-    _check(0 <= correct <= total <= _MOST_IMAGES and total > 0, f"{name} is no part of its total")
+    _check(0 <= correct <= total <= _MAX_IMAGES and total > 0, f"{name} is no part of its total")
 
 
-def _circumstances(values: Any) -> dict[str, Any]:
+def _environment(values: Any) -> dict[str, Any]:
     """Plain values by their names: a card holds them as JSON."""
-    _check(
-        isinstance(values, dict) and len(values) <= _MOST_CIRCUMSTANCES, "trained is no short dict"
-    )
+    _check(isinstance(values, dict) and len(values) <= _MAX_ENVIRONMENT, "trained is no short dict")
     for name, value in values.items():
         _check(isinstance(name, str) and is_plain(name), "trained has a name that is no text")
         _check(is_plain(value), "trained has a value that JSON does not know")
@@ -143,14 +141,14 @@ def _check_weights(
 ) -> None:
     """CheckpointError for weights of another network; before that is built, which takes memory."""
     with torch.device("meta"):
-        wanted = _forms(build(recipe.model, len(classes), recipe.shortcut).state_dict())
-    if any(_forms(found) != wanted for found in weights):
+        wanted = _shapes(build(recipe.model, len(classes), recipe.shortcut).state_dict())
+    if any(_shapes(found) != wanted for found in weights):
         raise CheckpointError(
             f"the weights are not those of a '{recipe.model}' of this version: train it again"
         )
 
 
-def _forms(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
 
 
@@ -180,9 +178,9 @@ def _optimizer(values: Any, file: TorchFile) -> dict[str, Any]:
 
 def _dicts(values: Any, name: str) -> dict[Any, dict[Any, Any]]:
     """A dict of dicts, each of which may be there many times: their numbers are bounded."""
-    right = isinstance(values, dict) and len(values) <= _MOST_PARAMETERS
+    right = isinstance(values, dict) and len(values) <= _MAX_PARAMETERS
     right = right and all(
-        isinstance(one, dict) and len(one) <= _MOST_SETTINGS for one in values.values()
+        isinstance(one, dict) and len(one) <= _MAX_SETTINGS for one in values.values()
     )
     _check(right, f"{name} has not what an optimizer has")
     return dict(values)
@@ -197,6 +195,6 @@ def _state(value: Any, file: TorchFile) -> Any:
 
 def _setting(value: Any) -> Any:
     parts = value if isinstance(value, list | tuple) else [value]
-    right = len(parts) <= _MOST_PARAMETERS and all(map(is_plain, parts))
+    right = len(parts) <= _MAX_PARAMETERS and all(map(is_plain, parts))
     _check(right, "optimizer.param_groups holds what is no setting")
     return value

@@ -8,8 +8,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mnist_edge.errors import EdgeError
 
-_LONGEST_TEXT = 4096  # as a path may be
-_MOST_ITEMS = 10_000
+_MAX_TEXT = 4096  # as a path may be
+_MAX_ITEMS = 10_000
 
 Kind = TypeVar("Kind")
 
@@ -46,12 +46,12 @@ def check_value(hint: Any, value: Any, name: str) -> Any:
         (inner,) = (one for one in get_args(hint) if one is not type(None))
         return None if value is None else check_value(inner, value, name)
     if get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple) or len(value) > _MOST_ITEMS:
+        if not isinstance(value, list | tuple) or len(value) > _MAX_ITEMS:
             raise SchemaError(f"{name} is no list, or too long")
         return tuple(check_value(get_args(hint)[0], one, name) for one in value)
     if is_dataclass(hint):
         return build_dataclass(hint, value, name)  # type: ignore[arg-type]
-    if not is_plain(value) or not _fits(hint, value):
+    if not is_plain(value) or not _is_of_type(hint, value):
         raise SchemaError(f"{name} is no {hint.__name__}")
     return value
 
@@ -62,8 +62,8 @@ def is_plain(value: Any) -> bool:
         return True
     if type(value) is float:
         return math.isfinite(value)
-    return type(value) is str and len(value) <= _LONGEST_TEXT
+    return type(value) is str and len(value) <= _MAX_TEXT
 
 
-def _fits(hint: type, value: Any) -> bool:
+def _is_of_type(hint: type, value: Any) -> bool:
     return type(value) is hint or (hint is float and type(value) is int)

@@ -175,13 +175,13 @@ def soft_targets(
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
     total = float(len(missing) * len(whole))
-    answering = [teacher.logits_function(device) for teacher in teachers]
+    logits_functions = [teacher.logits_function(device) for teacher in teachers]
     for place, number in enumerate(missing):
 
         def tell(done: int, before: int = place * len(whole)) -> None:
             progress("asking the teacher", before + done, total)
 
-        images, logits = _compute_view(answering, whole, recipe, number, device, tell)
+        images, logits = _compute_view(logits_functions, whole, recipe, number, device, tell)
         soft_target_files.write(files[number], images, logits)
     found = [soft_target_files.read(file, len(whole), len(teachers[0].classes)) for file in files]
     images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
@@ -213,7 +213,7 @@ def _key(recipe: Recipe, whole: Split) -> str:
 
 
 def _compute_view(
-    answering: Sequence[LogitsFunction],
+    logits_functions: Sequence[LogitsFunction],
     whole: Split,
     recipe: Recipe,
     number: int,
@@ -226,16 +226,17 @@ def _compute_view(
     # In random order: which images get strong augmentation depends on their place in a batch.
     order = torch.randperm(len(originals), generator=generator, device=device)
     images = torch.empty_like(originals)
-    logits = torch.empty((len(originals), answering[0](originals[:1]).shape[1]), device=device)
+    classes = logits_functions[0](originals[:1]).shape[1]
+    logits = torch.empty((len(originals), classes), device=device)
     for at in range(0, len(order), _BATCH_SIZE):
         index = order[at : at + _BATCH_SIZE]
         seen = augment_batch(originals[index], recipe, generator).round().clamp(0, 255).byte()
-        images[index], logits[index] = seen, _mean_log_probabilities(answering, seen)
+        images[index], logits[index] = seen, _mean_log_probabilities(logits_functions, seen)
         tell(at + len(index))
     return images.cpu().numpy(), logits.cpu().numpy()
 
 
-def _mean_log_probabilities(answering: Sequence[LogitsFunction], images: Tensor) -> Tensor:
+def _mean_log_probabilities(logits_functions: Sequence[LogitsFunction], images: Tensor) -> Tensor:
     """The logarithm of the teachers' mean probabilities, float32 (N, classes)."""
-    found = [F.log_softmax(answer(images), dim=1) for answer in answering]
-    return torch.stack(found).logsumexp(dim=0) - math.log(len(found))
+    each = [F.log_softmax(answer(images), dim=1) for answer in logits_functions]
+    return torch.stack(each).logsumexp(dim=0) - math.log(len(each))

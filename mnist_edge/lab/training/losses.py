@@ -19,37 +19,39 @@ def smoothed_targets(classes: int, smoothing: float) -> Tensor:
 
 
 def training_loss(
-    logits: Tensor, targets: Tensor, taught: Tensor | None, plan: Distillation | None
+    logits: Tensor, targets: Tensor, teacher_logits: Tensor | None, plan: Distillation | None
 ) -> Tensor:
     """What `train` minimises on a batch, a scalar: cross-entropy, or distillation with teachers.
 
-    logits: float32 (N, C); targets: float32 (N, C), rows of `smoothed_targets`; taught: float32
-    (N, C), the teachers' logits, where the recipe has a plan for them.
+    logits: float32 (N, C); targets: float32 (N, C), rows of `smoothed_targets`; teacher_logits:
+    float32 (N, C), where the recipe has a plan for them.
     """
-    if taught is None or plan is None:
+    if teacher_logits is None or plan is None:
         return F.cross_entropy(logits, targets)
-    return distillation(logits, targets, taught, plan)
+    return distillation(logits, targets, teacher_logits, plan)
 
 
-def distillation(logits: Tensor, targets: Tensor, taught: Tensor, plan: Distillation) -> Tensor:
+def distillation(
+    logits: Tensor, targets: Tensor, teacher_logits: Tensor, plan: Distillation
+) -> Tensor:
     """The teachers' answers and the labels, weighed by `plan.share` (Hinton et al. 2015, arXiv
     1503.02531), a scalar. Shapes as in `training_loss`.
 
     The teachers' part is multiplied by the square of the temperature, as its gradients shrink by
     it.
     """
-    soft = divergence(logits, taught, plan.temperature)
+    soft = divergence(logits, teacher_logits, plan.temperature)
     hard = F.cross_entropy(logits, targets)
     return plan.share * plan.temperature**2 * soft + (1 - plan.share) * hard
 
 
-def divergence(logits: Tensor, taught: Tensor, temperature: Tensor | float) -> Tensor:
+def divergence(logits: Tensor, teacher_logits: Tensor, temperature: Tensor | float) -> Tensor:
     """The mean Kullback-Leibler divergence of a student's probabilities from its teacher's, both
     of logits (N, C) divided by the temperature. It is what quantization-aware fine-tuning
     minimises."""
     return F.kl_div(
         F.log_softmax(logits / temperature, dim=1),
-        F.log_softmax(taught / temperature, dim=1),
+        F.log_softmax(teacher_logits / temperature, dim=1),
         log_target=True,
         reduction="batchmean",
     )

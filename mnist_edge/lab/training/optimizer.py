@@ -10,7 +10,7 @@ from mnist_edge.lab.training.recipe import Recipe
 
 _MOMENTUM = 0.9  # of SGD (He et al. 2015)
 _STEP = "step"
-_STATE = {
+_STATE_NAMES = {
     "adamw": {_STEP, "exp_avg", "exp_avg_sq"},
     "adam": {_STEP, "exp_avg", "exp_avg_sq"},
     "rmsprop": {_STEP, "square_avg"},
@@ -59,14 +59,14 @@ def restore_state(made: torch.optim.Optimizer, saved: Mapping[str, Any], recipe:
     parameters = [p for group in made.param_groups for p in group["params"]]
     states = saved.get("state", {})
     if states.keys() != set(range(len(parameters))) or not all(
-        _fits(states[number], parameter, _STATE[recipe.optimizer])
+        _fits_parameter(states[number], parameter, _STATE_NAMES[recipe.optimizer])
         for number, parameter in enumerate(parameters)
     ):
         raise ValueError(f"this is no state of {recipe.optimizer} for these parameters")
     made.load_state_dict({"state": states, "param_groups": made.state_dict()["param_groups"]})
 
 
-def _fits(state: Mapping[str, Any], parameter: Tensor, names: set[str]) -> bool:
+def _fits_parameter(state: Mapping[str, Any], parameter: Tensor, names: set[str]) -> bool:
     shapes = {name: () if name == _STEP else parameter.shape for name in names}
     return set(state) == names and all(
         isinstance(state[name], Tensor)

@@ -11,7 +11,7 @@ from mnist_edge.files import write_together
 from mnist_edge.lab.training.stored_zip import ArchiveError, read_entries
 from mnist_edge.model_file.contract import SIDE
 
-_MOST_HEADERS = 4096  # bytes around the numbers of a view
+_MAX_HEADERS = 4096  # bytes around the numbers of a view
 
 
 def write(file: Path, images: np.ndarray[Any, Any], logits: np.ndarray[Any, Any]) -> None:
@@ -28,7 +28,7 @@ def read(file: Path, count: int, classes: int) -> tuple[np.ndarray[Any, Any], ..
         "images.npy": (np.dtype(np.uint8), (count, SIDE, SIDE)),
         "logits.npy": (np.dtype(np.float32), (count, classes)),
     }
-    most_bytes = _MOST_HEADERS + count * (SIDE * SIDE + 4 * classes)
+    most_bytes = _MAX_HEADERS + count * (SIDE * SIDE + 4 * classes)
     try:
         entries = read_entries(file, most_bytes)
         images, logits = (_array(entries[name], *size) for name, size in sizes.items())

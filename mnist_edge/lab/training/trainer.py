@@ -216,15 +216,17 @@ class Trainer:
         # Every process makes the whole batch, so that its draws do not depend on how many
         # processes there are, and trains on its share.
         share = slice(self.group.rank, None, self.group.size)
-        images, taught = self._batch(index, view)
+        images, teacher_logits = self._batch(index, view)
         images, labels = images[share], self.labels[index[share]]
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(self.group.device.type, torch.bfloat16, enabled=self.in_bf16):
             logits = self.forward(images)
         logits = logits.float()
-        answers = None if taught is None else taught[share]
-        loss = training_loss(logits, self.targets[labels], answers, self.recipe.distillation)
+        if teacher_logits is not None:
+            teacher_logits = teacher_logits[share]
+        plan = self.recipe.distillation
+        loss = training_loss(logits, self.targets[labels], teacher_logits, plan)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
