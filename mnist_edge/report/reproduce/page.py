@@ -42,7 +42,7 @@ def page(
     lines += [f"![{name}]({name})" for name in drawn]
     lines += [""] * bool(drawn)
     where = (
-        f"{machine.cpu}, {machine.cores} core{'s' * (machine.cores > 1)}, "
+        f"{machine.cpu}, {formatting.count(machine.cores, 'core')}, "
         f"{machine.system}{', a virtual machine' if machine.virtual else ''}",
         f"finished at {at.replace('T', ' ').replace('+00:00', ' UTC')}; "
         f"mnist-edge {mnist_edge.__version__}, torch {result.torch}, "
@@ -69,7 +69,9 @@ def _why_no_claim(result: ExperimentResult) -> str:
     if result.experiment.of_mnist and dataset != "mnist":
         other.append(f"on {dataset}, not on mnist")
     if epochs is not None:
-        other.append(f"{_epochs(epochs)}, as asked for, in place of the recipe's own")
+        other.append(
+            f"{formatting.count(epochs, 'epoch')}, as asked for, in place of the recipe's own"
+        )
     return f"a try, and not the recipe itself: {'; '.join(other)}"
 
 
@@ -77,15 +79,11 @@ def _run_sizes(result: ExperimentResult) -> list[str]:
     """How many images and epochs each run has; by their models, where these differ in it."""
     models: dict[str, list[str]] = {}
     for run in result.planned:
-        amount = f"{run.images:,} training images, {_epochs(run.epochs)}"
+        amount = f"{run.images:,} training images, {formatting.count(run.epochs, 'epoch')}"
         models.setdefault(amount, []).append(run.model)
     if len(models) == 1:
         return list(models)
     return [f"{', '.join(dict.fromkeys(names))}: {amount}" for amount, names in models.items()]
-
-
-def _epochs(count: int) -> str:
-    return formatting.count(count, "epoch")
 
 
 def _runs(found: Sequence[FinishedRun]) -> Grid:
