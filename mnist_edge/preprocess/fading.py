@@ -11,6 +11,7 @@ _NOISES = 4.0  # times the paper's noise
 _LEAST = 0.12  # of the digit's longer side: what is shorter is a smudge
 _MOST = 1.5  # times the digit's own ink
 _NEAR = 9  # pixels of the view
+_BESIDE = 0.8  # of its pixels, or more, touch the ink: its soft edge (of faded lines 0.05 to 0.76)
 _SIDES = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
@@ -19,7 +20,8 @@ def faded(strength: Plane, mask: Mask, full: float, noise: float) -> Mask:
     of an `Ink`, `full` the strength of full ink.
 
     A line is stronger than what lies on both of its sides, which a shadow, and the blurred edge of
-    a stroke, are not. None is set where one runs out of the view: it is a rule of the paper.
+    a stroke, are not. The edge of a bar that is thinner than most strokes is, but it touches the
+    bar all along. None is set where a line runs out of the view: it is a rule of the paper.
     """
     nothing = np.zeros_like(mask)
     least = max(_FAINTEST, _FAINT * full, _NOISES * noise)
@@ -34,7 +36,9 @@ def faded(strength: Plane, mask: Mask, full: float, noise: float) -> Mask:
         return nothing
     joined = np.zeros(len(parts), bool)
     joined[np.unique(parts.labels[near & (parts.labels >= 0)])] = True
+    outside = np.bincount(parts.labels[(parts.labels >= 0) & ~grown(mask)], minlength=len(parts))
     chosen = joined & (np.maximum(parts.height, parts.width) >= long)
+    chosen &= outside > (1 - _BESIDE) * parts.area
     if (joined & parts.at_edge).any() or parts.area[chosen].sum() > _MOST * np.count_nonzero(mask):
         return nothing
     return parts.only(chosen)

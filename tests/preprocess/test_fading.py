@@ -40,6 +40,15 @@ def test_a_blurred_edge_is_no_stroke(sigma: float) -> None:
     assert not found[30:60].any()  # beside the stroke; its end may be a little longer
 
 
+@pytest.mark.parametrize("soft", [0.1, 0.3])
+def test_the_soft_edge_of_a_bar_thinner_than_the_stem_is_no_stroke(soft: float) -> None:
+    strength, mask = stem()
+    strength[20:70, 52:66] = strength[40:44, 30:90] = FULL
+    mask = strength > 0
+    strength[44, 30:90] = np.maximum(strength[44, 30:90], soft * FULL)
+    assert not faded(strength, mask, FULL, 1.0).any()
+
+
 def test_a_shadow_is_no_stroke() -> None:
     strength, mask = stem()
     strength[60:110, 30:90] = np.where(mask[60:110, 30:90], FULL, FAINT)
