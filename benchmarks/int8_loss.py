@@ -24,7 +24,7 @@ from mnist_edge.classifier import in_chunks
 from mnist_edge.datasets import Dataset, Split, load
 from mnist_edge.lab.export.finetune import Finetuning, finetune
 from mnist_edge.lab.export.graph import to_onnx
-from mnist_edge.lab.export.original import open_original
+from mnist_edge.lab.export.inputs import open_original
 from mnist_edge.lab.export.qdq import METHODS, Quantizer
 from mnist_edge.lab.training.augment import Augmentation, random_grid, sample
 from mnist_edge.lab.training.checkpoint import load_checkpoint

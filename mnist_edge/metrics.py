@@ -53,7 +53,8 @@ def accuracy(answers: Labels, labels: Labels) -> Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two answers to the same questions: `better` + `worse` + others = `changed`, of `total`.
+    """Two answers to the same questions: `better` + `worse` + `wrong_in_both` = `changed`, of
+    `total`.
 
     `better` became right, `worse` became wrong. `p` is McNemar's exact two-sided p: how often a
     coin would split better and worse at least this unevenly (McNemar 1947, exact binomial form).
@@ -63,6 +64,11 @@ class Agreement:
     better: int
     worse: int
     total: int
+
+    @property
+    def wrong_in_both(self) -> int:
+        """Changed from one wrong answer to another."""
+        return self.changed - self.better - self.worse
 
     @property
     def p(self) -> float:

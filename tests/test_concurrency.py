@@ -45,15 +45,15 @@ import os, sys, traceback
 from pathlib import Path
 from mnist_edge.lab.export import publish
 from mnist_edge.report import model_card
-from tests.helpers.exports import draft
+from tests.helpers.exports import fp32_candidate
 children = []
 for at, name in enumerate(sys.argv[1:]):
     children.append(os.fork())
     if children[-1] == 0:
         try:
             for seed in range(8):
-                made = draft(name, seed=1000 * at + seed)
-                publish.place([made], Path("exported"), model_card.render, force=True)
+                made = fp32_candidate(name, seed=1000 * at + seed)
+                publish.publish([made], Path("exported"), model_card.render, force=True)
         except BaseException:
             traceback.print_exc()
             os._exit(1)

@@ -1,5 +1,6 @@
 """mnist-edge export"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,10 +16,9 @@ from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threa
 from mnist_edge.errors import EdgeError, GateError
 
 if TYPE_CHECKING:
+    from mnist_edge.lab.export.candidate import Candidate
     from mnist_edge.lab.export.finetune import Finetuning
-    from mnist_edge.lab.export.pipeline import Job
-    from mnist_edge.lab.export.publish import Draft
-    from mnist_edge.lab.export.quantize import Plan
+    from mnist_edge.lab.export.int8_plan import Int8Plan
 
 
 def export(
@@ -128,16 +128,18 @@ def export(
         "--diagnose": diagnose or None,
     }
     options.check_names(out, name)
-    run = options.meant(run)
+    run = options.find_run(run)
     options.check(run, int8, wants_int8, report, web, threads)
-    runtime = export_site.runtime(web, web_runtime)
+    runtime = export_site.find_runtime(web, web_runtime)
     if web and runtime and not int8 and not (run and run.is_dir()):
-        export_site.write([run] if run else None, web, runtime, as_json)
+        export_site.print_site(
+            export_site.write([run] if run else None, web, runtime), runtime, as_json
+        )
         return
     if diagnose:
         options.check_diagnosis(wants_int8 | {"--report": report})
     from mnist_edge.lab.export.finetune import Finetuning
-    from mnist_edge.lab.export.publish import place
+    from mnist_edge.lab.export.publish import publish
     from mnist_edge.lab.training import runs
     from mnist_edge.report import model_card
 
@@ -148,67 +150,65 @@ def export(
     if diagnose:
         _diagnose(run, data_dir, plan, as_json)
         return
-    stem = name or (run.stem if run.is_file() else None)
-    wanted = _Wanted(run, out, stem, plan if int8 else None, tuning, threads, force)
-    job, drafts = _drafts(wanted, data_dir, report)
-    placed = place(drafts, out, model_card.render, force)
-    made = (
-        export_site.written([one.path for one in placed], web, runtime) if web and runtime else None
-    )
-    done = export_output.Done(run, drafts, placed, made, runtime)
-    export_output.show_all(done, report, options.following(out, done.paths, job), as_json)
+    output = _Output(out, name or (run.stem if run.is_file() else None), force, report)
+    how = plan if int8 else None, tuning, asked_threads(threads)
+    passed, trained_on = _export(run, data_dir, output, *how)
+    published = publish(passed, out, model_card.render, force)
+    paths = [file.path for file in published]
+    made = export_site.write(paths, web, runtime) if web and runtime else None
+    done = export_output.Done(run, published, made, runtime)
+    following = options.next_command(out, paths, trained_on)
+    export_output.print_done(done, report, following, as_json)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What is exported, where to, and how: without a plan, no int8 file."""
+class _Output:
+    """Where an export goes: a folder, what its files are called, and the gate's report."""
 
-    run: Path
-    out: Path
+    folder: Path
     stem: str | None
-    plan: "Plan | None"
-    tuning: "Finetuning | None"
-    threads: str
     force: bool
+    report: Path | None
 
 
-def _drafts(
-    wanted: _Wanted, data_dir: Path | None, report: Path | None
-) -> tuple["Job", list["Draft"]]:
-    """The files to write, which passed their gate; the report of it is written whether or not."""
-    from mnist_edge.lab.export.pipeline import Job
-    from mnist_edge.lab.export.publish import check_way
+def _export(
+    run: Path,
+    data_dir: Path | None,
+    output: _Output,
+    plan: "Int8Plan | None",
+    tuning: "Finetuning | None",
+    threads: int | None,
+) -> tuple[Sequence["Candidate"], str]:
+    """The files to write, which passed their gate, and the data set as their run names it. The
+    gate's report is written whether or not they passed."""
+    from mnist_edge.lab.export import pipeline
+    from mnist_edge.lab.export.inputs import open_inputs
+    from mnist_edge.lab.export.publish import check_output
 
-    int8 = wanted.plan is not None
-    allow = partial(check_way, wanted.out, wanted.stem, int8, wanted.force)
-    drafts: list[Draft] = []
+    replaceable = partial(check_output, output.folder, output.stem, plan is not None, output.force)
+    with progress_bar() as progress:
+        inputs = open_inputs(run, RUNS, data_dir, progress, replaceable)
+        made = pipeline.export(
+            inputs, plan, tuning, progress, asked_threads=threads, stem=output.stem
+        )
+    card = inputs.card
+    export_output.note_other_images(run, card.dataset, card.fingerprint, inputs.data)
+    export_output.write_report(output.report, made)
+    if made.refused:
+        raise EdgeError(export_output.refusal(made.refused)) from made.refused
+    return made.candidates, inputs.original.checkpoint.recipe.dataset if inputs.original else ""
+
+
+def _diagnose(run: Path, data_dir: Path | None, plan: "Int8Plan", as_json: bool) -> None:
+    from mnist_edge.lab.export import pipeline
+    from mnist_edge.lab.export.inputs import open_inputs
+
     try:
         with progress_bar() as progress:
-            job = Job.of(wanted.run, RUNS, data_dir, progress, allow)
-            threads = asked_threads(wanted.threads)
-            for draft in job.drafts(wanted.plan, wanted.tuning, progress, threads, wanted.stem):
-                drafts.append(draft)
-    except GateError as error:
-        export_output.note_old_data(wanted.run, job)
-        told = export_output.refusal(error)
-        if drafts:
-            export_output.write_report(
-                report, drafts, f"The gate was not passed: {told}.", must=False
-            )
-        raise EdgeError(told) from error
-    export_output.note_old_data(wanted.run, job)
-    export_output.write_report(report, drafts, "The gate was passed.")
-    return job, drafts
-
-
-def _diagnose(run: Path, data_dir: Path | None, plan: "Plan", as_json: bool) -> None:
-    from mnist_edge.lab.export.pipeline import Job
-
-    try:
-        with progress_bar() as progress:
-            job = Job.of(run, RUNS, data_dir, progress)
-            diagnosis = job.diagnose(plan, progress)
+            inputs = open_inputs(run, RUNS, data_dir, progress)
+            diagnosis = pipeline.diagnose(inputs, plan, progress)
     except GateError as error:
         raise EdgeError(export_output.refusal(error)) from error
-    export_output.note_old_data(run, job)
-    export_output.show_diagnosis(diagnosis, as_json)
+    card = inputs.card
+    export_output.note_other_images(run, card.dataset, card.fingerprint, inputs.data)
+    export_output.print_diagnosis(diagnosis, as_json)

@@ -10,8 +10,7 @@ from mnist_edge.cli.bench_options import names
 from mnist_edge.errors import EdgeError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from mnist_edge.lab.export.pipeline import Job
-    from mnist_edge.lab.export.quantize import Plan
+    from mnist_edge.lab.export.int8_plan import Int8Plan
 
 RUNS = Path("runs")
 OUT = Path("exported")
@@ -19,7 +18,7 @@ _MAX_DROP = 0.10
 _NAME = re.compile(r"[^\W_][\w.-]*")
 
 
-def meant(run: Path | None) -> Path | None:
+def find_run(run: Path | None) -> Path | None:
     """A run's folder, by its path or by its name in runs/; else a model file. EdgeError where
     there is none of these."""
     if run is None or run.is_dir():
@@ -75,11 +74,11 @@ def plan(
     images: int | None,
     keep_float: list[str] | None,
     max_drop: float | None,
-) -> "Plan":
+) -> "Int8Plan":
     """How to quantize: what the options say, and what holds where they are left out."""
-    from mnist_edge.lab.export.quantize import Plan
+    from mnist_edge.lab.export.int8_plan import Int8Plan
 
-    return Plan(
+    return Int8Plan(
         calibration or "minmax",
         images,
         keep_float=names(keep_float) or (),
@@ -112,16 +111,16 @@ def check_places(run: Path, out: Path | None, report: Path | None, web: Path | N
     output_paths.check_folder("--web", web)
 
 
-def following(out: Path, made: Sequence[Path], job: "Job") -> str:
-    """The command that measures what was made: no other files, on the images that they need."""
+def next_command(out: Path, files: Sequence[Path], dataset: str) -> str:
+    """The command that measures what was made: no other files, on the images that they need.
+    `dataset` is as the run names it, with the way to a folder; "" where there is no run."""
     from mnist_edge.datasets import FOLDER
 
     words = ["mnist-edge", "bench"]
-    own = job.original.checkpoint.recipe.dataset if job.original else ""
-    if out != OUT or own.startswith(FOLDER):
-        words += map(str, made)
-    if own.startswith(FOLDER):
-        words += ["--dataset", FOLDER + str(_from_here(Path(own.removeprefix(FOLDER))))]
+    if out != OUT or dataset.startswith(FOLDER):
+        words += map(str, files)
+    if dataset.startswith(FOLDER):
+        words += ["--dataset", FOLDER + str(_from_here(Path(dataset.removeprefix(FOLDER))))]
     return shlex.join(words)
 
 

@@ -5,44 +5,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.cli import export_site as site
+from mnist_edge.cli import export_site
 from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
 from mnist_edge.errors import EdgeError, GateCheck, GateError
 from mnist_edge.escaping import json_text
 
 if TYPE_CHECKING:
+    from mnist_edge.datasets import Dataset
+    from mnist_edge.fingerprint import Fingerprint
     from mnist_edge.lab.export.diagnose import Diagnosis
-    from mnist_edge.lab.export.pipeline import Job
-    from mnist_edge.lab.export.publish import Draft, Exported
+    from mnist_edge.lab.export.pipeline import Export
+    from mnist_edge.lab.export.publish import PublishedFile
+    from mnist_edge.metrics import Agreement
     from mnist_edge.web.runtime import Runtime
     from mnist_edge.web.site import Site
 
 
-def note_old_data(run: Path, job: "Job") -> None:
+def note_other_images(
+    run: Path, trained_on: str, fingerprint: "Fingerprint | None", data: "Dataset"
+) -> None:
     """Of a run from before data sets had fingerprints: that nobody can tell whether its splits are
     those of then."""
     from mnist_edge.report import dataset
 
-    card = job.card
-    if line := dataset.changed_images_note(str(run), card.dataset, card.fingerprint, job.data):
+    if line := dataset.changed_images_note(str(run), trained_on, fingerprint, data):
         echo_err(line)
 
 
-def write_report(
-    path: Path | None, drafts: Sequence["Draft"], verdict: str, must: bool = True
-) -> None:
+def write_report(path: Path | None, export: "Export") -> None:
+    """What the gate found, where that is asked for and there is anything to say."""
     from mnist_edge.cli import gate_report
     from mnist_edge.files import write_atomically
 
-    if path is None:
+    if path is None or not export.candidates:
         return
-    values = {"verdict": verdict, "files": [draft.as_dict() for draft in drafts]}
-    as_json = json_text(values, indent=2) + "\n"
-    text = gate_report.markdown(drafts, verdict) if path.suffix == ".md" else as_json
+    verdict = "The gate was passed."
+    if export.refused:
+        verdict = f"The gate was not passed: {refusal(export.refused)}."
+    if path.suffix == ".md":
+        text = gate_report.markdown(export.candidates, verdict)
+    else:
+        files = [candidate.as_dict() for candidate in export.candidates]
+        text = json_text({"verdict": verdict, "files": files}, indent=2) + "\n"
     try:
         write_atomically(path, text)
     except EdgeError as error:
-        if must:
+        if not export.refused:
             raise
         echo_err(f"the report was not written: {error}")  # the gate's own error comes after it
 
@@ -57,35 +65,29 @@ def refusal(error: GateError) -> str:
     )
 
 
-def show(run: Path, exported: "Exported") -> None:
+def print_published(run: Path, file: "PublishedFile") -> None:
+    """What an export wrote of one file, how it was checked, and how good it is."""
     from mnist_edge.report import formatting
 
-    card, gate = exported.card, exported.gate
-    if exported.replaced:
-        echo(f"replaced {exported.path}, which had {formatting.percent(exported.replaced.value)}")
-    made = f"{run} -> {exported.path}: {formatting.size(exported.path.stat().st_size)}"
-    if card.calibration is None:
-        echo(f"{made}, opset {exported.opset}, temperature {card.temperature:.3f}")
-    else:
-        echo(f"{made}, {_calibrated(card.calibration)}")
+    card, gate = file.card, file.candidate.gate
+    if file.replaced:
+        echo(f"replaced {file.path}, which had {formatting.percent(file.replaced.value)}")
+    how = f"opset {file.candidate.opset}, temperature {card.temperature:.3f}"
+    if card.calibration is not None:
+        how = _calibrated(card.calibration)
+    echo(f"{run} -> {file.path}: {formatting.size(file.path.stat().st_size)}, {how}")
     if sure := card.threshold:
         echo(
             f"  sure at probabilities of {sure.value:.4f} and more: {sure.accepted:,} of "
             f"{sure.total:,} validation images, {sure.right:,} of them rightly"
         )
-    against, checked = ("original", gate.original) if gate.original else ("fp32 file", gate.fp32)
-    assert checked is not None  # one of them is what the file was made from
-    change = checked.agreement
-    changed = f"{change.changed} answer{'s' * (change.changed != 1)} changed"
-    if change.changed:
-        changed += f" (+{change.better} -{change.worse}, McNemar's p {change.p:.2g})"
+    against, checked = "original" if gate.original else "fp32 file", gate.verification
     echo(
-        f"  against the {against}, on {change.total:,} test images: {changed}, mean |Δp| "
-        f"{checked.shift.mean:.1e}, max {checked.shift.most:.1e}, max |Δlogit| "
-        f"{checked.max_logit_difference:.1e}"
+        f"  against the {against}, on {checked.agreement.total:,} test images: "
+        f"{_changed(checked.agreement)}, mean |Δp| {checked.shift.mean:.1e}, max "
+        f"{checked.shift.most:.1e}, max |Δlogit| {checked.max_logit_difference:.1e}"
     )
-    if gate.portability:
-        found = gate.portability
+    if found := gate.portability:
         echo(
             f"  the same on every CPU: weights cannot saturate 16 bits (widest pair "
             f"{found.widest_pair} of 128), {found.changed} of {found.images:,} answers differ from "
@@ -96,6 +98,16 @@ def show(run: Path, exported: "Exported") -> None:
         f"{formatting.interval(card.accuracy)}), original "
         f"{formatting.percent(card.original_accuracy.value)}"
     )
+
+
+def _changed(found: "Agreement") -> str:
+    changed = f"{found.changed} answer{'s' * (found.changed != 1)} changed"
+    if not found.changed:
+        return changed
+    counts = f"+{found.better} -{found.worse}"
+    if found.wrong_in_both:
+        counts += f", {found.wrong_in_both} wrong both times"
+    return f"{changed} ({counts}, McNemar's p {found.p:.2g})"
 
 
 def _calibrated(calibration: dict[str, Any]) -> str:
@@ -116,14 +128,9 @@ class Done:
     """What an export wrote: its files, and a site that has them where one was asked for."""
 
     run: Path
-    drafts: Sequence["Draft"]
-    placed: Sequence["Exported"]
+    files: Sequence["PublishedFile"]
     site: "Site | None"
     runtime: "Runtime | None"
-
-    @property
-    def paths(self) -> list[Path]:
-        return [exported.path for exported in self.placed]
 
     def as_dict(self) -> dict[str, object]:
         from mnist_edge.model_file import card_files
@@ -131,37 +138,37 @@ class Done:
         return {
             "run": str(self.run),
             "files": [
-                draft.as_dict()
+                file.candidate.as_dict()
                 | {
-                    "file": str(exported.path),
-                    "card": str(card_files.card_path(exported.path)),
-                    "replaced_accuracy": exported.replaced.value if exported.replaced else None,
+                    "file": str(file.path),
+                    "card": str(card_files.card_path(file.path)),
+                    "replaced_accuracy": file.replaced.value if file.replaced else None,
                 }
-                for draft, exported in zip(self.drafts, self.placed, strict=True)
+                for file in self.files
             ],
-            **site.as_dict(self.site, self.runtime),
+            **export_site.as_dict(self.site, self.runtime),
         }
 
 
-def show_all(done: Done, report: Path | None, following: str, as_json: bool) -> None:
+def print_done(done: Done, report: Path | None, next_command: str, as_json: bool) -> None:
     """What was written, and the command that measures it."""
     from mnist_edge.model_file import card_files
 
     if as_json:
         echo_json(done.as_dict())
         return
-    for exported in done.placed:
-        show(done.run, exported)
-    cards = " and ".join(str(card_files.card_path(path)) for path in done.paths)
-    echo(f"model card{'s' * (len(done.placed) > 1)}: {cards}")
+    for file in done.files:
+        print_published(done.run, file)
+    cards = " and ".join(str(card_files.card_path(file.path)) for file in done.files)
+    echo(f"model card{'s' * (len(done.files) > 1)}: {cards}")
     if report:
         echo(f"wrote {report}")
     if done.site and done.runtime:
-        site.tell(done.site, done.runtime)
-    echo(f"next: {following}")
+        export_site.print_text(done.site, done.runtime)
+    echo(f"next: {next_command}")
 
 
-def show_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
+def print_diagnosis(diagnosis: "Diagnosis", as_json: bool) -> None:
     from mnist_edge.cli import gate_report
     from mnist_edge.report.grid import Grid
 

@@ -12,43 +12,41 @@ if TYPE_CHECKING:
     from mnist_edge.web.site import Site
 
 
-def runtime(web: Path | None, package: Path | None) -> "Runtime | None":
+def find_runtime(web: Path | None, package: Path | None) -> "Runtime | None":
     """Where the site's runtime comes from: said before minutes of work, if it is not there."""
     if web is None:
         if package is not None:
             raise UsageError("--web-runtime is about the site: add --web DIR")
         return None
-    from mnist_edge.web import runtime as found
+    from mnist_edge.web import runtime as source
 
     if package is not None:
-        return found.from_package(package)
-    installed = Path("node_modules") / found.NAME
+        return source.from_package(package)
+    installed = Path("node_modules") / source.NAME
     if not installed.is_dir():
-        return found.from_cdn()
-    runtime = found.from_package(installed)
-    if runtime.version != found.VERSION:
+        return source.from_cdn()
+    runtime = source.from_package(installed)
+    if runtime.version != source.VERSION:
         raise EdgeError(
             f"{installed} is version {runtime.version}, whose files cannot be verified: "
-            f"npm install {found.NAME}@{found.VERSION}, or take it by --web-runtime {installed}"
+            f"npm install {source.NAME}@{source.VERSION}, or take it by --web-runtime {installed}"
         )
     return runtime
 
 
-def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime", as_json: bool) -> None:
-    """The site of files that were exported before: these, or all that there are."""
+def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime") -> "Site":
+    """The site of these files, or of all that were exported before."""
     from mnist_edge.model_file import model_paths
-
-    made = written(model_paths.find_all(models), web, runtime)
-    if as_json:
-        echo_json(as_dict(made, runtime))
-    else:
-        tell(made, runtime)
-
-
-def written(models: Sequence[Path], web: Path, runtime: "Runtime") -> "Site":
     from mnist_edge.web import site
 
-    return site.export(models, web, runtime)
+    return site.export(model_paths.find_all(models), web, runtime)
+
+
+def print_site(site: "Site", runtime: "Runtime", as_json: bool) -> None:
+    if as_json:
+        echo_json(as_dict(site, runtime))
+    else:
+        print_text(site, runtime)
 
 
 def as_dict(site: "Site | None", runtime: "Runtime | None") -> dict[str, Any]:
@@ -65,7 +63,7 @@ def as_dict(site: "Site | None", runtime: "Runtime | None") -> dict[str, Any]:
     }
 
 
-def tell(site: "Site", runtime: "Runtime") -> None:
+def print_text(site: "Site", runtime: "Runtime") -> None:
     from mnist_edge.report import formatting
     from mnist_edge.web.runtime import NAME, VERSION
 

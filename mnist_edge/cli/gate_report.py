@@ -7,32 +7,31 @@ from mnist_edge.report import formatting
 from mnist_edge.report.markdown_elements import code, escape
 
 if TYPE_CHECKING:
+    from mnist_edge.lab.export.candidate import Candidate
     from mnist_edge.lab.export.diagnose import Diagnosis
     from mnist_edge.lab.export.gate import Verification
-    from mnist_edge.lab.export.publish import Draft
 
 
-def markdown(drafts: Sequence["Draft"], verdict: str) -> str:
+def markdown(candidates: Sequence["Candidate"], verdict: str) -> str:
     """A report for people: a row for each comparison, and the verdict."""
-    named = escape(", ".join(draft.name for draft in drafts))
+    named = escape(", ".join(candidate.name for candidate in candidates))
     lines = [f"# {named}", "", escape(verdict), ""]
     lines += [
         "| file | against | accuracy before | accuracy after (95 %) | changed answers | better | "
         "worse | McNemar's p | mean \\|Δp\\| | max \\|Δp\\| | max \\|Δlogit\\| |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for draft in drafts:
-        rows = (("PyTorch original", draft.gate.original), ("fp32 file", draft.gate.fp32))
-        lines += [_row(draft.name, against, found) for against, found in rows if found]
+    for candidate in candidates:
+        rows = (("PyTorch original", candidate.gate.original), ("fp32 file", candidate.gate.fp32))
+        lines += [_row(candidate.name, against, found) for against, found in rows if found]
     lines.append("")
-    for draft in drafts:
-        lines.append(
-            f"- {code(draft.name)}: {formatting.size(len(draft.content))}, SHA-256 {draft.sha256}"
-        )
-        if draft.card.calibration:
-            told = ", ".join(f"{key} {value}" for key, value in draft.card.calibration.items())
+    for candidate in candidates:
+        size, sha256 = len(candidate.file.content), candidate.file.sha256
+        lines.append(f"- {code(candidate.name)}: {formatting.size(size)}, SHA-256 {sha256}")
+        if candidate.card.calibration:
+            told = ", ".join(f"{key} {value}" for key, value in candidate.card.calibration.items())
             lines.append(f"  - calibration: {escape(told)}")
-        if portable := draft.gate.portability:
+        if portable := candidate.gate.portability:
             lines.append(
                 f"  - against its float reference, on {portable.images:,} images: "
                 f"{portable.changed} answers differ, max |Δlogit| "

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +15,7 @@ from onnx import numpy_helper
 from mnist_edge.classifier import Classifier
 from mnist_edge.cli import export_options as options
 from mnist_edge.datasets import load
+from mnist_edge.lab.export import inputs
 from mnist_edge.lab.export import pipeline as lab
 from mnist_edge.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from mnist_edge.lab.training.models import Network
@@ -138,7 +137,7 @@ def test_what_is_in_the_way_is_found_before_any_work(
     def never(*args: object) -> None:
         raise AssertionError("opened before what is in the way was found")
 
-    monkeypatch.setattr(lab, "open_original", never)
+    monkeypatch.setattr(inputs, "open_original", never)
     FILE.parent.mkdir()
     if name == FILE.name:
         write_tiny_model(FILE, make_card(dataset="digits", accuracy=Accuracy(9999, 10000)))
@@ -247,9 +246,7 @@ def test_what_is_measured_next_is_on_the_images_of_a_persons_folder(
     made = [Path("exported/edge.onnx"), Path("exported/edge-int8.onnx")]
 
     def following(out: str, dataset: str) -> str:
-        checkpoint = SimpleNamespace(recipe=SimpleNamespace(dataset=dataset))
-        job: Any = SimpleNamespace(original=SimpleNamespace(checkpoint=checkpoint))
-        return options.following(Path(out), made, job)
+        return options.next_command(Path(out), made, dataset)
 
     both = "mnist-edge bench exported/edge.onnx exported/edge-int8.onnx"
     assert following("exported", "mnist") == "mnist-edge bench"

@@ -16,7 +16,8 @@ from PIL import Image
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import load
 from mnist_edge.files import sha256
-from mnist_edge.lab.export import gate, pipeline
+from mnist_edge.lab.export import gate, inputs, pipeline
+from mnist_edge.lab.export.candidate import with_metadata, without_metadata
 from mnist_edge.lab.export.qdq import WEIGHTED, Quantizer
 from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.runs import finish
@@ -266,7 +267,7 @@ def test_a_better_fp32_file_is_found_before_int8_is_made(monkeypatch: pytest.Mon
     def never(*args: object) -> None:
         raise AssertionError("quantized before the better file was found")
 
-    monkeypatch.setattr(pipeline, "int8_draft", never)
+    monkeypatch.setattr(pipeline, "int8_candidate", never)
     assert_fails(invoke(*QUANTIZE), r"edge-xs\.onnx is better \(99\.99%\) than this one .*--for")
 
 
@@ -310,7 +311,7 @@ def test_an_unreadable_manifest_stops_before_the_work(
 ) -> None:
     OUT.mkdir()
     MANIFEST.write_text("{")
-    monkeypatch.setattr(pipeline, "open_original", None)  # not to be called
+    monkeypatch.setattr(inputs, "open_original", None)  # not to be called
     assert_fails(invoke(*QUANTIZE), "exported/manifest.json cannot be read: repair or delete it")
     assert list(contents()) == ["manifest.json"]
 
@@ -517,7 +518,11 @@ def test_a_graph_that_the_lab_did_not_make_is_refused_in_one_line(home: Path) ->
 
 
 def test_a_folders_file_needs_its_run_which_knows_the_way(home: Path) -> None:
-    write_tiny_model(Path("signs.onnx"), make_card(dataset="folder:signs"))
+    invoke("export")
+    shutil.rmtree("runs")
+    content = without_metadata(onnx.load(FP32))
+    content = with_metadata(content, replace(card_of(FP32), dataset="folder:signs"))
+    Path("signs.onnx").write_bytes(content)
     assert_fails(
         invoke(*QUANTIZE, "signs.onnx"),
         "signs.onnx was trained on folder:signs, and its run is not in runs/",

@@ -217,11 +217,15 @@ def test_model_cards(images: Path, tmp_path: Path) -> None:
 
 def test_reports_of_the_gate() -> None:
     from mnist_edge.cli import gate_report
-    from tests.helpers.exports import draft, int8_draft
+    from mnist_edge.model_file.reader import ModelFile
+    from tests.helpers.exports import fp32_candidate, int8_candidate
 
     evil: Any = {"model": EVIL, "dataset": f"folder:{EVIL}", "classes": CLASSES}
-    drafts = [replace(one, name=f"{EVIL}.onnx") for one in (draft(**evil), int8_draft(**evil))]
-    text = gate_report.markdown(drafts, f"The gate was not passed: {EVIL}.")
+    file = ModelFile(Path(f"{EVIL}.onnx"), b"")
+    candidates = [
+        replace(one, file=file) for one in (fp32_candidate(**evil), int8_candidate(**evil))
+    ]
+    text = gate_report.markdown(candidates, f"The gate was not passed: {EVIL}.")
     assert_only_text(text)
     assert "<b>" not in text.replace("\\<b\\>", "")
 

@@ -13,7 +13,7 @@ import pytest
 
 from mnist_edge import benchmark
 from mnist_edge.cli import export_output, gate_report
-from mnist_edge.lab.export.publish import Exported
+from mnist_edge.lab.export.publish import PublishedFile
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.contract import Card
@@ -23,7 +23,7 @@ from tests import golden
 from tests.conftest import make_card, write_golden_model, write_tiny_model
 from tests.golden.records import BENCH, HEALTH, write_pictures
 from tests.helpers.cli import invoke, write_digit
-from tests.helpers.exports import draft, int8_draft
+from tests.helpers.exports import fp32_candidate, int8_candidate
 from tests.model_file.test_manifest import TIMED
 from tests.report.test_gate_report import DIAGNOSIS
 from tests.report.test_html import Node, Reader
@@ -93,21 +93,19 @@ def test_model_card(card: Card) -> None:
 
 
 def test_gate_report() -> None:
-    drafts = [draft(), int8_draft()]
-    text = gate_report.markdown(drafts, "The gate was passed.")
-    for made in drafts:
-        text = text.replace(made.sha256, "SHA")
+    candidates = [fp32_candidate(), int8_candidate()]
+    text = gate_report.markdown(candidates, "The gate was passed.")
+    for made in candidates:
+        text = text.replace(made.file.sha256, "SHA")
     golden.check("texts/gate.txt", text)
 
 
 def test_export(capsys: pytest.CaptureFixture[str]) -> None:
-    for made, before in ((draft(), None), (int8_draft(), Accuracy(9950, 10_000))):
+    for made, before in ((fp32_candidate(), None), (int8_candidate(), Accuracy(9950, 10_000))):
         path = Path(made.name)
         path.write_bytes(bytes(12_345))
-        export_output.show(
-            Path("runs/tiny"), Exported(path, made.card, made.opset, made.gate, before)
-        )
-    export_output.show_diagnosis(DIAGNOSIS, as_json=False)
+        export_output.print_published(Path("runs/tiny"), PublishedFile(path, made, before))
+    export_output.print_diagnosis(DIAGNOSIS, as_json=False)
     golden.check("texts/export.txt", capsys.readouterr().out)
 
 

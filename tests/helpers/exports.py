@@ -1,4 +1,4 @@
-"""Networks exported once for all tests, and drafts with their gates made by hand."""
+"""Networks exported once for all tests, and candidates with their gates made by hand."""
 
 import hashlib
 import tempfile
@@ -8,13 +8,16 @@ import onnx
 import torch
 
 from mnist_edge.datasets import Dataset
+from mnist_edge.lab.export import pipeline
+from mnist_edge.lab.export.candidate import Candidate
 from mnist_edge.lab.export.gate import Gate, Portability, Verification
 from mnist_edge.lab.export.graph import to_onnx
-from mnist_edge.lab.export.pipeline import Job
-from mnist_edge.lab.export.publish import Draft, Exported, place
+from mnist_edge.lab.export.inputs import ExportInputs, open_original
+from mnist_edge.lab.export.publish import PublishedFile, publish
 from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.models import Network, build
 from mnist_edge.metrics import Accuracy, Agreement, Shift
+from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.report import model_card as card
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers import shared
@@ -41,11 +44,13 @@ def zoo_network(name: str, shortcut: str | None = None) -> Network:
     return network
 
 
-def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> Exported:
+def exported(run: Path, out: Path, data: Dataset, force: bool = False) -> PublishedFile:
     """A finished run's fp32 file, written to `out` once it has passed the gate."""
-    job = Job.of_run(run, load_checkpoint(run), data, lambda what, done, total: None)
-    drafts = list(job.drafts(None, None, lambda what, done, total: None))
-    return place(drafts, out, card.render, force)[0]
+    inputs = ExportInputs(data, open_original(run, load_checkpoint(run), data))
+    made = pipeline.export(inputs, None)
+    if made.refused:
+        raise made.refused
+    return publish(made.candidates, out, card.render, force)[0]
 
 
 def verification(
@@ -71,7 +76,9 @@ INT8_GATE = Gate(
 )
 
 
-def draft(name: str = "tiny.onnx", gate: Gate = FP32_GATE, seed: int = 0, **card: object) -> Draft:
+def fp32_candidate(
+    name: str = "tiny.onnx", gate: Gate = FP32_GATE, seed: int = 0, **card: object
+) -> Candidate:
     """A tiny model that is said to have passed its gate."""
     values: dict[str, object] = {
         "accuracy": gate.verification.exported,
@@ -80,10 +87,13 @@ def draft(name: str = "tiny.onnx", gate: Gate = FP32_GATE, seed: int = 0, **card
     made = make_card(**(values | card))
     with tempfile.TemporaryDirectory() as folder:
         content = write_tiny_model(Path(folder) / name, made, seed).read_bytes()
-    return Draft(name, content, made, 14, gate)
+    model = onnx.load_model_from_string(content)
+    return Candidate(ModelFile(Path(name), content), model, made, gate=gate)
 
 
-def int8_draft(name: str = "tiny-int8.onnx", gate: Gate = INT8_GATE, **card: object) -> Draft:
+def int8_candidate(
+    name: str = "tiny-int8.onnx", gate: Gate = INT8_GATE, **card: object
+) -> Candidate:
     """The int8 file of a network, as far as its card and gate are concerned."""
     values: dict[str, object] = {
         "precision": "int8",
@@ -91,4 +101,4 @@ def int8_draft(name: str = "tiny-int8.onnx", gate: Gate = INT8_GATE, **card: obj
         "original_sha256": "0" * 64,
         "calibration": CALIBRATION,
     }
-    return draft(name, gate, 1, **(values | card))
+    return fp32_candidate(name, gate, 1, **(values | card))

@@ -6,7 +6,7 @@ import pytest
 from mnist_edge.cli import gate_report as gate
 from mnist_edge.lab.export.diagnose import Diagnosis, LayerNoise
 from mnist_edge.lab.export.gate import Gate
-from tests.helpers.exports import CALIBRATION, INT8_GATE, draft, int8_draft
+from tests.helpers.exports import CALIBRATION, INT8_GATE, fp32_candidate, int8_candidate
 
 DIAGNOSIS = Diagnosis(
     layers=(
@@ -27,7 +27,7 @@ def rows(markdown: str) -> list[list[str]]:
 
 
 def test_markdown_has_a_row_for_each_comparison() -> None:
-    told = gate.markdown([draft(), int8_draft()], "The gate was passed.")
+    told = gate.markdown([fp32_candidate(), int8_candidate()], "The gate was passed.")
     assert told.startswith("# tiny.onnx, tiny-int8.onnx\n\nThe gate was passed.\n\n")
     header, line, *found = rows(told)
     assert {len(row) for row in (header, line, *found)} == {len(header)}
@@ -49,10 +49,14 @@ def test_markdown_has_a_row_for_each_comparison() -> None:
 
 
 def test_markdown_names_the_bytes_and_how_they_were_made() -> None:
-    drafts = [draft(), int8_draft(calibration=CALIBRATION | {"keep_float": ["Conv_2"]})]
-    told = gate.markdown(drafts, "")
-    for made in drafts:
-        assert f"`{made.name}`: {len(made.content) / 1000:.0f} kB, SHA-256 {made.sha256}" in told
+    int8 = int8_candidate(calibration=CALIBRATION | {"keep_float": ["Conv_2"]})
+    candidates = [fp32_candidate(), int8]
+    told = gate.markdown(candidates, "")
+    for made in candidates:
+        assert (
+            f"`{made.name}`: {len(made.file.content) / 1000:.0f} kB, SHA-256 {made.file.sha256}"
+            in told
+        )
     assert told.count("calibration: ") == told.count("float reference") == 1
     assert r"images 512, seed 0, weight_bits 7, keep_float \['Conv_2'\]" in told
     assert "on 1,000 images: 0 answers differ, max |Δlogit| 0.011 (one quantum is 0.09)" in told
@@ -60,17 +64,17 @@ def test_markdown_names_the_bytes_and_how_they_were_made() -> None:
 
 
 def test_a_comparison_that_was_not_made_has_no_row() -> None:
-    alone = int8_draft(gate=replace(INT8_GATE, original=None))
+    alone = int8_candidate(gate=replace(INT8_GATE, original=None))
     _, _, *found = rows(gate.markdown([alone], ""))
     assert [row[1] for row in found] == ["fp32 file"]
 
 
-def test_values_are_the_drafts() -> None:
-    made = int8_draft()
+def test_values_are_the_candidates() -> None:
+    made = int8_candidate()
     values = json.loads(json.dumps(made.as_dict()))
     assert values["file"] == "tiny-int8.onnx"
-    assert values["sha256"] == made.sha256
-    assert values["bytes"] == len(made.content)
+    assert values["sha256"] == made.file.sha256
+    assert values["bytes"] == len(made.file.content)
     assert (values["precision"], values["dataset"], values["opset"]) == ("int8", "digits", 14)
     assert values["accuracy"]["correct"] == 9960
     assert values["accuracy"]["interval95"] == list(made.card.accuracy.interval)
@@ -105,7 +109,7 @@ def test_values_lack_what_was_not_checked(missing: str) -> None:
     checked: Gate = replace(INT8_GATE, **{missing: None})
     found = checked.as_dict()
     assert set(found) == set(keys.values()) - {keys[missing]}
-    assert "calibration" not in draft().as_dict()
+    assert "calibration" not in fp32_candidate().as_dict()
 
 
 def test_a_row_for_each_layer_with_its_gain_in_percent() -> None:

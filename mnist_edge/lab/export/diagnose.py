@@ -63,7 +63,7 @@ class Diagnosis:
         }
 
 
-def diagnose(
+def diagnose_layers(
     quantizer: Quantizer,
     images: NDArray[np.uint8],
     watch: Callable[[int, int], None] = lambda done, total: None,

@@ -68,7 +68,7 @@ def for_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     return shaped
 
 
-def is_ours(model: onnx.ModelProto) -> bool:
+def is_exported_graph(model: onnx.ModelProto) -> bool:
     """Whether a graph begins and ends as `graph.to_onnx` writes it: Cast, Unsqueeze, …, Gemm."""
     first = readers(model.graph, INPUT)
     second = [node for cast in first for node in readers(model.graph, cast.output[0])]

@@ -24,9 +24,9 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.errors import EdgeError
 from mnist_edge.lab.export.graph import slim
-from mnist_edge.lab.export.int8_layout import for_int8, is_ours, readers
+from mnist_edge.lab.export.int8_layout import for_int8, readers
 from mnist_edge.model_file.contract import INPUT, OUTPUT
 
 METHODS = {
@@ -99,16 +99,6 @@ class Quantizer:
         quantized.ir_version = self.model.ir_version
         onnx.checker.check_model(quantized, full_check=True)
         return quantized
-
-
-def check_source(model: onnx.ModelProto, file: Path, keep_float: Sequence[str]) -> None:
-    """EdgeError for a file whose graph is not one of ours, or has no layers of these names."""
-    if not is_ours(model):
-        raise ModelError(
-            f"{file} was not written by 'mnist-edge export', or by another version: "
-            "its graph is another. Export its run again"
-        )
-    check_layers(model, keep_float)
 
 
 def check_layers(model: onnx.ModelProto, names: Sequence[str]) -> None:

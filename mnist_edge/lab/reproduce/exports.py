@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_edge.datasets import Dataset
-from mnist_edge.errors import GateError
 from mnist_edge.experiment_results import ExportedFile, ExportedRun
-from mnist_edge.lab.export.pipeline import Job
-from mnist_edge.lab.export.publish import Draft, place
-from mnist_edge.lab.export.quantize import Plan
+from mnist_edge.lab.export import pipeline
+from mnist_edge.lab.export.candidate import Candidate
+from mnist_edge.lab.export.inputs import ExportInputs, open_original
+from mnist_edge.lab.export.int8_plan import Int8Plan
+from mnist_edge.lab.export.publish import publish
 from mnist_edge.lab.reproduce.session import TrainedRun, best_run
 from mnist_edge.model_file.card_files import CardText
 from mnist_edge.types import Progress
@@ -33,18 +34,12 @@ class Exporter:
         An int8 file that does not pass its gate is not written. GateError for an fp32 one.
         """
         best = best_run(runs)
-        job = Job.of_run(best.folder, best.checkpoint, self.data, self.progress)
-        drafts: list[Draft] = []
-        refused = None
-        try:
-            for draft in job.drafts(Plan(), None, self.progress):
-                drafts.append(draft)
-        except GateError as error:
-            drafts, refused = [draft for draft in drafts if draft.name != error.file], error
-            if not drafts:
-                raise
-        place(drafts, self.folder / part, self.card_text, force=True)
-        return ExportedRun(best.run.name, tuple(map(_exported_file, drafts)), refused)
+        inputs = ExportInputs(self.data, open_original(best.folder, best.checkpoint, self.data))
+        made = pipeline.export(inputs, Int8Plan(), progress=self.progress)
+        if made.refused and not made.passed:
+            raise made.refused
+        publish(made.passed, self.folder / part, self.card_text, force=True)
+        return ExportedRun(best.run.name, tuple(map(_exported_file, made.passed)), made.refused)
 
     def export_parts(self, parts: Mapping[str, Sequence[TrainedRun]]) -> dict[str, ExportedRun]:
         """Of each part, by its name, the files of its best run."""
@@ -56,12 +51,12 @@ class Exporter:
         return {name: self.folder / name for name in names}
 
 
-def _exported_file(draft: Draft) -> ExportedFile:
+def _exported_file(candidate: Candidate) -> ExportedFile:
     return ExportedFile(
-        name=draft.name,
-        accuracy=draft.card.accuracy,
-        changed=draft.gate.verification.agreement.changed,
-        params=draft.card.params,
-        size_bytes=len(draft.content),
-        values=draft.as_dict(),
+        name=candidate.name,
+        accuracy=candidate.card.accuracy,
+        changed=candidate.gate.verification.agreement.changed,
+        params=candidate.card.params,
+        size_bytes=len(candidate.file.content),
+        values=candidate.as_dict(),
     )

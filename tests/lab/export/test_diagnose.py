@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from mnist_edge import metrics
 from mnist_edge.datasets import Dataset
-from mnist_edge.lab.export.diagnose import Diagnosis, LayerNoise, diagnose, sqnr_db
+from mnist_edge.lab.export.diagnose import Diagnosis, LayerNoise, diagnose_layers, sqnr_db
 from mnist_edge.lab.export.qdq import WEIGHTED, Quantizer
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.session import open_session
@@ -62,7 +62,7 @@ def ill(fp32: onnx.ModelProto, digits: Dataset) -> Case:
 
 def measured(model: onnx.ModelProto, data: Dataset) -> Case:
     quantizer, images = Quantizer(model, data.train.images[:256]), data.test.images[:300]
-    return Case(quantizer, images, diagnose(quantizer, images))
+    return Case(quantizer, images, diagnose_layers(quantizer, images))
 
 
 def tensor_of(model: onnx.ModelProto, name: str, at: int) -> onnx.TensorProto:
@@ -207,7 +207,11 @@ def test_nothing_lost_is_nothing_to_gain() -> None:
 
 def test_progress_is_told(healthy: Case) -> None:
     told: list[tuple[int, int]] = []
-    diagnose(healthy.quantizer, healthy.images[:2], lambda done, total: told.append((done, total)))
+    diagnose_layers(
+        healthy.quantizer,
+        healthy.images[:2],
+        lambda done, total: told.append((done, total)),
+    )
     count = len(healthy.found.layers)
     assert told == [(done, count) for done in range(count + 1)]
 

@@ -9,13 +9,18 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.host.machine import this_machine
-from mnist_edge.lab.export.publish import Draft, place, serialized, with_card
+from mnist_edge.lab.export.candidate import (
+    measure_candidate,
+    with_metadata,
+    without_metadata,
+)
+from mnist_edge.lab.export.publish import publish
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import PREFIX
 from mnist_edge.model_file.manifest import MANIFEST, read_manifest, to_text, with_latency
 from mnist_edge.report import model_card as cards
 from tests.conftest import make_card, write_tiny_model
-from tests.helpers.exports import CALIBRATION, FP32_GATE, draft, int8_draft
+from tests.helpers.exports import CALIBRATION, FP32_GATE, fp32_candidate, int8_candidate
 from tests.model_file.test_manifest import TIMED
 
 
@@ -27,26 +32,26 @@ def in_the_way(folder: Path, name: str = "tiny.onnx", **card: object) -> Path:
     return write_tiny_model(folder / name, make_card(**card), seed=9)
 
 
-def test_files_are_written_as_they_were_drafted(tmp_path: Path) -> None:
-    drafts = [draft(), int8_draft()]
-    placed = place(drafts, tmp_path / "a" / "b", cards.render)
+def test_files_are_written_as_they_are(tmp_path: Path) -> None:
+    candidates = [fp32_candidate(), int8_candidate()]
+    published = publish(candidates, tmp_path / "a" / "b", cards.render)
     files = [MANIFEST, "tiny-int8.md", "tiny-int8.onnx", "tiny.md", "tiny.onnx"]
     assert sorted(contents(tmp_path / "a" / "b")) == files
-    for made, exported in zip(drafts, placed, strict=True):
+    for made, exported in zip(candidates, published, strict=True):
         assert exported.path == tmp_path / "a" / "b" / made.name
-        assert exported.path.read_bytes() == made.content
+        assert exported.path.read_bytes() == made.file.content
         assert Classifier(exported.path).card == exported.card == made.card
-        assert exported.verification == made.gate.verification
+        assert exported.candidate is made
         assert exported.replaced is None
 
 
 def test_manifest_matches_the_files(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps({"files": {"other.onnx": {"bytes": 1}}}))
-    placed = place([draft(), int8_draft()], tmp_path, cards.render)
+    published = publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     files = json.loads((tmp_path / MANIFEST).read_text())["files"]
     assert list(files) == ["other.onnx", "tiny-int8.onnx", "tiny.onnx"]
     assert files.pop("other.onnx") == {"bytes": 1}
-    for exported in placed:
+    for exported in published:
         entry, content = files[exported.path.name], exported.path.read_bytes()
         assert entry["sha256"] == hashlib.sha256(content).hexdigest()
         assert entry["bytes"] == len(content)
@@ -63,7 +68,7 @@ def test_manifest_matches_the_files(tmp_path: Path) -> None:
 
 
 def test_manifest_says_what_the_gates_found(tmp_path: Path) -> None:
-    place([draft(), int8_draft()], tmp_path, cards.render)
+    publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     files = read_manifest(tmp_path / MANIFEST)
     assert set(files["tiny.onnx"]["gate"]) == {"against_original"}
     assert files["tiny.onnx"]["gate"]["against_original"]["max_logit_difference"] == 1e-5
@@ -77,7 +82,7 @@ def test_manifest_says_what_the_gates_found(tmp_path: Path) -> None:
 
 
 def test_only_an_int8_file_is_said_to_be_calibrated(tmp_path: Path) -> None:
-    place([draft(), int8_draft()], tmp_path, cards.render)
+    publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     files = read_manifest(tmp_path / MANIFEST)
     assert files["tiny-int8.onnx"]["calibration"] == CALIBRATION
     assert files["tiny-int8.onnx"]["original_sha256"] == "0" * 64
@@ -85,29 +90,29 @@ def test_only_an_int8_file_is_said_to_be_calibrated(tmp_path: Path) -> None:
 
 
 def test_an_entry_is_replaced_with_its_file(tmp_path: Path) -> None:
-    place([draft(), int8_draft()], tmp_path, cards.render)
+    publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     before = read_manifest(tmp_path / MANIFEST)
-    again = draft(seed=5)
-    place([again], tmp_path, cards.render)
+    again = fp32_candidate(seed=5)
+    publish([again], tmp_path, cards.render)
     after = read_manifest(tmp_path / MANIFEST)
-    assert after["tiny.onnx"]["sha256"] == again.sha256 != before["tiny.onnx"]["sha256"]
+    assert after["tiny.onnx"]["sha256"] == again.file.sha256 != before["tiny.onnx"]["sha256"]
     assert after["tiny-int8.onnx"] == before["tiny-int8.onnx"]
 
 
 def test_each_file_has_its_model_card_beside_it(tmp_path: Path) -> None:
-    for exported in place([draft(), int8_draft()], tmp_path, cards.render):
+    for exported in publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render):
         card = exported.path.with_suffix(".md").read_text("utf-8")
         assert card == cards.render_file(exported.path)
         assert hashlib.sha256(exported.path.read_bytes()).hexdigest() in card
 
 
 def test_a_latency_stays_as_long_as_the_file_is_the_same(tmp_path: Path) -> None:
-    place([draft(), int8_draft()], tmp_path, cards.render)
+    publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     files = read_manifest(tmp_path / MANIFEST)
     for name in files:
         files = with_latency(files, name, TIMED)
     (tmp_path / MANIFEST).write_text(to_text(files), "utf-8")
-    place([draft(), int8_draft(model="other")], tmp_path, cards.render, force=True)
+    publish([fp32_candidate(), int8_candidate(model="other")], tmp_path, cards.render, force=True)
     after = read_manifest(tmp_path / MANIFEST)
     assert after["tiny.onnx"] == files["tiny.onnx"]
     assert "latency" not in after["tiny-int8.onnx"]
@@ -121,9 +126,9 @@ def test_a_latency_stays_as_long_as_the_file_is_the_same(tmp_path: Path) -> None
 def test_somebodys_notes_in_a_cards_place_stay_without_force(tmp_path: Path) -> None:
     (tmp_path / "tiny-int8.md").write_text("# mine\n")
     with pytest.raises(EdgeError, match=r"tiny-int8\.md is in the way of the model card"):
-        place([draft(), int8_draft()], tmp_path, cards.render)
+        publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     assert contents(tmp_path) == {"tiny-int8.md": b"# mine\n"}
-    place([draft(), int8_draft()], tmp_path, cards.render, force=True)
+    publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render, force=True)
     assert (tmp_path / "tiny-int8.md").read_text("utf-8") == cards.render_file(
         tmp_path / "tiny-int8.onnx"
     )
@@ -140,21 +145,23 @@ def test_an_unreadable_manifest_stops_before_anything_is_written(
     (tmp_path / MANIFEST).write_text(content)
     before = contents(tmp_path)
     with pytest.raises(EdgeError, match=r"manifest.json cannot be read: repair or delete it"):
-        place([draft()], tmp_path, cards.render, force=True)
+        publish([fp32_candidate()], tmp_path, cards.render, force=True)
     assert contents(tmp_path) == before
 
 
 def test_an_equal_file_is_replaced_and_said(tmp_path: Path) -> None:
-    first = draft()
-    place([first], tmp_path, cards.render)
-    assert place([draft(seed=5)], tmp_path, cards.render)[0].replaced == first.card.accuracy
-    assert (tmp_path / "tiny.onnx").read_bytes() != first.content
+    first = fp32_candidate()
+    publish([first], tmp_path, cards.render)
+    assert (
+        publish([fp32_candidate(seed=5)], tmp_path, cards.render)[0].replaced == first.card.accuracy
+    )
+    assert (tmp_path / "tiny.onnx").read_bytes() != first.file.content
 
 
 def test_a_worse_file_is_replaced(tmp_path: Path) -> None:
     in_the_way(tmp_path, accuracy=Accuracy(1, 10))
-    assert place([draft()], tmp_path, cards.render)[0].replaced == Accuracy(1, 10)
-    assert Classifier(tmp_path / "tiny.onnx").card == draft().card
+    assert publish([fp32_candidate()], tmp_path, cards.render)[0].replaced == Accuracy(1, 10)
+    assert Classifier(tmp_path / "tiny.onnx").card == fp32_candidate().card
 
 
 def test_a_better_file_stays_without_force(tmp_path: Path) -> None:
@@ -163,47 +170,49 @@ def test_a_better_file_stays_without_force(tmp_path: Path) -> None:
     with pytest.raises(
         EdgeError, match=r"tiny.onnx is better \(99.99%\) than this one \(99.65%\): use --force"
     ):
-        place([draft()], tmp_path, cards.render)
+        publish([fp32_candidate()], tmp_path, cards.render)
     assert contents(tmp_path) == before
-    assert place([draft()], tmp_path, cards.render, force=True)[0].replaced == Accuracy(9999, 10000)
+    assert publish([fp32_candidate()], tmp_path, cards.render, force=True)[0].replaced == Accuracy(
+        9999, 10000
+    )
 
 
 def test_a_file_of_another_data_set_stays_without_force(tmp_path: Path) -> None:
     in_the_way(tmp_path, dataset="mnist", accuracy=Accuracy(1, 10))
     before = contents(tmp_path)
     with pytest.raises(EdgeError, match=r"was made for mnist, this one is for digits: use --force"):
-        place([draft()], tmp_path, cards.render)
+        publish([fp32_candidate()], tmp_path, cards.render)
     assert contents(tmp_path) == before
-    place([draft()], tmp_path, cards.render, force=True)
+    publish([fp32_candidate()], tmp_path, cards.render, force=True)
     assert Classifier(tmp_path / "tiny.onnx").card.dataset == "digits"
 
 
 def test_a_foreign_file_stays_without_force(tmp_path: Path) -> None:
     (tmp_path / "tiny.onnx").write_text("somebody's notes")
     with pytest.raises(EdgeError, match=r"is in the way and is not ours: use --force"):
-        place([draft()], tmp_path, cards.render)
+        publish([fp32_candidate()], tmp_path, cards.render)
     assert contents(tmp_path) == {"tiny.onnx": b"somebody's notes"}
-    assert place([draft()], tmp_path, cards.render, force=True)[0].replaced is None
+    assert publish([fp32_candidate()], tmp_path, cards.render, force=True)[0].replaced is None
 
 
 @pytest.mark.parametrize("better", ["tiny.onnx", "tiny-int8.onnx"])
-def test_all_files_are_placed_or_none(tmp_path: Path, better: str) -> None:
+def test_all_files_are_published_or_none(tmp_path: Path, better: str) -> None:
     for name in ("tiny.onnx", "tiny-int8.onnx"):
         in_the_way(tmp_path, name, accuracy=Accuracy(9999 if name == better else 1, 10000))
     (tmp_path / MANIFEST).write_text('{"files": {}}')
     before = contents(tmp_path)
     with pytest.raises(EdgeError, match=rf"{better} is better"):
-        place([draft(), int8_draft()], tmp_path, cards.render)
+        publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render)
     assert contents(tmp_path) == before
-    placed = place([draft(), int8_draft()], tmp_path, cards.render, True)
-    replaced = [exported.replaced for exported in placed]
+    published = publish([fp32_candidate(), int8_candidate()], tmp_path, cards.render, True)
+    replaced = [exported.replaced for exported in published]
     assert sorted(accuracy.correct for accuracy in replaced if accuracy) == [1, 9999]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeError, match=r"cannot write into .*file: "):
-        place([draft()], tmp_path / "file", cards.render)
+        publish([fp32_candidate()], tmp_path / "file", cards.render)
 
 
 def test_a_card_takes_the_place_of_all_metadata_and_leaves_the_graph_alone(tmp_path: Path) -> None:
@@ -211,8 +220,8 @@ def test_a_card_takes_the_place_of_all_metadata_and_leaves_the_graph_alone(tmp_p
     onnx.helper.set_model_props(model, {"author": "somebody"})
     before = model.SerializeToString(deterministic=True)
     card = make_card(model="other")
-    content = with_card(serialized(model), card)
-    assert content == with_card(serialized(model), card)
+    content = with_metadata(without_metadata(model), card)
+    assert content == with_metadata(without_metadata(model), card)
     assert model.SerializeToString(deterministic=True) == before
     written = onnx.load_model_from_string(content)
     assert written.graph == model.graph
@@ -220,19 +229,21 @@ def test_a_card_takes_the_place_of_all_metadata_and_leaves_the_graph_alone(tmp_p
     assert all(entry.key.startswith(PREFIX) for entry in written.metadata_props)
 
 
-def test_a_drafts_hash_is_that_of_its_file(tmp_path: Path) -> None:
-    made = draft(gate=FP32_GATE)
-    path = place([made], tmp_path, cards.render)[0].path
-    assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+def test_a_candidates_hash_is_that_of_its_file(tmp_path: Path) -> None:
+    made = fp32_candidate(gate=FP32_GATE)
+    path = publish([made], tmp_path, cards.render)[0].path
+    assert made.file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_draft_is_opened_as_whoever_ships_it_will(tiny_model: Path, random_split: Split) -> None:
+def test_a_candidate_is_opened_as_whoever_ships_it_will(
+    tiny_model: Path, random_split: Split
+) -> None:
     model, original = onnx.load(tiny_model), Classifier(tiny_model).logits(random_split.images)
     data = Dataset("made", tuple("0123456789"), random_split, random_split, "here")
-    made = Draft.of("x.onnx", model, make_card(), data, original)
+    made = measure_candidate("x.onnx", model, make_card(), data, original)
     assert made.card.accuracy == made.gate.verification.exported
     assert made.card.golden is not None
     assert made.card.confusion is not None
-    assert onnx.load_model_from_string(made.content).graph == model.graph
+    assert onnx.load_model_from_string(made.file.content).graph == model.graph
     with pytest.raises(ModelError, match=r"x\.onnx is not a file of mnist-edge"):
-        Draft.of("x.onnx", model, make_card(classes=("a", "b")), data, original)
+        measure_candidate("x.onnx", model, make_card(classes=("a", "b")), data, original)

@@ -26,9 +26,9 @@ from torch import nn
 
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
+from mnist_edge.lab.export.candidate import with_metadata, without_metadata
 from mnist_edge.lab.export.gate import Portability, check_portable, portability
 from mnist_edge.lab.export.graph import to_onnx
-from mnist_edge.lab.export.publish import serialized, with_card
 from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.reader import ModelFile
@@ -58,7 +58,7 @@ def files(
     model = to_onnx(provoking(network, digits))
     for name, bits in (("ours", 7), ("naive", 8)):
         int8 = Quantizer(model, digits.train.images[:256], weight_bits=bits).quantize()
-        (folder / f"{name}.onnx").write_bytes(with_card(serialized(int8), make_card()))
+        (folder / f"{name}.onnx").write_bytes(with_metadata(without_metadata(int8), make_card()))
     images = np.concatenate([digits.train.images, digits.test.images])[-1000:]
     return Files(folder / "ours.onnx", folder / "naive.onnx", images)
 

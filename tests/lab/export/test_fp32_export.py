@@ -230,8 +230,8 @@ def test_trained_run_becomes_a_file_that_computes_the_same(
     model, original = Classifier(exported.path), load_checkpoint(trained).trained_network()
     expected = original.predict_logits(digits.test.images) / exported.card.temperature
     np.testing.assert_allclose(model.logits(digits.test.images), expected, atol=1e-3, rtol=1e-4)
-    assert exported.verification.agreement.changed == 0
-    assert exported.verification.max_logit_difference < 1e-4 * np.abs(expected).max()
+    assert exported.candidate.gate.verification.agreement.changed == 0
+    assert exported.candidate.gate.verification.max_logit_difference < 1e-4 * np.abs(expected).max()
     assert exported.replaced is None
 
 
@@ -320,7 +320,9 @@ def test_manifest_matches_the_files(made_run: Path, digits: Dataset, tmp_path: P
     against = entry["gate"].pop("against_original")
     assert entry["gate"] == {}
     assert against["changed"] == 0
-    assert against["max_logit_difference"] == exported.verification.max_logit_difference
+    assert (
+        against["max_logit_difference"] == exported.candidate.gate.verification.max_logit_difference
+    )
     assert entry["source_sha256"] == exported.card.source_sha256
     assert files["other.onnx"] == {"bytes": 1}
 
