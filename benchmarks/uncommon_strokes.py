@@ -4,9 +4,9 @@
 
 Strangers' digits were misread in these ways: a 1 with a long upstroke is taken for a 7, a 4 like a
 turned triangle for a 9, and so on. They are drawn here with Pillow, large, and read as pictures,
-by recipes that are not those of the training mix (`lab.glyphs`). Printed are, for each kind: how
-many are read right, how many surely wrong, and what they are taken for. Choose by seeds from 200
-on; 0 and 100 are for counting.
+by recipes that are not those of the training mix (`lab.synthetic.glyphs`). Printed are, for each
+kind: how many are read right, how many surely wrong, and what they are taken for. Choose by seeds
+from 200 on; 0 and 100 are for counting.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What can be trained, timed and reproduced, described: for help texts and lists, which import
 nothing for it, and on a device, where PyTorch is not.
 
-The networks themselves are in `lab.models`, the trainings of the experiments in
+The networks themselves are in `lab.training.models`, the trainings of the experiments in
 `lab.reproduce.experiments`, the backends in `backends`, the data sets in `datasets`. All take
 their descriptions from here, and a test holds the counts of parameters and multiply-adds against
 the real networks. CONTRIBUTING.md says how one is added.

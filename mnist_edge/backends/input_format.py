@@ -82,7 +82,7 @@ class InputFormat:
     `invert`. `dtype` is numpy's name of its type; `shape` begins with FREE where a call takes as
     many images as there are. `plain` is a file whose output is the answer as it is, float32
     (N, classes), as that of ours. `guess` is None where nothing was guessed. `most` images in a
-    call take no more memory than is given (see `opening.bounds`).
+    call take no more memory than is given (see `ModelFile.bounds`).
     """
 
     name: str

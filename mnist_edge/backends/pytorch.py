@@ -162,17 +162,13 @@ class Compiled(Eager):
 def find_original(card: Card, runs: Path) -> PyTorch | None:
     """The original of an exported file: the run whose checkpoint has the hash that it names.
 
-    None where the run is not here.
+    None where the run is not here, or its folder may not be looked into.
     """
-    for path in _checkpoints(runs):
+    try:
+        paths = sorted(runs.glob("*/checkpoint.pt"))
+    except OSError:
+        return None
+    for path in paths:
         if sha256(path) == card.checkpoint_sha256:
             return PyTorch(path, ModelInfo.of_original(card), card.temperature)
     return None
-
-
-def _checkpoints(runs: Path) -> list[Path]:
-    """Those below a folder; none where it may not be looked into."""
-    try:
-        return sorted(runs.glob("*/checkpoint.pt"))
-    except OSError:
-        return []

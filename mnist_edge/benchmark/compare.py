@@ -17,7 +17,7 @@ from mnist_edge.intervals import Ratio, resampled_medians
 
 Floats = NDArray[np.float64]
 Record = Mapping[str, Any]
-"""A benchmark as `report.record.benchmark` writes it."""
+"""A benchmark as `report.to_json` writes it."""
 
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _NOTHING_IN_COMMON = "the earlier benchmark has no contender in common with this one"

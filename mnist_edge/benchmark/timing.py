@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mnist_edge.backends import Runner
+from mnist_edge.backends import Images, Runner
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Plan
 from mnist_edge.benchmark.stopwatch import Call, Meter, Protocol, measure
@@ -17,8 +16,6 @@ _BATCH_SAMPLES = 64  # calls are longer: as many as a p90 needs
 _TURN_S = 0.025
 _TURNS = 20  # so many rounds fit into a short duration too
 _PREPARED = 700
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def run(
     lg = _loadgen()
     runner = contender.load(threads)
     system = System(lg, runner, images, kind.size or batch, kind)
-    settings = kind.settings(lg, system, duration_s, target_qps)
+    settings = kind.settings(lg, system.size, system.shortest_us(), duration_s, target_qps)
     folder = _without_logs(logs / (name or folder_names([contender])[0]) / scenario)
     drive(lg, system, settings, folder)
     return read(folder, contender, threads, kind)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from mnist_edge.benchmark.latency import NEEDED_SAMPLES
 from mnist_edge.errors import EdgeError
@@ -18,21 +18,13 @@ _STREAM_SLACK = 1.5  # LoadGen plans for half of the latency that it expects, wi
 _OFFLINE_SLACK = 1.25  # more images than fit into the duration, or the test was too short
 
 
-class Measured(Protocol):
-    """What is to be driven: `size` images an answer, and how long one takes at best."""
-
-    @property
-    def size(self) -> int: ...
-
-    def shortest_us(self) -> float: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A scenario: our name for it and LoadGen's.
 
     `size` is images a query, None for all at once. Its result is `metric`, in `unit`, under `key`
-    in LoadGen's log. `plan` fills in its settings, and tells how many queries LoadGen will plan.
+    in LoadGen's log. `plan` fills in its settings, and tells how many queries LoadGen will plan:
+    of settings, images an answer, the shortest answer in µs, the duration in s, and queries/s.
     """
 
     name: str
@@ -41,7 +33,7 @@ class Scenario:
     metric: str
     unit: str
     key: str
-    plan: Callable[[Any, Measured, float, float], int]
+    plan: Callable[[Any, int, float, float, float], int]
 
     @property
     def latency_keys(self) -> tuple[str, ...]:
@@ -50,16 +42,18 @@ class Scenario:
         return tuple(pattern.format(rank) for rank in (50, 90, 99))
 
     def settings(
-        self, lg: Any, system: Measured, duration_s: float, target_qps: float | None
+        self, lg: Any, size: int, shortest_us: float, duration_s: float, target_qps: float | None
     ) -> Any:
-        """LoadGen's settings, after a warm-up; all seeds are 0, which is its default. EdgeError
-        where it would plan more queries than fit into memory."""
+        """LoadGen's settings for answers to `size` images, which take `shortest_us` at best; all
+        seeds are 0, which is its default. EdgeError where it would plan more queries than fit into
+        memory."""
         settings = lg.TestSettings()
         settings.scenario = getattr(lg.TestScenario, self.its_name)
         settings.mode = lg.TestMode.PerformanceOnly
         settings.min_duration_ms = round(duration_s * 1000)
         settings.min_query_count = _QUERIES
-        planned = self.plan(settings, system, duration_s, target_qps or 0.0)
+        shortest_us = max(shortest_us, _SHORTEST_US)
+        planned = self.plan(settings, size, shortest_us, duration_s, target_qps or 0.0)
         if planned > _MOST_PLANNED:
             raise EdgeError(
                 f"LoadGen would plan {planned:,} queries ahead, which takes too much memory: "
@@ -68,16 +62,19 @@ class Scenario:
         return settings
 
 
-def _stream(settings: Any, system: Measured, duration_s: float, target_qps: float) -> int:
-    expected_us = _STREAM_SLACK * max(system.shortest_us(), _SHORTEST_US)
+def _stream(
+    settings: Any, size: int, shortest_us: float, duration_s: float, target_qps: float
+) -> int:
+    expected_us = _STREAM_SLACK * shortest_us
     settings.single_stream_expected_latency_ns = round(expected_us * 1000)
     settings.multi_stream_expected_latency_ns = round(expected_us * 1000)
-    settings.multi_stream_samples_per_query = system.size
+    settings.multi_stream_samples_per_query = size
     return round(2e6 * duration_s / expected_us)
 
 
-def _server(settings: Any, system: Measured, duration_s: float, target_qps: float) -> int:
-    system.shortest_us()  # a warm-up
+def _server(
+    settings: Any, size: int, shortest_us: float, duration_s: float, target_qps: float
+) -> int:
     settings.server_target_qps = target_qps
     settings.server_target_latency_ns = round(SERVER_BOUND_US * 1000)
     settings.server_max_async_queries = 1  # only after an error are queries left unanswered
@@ -86,11 +83,13 @@ def _server(settings: Any, system: Measured, duration_s: float, target_qps: floa
     return round(planned_s * target_qps)
 
 
-def _offline(settings: Any, system: Measured, duration_s: float, target_qps: float) -> int:
-    pace_qps = system.size / max(system.shortest_us(), _SHORTEST_US) * 1e6
+def _offline(
+    settings: Any, size: int, shortest_us: float, duration_s: float, target_qps: float
+) -> int:
+    pace_qps = size / shortest_us * 1e6
     settings.offline_expected_qps = pace_qps
     wanted = max(_OFFLINE_SLACK * pace_qps * duration_s, _QUERIES)
-    settings.min_query_count = math.ceil(wanted / system.size) * system.size  # whole batches
+    settings.min_query_count = math.ceil(wanted / size) * size  # whole batches
     return int(settings.min_query_count)
 
 
