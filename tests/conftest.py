@@ -18,6 +18,7 @@ from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, Split, digits, load_
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.preprocess import centre
+from tests.crash.nursery import Nursery
 from tests.helpers import shared
 from tests.helpers.cli import move_package
 
@@ -211,6 +212,13 @@ def made() -> "Trained":
     from tests.helpers.trained import trained_home
 
     return trained_home()
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """A process that forks commands: each by itself would import PyTorch for seconds."""
+    with Nursery() as found:
+        yield found
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -299,12 +299,6 @@ def giant_network(run: Path) -> None:
     result = {"split": "test", "correct": 1, "total": 382}
     run.mkdir(parents=True)
     torch.save(values | {"result": result}, run / CHECKPOINT)
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

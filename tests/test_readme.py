@@ -95,23 +95,22 @@ def draw(folder: Path) -> None:
         assert process.wait(20) == 0
 
 
-def test_readme_commands_run_as_they_stand(tmp_path: Path) -> None:
+def test_readme_commands_run_as_they_stand(nursery: Nursery, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     write_shapes(tmp_path / "shapes")
     ran = set()
-    with Nursery() as nursery:  # each would import PyTorch for seconds
-        for words in commands():
-            if words[0] in INSTALLS or words[0] == "torchrun":
-                continue
-            assert words[0] == "mnist-edge", (
-                f"the README names a program the test does not know: {words}"
-            )
-            ran.add(words[1])
-            if words[1] == "draw":
-                draw(tmp_path)
-                continue
-            done = nursery.run(tmp_path, *on_small_data(words))
-            assert done.code == 0, f"{' '.join(words)}: {done.said}"
+    for words in commands():
+        if words[0] in INSTALLS or words[0] == "torchrun":
+            continue
+        assert words[0] == "mnist-edge", (
+            f"the README names a program the test does not know: {words}"
+        )
+        ran.add(words[1])
+        if words[1] == "draw":
+            draw(tmp_path)
+            continue
+        done = nursery.run(tmp_path, *on_small_data(words))
+        assert done.code == 0, f"{' '.join(words)}: {done.said}"
     assert ran == {
         *("train", "export", "bench", "eval", "predict", "draw", "data", "doctor", "reproduce")
     }

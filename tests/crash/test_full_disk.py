@@ -4,11 +4,11 @@
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from tests.conftest import write_tiny_model
 from tests.crash.nursery import Nursery
 from tests.crash.test_killed import CHAIN, files
@@ -24,12 +24,6 @@ def full(most: int = 2000) -> str:
 
 
 ELSEWHERE = "Free some space or choose another place"
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as found:
-        yield found
 
 
 @pytest.fixture
@@ -64,6 +58,26 @@ def test_train_and_export(nursery: Nursery, folder: Path) -> None:
     assert said.startswith("error: cannot write a temporary file in ")
     assert ": File too large. Free some space there, or name another place in TMPDIR" in said
     assert nursery.run(folder, *export).code == 0
+
+
+ONE_EPOCH = """
+from mnist_edge.lab.training import trainer
+epoch = trainer.Trainer.epoch
+def one_epoch(self, number, *args):
+    if number == 1:
+        raise KeyboardInterrupt
+    return epoch(self, number, *args)
+trainer.Trainer.epoch = one_epoch
+"""
+
+
+def test_an_earlier_checkpoint_stays(nursery: Nursery, folder: Path) -> None:
+    train = ("train", "--dataset", "digits", "--model", CHAIN, "--epochs", "3", "--out", "run")
+    nursery.prelude = ONE_EPOCH
+    assert nursery.run(folder, *train).code == 130
+    said = refusal(nursery, folder, "train", "--resume", "--out", "run")
+    assert said == f"error: cannot write run/checkpoint.pt: File too large. {ELSEWHERE}"
+    assert load_checkpoint(folder / "run").epochs_done == 1
 
 
 def test_bench(nursery: Nursery, folder: Path) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,12 +28,6 @@ PART = ".mnist-edge-"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 Files = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as found:
-        yield found
 
 
 def files(folder: Path) -> Files:
@@ -136,7 +130,7 @@ def test_export(nursery: Nursery, tmp_path: Path) -> None:
     check_files(Trial(nursery, before, ("export", "runs/2", *export)), tmp_path, seed=2)
 
 
-def test_data(tmp_path: Path) -> None:
+def test_data(nursery: Nursery, tmp_path: Path) -> None:
     from tests.datasets.idx_files import write_set
     from tests.datasets.server import serving
 
@@ -144,7 +138,7 @@ def test_data(tmp_path: Path) -> None:
     with serving() as server:
         for path in (tmp_path / "served").iterdir():
             server.files[f"/{path.name}"] = path.read_bytes()
-        prelude = (
+        nursery.prelude = (
             "import os, dataclasses\nfrom mnist_edge.datasets import idx_datasets\n"
             "os.environ['XDG_CACHE_HOME'] = 'cache'\n"
             "os.environ.pop('MNIST_EDGE_DATA', None)\n"
@@ -154,9 +148,8 @@ def test_data(tmp_path: Path) -> None:
             "idx_datasets.SOURCES['kmnist'] = changed\n"
         )
         (tmp_path / "before").mkdir()
-        with Nursery(prelude) as own:
-            args = ("data", "kmnist", "--preview", "preview.png")
-            check_files(Trial(own, tmp_path / "before", args), tmp_path, seed=3)
+        args = ("data", "kmnist", "--preview", "preview.png")
+        check_files(Trial(nursery, tmp_path / "before", args), tmp_path, seed=3)
 
 
 def test_bench(nursery: Nursery, tmp_path: Path) -> None:
