@@ -17,30 +17,30 @@ _SHEET = 100  # pictures of a sheet
 def lines(check: DataCheck, classes: Sequence[str]) -> list[str]:
     """What a person should look at, the worst first."""
     total, parts = len(check.data), Counter(check.splits.tolist())
-    told = [
+    texts = [
         f"looked at {count(total, 'picture')} of {len(classes):,} classes"
         f" ({', '.join(f'{number:,} {name}' for name, number in parts.items())})"
     ]
-    told += _duplicates(check, classes)
-    told += _listed("blank", [check.names[at] for at in check.blank])
-    told += _labels(check, classes)
-    told += [
+    texts += _duplicates(check, classes)
+    texts += _listed("blank", [check.names[at] for at in check.blank])
+    texts += _labels(check, classes)
+    texts += [
         f"few pictures: {name} has {number}; 20 are a start, 100 are better"
         for name, number in check.few.items()
     ]
-    return told + _curve(check.curve)
+    return texts + _curve(check.curve)
 
 
 def _duplicates(check: DataCheck, classes: Sequence[str]) -> list[str]:
     found = check.duplicates
     if not found:
         return ["duplicates: none"]
-    told = [
+    texts = [
         f"duplicates: {count(len(found), 'pair')}, {len(check.leaks):,} of them in two splits, "
         f"{len(check.contradictions):,} in two classes"
     ]
     worst = sorted(found, key=lambda pair: (pair not in check.leaks, -pair.similarity))
-    return told + _some([_pair(pair, check.names) for pair in worst])
+    return texts + _some([_pair(pair, check.names) for pair in worst])
 
 
 def _pair(pair: Duplicate, names: Sequence[str]) -> str:
@@ -53,8 +53,8 @@ def _labels(check: DataCheck, classes: Sequence[str]) -> list[str]:
         return ["labels: not checked, as a class has too few pictures to train on"]
     if not check.label_errors:
         return ["labels: none is doubted"]
-    told = [f"labels: {len(check.label_errors):,} are doubted; the most doubtful:"]
-    return told + _some(
+    texts = [f"labels: {len(check.label_errors):,} are doubted; the most doubtful:"]
+    return texts + _some(
         [
             f"{check.names[error.position]}: {caption(error, classes)}"
             for error in check.label_errors
@@ -76,16 +76,16 @@ def _curve(curve: LearningCurve | None) -> list[str]:
     points = ", ".join(
         f"from {point.images:,} {percent(point.accuracy.value)}" for point in curve.points
     )
-    told = [f"would more pictures help? Right after learning {points}"]
+    texts = [f"would more pictures help? Right after learning {points}"]
     if not curve.still_rises:
-        told.append(
+        texts.append(
             "  the last doubling gained no more than chance: more of the same will not help"
         )
     elif curve.at_twice is not None:
-        told.append(f"  yes: twice as many may give about {percent(curve.at_twice, 1)}")
+        texts.append(f"  yes: twice as many may give about {percent(curve.at_twice, 1)}")
     else:
-        told.append("  yes: the last doubling gained more than chance")
-    return told
+        texts.append("  yes: the last doubling gained more than chance")
+    return texts
 
 
 def write_sheet(path: Path, check: DataCheck, classes: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from mnist_edge.benchmark import Benchmark, Entry
 from mnist_edge.metrics import Accuracy
 from mnist_edge.report import labels
 from mnist_edge.report.plots import common
-from mnist_edge.report.plots.label_placement import Box, leader, place
+from mnist_edge.report.plots.label_placement import Box, leader, place_labels
 from mnist_edge.report.plots.theme import Theme
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _label(axes: "Axes", found: Sequence[Point], words: Sequence[str], theme: Th
     names = [common.fit_text(axes, name, _WIDEST * area.width) for name in words]
     sizes = [common.text_size(axes, name) for name in names]
     frame = Box(area.x0, area.y0, area.x1, area.y1)
-    placed = place(marks, sizes, _bars(axes, found), frame)
+    placed = place_labels(marks, sizes, _bars(axes, found), frame)
     arrow = {"arrowstyle": "-", "color": theme.quiet, "linewidth": 0.8, "shrinkA": 0}
     background = common.text_background(theme)
     style = {"fontsize": common.TEXT, "color": theme.ink, "bbox": background}

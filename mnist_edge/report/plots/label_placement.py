@@ -44,7 +44,7 @@ class Box:
         return min(max(x, self.left), self.right), min(max(y, self.bottom), self.top)
 
 
-def place(
+def place_labels(
     marks: Sequence[Box], sizes: Sequence[tuple[float, float]], lines: Sequence[Box], frame: Box
 ) -> list[Box]:
     """A box of each size, width and height, beside the mark that it belongs to.
