@@ -1,9 +1,11 @@
 """mnist-edge reproduce"""
 
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +29,7 @@ _RESULT, _PAGE, _EXPORTED = "result.json", "result.md", "exported"
 
 
 def reproduce(
+    context: typer.Context,
     name: Annotated[
         str | None,
         typer.Argument(help="An experiment of --list.", show_default=False),
@@ -101,23 +104,12 @@ def reproduce(
     asked = experiment(name)
     _check(asked, size, seeds, against)
     against = against and model_paths.find(against)
-    words = {
-        "--size": size,
-        "--dataset": None if dataset == "mnist" else dataset,
-        "--seeds": seeds,
-        "--epochs": epochs,
-        "--only": only,
-        "--against": against,
-        "--device": None if device == "auto" else device,
-        "--threads": None if threads == "auto" else threads,
-        "--data-dir": data_dir,
-        "--out": None if out == _OUT else out,
-    }
     with process_group(device) as group:
         if group.size > 1:
             raise UsageError("reproduce trains in one process: start it without torchrun")
         count = asked_threads(threads)
-        _reproduce(asked, options, data_dir, against, out, group, words, as_json, count)
+        command = partial(_command, context, against=against, as_json=False)
+        _reproduce(asked, options, data_dir, against, out, group, command, as_json, count)
     return None
 
 
@@ -138,7 +130,7 @@ def _reproduce(
     against: Path | None,
     out: Path,
     group: "ProcessGroup",
-    words: dict[str, Any],
+    command: Callable[..., str],
     as_json: bool,
     threads: int | None,
 ) -> None:
@@ -158,17 +150,17 @@ def _reproduce(
     try:
         _show_estimate(session, missing, threads)
         for run in missing:
-            _train_run(session, run, threads, _command(asked.name, words | {"--threads": 1}))
+            _train_run(session, run, threads, command(threads=1))
         with progress_bar() as progress:
             exporter = Exporter(
                 session.folder / _EXPORTED, data, progress, model_card.render, against
             )
             found = conclude(session, exporter)
     except KeyboardInterrupt:
-        _show_stopped(session, _command(asked.name, words))
+        _show_stopped(session, command())
         raise typer.Exit(INTERRUPTED) from None
-    private = {"--data-dir": None, "--out": None, "--against": against and against.name}
-    _save_and_show(found, session.folder, _command(asked.name, words | private), as_json)
+    public = command(data_dir=None, out=None, against=against and against.name)
+    _save_and_show(found, session.folder, public, as_json)
 
 
 def _save_and_show(found: "ExperimentResult", folder: Path, command: str, as_json: bool) -> None:
@@ -248,11 +240,15 @@ def _show_stopped(session: "Session", command: str) -> None:
     echo_err(f"stopped; {told}: go on with '{command}'")
 
 
-def _command(name: str, words: dict[str, Any]) -> str:
-    given = [
-        str(part) for key, value in words.items() if value is not None for part in (key, value)
-    ]
-    return shlex.join(["mnist-edge", "reproduce", name, *given])
+def _command(context: typer.Context, **others: object) -> str:
+    """This command with the options that were given; `others` take the place of some."""
+    given = context.params | others
+    words = ["mnist-edge", "reproduce", str(given["name"])]
+    for option in context.command.params:
+        value = given[option.name or ""]
+        if option.opts[0].startswith("--") and value not in (None, option.default):
+            words += [option.opts[0], str(value)]
+    return shlex.join(words)
 
 
 def _show_section(section: "Section") -> None:
