@@ -18,7 +18,7 @@ import torch
 from mnist_edge.host.machine import this_machine
 from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.qdq import Quantizer
-from mnist_edge.lab.reproduce.timing import time_files
+from mnist_edge.lab.reproduce.exports import time_files
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import Network, build
 from mnist_edge.preprocess import drawn_digits

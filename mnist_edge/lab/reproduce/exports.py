@@ -1,11 +1,17 @@
-"""What follows a training: its files, fp32 and int8, checked as every export is."""
+"""What follows a training: its files, fp32 and int8, checked as every export is, and timed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
+
+from mnist_edge.backends import input_format
+from mnist_edge.benchmark.latency import speedup
+from mnist_edge.benchmark.stopwatch import Call, Protocol, measure
 from mnist_edge.datasets import Dataset
-from mnist_edge.experiment_results import ExportedFile, ExportedRun
+from mnist_edge.experiment_results import ExportedFile, ExportedRun, Timed
 from mnist_edge.lab.export import pipeline
 from mnist_edge.lab.export.candidate import Candidate
 from mnist_edge.lab.export.inputs import ExportInputs, open_original
@@ -13,7 +19,14 @@ from mnist_edge.lab.export.int8_plan import Int8Plan
 from mnist_edge.lab.export.publish import publish
 from mnist_edge.lab.reproduce.session import TrainedRun, best_run
 from mnist_edge.model_file.card_files import CardText
+from mnist_edge.model_file.session import open_session
+from mnist_edge.preprocess import drawn_digits
 from mnist_edge.types import Progress
+
+Name = TypeVar("Name", bound=Hashable)
+
+TIMING_PROTOCOL = Protocol(samples=200, duration_s=2.0, rounds=41)
+_TIMED_IMAGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +73,26 @@ def _exported_file(candidate: Candidate) -> ExportedFile:
         size_bytes=len(candidate.file.content),
         values=candidate.as_dict(),
     )
+
+
+def time_files(files: Mapping[Name, Path]) -> dict[Name, Timed]:
+    """The times of files, by name: one image a call, one thread, all interleaved in one run.
+
+    ModelError for one that is no classifier of images.
+    """
+    first, *others = measure([_call(path) for path in files.values()], TIMING_PROTOCOL).latencies
+    timed = [Timed(float(np.median(first.samples_us)), None)]
+    timed += [Timed(float(np.median(one.samples_us)), speedup(one, first)) for one in others]
+    return dict(zip(files, timed, strict=True))
+
+
+def _call(path: Path) -> Call:
+    """One image, one answer, as `bench` calls a file, ours or a stranger's."""
+    taken = input_format.read(path)
+    run = open_session(path).run
+    images = [taken.prepare(image[None]) for image in drawn_digits(_TIMED_IMAGES)]
+
+    def one(count: int) -> object:
+        return run([taken.output], {taken.name: images[count % len(images)]})
+
+    return one

@@ -28,9 +28,8 @@ from mnist_edge.experiment_results import (
     Timed,
 )
 from mnist_edge.lab.reproduce.experiments import DEPTH_NETWORKS, Run
-from mnist_edge.lab.reproduce.exports import Exporter
+from mnist_edge.lab.reproduce.exports import Exporter, time_files
 from mnist_edge.lab.reproduce.session import Session, TrainedRun, by_part
-from mnist_edge.lab.reproduce.timing import fastest, time_files
 from mnist_edge.lab.training.layer_summary import cost, layers
 from mnist_edge.lab.training.models import build
 from mnist_edge.seed_statistics import ClaimCheck, Spread
@@ -194,14 +193,14 @@ def _best(session: Session, runs: Sequence[TrainedRun], exporter: Exporter) -> B
 def _part(
     name: str, runs: Sequence[TrainedRun], exported: ExportedRun, timed: Mapping[str, Timed]
 ) -> Part:
-    model = runs[0].run.recipe.model
+    model, names = runs[0].run.recipe.model, exported.names_in(name)
     return Part(
         model=model,
         accuracy=_accuracy(runs),
         target=_TARGETS[model],
         exported=exported,
         taught=runs[0].run.teacher is not None,
-        fastest=fastest(timed, exported.names_in(name)) if timed else None,
+        fastest=min(names, key=lambda file: timed[file].p50_us) if timed else None,
     )
 
 
