@@ -86,7 +86,7 @@ def main() -> None:
         for _ in range(arguments.pairs):
             apart = [ours(contender, images), theirs(contender, images)]
             clocked = Clocked(contender.load(1))
-            inside = Inside(contender.model, contender.subject, contender.input_format, clocked)
+            inside = Inside(contender.model, contender.info, contender.input_format, clocked)
             whole = theirs(inside, images)
             clock = [float(np.percentile(clocked.samples_us, rank)) for rank in _RANKS]
             rows.append([*apart, clock, whole])

@@ -45,7 +45,7 @@ class Contender(Protocol):
     fresh process can load it too."""
 
     @property
-    def subject(self) -> ModelInfo: ...
+    def info(self) -> ModelInfo: ...
 
     @property
     def runtime(self) -> str: ...
@@ -82,7 +82,7 @@ class FileContender:
     `runtime`, `unavailable_reason` and `load` to (see Backend and Contender)."""
 
     model: ModelFile
-    subject: ModelInfo
+    info: ModelInfo
     input_format: InputFormat = field(repr=False)
     kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
 
@@ -92,7 +92,7 @@ class FileContender:
 
     @classmethod
     def of(cls, file: "FileContender") -> Self:
-        return cls(file.model, file.subject, file.input_format)
+        return cls(file.model, file.info, file.input_format)
 
     @property
     def path(self) -> Path:
@@ -106,7 +106,7 @@ class FileContender:
 
 def full_name(contender: Contender) -> str:
     """As errors call it: the file, or the model, and its runtime."""
-    return f"{contender.subject.name} in {contender.runtime}"
+    return f"{contender.info.name} in {contender.runtime}"
 
 
 def chunk_size(contender: Contender) -> int:

@@ -42,12 +42,12 @@ class Ncnn(FileContender):
 
     @staticmethod
     def accepts(file: FileContender) -> bool:
-        return file.subject.ours and file.subject.precision == "fp32"
+        return file.info.ours and file.info.precision == "fp32"
 
     @classmethod
     def of(cls, file: FileContender) -> Self:
         """ModelError when pnnx cannot convert it."""
-        return cls(file.model, file.subject, file.input_format, *_convert(file.model))
+        return cls(file.model, file.info, file.input_format, *_convert(file.model))
 
     @property
     def most_images(self) -> int:

@@ -69,7 +69,7 @@ class OnnxRuntime(FileContender):
         optimizers have faults."""
         images = drawn_digits(10)
         expected, found = answer(self.load(1), images), answer(other.load(1), images)
-        exact = self.subject.precision == "fp32" and self.input_format.dtype != "float16"
+        exact = self.info.precision == "fp32" and self.input_format.dtype != "float16"
         allowed = (_APART if exact else _ROUNDED_APART) * np.ptp(expected)
         if found.shape != expected.shape or not np.abs(found - expected).max() <= allowed:
             raise ModelError(

@@ -33,7 +33,7 @@ class PyTorch:
     """The original of a file, eager. `temperature` is what the file divides its logits by."""
 
     path: Path  # of the checkpoint
-    subject: ModelInfo
+    info: ModelInfo
     temperature: float
     runtime: ClassVar[str] = "pytorch"
     kind: ClassVar[ContenderKind] = ContenderKind.ORIGINAL
@@ -53,7 +53,7 @@ class PyTorch:
 
     @classmethod
     def of(cls, original: "PyTorch") -> Self:
-        return cls(original.path, original.subject, original.temperature)
+        return cls(original.path, original.info, original.temperature)
 
     def load(self, threads: int) -> "Eager":
         """PyTorch's threads are the whole process's: it has as many as were last asked for."""
@@ -105,7 +105,7 @@ class TorchCompile(PyTorch):
         except Exception as error:  # whatever a compiler may say
             reason = " ".join(str(error).strip().splitlines()[:2])[:200]  # who raised, and what
             raise ModelError(
-                f"torch.compile fails on {self.subject.name}: {reason}. "
+                f"torch.compile fails on {self.info.name}: {reason}. "
                 "It needs a C++ compiler and Python's headers"
             ) from error
         return runner

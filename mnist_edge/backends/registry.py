@@ -91,8 +91,8 @@ def find_contenders(
             raise errors[0]
         missing += [str(error) for error in errors if named]
         found += made
-    families = [one.subject.family for one in sources]
-    found.sort(key=lambda one: families.index(one.subject.family))
+    families = [one.info.family for one in sources]
+    found.sort(key=lambda one: families.index(one.info.family))
     return Discovery(tuple(found), tuple(missing), guesses, tuple(refused))
 
 
@@ -157,9 +157,9 @@ def _sources(files: Sequence[tuple[OnnxRuntime, Card | None]], runs: Path) -> li
     families: dict[str, list[Source]] = {}
     cards: dict[str, Card] = {}
     for file, card in files:
-        families.setdefault(file.subject.family, []).append(file)
+        families.setdefault(file.info.family, []).append(file)
         if card is not None:
-            cards.setdefault(file.subject.family, card)
+            cards.setdefault(file.info.family, card)
     for family, card in cards.items():
         if original := find_original(card, runs):
             families[family].append(original)
@@ -178,5 +178,5 @@ def _open_foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
     found = detect_input_format(
         model, read, options.examples, options.scale, options.mean, options.invert
     )
-    subject = ModelInfo.of_foreign(model, options.dataset, found.classes, found.batch)
-    return OnnxRuntime(model, subject, found)
+    info = ModelInfo.of_foreign(model, options.dataset, found.classes, found.batch)
+    return OnnxRuntime(model, info, found)

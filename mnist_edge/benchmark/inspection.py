@@ -55,7 +55,7 @@ def inspect(
     images = images[:_REFERENCE_IMAGES]
     reference = contender.load(threads, optimize=False)
     return Inspection(
-        golden=Classifier(contender.model, threads).check() if contender.subject.ours else None,
+        golden=Classifier(contender.model, threads).check() if contender.info.ours else None,
         kernels=kernels.profile_kernels(contender.model, contender.feed(images[:1])),
         deviation=kernels.compare_with_reference(
             partial(answer, reference), partial(answer, runner), images, chunk_size(contender)
@@ -85,7 +85,7 @@ def check_batches(
 
 def _exact(contender: Contender) -> bool:
     """Whether it computes in float32 throughout."""
-    if contender.subject.precision != "fp32":
+    if contender.info.precision != "fp32":
         return False
     if not isinstance(contender, FileContender):
         return True

@@ -127,7 +127,7 @@ def recommendations(record: Benchmark) -> tuple[Recommendation, ...]:
     by_set: dict[str, list[Entry]] = {}
     for entry in record.entries:
         if entry.is_file:
-            by_set.setdefault(entry.subject.dataset, []).append(entry)
+            by_set.setdefault(entry.info.dataset, []).append(entry)
     return tuple(_recommendation(record, dataset, files) for dataset, files in by_set.items())
 
 
@@ -137,7 +137,7 @@ def _recommendation(record: Benchmark, dataset: str, files: Sequence[Entry]) -> 
     fit = [entry for entry, why in found if why is None]
     if not fit:
         return Recommendation(dataset, Decision.NONE, unfit=misfits)
-    families = dict.fromkeys(entry.subject.family for entry in fit)
+    families = dict.fromkeys(entry.info.family for entry in fit)
     ranked = [_of_family(record, fit, misfits, family) for family in families]
     winners = [choices[0].entry for choices in ranked]
     best = _best(record, winners)
@@ -158,14 +158,14 @@ def _of_family(
     record: Benchmark, fit: Sequence[Entry], misfits: Sequence[UnfitFile], family: str
 ) -> list[Choice]:
     """Of the fit files of a model the one to ship, then the others."""
-    own = [entry for entry in fit if entry.subject.family == family]
+    own = [entry for entry in fit if entry.info.family == family]
     alike = [[one for one in own if one.is_int8 is int8] for int8 in (False, True)]
     best = [_best(record, some) for some in alike if some]
     rest = [Choice(one) for one in own if not any(one is other for other in best)]
     if len(best) == 2:
         found = _precisions(record, *best)
         return [Choice(found.int8 if found.why.preferred else found.fp32, found), *rest]
-    wrong = [one for one in misfits if one.entry.subject.family == family and one.why.computes]
+    wrong = [one for one in misfits if one.entry.info.family == family and one.why.computes]
     return [Choice(best[0], wrong=tuple(wrong)), *rest]
 
 
@@ -240,7 +240,7 @@ def _faster_runtime(record: Benchmark, best: Entry) -> FasterRuntime | None:
     found = [
         FasterRuntime(entry, speed)
         for entry in record.entries
-        if entry.subject.family == best.subject.family
+        if entry.info.family == best.info.family
         and not entry.is_file
         and (speed := record.speedup(entry, best, smallest))
         and speed.low > _WORTH_A_RUNTIME
@@ -253,7 +253,7 @@ def _gap(record: Benchmark, one: Entry, other: Entry) -> float:
     """By how much `other` is the more accurate, in -1..1; 0 where that may be chance."""
     if one.score is None or other.score is None:
         return 0.0
-    truth = record.data[one.subject.dataset].test.labels
+    truth = record.data[one.info.dataset].test.labels
     before, after = (score.logits.argmax(axis=1) for score in (one.score, other.score))
     gap = other.score.accuracy.value - one.score.accuracy.value
     return 0.0 if metrics.agreement(before, after, truth).is_chance else gap

@@ -89,8 +89,8 @@ class Entry:
     peak_bytes: int | None = None
 
     @property
-    def subject(self) -> ModelInfo:
-        return self.contender.subject
+    def info(self) -> ModelInfo:
+        return self.contender.info
 
     @property
     def is_file(self) -> bool:
@@ -99,7 +99,7 @@ class Entry:
 
     @property
     def is_int8(self) -> bool:
-        return self.subject.precision == "int8"
+        return self.info.precision == "int8"
 
     @property
     def is_original(self) -> bool:
@@ -109,12 +109,12 @@ class Entry:
     @property
     def accuracy(self) -> Accuracy | None:
         """As measured here, or else as the file records it; None for a foreign file unmeasured."""
-        return self.score.accuracy if self.score else self.subject.recorded
+        return self.score.accuracy if self.score else self.info.recorded
 
     @property
     def recorded(self) -> bool:
         """Whether the accuracy is only what the file says of itself."""
-        return self.score is None and self.subject.recorded is not None
+        return self.score is None and self.info.recorded is not None
 
     def images_per_s(self, batch: int) -> float | None:
         """The throughput at `batch` images a call, from the median."""
@@ -159,9 +159,9 @@ class Benchmark:
     def baseline(self, entry: Entry) -> Entry | None:
         """What an entry's speed is compared with: its PyTorch original, or else its fp32 file, or
         else the first entry of its model. None for that entry itself."""
-        family = [other for other in self.entries if other.subject.family == entry.subject.family]
+        family = [other for other in self.entries if other.info.family == entry.info.family]
         originals = [other for other in family if other.is_original]
-        files = [other for other in family if other.is_file and other.subject.precision == "fp32"]
+        files = [other for other in family if other.is_file and other.info.precision == "fp32"]
         first = (originals + files + family)[0]
         return None if first is entry else first
 

@@ -84,7 +84,7 @@ def _time(
         plan,
         meters | ({"energy_j": energy_j} if energy_j else {}),
         progress,
-        [one.subject.batch for one in contenders],
+        [one.info.batch for one in contenders],
         _paced_runners(contenders, runners, plan),
     )
     quiet = noise.between(

@@ -32,26 +32,26 @@ def match_data(
     own = cache(lambda name: chosen or datasets.load_if_here(name, data_dir))
 
     def data_of(contender: Contender) -> Dataset | None:
-        data = own(contender.subject.dataset)
+        data = own(contender.info.dataset)
         if data is not None:
-            _check_classes(data, contender.subject)
+            _check_classes(data, contender.info)
         return data
 
     refused: list[EdgeError] = []
     pairs = partial_failures.each(contenders, data_of, refused)
-    found = {one.subject.dataset: data for one, data in pairs if data is not None}
+    found = {one.info.dataset: data for one, data in pairs if data is not None}
     return tuple(one for one, _ in pairs), found, refused
 
 
-def _check_classes(data: Dataset, subject: ModelInfo) -> None:
+def _check_classes(data: Dataset, info: ModelInfo) -> None:
     """DataError for classes of other names; of a file that names none, for another number."""
     advice = "name the set that it was trained on with --dataset"
-    if subject.names is not None:
-        align_classes(data, subject.names, subject.name, advice)
-    elif len(data.classes) != subject.classes:
+    if info.names is not None:
+        align_classes(data, info.names, info.name, advice)
+    elif len(data.classes) != info.classes:
         raise DataError(
-            f"{data.name} has {len(data.classes)} classes, and {subject.name} gives "
-            f"{subject.classes} values for each image: {advice}, or leave the file out"
+            f"{data.name} has {len(data.classes)} classes, and {info.name} gives "
+            f"{info.classes} values for each image: {advice}, or leave the file out"
         )
 
 

@@ -23,7 +23,7 @@ def answers(contender: Contender, runner: Runner, data: Data) -> Logits | None:
 
     ModelError for one that answers with what is no number, or the same to everything.
     """
-    own = data.get(contender.subject.dataset)
+    own = data.get(contender.info.dataset)
     return None if own is None else _logits(contender, runner, own)
 
 
@@ -55,16 +55,16 @@ def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
             f"{full_name(contender)} answers the same to all images: "
             "its weights are lost, or it wants to be fed otherwise"
         )
-    names = contender.subject.names
+    names = contender.info.names
     order = None if names is None else match_names(data.classes, names)
     return logits if order is None else logits[:, order]
 
 
 def _score(contender: Contender, logits: Logits, before: Logits | None, data: Data) -> Score:
-    truth = data[contender.subject.dataset].test.labels
+    truth = data[contender.info.dataset].test.labels
     labels = logits.argmax(axis=1)
     change = None if before is None else metrics.agreement(before.argmax(axis=1), labels, truth)
-    kind = OutputKind.LOGITS if contender.subject.ours else outputs.detect_kind(logits)
+    kind = OutputKind.LOGITS if contender.info.ours else outputs.detect_kind(logits)
     return Score(
         logits=logits,
         accuracy=metrics.accuracy(labels, truth),
@@ -85,7 +85,7 @@ def _reference_logits(
     family = [
         (other, some)
         for other, some in zip(contenders, logits, strict=True)
-        if other.subject.family == contender.subject.family
+        if other.info.family == contender.info.family
     ]
     originals = [pair for pair in family if pair[0].kind is ContenderKind.ORIGINAL]
     # The fp32 file stands in for an original that is not here: it passed for it when it was made.
@@ -96,4 +96,4 @@ def _reference_logits(
 
 
 def _is_fp32_file(contender: Contender) -> bool:
-    return contender.kind is ContenderKind.FILE and contender.subject.precision == "fp32"
+    return contender.kind is ContenderKind.FILE and contender.info.precision == "fp32"

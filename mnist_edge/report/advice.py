@@ -82,7 +82,7 @@ def _reason(choice: Choice, largest: int) -> str:
     """Why this file of its model; nothing where there is no other."""
     if choice.precisions:
         return f"; {_precisions(choice.precisions, largest)}"
-    found = {(one.entry.subject.precision, _WRONG[one.why]) for one in choice.wrong}
+    found = {(one.entry.info.precision, _WRONG[one.why]) for one in choice.wrong}
     return "".join(f"; {precision} {why}" for precision, why in sorted(found))
 
 

@@ -49,12 +49,12 @@ def file_names(record: Benchmark) -> list[str]:
     families: dict[str, set[str]] = {}  # of each model that runs without a file
     for entry in record.entries:
         if not entry.contender.kind.is_file:
-            families.setdefault(entry.subject.model, set()).add(entry.subject.family)
+            families.setdefault(entry.info.model, set()).add(entry.info.family)
     return [
         file
         if entry.contender.kind.is_file
-        else printable(entry.subject.model)
-        if len(families[entry.subject.model]) == 1
+        else printable(entry.info.model)
+        if len(families[entry.info.model]) == 1
         else run
         for entry, file, run in zip(record.entries, files, runs, strict=True)
     ]
@@ -65,7 +65,7 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _label(record: Benchmark, entry: Entry, name: str) -> Label:
-    runtime, subject = entry.contender.runtime, entry.subject
+    runtime, info = entry.contender.runtime, entry.info
     if entry.is_file:
         return Label(name)
     if title := _TITLES.get(entry.contender.kind):
@@ -74,6 +74,6 @@ def _label(record: Benchmark, entry: Entry, name: str) -> Label:
         other
         for other in record.entries
         if other.contender.runtime == runtime
-        and (other.subject.family, other.subject.precision) == (subject.family, subject.precision)
+        and (other.info.family, other.info.precision) == (info.family, info.precision)
     ]
-    return Label(f"{runtime} {subject.precision if len(alike) == 1 else name}", under=True)
+    return Label(f"{runtime} {info.precision if len(alike) == 1 else name}", under=True)

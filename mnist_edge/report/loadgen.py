@@ -66,6 +66,6 @@ def _names(results: Sequence[LoadResult]) -> list[str]:
     """The file's name, or the model's where no file is run."""
     found = formatting.short_names([result.contender.path for result in results])
     return [
-        name if result.contender.kind.is_file else result.contender.subject.model
+        name if result.contender.kind.is_file else result.contender.info.model
         for name, result in zip(found, results, strict=True)
     ]

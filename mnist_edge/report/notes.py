@@ -63,7 +63,7 @@ def remarks(record: Benchmark) -> list[str]:
     texts += [
         f"{name} is not a file of mnist-edge: {entry.contender.input_format.describe()}."
         for name, entry in zip(labels.file_names(record), record.entries, strict=True)
-        if isinstance(entry.contender, OnnxRuntime) and not entry.subject.ours
+        if isinstance(entry.contender, OnnxRuntime) and not entry.info.ours
     ]
     if any(entry.recorded for entry in record.entries):
         texts.append(
@@ -103,14 +103,14 @@ def _saturation_elsewhere(entry: Entry, findings: Inspection) -> str:
 
 
 def _quantize_again(entry: Entry) -> str:
-    how = "with 'mnist-edge export --int8'" if entry.subject.ours else "to 7-bit weights"
+    how = "with 'mnist-edge export --int8'" if entry.info.ours else "to 7-bit weights"
     return f"Quantize it again {how}, or ship fp32"
 
 
 def _other_images(record: Benchmark) -> list[str]:
     """Once for each file, however many runtimes run it."""
     lines = []
-    for one in (entry.subject for entry in record.entries if entry.subject.ours):
+    for one in (entry.info for entry in record.entries if entry.info.ours):
         if data := record.data.get(one.dataset):
             lines.append(changed_images_note(one.name, one.dataset, one.fingerprint, data))
     return list(dict.fromkeys(filter(None, lines)))

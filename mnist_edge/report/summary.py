@@ -153,10 +153,10 @@ def _preparation(record: Benchmark) -> str:
 def _fixed_batches(record: Benchmark) -> list[str]:
     """Files that take one number of images only."""
     return [
-        f"{name} takes {entry.subject.batch} images a call, no more and no fewer: the times of "
+        f"{name} takes {entry.info.batch} images a call, no more and no fewer: the times of "
         "fewer images are their share of such a call"
         for name, entry in zip(labels.full_names(record), record.entries, strict=True)
-        if (entry.subject.batch or 1) > 1
+        if (entry.info.batch or 1) > 1
     ]
 
 

@@ -55,17 +55,17 @@ def _finite(value: Any) -> Any:
 
 
 def _entry(record: Benchmark, name: Name, entry: Entry) -> dict[str, Any]:
-    subject, score = entry.subject, entry.score
+    info, score = entry.info, entry.score
     return {
         "name": name(entry),
         "runtime": entry.contender.runtime,
         "file": entry.contender.path.name,
         "sha256": entry.sha256,
         "bytes": entry.size_bytes,
-        "model": subject.model,
-        "precision": subject.precision,
-        "dataset": subject.dataset,
-        "family": subject.family,
+        "model": info.model,
+        "precision": info.precision,
+        "dataset": info.dataset,
+        "family": info.family,
         "accuracy": entry.accuracy and entry.accuracy.as_dict() | {"recorded": entry.recorded},
         "expected_calibration_error": score and score.calibration_error,
         "change": score and score.change and score.change.as_dict(),

@@ -194,8 +194,8 @@ def test_mnist_12_of_the_model_zoo_is_understood(mnist: Dataset) -> None:
     input_format = detect_input_format(
         MNIST_12, read(MNIST_12), lambda: Examples.of(mnist.train, 10)
     )
-    subject = ModelInfo.of_foreign(MNIST_12, "mnist", 10)
-    runner = OnnxRuntime(ModelFile.read(MNIST_12), subject, input_format).load(1)
+    info = ModelInfo.of_foreign(MNIST_12, "mnist", 10)
+    runner = OnnxRuntime(ModelFile.read(MNIST_12), info, input_format).load(1)
     right = answer(runner, mnist.test.images).argmax(axis=1) == mnist.test.labels
     assert right.mean() == pytest.approx(0.989, abs=0.0005)
     assert input_format.form == "as 0..1"  # as its page in the zoo prepares them

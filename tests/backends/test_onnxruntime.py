@@ -28,12 +28,12 @@ def test_a_file_keeps_what_its_card_says(tiny_model: Path) -> None:
     card = make_card()
     assert (found.runtime, found.path) == ("onnxruntime", tiny_model)
     own = (card.source_sha256, "fp32", "digits", 10, card.accuracy)
-    assert found.subject == ModelInfo("tiny.onnx", "tiny", *own, ours=True, names=card.classes)
+    assert found.info == ModelInfo("tiny.onnx", "tiny", *own, ours=True, names=card.classes)
 
 
 def test_an_int8_file_is_of_the_family_of_its_checkpoint(tmp_path: Path) -> None:
     card = make_card(precision="int8", original_sha256="1" * 64, calibration={})
-    found = OnnxRuntime.open(write_tiny_model(tmp_path / "int8.onnx", card)).subject
+    found = OnnxRuntime.open(write_tiny_model(tmp_path / "int8.onnx", card)).info
     assert (found.family, found.precision) == ("1" * 64, "int8")
 
 
@@ -88,7 +88,7 @@ class Changed:
     """A file in ONNX Runtime whose answers are then changed."""
 
     path: Path
-    subject: ModelInfo
+    info: ModelInfo
     change: Callable[[Logits], Logits]
     runtime: str = "another runtime"
     kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
@@ -108,7 +108,7 @@ def test_a_runtime_that_computes_the_same_passes(
     tiny_model: Path, change: Callable[[Logits], Logits]
 ) -> None:
     file = OnnxRuntime.open(tiny_model)
-    file.check(Changed(tiny_model, file.subject, change))
+    file.check(Changed(tiny_model, file.info, change))
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_runtime_that_computes_something_else_is_refused(
 ) -> None:
     file = OnnxRuntime.open(tiny_model)
     with pytest.raises(ModelError, match="computes something else in another runtime"):
-        file.check(Changed(tiny_model, file.subject, change))
+        file.check(Changed(tiny_model, file.info, change))

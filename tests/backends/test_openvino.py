@@ -66,7 +66,7 @@ def test_every_type_is_fed_and_answers(tmp_path: Path, dtype: str) -> None:
 
 def test_int8_files_run_too() -> None:
     found = OpenVino.of(OnnxRuntime.open(SHIPPED / "edge-xs-int8.onnx"))
-    assert (found.runtime, found.subject.precision) == ("openvino", "int8")
+    assert (found.runtime, found.info.precision) == ("openvino", "int8")
 
 
 def test_what_it_cannot_run_is_one_line(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ def test_the_original_is_the_run_whose_checkpoint_has_the_hash(
     found = find_original(card, tmp_path)
     assert found is not None
     assert found.path == tmp_path / "renamed" / "checkpoint.pt"
-    assert sha256(found.path) == card.source_sha256 == found.subject.family
+    assert sha256(found.path) == card.source_sha256 == found.info.family
     assert (found.runtime, found.temperature) == ("pytorch", card.temperature)
-    subject = found.subject
-    assert (subject.name, subject.precision, subject.dataset) == ("edge-xs", "fp32", "digits")
-    assert (subject.recorded, subject.ours) == (card.original_accuracy, True)
+    info = found.info
+    assert (info.name, info.precision, info.dataset) == ("edge-xs", "fp32", "digits")
+    assert (info.recorded, info.ours) == (card.original_accuracy, True)
 
 
 def test_the_original_of_an_int8_file_is_that_of_its_fp32_file(made: Trained) -> None:
@@ -42,7 +42,7 @@ def test_the_original_of_an_int8_file_is_that_of_its_fp32_file(made: Trained) ->
     found = find_original(card, made.home / "runs")
     assert found is not None
     assert found.path == made.run / "checkpoint.pt"
-    assert found.subject.precision == "fp32"
+    assert found.info.precision == "fp32"
 
 
 def test_without_its_run_a_file_has_no_original(made: Trained, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_original_runs_on_the_threads_that_were_asked_for(
 
 def test_the_temperature_of_the_file_is_applied(original: PyTorch) -> None:
     images = digits.load().test.images[:3]
-    hotter = PyTorch(original.path, original.subject, 2 * original.temperature)
+    hotter = PyTorch(original.path, original.info, 2 * original.temperature)
     expected, found = answer(original.load(1), images), answer(hotter.load(1), images)
     np.testing.assert_allclose(found, expected / 2, rtol=1e-5)
 
@@ -83,7 +83,7 @@ def test_each_batch_size_is_compiled_once_and_by_itself(original: PyTorch) -> No
 
     torch._dynamo.register_backend(counting, "mnist_edge_counting")
     contender = TorchCompile(
-        original.path, original.subject, original.temperature, backend="mnist_edge_counting"
+        original.path, original.info, original.temperature, backend="mnist_edge_counting"
     )
     sizes = (1, 2, 3, 4)
     # PyTorch compiles one function for so many shapes, and then leaves it eager.
@@ -111,7 +111,7 @@ def test_what_cannot_be_compiled_is_one_line(original: PyTorch) -> None:
 
     torch._dynamo.register_backend(refusing, "mnist_edge_refusing")
     contender = TorchCompile(
-        original.path, original.subject, original.temperature, backend="mnist_edge_refusing"
+        original.path, original.info, original.temperature, backend="mnist_edge_refusing"
     )
     with pytest.raises(ModelError, match=r"fails on edge-xs: .*no compiler of mine") as caught:
         contender.load(1)

@@ -72,7 +72,7 @@ def test_an_fp32_file_and_its_int8_file_share_one_original(
     found = find_contenders([files[0], tiny, files[1]], made.home / "runs", None, OURS).contenders
     assert [one.path for one in found] == [*files, made.run / "checkpoint.pt", tiny]
     assert [one.runtime for one in found].count("pytorch") == 1
-    assert len({one.subject.family for one in found}) == 2
+    assert len({one.info.family for one in found}) == 2
 
 
 def test_an_int8_file_alone_is_followed_by_its_original(made: Trained, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_foreign_files_are_families_of_their_own_and_say_how_they_are_fed(tmp_pa
         [files[0], tiny, files[1]], tmp_path, None, replace(FOREIGN, dataset="kmnist")
     )
     assert shown(found) == [(name, "onnxruntime") for name in ("a.onnx", "tiny.onnx", "b.onnx")]
-    first, ours, last = [one.subject for one in found.contenders]
+    first, ours, last = [one.info for one in found.contenders]
     assert (first.family, last.family) == (sha256(files[0]), sha256(files[1]))
     assert [one.dataset for one in (first, ours, last)] == ["kmnist", "digits", "kmnist"]
     assert [one.ours for one in (first, ours, last)] == [False, True, False]
@@ -226,7 +226,7 @@ def test_foreign_files_run_in_openvino_too(tmp_path: Path) -> None:
         [write(tmp_path / "a.onnx")], tmp_path, ["openvino", "onnxruntime"], FOREIGN
     )
     assert shown(found) == [("a.onnx", "onnxruntime"), ("a.onnx", "openvino")]
-    assert len({one.subject for one in found.contenders}) == 1
+    assert len({one.info for one in found.contenders}) == 1
 
 
 def test_every_name_is_one_of_the_runtimes(made: Trained) -> None:

@@ -35,7 +35,7 @@ def of(backend: Backend, file: OnnxRuntime, original: PyTorch) -> Contender:
 
 def traced(file: OnnxRuntime, original: PyTorch) -> Contender:
     """Not compiled to machine code, which takes half a minute; all else is as in earnest."""
-    return TorchCompile(original.path, original.subject, original.temperature, backend="aot_eager")
+    return TorchCompile(original.path, original.info, original.temperature, backend="aot_eager")
 
 
 FAST = [
@@ -113,7 +113,7 @@ def test_files_in_other_runtimes_are_the_same_subject(
     make: Make, file: OnnxRuntime, original: PyTorch
 ) -> None:
     contender = make(file, original)
-    assert contender.subject.family == file.subject.family
+    assert contender.info.family == file.info.family
     assert contender.path.is_file()
     if contender.path == file.path:
-        assert contender.subject == file.subject
+        assert contender.info == file.info

@@ -67,7 +67,7 @@ class Tiny:
     path: Path = Path("tiny.onnx")
     runtime: str = "numpy"
     kind: ContenderKind = ContenderKind.CONVERTED
-    subject: ModelInfo = SUBJECT
+    info: ModelInfo = SUBJECT
     runners: list[Linear] = field(default_factory=list)
 
     def load(self, threads: int) -> Linear:

@@ -187,7 +187,7 @@ class Loading:
     runtime: str = "numpy"
     kind: ClassVar[ContenderKind] = ContenderKind.CONVERTED
     path: Path = Path(__file__)
-    subject = Known(Table(np.zeros((0, 10), np.float32))).subject
+    info = Known(Table(np.zeros((0, 10), np.float32))).info
 
     def load(self, threads: int) -> Runner:
         self.threads.append(threads)
@@ -241,7 +241,7 @@ def test_cold_starts_are_interleaved_in_random_order(starts: list[Contender]) ->
     contenders = [Known(table_of(LABELS), name) for name in "abc"]
     result = benchmark.run(contenders, NUMBERED, replace(QUICK, cold=True))
     rounds = [starts[at : at + 3] for at in range(0, len(starts), 3)]
-    orders = ["".join(one.subject.name for one in some) for some in rounds]
+    orders = ["".join(one.info.name for one in some) for some in rounds]
     assert len(orders) == 11  # as many as a median needs
     assert {"".join(sorted(order)) for order in orders} == {"abc"}
     assert len(set(orders)) > 2
@@ -458,7 +458,7 @@ def test_a_file_and_its_int8_file_are_compared_with_the_original(
     assert (fp32.is_original, quantized.is_original, original.is_original) == (False, False, True)
     changes = [entry.score.change for entry in result.entries if entry.score]
     assert changes == [metrics.Agreement(0, 0, 0, len(test)), expected, None]
-    assert fp32.accuracy == original.accuracy == fp32.subject.recorded == original.subject.recorded
+    assert fp32.accuracy == original.accuracy == fp32.info.recorded == original.info.recorded
     assert [result.baseline(entry) for entry in result.entries] == [original, original, None]
     assert result.speedup(fp32, original, 1) is not None
     assert [entry.findings is None for entry in result.entries] == [False, False, True]

@@ -144,7 +144,7 @@ class Known:
         return kind_of(self.runtime)
 
     @property
-    def subject(self) -> ModelInfo:
+    def info(self) -> ModelInfo:
         return ModelInfo(
             name=self.name,
             model="known",

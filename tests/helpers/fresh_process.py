@@ -25,7 +25,7 @@ class Plain:
     notes: Path | None = None
 
     @property
-    def subject(self) -> ModelInfo:
+    def info(self) -> ModelInfo:
         name = type(self).__name__.lower()
         return ModelInfo(name, name, "0" * 64, "fp32", "digits", 2, None)
 

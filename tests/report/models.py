@@ -32,5 +32,5 @@ def int8(center_us: float, batch_us: float = 2400.0, **others: Any) -> Entry:
 def model(name: str, accuracy: Accuracy = BEST, **others: Any) -> Entry:
     """A model of its own, in one file."""
     values: dict[str, Any] = {"accuracy": accuracy} | others
-    subject = {key: values.pop(key) for key in ("dataset", "precision") if key in values}
-    return entry(file(f"{name}.onnx", family=name, **subject), **values)
+    info = {key: values.pop(key) for key in ("dataset", "precision") if key in values}
+    return entry(file(f"{name}.onnx", family=name, **info), **values)

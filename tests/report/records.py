@@ -32,7 +32,7 @@ class Stand:
     """A contender in name only."""
 
     path: Path
-    subject: ModelInfo
+    info: ModelInfo
     runtime: str = "onnxruntime"
 
     @property
@@ -43,8 +43,8 @@ class Stand:
         raise AssertionError("a contender made by hand answers nothing")
 
 
-def subject(name: str, **changes: Any) -> ModelInfo:
-    """All subjects are of one family, fp32, of the digits, unless `changes` say otherwise."""
+def model_info(name: str, **changes: Any) -> ModelInfo:
+    """All models are of one family, fp32, of the digits, unless `changes` say otherwise."""
     values: dict[str, Any] = {
         "name": name,
         "model": "tiny",
@@ -58,8 +58,8 @@ def subject(name: str, **changes: Any) -> ModelInfo:
 
 
 def file(path: str, runtime: str = "onnxruntime", **changes: Any) -> Stand:
-    """An exported file in a runtime; `changes` are the subject's."""
-    return Stand(Path(path), subject(Path(path).name, **changes), runtime)
+    """An exported file in a runtime; `changes` are the model's."""
+    return Stand(Path(path), model_info(Path(path).name, **changes), runtime)
 
 
 def original(path: str, **changes: Any) -> Stand:
@@ -131,9 +131,9 @@ def entry(
     `recorded` leaves the score out, as where there is no data set.
     """
     if recorded:
-        own = replace(contender.subject, recorded=accuracy)
-        contender = replace(contender, subject=own)
-    int8 = contender.subject.precision == "int8"
+        own = replace(contender.info, recorded=accuracy)
+        contender = replace(contender, info=own)
+    int8 = contender.info.precision == "int8"
     batch_us = center_us * 40 if batch_us is None else batch_us
     values: dict[str, Any] = {
         "contender": contender,
@@ -177,4 +177,4 @@ def _data(entries: tuple[Entry, ...]) -> Data:
     """One set for all: scores of different sizes cannot stand in one record made by hand."""
     totals = {entry.score.accuracy.total for entry in entries if entry.score}
     assert len(totals) <= 1, "these scores are of different sets"
-    return {one.subject.dataset: dataset(total) for total in totals for one in entries}
+    return {one.info.dataset: dataset(total) for total in totals for one in entries}

@@ -12,8 +12,8 @@ from tests.helpers.fakes import kind_of
 
 
 def contender(path: str, runtime: str = "onnxruntime") -> Any:
-    subject = SimpleNamespace(model="edge")
-    return SimpleNamespace(path=Path(path), runtime=runtime, kind=kind_of(runtime), subject=subject)
+    info = SimpleNamespace(model="edge")
+    return SimpleNamespace(path=Path(path), runtime=runtime, kind=kind_of(runtime), info=info)
 
 
 STREAM = LoadResult(

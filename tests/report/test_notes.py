@@ -83,8 +83,8 @@ def test_a_warning_stands_with_what_was_not_timed_and_not_among_the_remarks() ->
 
 def test_how_a_file_of_others_is_fed_is_told() -> None:
     input_format = InputFormat("Input3", "float32", (1, 1, 28, 28), "Plus214", 10, plain=True)
-    subject = file("peers/mnist-12.onnx", ours=False).subject
-    foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), subject, input_format)
+    info = file("peers/mnist-12.onnx", ours=False).info
+    foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), info, input_format)
     told = notes.remarks(benchmark(replace(entry(file("a.onnx")), contender=foreign)))
     assert told == [f"mnist-12.onnx is not a file of mnist-edge: {input_format.describe()}."]
     assert not notes.remarks(benchmark(entry(file("a.onnx"))))

@@ -63,7 +63,7 @@ def folder_names(contenders: Sequence[Contender]) -> list[str]:
     seen: Counter[str] = Counter()
     found = []
     for contender in contenders:
-        label = contender.path.name if contender.kind.is_file else contender.subject.model
+        label = contender.path.name if contender.kind.is_file else contender.info.model
         name = f"{label}-{contender.runtime}"
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")

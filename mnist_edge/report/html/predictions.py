@@ -51,9 +51,9 @@ def sections(record: Benchmark) -> Html:
 def _groups(record: Benchmark) -> list[_Group]:
     alike: dict[tuple[str, bytes], _Group] = {}
     for name, entry in zip(labels.full_names(record), record.entries, strict=True):
-        if entry.score and entry.subject.dataset in record.data:
-            key = entry.subject.dataset, entry.score.logits.argmax(axis=1).tobytes()
-            data = record.data[entry.subject.dataset]
+        if entry.score and entry.info.dataset in record.data:
+            key = entry.info.dataset, entry.score.logits.argmax(axis=1).tobytes()
+            data = record.data[entry.info.dataset]
             group = alike.setdefault(key, _Group((), entry.score, data))
             alike[key] = replace(group, names=(*group.names, name))
     return list(alike.values())

@@ -72,7 +72,7 @@ def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
     axes.set_xlabel(common.latency_label(record), fontsize=common.TEXT, color=theme.quiet)
     _draw_front(axes, pareto_front(found), theme)
     for one in found:
-        _draw_intervals(axes, one, common.family_colours(record, theme)[one.entry.subject.family])
+        _draw_intervals(axes, one, common.family_colours(record, theme)[one.entry.info.family])
     for one in found:
         _draw_mark(axes, one, record, theme)
     common.add_legend(figure, _legend_keys(record, found, theme), width, theme)
@@ -104,7 +104,7 @@ def _draw_intervals(axes: "Axes", one: Point, colour: str) -> None:
 
 
 def _draw_mark(axes: "Axes", one: Point, record: Benchmark, theme: Theme) -> None:
-    colour = common.family_colours(record, theme)[one.entry.subject.family]
+    colour = common.family_colours(record, theme)[one.entry.info.family]
     marker = common.runtime_markers(record)[one.entry.contender.runtime]
     face = colour if one.entry.is_int8 else theme.paper
     style = common.mark_style(marker, _MARK, 1.8, colour, face)

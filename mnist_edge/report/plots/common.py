@@ -122,7 +122,7 @@ def text_background(theme: Theme) -> dict[str, Any]:
 
 def family_colours(record: Benchmark, theme: Theme) -> dict[str, str]:
     """A colour for each family: files and runtimes of one trained network."""
-    families = dict.fromkeys(entry.subject.family for entry in record.entries)
+    families = dict.fromkeys(entry.info.family for entry in record.entries)
     return {family: theme.data[at % len(theme.data)] for at, family in enumerate(families)}
 
 

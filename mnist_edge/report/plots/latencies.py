@@ -55,7 +55,7 @@ def draw(figure: Any, record: Benchmark, width: int, theme: Theme) -> None:
     axes.set_ylim(len(found) - 0.75, -0.95)
     edges = np.geomspace(*axes.get_xlim(), max(2, round(width / _BIN)))
     for at, one in enumerate(found):
-        colour = common.family_colours(record, theme)[one.entry.subject.family]
+        colour = common.family_colours(record, theme)[one.entry.info.family]
         _draw_strip(axes, at, one.latency, edges, colour)
         _draw_marks(axes, at, one.latency, theme)
     _draw_texts(axes, found, width, theme)
