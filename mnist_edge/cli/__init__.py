@@ -22,10 +22,10 @@ from mnist_edge.cli import (
     reproduce,
     train,
 )
-from mnist_edge.cli.console import Commands, echo, run
+from mnist_edge.cli.console import CommandGroup, echo, run
 
 app = typer.Typer(
-    cls=Commands,
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

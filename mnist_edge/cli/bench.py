@@ -1,5 +1,6 @@
 """mnist-edge bench"""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -9,14 +10,13 @@ import typer
 
 from mnist_edge.catalogue import BACKENDS
 from mnist_edge.cli import bench_options, bench_output
-from mnist_edge.cli.bench_loadgen import drive
-from mnist_edge.cli.console import INTERRUPTED, progress_bar
-from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads
+from mnist_edge.cli.console import INTERRUPTED, echo, print_table, progress_bar
+from mnist_edge.cli.options import MODELS_HELP, DataDir, Threads, split_names
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from mnist_edge.backends import Discovery, ForeignOptions
-    from mnist_edge.benchmark import Benchmark
+    from mnist_edge.backends import Contender, Discovery, ForeignOptions
+    from mnist_edge.benchmark import Benchmark, Data, Plan
 
 _NOISY, _SATURATES, _SLOWER = 3, 4, 5
 """Exit codes of their own, beside 1 for an error and 2 for a usage error."""
@@ -142,9 +142,9 @@ def bench(
     from mnist_edge.benchmark import compare as comparison
     from mnist_edge.report import record_latency
 
-    limit = bench_options.limit(fail_slower, compare)
+    limit = bench_options.parse_limit(fail_slower, compare)
     bench_options.check_finite(duration, rate)
-    plan = benchmark.Plan(threads, duration, bench_options.batches(batch), rate, cold, seed)
+    plan = benchmark.Plan(threads, duration, bench_options.parse_batches(batch), rate, cold, seed)
     outputs = {
         "--json": json_file,
         "--markdown": markdown_file,
@@ -152,34 +152,35 @@ def bench(
         "--plot": plot_file,
     }
     if loadgen:
-        written = outputs.values()
-        bench_options.check_alone(any(written), compare is not None, cold, strict, record_it)
-    bench_options.check_places(outputs)
-    old = bench_options.earlier(compare, plan)
+        bench_options.check_loadgen(outputs, compare, cold, strict, record_it)
+    bench_options.check_outputs(outputs)
+    old = bench_options.read_earlier(compare, plan)
     examples = cache(lambda: benchmark.load_examples(dataset, data_dir))
     foreign = backends.ForeignOptions(examples, dataset or "mnist", input_scale, input_mean, invert)
-    found = _gathered(files, bench_options.names(contender), foreign)
+    found = _find_contenders(files, split_names(contender or ()) or None, foreign)
     logs = loadgen_logs if loadgen else None
-    bench_options.check_written(outputs, logs, found.contenders, compare)
+    bench_options.check_writable(outputs, logs, found.contenders, compare)
     if record_it:
         record_latency.check(found.contenders, plan)
     running, data, unfit = benchmark.match_data(found.contenders, dataset, data_dir)
     if old:
         comparison.check_common(old, running, plan.batches)
     refused = (*found.refused, *unfit)
-    bench_output.tell_files(found.guesses, refused, bench_output.remarks(outputs))
+    for guess in found.guesses:  # of how files of others are fed
+        bench_output.echo_beside(outputs)(guess)
+    bench_output.print_errors(refused)
     if loadgen:
-        drive(running, data, plan, loadgen, loadgen_logs)
+        _run_loadgen(running, data, plan, loadgen, loadgen_logs)
         raise typer.Exit(1 if refused else 0)
     with progress_bar() as progress:
         result = benchmark.run(running, data, plan, progress, found.missing)
-    bench_output.tell_errors(result.refused)
+    bench_output.print_errors(result.refused)
     result = replace(result, refused=(*map(str, refused), *result.refused))
     changes = bench_output.show(result, outputs, record_it, old, limit)
     _end(result, strict, any(change.slower(limit) for change in changes if limit is not None))
 
 
-def _gathered(
+def _find_contenders(
     files: list[Path] | None, runtimes: tuple[str, ...] | None, foreign: "ForeignOptions"
 ) -> "Discovery":
     from mnist_edge import backends
@@ -188,6 +189,37 @@ def _gathered(
     absent: list[EdgeError] = []
     named = model_paths.find_all(files, absent)
     return backends.find_contenders(named, Path("runs"), runtimes, foreign, absent)
+
+
+def _run_loadgen(
+    contenders: "Sequence[Contender]", data: "Data", plan: "Plan", scenario: str, logs: Path
+) -> None:
+    from mnist_edge import benchmark
+    from mnist_edge.benchmark import loadgen
+    from mnist_edge.report.loadgen import notes, table
+
+    images, described = benchmark.timing_images(data)
+    results: list[loadgen.LoadResult] = []
+    with progress_bar() as progress:
+        for contender, name in zip(contenders, loadgen.folder_names(contenders), strict=True):
+            progress(f"LoadGen, {scenario}", len(results), len(contenders))
+            results.append(
+                loadgen.run(
+                    contender,
+                    images,
+                    scenario,
+                    plan.threads,
+                    plan.duration_s,
+                    plan.rate_hz,
+                    logs,
+                    max(plan.batches),
+                    name,
+                )
+            )
+    print_table(table(results))
+    for line in notes(results):
+        echo(line)
+    echo(f"{described}; LoadGen's own logs are in {logs}/")
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

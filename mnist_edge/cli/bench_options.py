@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LARGEST_BATCH = 4096
 
 
-def limit(fail_slower: str | None, compare: Path | None) -> float | None:
+def parse_limit(fail_slower: str | None, compare: Path | None) -> float | None:
     """10% or 0.1 as 0.1. UsageError for what is no share, or without anything to compare with.
 
     A plain 5 is no share: whoever means 5 % would wait for five times as long.
@@ -36,7 +36,7 @@ def limit(fail_slower: str | None, compare: Path | None) -> float | None:
     return limit
 
 
-def batches(text: str) -> tuple[int, ...]:
+def parse_batches(text: str) -> tuple[int, ...]:
     try:
         sizes = sorted(int(size) for size in text.split(","))
     except ValueError:
@@ -53,11 +53,17 @@ def check_finite(duration: float, rate: float | None) -> None:
         raise UsageError("--duration and --rate are finite numbers of seconds and of Hz")
 
 
-def check_alone(files: bool, compare: bool, cold: bool, strict: bool, record: bool) -> None:
+def check_loadgen(
+    outputs: Mapping[str, Path | None],
+    compare: Path | None,
+    cold: bool,
+    strict: bool,
+    record: bool,
+) -> None:
     """UsageError for options that --loadgen would ignore."""
     options = {
-        "--json, --markdown, --html or --plot": files,
-        "--compare": compare,
+        "--json, --markdown, --html or --plot": any(outputs.values()),
+        "--compare": compare is not None,
         "--cold": cold,
         "--strict": strict,
         "--record": record,
@@ -69,13 +75,7 @@ def check_alone(files: bool, compare: bool, cold: bool, strict: bool, record: bo
             )
 
 
-def names(texts: list[str] | None) -> tuple[str, ...] | None:
-    if not texts:
-        return None
-    return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
-
-
-def check_places(outputs: Mapping[str, Path | None]) -> None:
+def check_outputs(outputs: Mapping[str, Path | None]) -> None:
     """UsageError for what would fail after minutes of measuring."""
     from mnist_edge.report import plots
 
@@ -90,7 +90,7 @@ def check_places(outputs: Mapping[str, Path | None]) -> None:
         plots.require_matplotlib()
 
 
-def earlier(path: Path | None, plan: "Plan") -> Mapping[str, Any] | None:
+def read_earlier(path: Path | None, plan: "Plan") -> Mapping[str, Any] | None:
     """The benchmark to compare with. EdgeError, before minutes of measuring, for one that cannot
     be compared with: of another machine, or with other threads."""
     if path is None:
@@ -105,7 +105,7 @@ def earlier(path: Path | None, plan: "Plan") -> Mapping[str, Any] | None:
     return old
 
 
-def check_written(
+def check_writable(
     outputs: Mapping[str, Path | None],
     logs: Path | None,
     contenders: "Sequence[Contender]",

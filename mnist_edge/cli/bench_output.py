@@ -2,11 +2,11 @@
 stdout, and what it records."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.cli.console import columns, echo, echo_err, print_table_parts
+from mnist_edge.cli.console import echo, echo_err, print_table_parts, terminal_width
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -17,21 +17,12 @@ STDOUT = Path("-")
 """In an option's place of a file."""
 
 
-def remarks(outputs: Mapping[str, Path | None]) -> Callable[[str], None]:
-    """What says remarks: on stdout, but on stderr where stdout takes one of the outputs."""
+def echo_beside(outputs: Mapping[str, Path | None]) -> Callable[[str], None]:
+    """What prints remarks: on stdout, but on stderr where stdout takes one of the outputs."""
     return echo_err if STDOUT in outputs.values() else echo
 
 
-def tell_files(
-    guesses: Sequence[str], refused: Sequence[EdgeError], remark: Callable[[str], None]
-) -> None:
-    """How files of others are fed, and what is wrong with files that are left out."""
-    for line in guesses:
-        remark(line)
-    tell_errors(refused)
-
-
-def tell_errors(errors: Sequence[EdgeError | str]) -> None:
+def print_errors(errors: Iterable[EdgeError | str]) -> None:
     for error in errors:
         echo_err(f"error: {error}")
 
@@ -49,7 +40,7 @@ def show(
     from mnist_edge.report import summary, to_json
 
     values = to_json.benchmark(result)
-    remark = remarks(outputs)
+    remark = echo_beside(outputs)
     # Files first: whatever becomes of stdout, they are there. And what cannot be written after
     # all, such as on a disk that is full by now, must not cost the tables.
     wrote, failed = write(result, values, outputs, record)
@@ -69,7 +60,7 @@ def show(
 def _show_tables(result: "Benchmark") -> None:
     from mnist_edge.report import advice, benchmark_tables, summary, terminal
 
-    width = columns(terminal.WIDTH)
+    width = terminal_width(terminal.WIDTH)
     for table in (benchmark_tables.quality, benchmark_tables.speed, benchmark_tables.kernels):
         print_table_parts(table(result), width)
     for line in [*benchmark_tables.units(result, width), "", *summary.lines(result)]:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from mnist_edge.report.grid import Grid
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
-USAGE = 2  # what was asked for cannot be; 1 is what failed
+USAGE_ERROR = 2  # what was asked for cannot be; 1 is what failed
 INTERRUPTED = 130  # as shells report a program that SIGINT ended
-_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _REASONS = {
     errno.ENAMETOOLONG: "Name a shorter one",
     errno.ELOOP: "Links lead in a circle there: name the file itself",
@@ -34,34 +34,34 @@ _REASONS = {
     errno.EMFILE: "Too many files are open: raise 'ulimit -n'",
     errno.ENFILE: "Too many files are open on this system",
 }
-_UNPARSED: Any = typer.BadParameter.__base__  # the parser's own UsageError, wherever typer has it
-_WORDS = ((int, "N"), (float, "X"), (Path, "PATH"), (str, "NAME"))
-_UNCUT = 10_000  # columns, more than any table has
+_PARSER_ERROR: Any = typer.BadParameter.__base__  # the parser's UsageError, wherever typer has it
+_METAVARS = ((int, "N"), (float, "X"), (Path, "PATH"), (str, "NAME"))
+_UNCUT_WIDTH = 10_000  # columns, more than any table has
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """The one exit point: a user's mistake is one line on stderr. The exit code is 2 where what was
     asked for cannot be, which nothing had to be tried for, and 1 where it failed."""
 
     def get_command(self, ctx: Any, name: str) -> Any:
         command = super().get_command(ctx, name)
         if command is not None:
-            _name_values(command)
+            _set_metavars(command)
         return command
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         try:
             return super().make_context(*args, **extra)
-        except _UNPARSED as error:
-            _refuse(error, "mnist-edge")
+        except _PARSER_ERROR as error:
+            _fail_parsing(error, "mnist-edge")
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except _UNPARSED as error:
-            _refuse(error, f"mnist-edge {ctx.invoked_subcommand}")
+        except _PARSER_ERROR as error:
+            _fail_parsing(error, f"mnist-edge {ctx.invoked_subcommand}")
         except UsageError as error:
-            _fail(str(error), USAGE)
+            _fail(str(error), USAGE_ERROR)
         except EdgeError as error:
             _fail(str(error))
         except ModuleNotFoundError as error:
@@ -81,23 +81,23 @@ class Commands(TyperGroup):
         except EOFError:  # click would call it "Aborted!"
             _fail("a file ends before what it should hold: it is empty, or was cut off")
         except OSError as error:  # the last resort: who knows more raises an EdgeError
-            _fail(_told(error))
+            _fail(_os_error_line(error))
 
 
-def _told(error: OSError) -> str:
+def _os_error_line(error: OSError) -> str:
     """One line for what the system refused; an error that names no file is a bug, and goes on."""
-    if error.errno in _FULL:
+    if error.errno in _DISK_FULL:
         place = error.filename or f"a temporary file in {tempfile.gettempdir()}"
         return (
-            f"cannot write {_path(place)}: {error.strerror}. "
+            f"cannot write {_path_text(place)}: {error.strerror}. "
             "Free some space there, or name another place in TMPDIR"
         )
     if error.filename is None:
         raise error
-    return f"cannot use {_path(error.filename)}: {error.strerror}{_advice(error)}"
+    return f"cannot use {_path_text(error.filename)}: {error.strerror}{_remedy(error)}"
 
 
-def _advice(error: OSError) -> str:
+def _remedy(error: OSError) -> str:
     """What to do, as far as the kind of error alone tells: not whether it was read or written."""
     if isinstance(error, PermissionError):
         return ". Change its permissions, or name another"
@@ -110,28 +110,28 @@ def _advice(error: OSError) -> str:
     return f". {_REASONS.get(error.errno or 0, 'Try it again, or name another')}"
 
 
-def _path(name: Any) -> str:
+def _path_text(name: Any) -> str:
     return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)
 
 
 def run(app: Callable[..., Any], name: str) -> NoReturn:
     """The whole process: its streams, its signals, and the exit code in the end."""
     streams.prepare()
-    ended_by = streams.heed_signals()
+    ending_signal = streams.handle_signals()
     code: Any = 0
     try:
         app(prog_name=name)
     except SystemExit as ended:
         code = ended.code
-    if code == INTERRUPTED and (number := ended_by()):
+    if code == INTERRUPTED and (number := ending_signal()):
         code = 128 + number  # as shells report it
-    if why := streams.lost():
+    if why := streams.stdout_error():
         echo_err(f"error: {why}")
         code = code or 1
     sys.exit(code)
 
 
-def _name_values(command: Any) -> None:
+def _set_metavars(command: Any) -> None:
     """In help, values are called N, PATH or NAME, and not by Python's types."""
     hints = get_type_hints(command.callback)
     for parameter in command.params:
@@ -140,17 +140,17 @@ def _name_values(command: Any) -> None:
             parameter.metavar = parameter.metavar or parameter.name.upper()
             parameter.display_type_rich = lambda ctx: ""  # typer's own word, behind the metavar
         elif parameter.metavar is None and bool not in kinds:
-            parameter.metavar = next((word for kind, word in _WORDS if kind in kinds), None)
+            parameter.metavar = next((word for kind, word in _METAVARS if kind in kinds), None)
 
 
-def _refuse(error: Any, command: str) -> None:
+def _fail_parsing(error: Any, command: str) -> None:
     """A command line that the parser does not understand. The help of one that is empty is shown
     as it is."""
     if type(error).__name__ == "NoArgsIsHelpError":
         raise error
     message = " ".join(error.format_message().split()).removesuffix(".")
     message = message.replace(": Input should", ": it should")  # as pydantic says it
-    _fail(f"{message[:1].lower()}{message[1:]} (see '{command} --help')", USAGE)
+    _fail(f"{message[:1].lower()}{message[1:]} (see '{command} --help')", USAGE_ERROR)
 
 
 def _stop() -> NoReturn:
@@ -197,13 +197,13 @@ def print_table_parts(shown: "Grid", width: int) -> None:
 def _print(table: "Table") -> None:
     from rich.console import Console
 
-    console = Console(width=_UNCUT, highlight=False, markup=False)
+    console = Console(width=_UNCUT_WIDTH, highlight=False, markup=False)
     with console.capture() as captured:  # on Windows, rich would write to the console itself
         console.print(table)
     print(captured.get(), end="", flush=True)
 
 
-def columns(most: int) -> int:
+def terminal_width(most: int) -> int:
     """How wide a table on stdout may be: `most` columns, or as many as a terminal has."""
     return min(most, shutil.get_terminal_size().columns) if sys.stdout.isatty() else most
 

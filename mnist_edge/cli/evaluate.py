@@ -1,5 +1,6 @@
 """mnist-edge eval"""
 
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, Threads
 from mnist_edge.errors import DataError, ModelError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mnist_edge.classifier import Classifier, Prediction
     from mnist_edge.datasets import Split
     from mnist_edge.types import Progress
@@ -71,13 +74,15 @@ def _own_dataset(name: str) -> str:
 def _answer(model: "Classifier", test: "Split", progress: "Progress") -> "Prediction":
     import numpy as np
 
-    from mnist_edge.classifier import Prediction
+    from mnist_edge.classifier import CHUNK_SIZE, Images, Prediction, in_chunks
 
-    parts = []
-    for at in range(0, len(test), 500):
-        parts.append(model.logits(test.images[at : at + 500]))
-        progress("answering", at, len(test))
-    logits = np.concatenate(parts)
+    starts = count(0, CHUNK_SIZE)
+
+    def answer_chunk(images: Images) -> "NDArray[np.float32]":
+        progress("answering", next(starts), len(test))
+        return model.logits(images)
+
+    logits = in_chunks(answer_chunk, test.images)
     if not np.isfinite(logits.max(axis=1)).all():  # beside which the logarithm of 0 may stand
         raise ModelError(f"{model.path} answers with what is no number")
     return Prediction(logits)

@@ -53,7 +53,6 @@ class Evaluation:
         )
 
     def as_dict(self) -> dict[str, Any]:
-
         figures = metrics.per_class(self.counts)
         return {
             "file": str(self.file),

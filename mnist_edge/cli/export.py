@@ -12,7 +12,7 @@ from mnist_edge.cli import export_options as options
 from mnist_edge.cli import export_output, export_site
 from mnist_edge.cli.console import progress_bar
 from mnist_edge.cli.export_options import RUNS
-from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
+from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, parse_threads
 from mnist_edge.errors import EdgeError, GateError
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def export(
         _diagnose(run, data_dir, plan, as_json)
         return
     output = _Output(out, name or (run.stem if run.is_file() else None), force, report)
-    how = plan if int8 else None, tuning, asked_threads(threads)
+    how = plan if int8 else None, tuning, parse_threads(threads)
     passed, trained_on = _export(run, data_dir, output, *how)
     published = publish(passed, out, model_card.render, force)
     paths = [file.path for file in published]

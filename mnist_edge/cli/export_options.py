@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_edge.cli.bench_options import names
+from mnist_edge.cli.options import split_names
 from mnist_edge.errors import EdgeError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def plan(
     return Int8Plan(
         calibration or "minmax",
         images,
-        keep_float=names(keep_float) or (),
+        keep_float=split_names(keep_float or ()),
         max_drop=_MAX_DROP if max_drop is None else max_drop,
     )
 

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_edge.catalogue import NETWORKS
+from mnist_edge.catalogue import NETWORKS, Cost, Layer, Network, total
 from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
 from mnist_edge.cli.options import AsJson
 from mnist_edge.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from mnist_edge.catalogue import Cost
-    from mnist_edge.catalogue import Network as Described
-    from mnist_edge.lab.training.models import Network
+    from collections.abc import Mapping, Sequence
+
     from mnist_edge.model_file.contract import Card
 
 
@@ -52,7 +51,7 @@ def models(
     elif name:
         _show_network(name, summary, as_json)
     elif as_json:
-        echo_json({one: _values(found) for one, found in NETWORKS.items()})
+        echo_json({one: _network_values(network) for one, network in NETWORKS.items()})
     else:
         _show_networks(NETWORKS)
         echo("")
@@ -79,48 +78,46 @@ def _check(
         raise UsageError("--force goes with --copy")
 
 
-def _show_networks(described: "dict[str, Described]") -> None:
+def _show_networks(networks: "Mapping[str, Network]") -> None:
     from mnist_edge.report.formatting import amount
     from mnist_edge.report.grid import Grid
 
     rows = [
-        (one, found.what, amount(found.params), amount(found.macs))
-        for one, found in described.items()
+        (name, network.what, amount(network.params), amount(network.macs))
+        for name, network in networks.items()
     ]
     print_table(Grid(("network", "what it is", "parameters", "MACs"), tuple(rows), left=2))
 
 
-def _values(found: "Described") -> dict[str, Any]:
+def _network_values(network: Network) -> dict[str, Any]:
     return {
-        "what": found.what,
-        "params": found.params,
-        "macs": found.macs,
+        "what": network.what,
+        "params": network.params,
+        "macs": network.macs,
         "input": "uint8 (N, 28, 28)",
-        "shortcuts": found.shortcuts,
+        "shortcuts": network.shortcuts,
     }
 
 
 def _show_network(name: str, summary: bool, as_json: bool) -> None:
     """One network; its layers, or what a chain is, only PyTorch can tell."""
-    network = spent = None
-    described = NETWORKS.get(name)
-    if summary or described is None:
-        from mnist_edge.catalogue import Network as Described
-        from mnist_edge.lab.training.layer_summary import cost
+    network, layers = NETWORKS.get(name), []
+    if summary or network is None:
+        from mnist_edge.lab.training import layer_summary
         from mnist_edge.lab.training.models import architecture, build
 
-        network = build(name)
-        spent = cost(network)
-        found = architecture(name)
-        described = Described(found.what, spent.params, spent.macs, found.shortcuts)
-    layers = {"layers": _layer_values(network)} if summary and network else {}
+        built, known = build(name), architecture(name)
+        cost = layer_summary.cost(built)
+        network = Network(known.what, cost.params, cost.macs, known.shortcuts)
+        layers = layer_summary.layers(built) if summary else []
     if as_json:
-        echo_json({name: _values(described) | layers})
+        summarized = {"layers": [asdict(layer) for layer in layers]} if summary else {}
+        echo_json({name: _network_values(network) | summarized})
         return
-    _show_networks({name: described})
+    _show_networks({name: network})
     echo("")
-    if summary and network and spent:
-        _show_layers(network, spent)
+    if summary:
+        _show_layers(layers, Cost(network.params, network.macs))
     echo("It takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
 
 
@@ -171,21 +168,12 @@ def _file_values(path: Path, card: "Card") -> dict[str, Any]:
     }
 
 
-def _layer_values(network: "Network") -> list[dict[str, Any]]:
-    from mnist_edge.lab.training.layer_summary import layers
-
-    return [asdict(layer) for layer in layers(network)]
-
-
-def _show_layers(network: "Network", exported: "Cost") -> None:
-    from mnist_edge.catalogue import total
-    from mnist_edge.lab.training.layer_summary import layers
+def _show_layers(layers: "Sequence[Layer]", exported: Cost) -> None:
     from mnist_edge.report import tables
     from mnist_edge.report.formatting import amount
 
-    found = layers(network)
-    folds = total(found) != exported
-    print_table(tables.layers(found, "all, while it learns" if folds else "all"))
+    folds = total(layers) != exported
+    print_table(tables.layers(layers, "all, while it learns" if folds else "all"))
     echo("")
     echo("Sums, and what else is no module, hold no parameters and are not listed.")
     if folds:

@@ -1,5 +1,6 @@
 """Options that several commands have, declared once."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,17 +26,22 @@ DATASETS_HELP = f"{', '.join(DATASETS)} or folder:PATH"
 
 
 def _number_or_auto(text: str) -> str:
-    asked_threads(text)
+    parse_threads(text)
     return text
 
 
-def asked_threads(text: str) -> int | None:
+def parse_threads(text: str) -> int | None:
     """The number of threads that --threads names; None for "auto"."""
     if text == "auto":
         return None
     if not (text.isascii() and text.isdigit()):
         raise typer.BadParameter(f"'{text}' is neither a number nor auto", param_hint="--threads")
     return _usable(int(text))
+
+
+def split_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """The names, each once, of an option that takes several with commas, or is given again."""
+    return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
 
 
 DataDir = Annotated[
@@ -64,4 +70,5 @@ TrainingThreads = Annotated[
         "for all.",
     ),
 ]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -107,9 +107,9 @@ def predict(
     detector = _detector(classifier, line, grid)
     sources = find(paths, recursive)
     first = list(islice(sources, _ALIGNED))
-    layout = predict_formats.layout(line, grid)
+    layout = predict_formats.layout_of(line, grid)
     names = [source.name for source in first]
-    writer = predict_output.writer(classifier, layout, threshold, names, show, as_json, as_csv)
+    writer = predict_output.make_writer(classifier, layout, threshold, names, show, as_json, as_csv)
     if paths and classifier.path != model and not (as_json or as_csv):
         echo_err(f"model: {classifier.path}")  # which one it is, nobody has said yet
     output = predict_output.Output(sys.stdout)

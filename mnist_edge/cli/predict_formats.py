@@ -21,7 +21,7 @@ SINGLE, LINE, GRID = "single", "line", "grid"
 """What was looked for in each picture."""
 
 
-def layout(line: bool, grid: bool) -> str:
+def layout_of(line: bool, grid: bool) -> str:
     """The one of these that the options mean."""
     return LINE if line else GRID if grid else SINGLE
 
@@ -38,14 +38,14 @@ class Writer(Protocol):
     def text(self, reading: Reading, saved: Sequence[Path]) -> str: ...
 
 
-def number(rows: Sequence[Sequence[Digit]], separator: str = "\n") -> str:
+def labels_text(rows: Sequence[Sequence[Digit]], separator: str = "\n") -> str:
     """The labels of rows of digits: `2026`, or `20?6` where one is not sure."""
     labels = [[digit.label for digit in row] for row in rows]
     between = "" if all(len(label) == 1 for row in labels for label in row) else " "
     return separator.join(between.join(row) for row in labels)
 
 
-def chance(digits: Sequence[Digit]) -> float | None:
+def joint_probability(digits: Sequence[Digit]) -> float | None:
     """The probability that all digits are as first guessed, were they independent."""
     product = 1.0
     for digit in digits:
@@ -88,7 +88,10 @@ class Json:
             [self._digit(digit, next(paths)) | {"box": digit.box} for digit in row]
             for row in reading.rows
         ]
-        shown = {"text": number(reading.rows), "probability": chance(reading.digits)}
+        shown = {
+            "text": labels_text(reading.rows),
+            "probability": joint_probability(reading.digits),
+        }
         return shown | ({"rows": rows} if self.layout == GRID else {"digits": [*chain(*rows)]})
 
     def _digit(self, digit: Digit, saved: str | None) -> dict[str, Any]:
@@ -120,29 +123,28 @@ class Csv:
     model: str
 
     @property
+    def columns(self) -> Sequence[str]:
+        if self.layout == SINGLE:
+            return "label", "probability", "guess", "second", "second_probability"
+        return "text", "probability", "digits"
+
+    @property
     def head(self) -> str:
-        several = ("file", "text", "probability", "digits")
-        single = ("file", "label", "probability", "guess", "second", "second_probability")
-        return _csv((*(single if self.layout == SINGLE else several), *_CSV_ENDS))
+        return _csv(("file", *self.columns, "threshold", "note", "error", "model"))
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
         failed = reading.failure is not None
+        values = [None] * len(self.columns) if failed else self._values(reading)
+        about = (self.threshold, reading.note, reading.error, self.model)
+        return _csv((reading.file, *values, *about))
+
+    def _values(self, reading: Reading) -> Sequence[Any]:
+        digits = reading.digits
         if self.layout != SINGLE:
-            digits = reading.digits
-            text = None if failed else number(reading.rows)
-            found: tuple[Any, ...] = (text, chance(digits), None if failed else len(digits))
-        elif failed:
-            found = (None,) * 5
-        else:
-            (digit,) = reading.digits
-            second = (
-                (digit.second.label, digit.second.probability) if digit.second else (None, None)
-            )
-            found = (digit.label, digit.first.probability, digit.first.label, *second)
-        return _csv((reading.file, *found, self.threshold, reading.note, reading.error, self.model))
-
-
-_CSV_ENDS = ("threshold", "note", "error", "model")
+            return labels_text(reading.rows), joint_probability(digits), len(digits)
+        (digit,) = digits
+        second = digit.second or (None, None)
+        return digit.label, digit.first.probability, digit.first.label, *second
 
 
 def _csv(values: Sequence[Any]) -> str:
@@ -171,41 +173,42 @@ class Text:
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
         if reading.failure is not None:
             return ""
-        name = padded(printable(reading.file), self.name_width)
+        name = pad(printable(reading.file), self.name_width)
         rows = {SINGLE: self._single, LINE: self._line, GRID: self._grid}[self.layout](reading)
-        drawn = [line for digit in reading.digits for line in self._drawn(digit)]
+        drawn = [line for digit in reading.digits for line in self._draw(digit)]
         return "\n".join((f"{name}  {rows}".rstrip(), *drawn)) + "\n"
 
     def _single(self, reading: Reading) -> str:
         (digit,) = reading.digits
-        widest = max(cells(printable(name)) for name in self.classes)
+        widest = max(text_width(printable(name)) for name in self.classes)
         # A guess that is not sure stands behind its question mark.
         label = printable(digit.label if digit.sure else f"{digit.label} {digit.first.label}")
-        row = padded(label, widest + 2 * (self.threshold > 0 or not digit.sure))
+        row = pad(label, widest + 2 * (self.threshold > 0 or not digit.sure))
         row += f"  {percent(digit.first.probability, 1):>7}"
         if digit.second:
-            second = padded(printable(digit.second.label), widest)
+            second = pad(printable(digit.second.label), widest)
             row += f"   {second}  {percent(digit.second.probability, 1):>6}"
         return row
 
     def _line(self, reading: Reading) -> str:
-        share = chance(reading.digits)
+        share = joint_probability(reading.digits)
         if share is None:
             return "no digit"
-        return f"{printable(number(reading.rows))}  {percent(share, 1):>7}"
+        return f"{printable(labels_text(reading.rows))}  {percent(share, 1):>7}"
 
     def _grid(self, reading: Reading) -> str:
         if not reading.digits:
             return "no digit"
         sizes = f"{count(len(reading.digits), 'digit')} in {count(len(reading.rows), 'row')}"
-        return "\n".join((sizes, *(f"  {printable(number([row]))}" for row in reading.rows)))
+        return "\n".join((sizes, *(f"  {printable(labels_text([row]))}" for row in reading.rows)))
 
-    def _drawn(self, digit: Digit) -> list[str]:
+    def _draw(self, digit: Digit) -> list[str]:
         if self.colours is None:
             return []
         left = terminal_image.render_image(digit.image, self.colours)
         shares = dict(zip(map(printable, self.classes), digit.probabilities, strict=True))
-        width = min(30, self.columns - digit.image.shape[1] - _BESIDE - max(map(cells, shares)))
+        beside = digit.image.shape[1] + max(map(text_width, shares)) + _BESIDE
+        width = min(30, self.columns - beside)
         right = terminal_image.render_bars(shares, width, self.colours) if width >= 5 else []
         above = (len(left) - len(right)) // 2
         lines = zip_longest(left, [""] * above + right, fillvalue="")
@@ -218,15 +221,16 @@ _BESIDE = 2 + 3 + 1 + 1 + 7  # columns of a drawing besides pixels, name and bar
 def name_width(names: Sequence[str]) -> int:
     """Columns that fit most names: those much longer than others stand out."""
     return max(
-        (width for name in names if (width := cells(printable(name))) <= _WIDEST_NAME), default=0
+        (width for name in names if (width := text_width(printable(name))) <= _WIDEST_NAME),
+        default=0,
     )
 
 
-def padded(text: str, width: int) -> str:
-    return text + " " * (width - cells(text))
+def pad(text: str, width: int) -> str:
+    return text + " " * (width - text_width(text))
 
 
-def cells(text: str) -> int:
+def text_width(text: str) -> int:
     """How many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mnist_edge.predict.save_input import InputFolder
 
 
-def writer(
+def make_writer(
     classifier: "Classifier",
     layout: str,
     threshold: float,
@@ -36,12 +36,12 @@ def writer(
         return Json(layout, classifier.classes, threshold, model, sys.stdout.encoding)
     if as_csv:
         return Csv(layout, threshold, model)
-    colours = _colours() if show else None
+    colours = _colour_depth() if show else None
     columns = shutil.get_terminal_size().columns
     return Text(layout, classifier.classes, threshold, name_width(names), colours, columns)
 
 
-def _colours() -> str:
+def _colour_depth() -> str:
     from mnist_edge.report import terminal_image
 
     draws = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
@@ -74,7 +74,7 @@ def print_readings(
 ) -> Counts:
     """Print what has been read, as soon as it is there."""
     counts, start = Counts(), time.perf_counter()
-    for batch in _stoppable(batches):
+    for batch in _interruptible(batches):
         for reading in batch:
             counts.pictures += 1
             saved = folder.save(reading) if folder else ()
@@ -115,7 +115,7 @@ class Output:
         self.out.flush()
 
 
-def _stoppable(batches: "Iterable[Sequence[Reading]]") -> "Iterator[Sequence[Reading]]":
+def _interruptible(batches: "Iterable[Sequence[Reading]]") -> "Iterator[Sequence[Reading]]":
     """The batches; Ctrl-C stops at once what is being read, but what has been read is said first,
     so that a script never gets half a row.
 

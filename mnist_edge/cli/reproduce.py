@@ -11,7 +11,14 @@ import typer
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.cli.console import INTERRUPTED, echo, echo_err, echo_json, print_table, progress_bar
-from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, asked_threads
+from mnist_edge.cli.options import (
+    AsJson,
+    DataDir,
+    Device,
+    TrainingThreads,
+    parse_threads,
+    split_names,
+)
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.reproduce_list import rough_duration, show_list
 from mnist_edge.cli.train_output import thread_count_text, threads_text
@@ -74,7 +81,7 @@ def reproduce(
             metavar="FILE", help="best: time the files against this ONNX file.", show_default=False
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    device: Device = "auto",
     threads: TrainingThreads = "auto",
     out: Annotated[Path, typer.Option(help="Where the runs and results go.")] = _OUT,
     as_json: AsJson = False,
@@ -97,7 +104,7 @@ def reproduce(
         size=size or "small",
         seeds=seeds,
         epochs=epochs,
-        only=tuple(part.strip() for part in only.split(",")) if only else (),
+        only=split_names([only]) if only else (),
     )
     if name is None:
         return show_list(as_json, options, device)
@@ -107,7 +114,7 @@ def reproduce(
     with process_group(device) as group:
         if group.size > 1:
             raise UsageError("reproduce trains in one process: start it without torchrun")
-        count = asked_threads(threads)
+        count = parse_threads(threads)
         command = partial(_command, context, against=against, as_json=False)
         _reproduce(asked, options, data_dir, against, out, group, command, as_json, count)
     return None

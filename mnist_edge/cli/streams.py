@@ -92,7 +92,7 @@ def has_gone(stream: TextIO) -> bool:
     return error is not None and _is_gone(error)
 
 
-def lost() -> str | None:
+def stdout_error() -> str | None:
     """What to say of a stdout that could not be written; None of one whose reader has gone."""
     error = error_of(sys.stdout)
     if error is None or _is_gone(error):
@@ -104,12 +104,12 @@ def _is_gone(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or (error.errno == errno.EINVAL and os.name == "nt")
 
 
-def heed_signals() -> Callable[[], int | None]:
+def handle_signals() -> Callable[[], int | None]:
     """Let SIGTERM, and SIGHUP of a terminal that has gone, stop a command as Ctrl-C does: what it
     has is written. The number of the one that came, if any, is what the result tells."""
     came: list[int] = []
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         came.append(number)
         ctrl_c = signal.getsignal(signal.SIGINT)
         if callable(ctrl_c):  # who writes whole rows first has one of its own
@@ -120,5 +120,5 @@ def heed_signals() -> Callable[[], int | None]:
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, end)
+            signal.signal(number, stop)
     return lambda: came[0] if came else None

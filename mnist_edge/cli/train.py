@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from mnist_edge.cli.console import INTERRUPTED, echo_err, progress_bar
-from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir, TrainingThreads, asked_threads
+from mnist_edge.cli.options import (
+    DATASETS_HELP,
+    AsJson,
+    DataDir,
+    Device,
+    TrainingThreads,
+    parse_threads,
+)
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.train_output import show_result, show_start, show_stopped
 from mnist_edge.errors import DataError
@@ -58,7 +65,7 @@ def train(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    device: Device = "auto",
     threads: TrainingThreads = "auto",
     out: Annotated[
         Path | None,
@@ -88,7 +95,7 @@ def train(
     asked = {name: value for name, value in asked.items() if value is not None}
     folder = out or _RUNS / (model or "edge")
     with process_group(device) as group:
-        count = asked_threads(threads)
+        count = parse_threads(threads)
         plan = _plan(asked, teacher or [], folder, resume, group)
         if plan.is_finished:
             if group.is_main:

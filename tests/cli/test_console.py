@@ -18,7 +18,7 @@ from tests.conftest import Cli, make_card, write_tiny_model
 
 
 def app_that_raises(error: BaseException) -> typer.Typer:
-    app = typer.Typer(cls=console.Commands, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=console.CommandGroup, pretty_exceptions_enable=False)
 
     @app.command("work")
     def work() -> None:

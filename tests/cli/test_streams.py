@@ -227,7 +227,7 @@ def test_a_signal_that_was_ignored_stays_ignored() -> None:
     """As nohup starts a process."""
     code = (
         "import signal\nfrom mnist_edge.cli import streams\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nended = streams.heed_signals()\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nended = streams.handle_signals()\n"
         "signal.raise_signal(signal.SIGHUP)\n"
         "try: signal.raise_signal(signal.SIGTERM)\nexcept KeyboardInterrupt: print(ended())\n"
     )
