@@ -129,11 +129,11 @@ def export(
     }
     options.check_names(out, name)
     run = options.find_run(run)
-    options.check(run, int8, wants_int8, report, web, threads)
+    options.check_together(run, int8, wants_int8, report, web, threads)
     runtime = export_site.find_runtime(web, web_runtime)
     if web and runtime and not int8 and not (run and run.is_dir()):
         export_site.print_site(
-            export_site.write([run] if run else None, web, runtime), runtime, as_json
+            export_site.write_site([run] if run else None, web, runtime), runtime, as_json
         )
         return
     if diagnose:
@@ -143,7 +143,7 @@ def export(
     from mnist_edge.lab.training import runs
     from mnist_edge.report import model_card
 
-    plan = options.plan(calibration, calibration_images, keep_float, max_drop)
+    plan = options.int8_plan(calibration, calibration_images, keep_float, max_drop)
     tuning = Finetuning(finetune_epochs) if finetune_epochs else None
     run = run or runs.newest_run(RUNS)
     options.check_places(run, None if diagnose else out, report, web)
@@ -155,7 +155,7 @@ def export(
     passed, trained_on = _export(run, data_dir, output, *how)
     published = publish(passed, out, model_card.render, force)
     paths = [file.path for file in published]
-    made = export_site.write(paths, web, runtime) if web and runtime else None
+    made = export_site.write_site(paths, web, runtime) if web and runtime else None
     done = export_output.Done(run, published, made, runtime)
     following = options.next_command(out, paths, trained_on)
     export_output.print_done(done, report, following, as_json)

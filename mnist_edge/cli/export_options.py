@@ -49,7 +49,7 @@ def check_names(out: Path, name: str | None) -> None:
         raise UsageError(f"--name goes without .onnx and -int8, which are added: not '{name}'")
 
 
-def check(
+def check_together(
     run: Path | None,
     int8: bool,
     wants_int8: dict[str, Any],
@@ -69,7 +69,7 @@ def check(
         raise EdgeError("--threads is about fine-tuning: add --finetune-epochs")
 
 
-def plan(
+def int8_plan(
     calibration: str | None,
     images: int | None,
     keep_float: list[str] | None,

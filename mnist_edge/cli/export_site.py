@@ -34,7 +34,7 @@ def find_runtime(web: Path | None, package: Path | None) -> "Runtime | None":
     return runtime
 
 
-def write(models: Sequence[Path] | None, web: Path, runtime: "Runtime") -> "Site":
+def write_site(models: Sequence[Path] | None, web: Path, runtime: "Runtime") -> "Site":
     """The site of these files, or of all that were exported before."""
     from mnist_edge.model_file import model_paths
     from mnist_edge.web import site

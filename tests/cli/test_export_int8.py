@@ -295,7 +295,7 @@ def test_whatever_stops_it_leaves_the_folder_as_it_was(
 
     where: tuple[object, str] = (Quantizer, "quantize")
     if at == "measuring":
-        where = (gate, "portability")
+        where = (gate, "measure_portability")
     monkeypatch.setattr(*where, stop)
     if error is KeyboardInterrupt:
         done = invoke(*QUANTIZE, "--force")

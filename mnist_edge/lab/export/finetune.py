@@ -99,9 +99,9 @@ class _Tuner:
 
     def __init__(self, original: Network, recipe: Recipe, plan: Finetuning) -> None:
         self.recipe, self.temperature = recipe, original.temperature
-        self.teacher = _fused(original)
+        self.teacher = _fuse_batch_norms(original)
         self.student = copy.deepcopy(self.teacher)
-        self.simulated = _simulate(self.student.body)
+        self.simulated = _simulate_int8(self.student.body)
         self.generator = torch.Generator().manual_seed(plan.seed)
         self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=plan.lr, weight_decay=0.0)
 
@@ -121,7 +121,7 @@ class _Tuner:
         self.optimizer.step()
 
 
-def _fused(network: Network) -> Network:
+def _fuse_batch_norms(network: Network) -> Network:
     """The network with its batch norms folded into its convolutions, in eval mode."""
     fused = copy.deepcopy(network).eval()
     fold_blocks(fused)
@@ -134,7 +134,7 @@ def _fused(network: Network) -> Network:
     return fused
 
 
-class _FakeWeights(nn.Module):
+class _FakeQuantizedLayer(nn.Module):
     """A convolution or dense layer whose weights are rounded per output channel."""
 
     def __init__(self, layer: nn.Conv2d | nn.Linear) -> None:
@@ -157,7 +157,7 @@ class _FakeWeights(nn.Module):
         return F.conv2d(x, rounded, self.layer.bias, self.layer.stride, self.layer.padding)
 
 
-class _FakeBytes(nn.Module):
+class _FakeQuantize(nn.Module):
     """A value rounded to 8 bits over the moving average of its range, which includes 0."""
 
     low: Tensor
@@ -181,7 +181,7 @@ class _FakeBytes(nn.Module):
         )
 
 
-def _simulate(body: nn.Module) -> nn.Module:
+def _simulate_int8(body: nn.Module) -> nn.Module:
     """The body as int8 will compute it: weights rounded, and what the layers give, once each.
 
     A ReLU is part of the layer before it. The logits stay float, as in the file.
@@ -195,12 +195,12 @@ def _simulate(body: nn.Module) -> nn.Module:
     for node in list(graph.graph.nodes):
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            graph.set_submodule(str(node.target), _FakeWeights(layer))
+            graph.set_submodule(str(node.target), _FakeQuantizedLayer(layer))
         rounds = isinstance(layer, nn.Conv2d) or _is_add(node) or _is_relu(node, layer)
         in_one = any(_is_relu(user, modules.get(str(user.target))) for user in node.users)
         if rounds and not in_one:
             name = f"bytes_{node.name}"
-            graph.add_submodule(name, _FakeBytes())
+            graph.add_submodule(name, _FakeQuantize())
             with graph.graph.inserting_after(node):
                 rounded = graph.graph.call_module(name, (node,))
             node.replace_all_uses_with(

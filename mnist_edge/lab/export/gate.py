@@ -146,7 +146,7 @@ def measure(
     gate = Gate(
         original=None if original is None else compare(original, answers, data.test),
         fp32=None if fp32 is None else compare(fp32, answers, data.test),
-        portability=None if fp32 is None else portability(file, data.test.images),
+        portability=None if fp32 is None else measure_portability(file, data.test.images),
     )
     return gate, answers
 
@@ -169,14 +169,10 @@ def _confusion(logits: NDArray[np.float32], test: Split) -> Counts | None:
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def compare(original: NDArray[np.float32], file: ModelFile | Answers, test: Split) -> Verification:
-    """Compare a file's answers to the whole test split with the original's logits (N, C).
-
-    It answers in batches of many and one by one: both must work. ModelError when it will not
-    open.
-    """
-    found = file if isinstance(file, Answers) else Answers.of(file, test)
-    exported, alone = found.logits, found.alone
+def compare(original: NDArray[np.float32], answers: Answers, test: Split) -> Verification:
+    """Compare a file's answers to the whole test split, in batches and one by one, with the
+    original's logits (N, C)."""
+    exported, alone = answers.logits, answers.alone
     differences = [np.abs(exported - original).max(), np.abs(alone - original[: len(alone)]).max()]
     return Verification(
         *metrics.differences(original, exported, test.labels),
@@ -221,7 +217,7 @@ def check_drop(verification: Verification, file: str, max_drop: float) -> None:
         )
 
 
-def portability(file: ModelFile, images: NDArray[np.uint8]) -> Portability:
+def measure_portability(file: ModelFile, images: NDArray[np.uint8]) -> Portability:
     """How much an int8 file depends on the CPU that runs it; a thousand images are enough."""
     reference, run = (logits_function(file, optimize) for optimize in (False, True))
     found = kernels.compare_with_reference(reference, run, images[:_REFERENCE_IMAGES])

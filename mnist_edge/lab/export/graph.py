@@ -16,7 +16,7 @@ from mnist_edge.lab.training.blocks import fold_blocks
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE
 
-_USUAL = {"strides": 1, "dilations": 1, "pads": 0}
+_DEFAULTS = {"strides": 1, "dilations": 1, "pads": 0}
 OPSET = 18  # the lowest that torch.onnx writes; what a graph really needs is found afterwards
 
 
@@ -67,7 +67,7 @@ def _fold(network: Network) -> nn.Module:
     body = copy.deepcopy(network.body).eval()
     fold_blocks(body)
     with torch.no_grad():
-        for convolution in _reading_the_image(body):
+        for convolution in _image_convolutions(body):
             convolution.weight.div_(255)
         last = [layer for layer in body.modules() if isinstance(layer, nn.Linear)][-1]
         last.weight.div_(network.temperature)
@@ -75,7 +75,7 @@ def _fold(network: Network) -> nn.Module:
     return _Folded(body).eval()
 
 
-def _reading_the_image(body: nn.Module) -> list[nn.Conv2d]:
+def _image_convolutions(body: nn.Module) -> list[nn.Conv2d]:
     """The convolutions that take the image itself: a stem, or a first block and its shortcut."""
     image, found = torch.zeros(1, 1, SIDE, SIDE), []
 
@@ -123,7 +123,7 @@ def slim(model: onnx.ModelProto, keep_names: Sequence[str] | None = None) -> Non
         item.ClearField("metadata_props")
     shapes = {tensor.name for tensor in graph.initializer if _is_without_zeros(tensor)}
     for node in graph.node:
-        usual = [item for item in node.attribute if _is_usual(node, item, opset, shapes)]
+        usual = [item for item in node.attribute if _is_default(node, item, opset, shapes)]
         for item in usual:
             node.attribute.remove(item)
     names = {INPUT: INPUT, OUTPUT: OUTPUT, "": ""}
@@ -144,7 +144,7 @@ def _is_without_zeros(tensor: onnx.TensorProto) -> bool:
     return tensor.data_type == onnx.TensorProto.INT64 and bool(numpy_helper.to_array(tensor).all())
 
 
-def _is_usual(
+def _is_default(
     node: onnx.NodeProto, attribute: onnx.AttributeProto, opset: int, shapes: Container[str]
 ) -> bool:
     """Whether an attribute has its operator's default value, or says nothing.
@@ -155,8 +155,8 @@ def _is_usual(
     if attribute.name == "allowzero" and node.input[1] in shapes:
         return True
     value = onnx.helper.get_attribute_value(attribute)
-    if attribute.name in _USUAL:  # the standard gives these defaults in words
-        return set(value) == {_USUAL[attribute.name]}
+    if attribute.name in _DEFAULTS:  # the standard gives these defaults in words
+        return set(value) == {_DEFAULTS[attribute.name]}
     schema = onnx.defs.get_schema(node.op_type, opset)
     default = schema.attributes[attribute.name].default_value
     known = default.type != onnx.AttributeProto.UNDEFINED

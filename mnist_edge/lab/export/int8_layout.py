@@ -28,7 +28,7 @@ GROUP = 4  # pixels that become channels; divides 28, and int8 kernels take chan
 _TO_NHWC, _TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
-def grouped(weights: Floats, stride: int, pad: int) -> tuple[Floats, int, int]:
+def group_pixels(weights: Floats, stride: int, pad: int) -> tuple[Floats, int, int]:
     """A convolution of one channel, (O, 1, k, k), as one of groups of pixels along a row.
 
     Returns the weights (GROUP / stride * O, GROUP, k, width), and how many groups of zeros it
@@ -48,12 +48,12 @@ def grouped(weights: Floats, stride: int, pad: int) -> tuple[Floats, int, int]:
     return result.reshape(per_group * outputs, GROUP, height, width), -first, last
 
 
-def outer(kernel: int, stride: int, pad: int) -> int:
+def output_side(kernel: int, stride: int, pad: int) -> int:
     """How many pixels a convolution of an image gives along one side."""
     return (SIDE + 2 * pad - kernel) // stride + 1
 
 
-def for_int8(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_int8_layout(model: onnx.ModelProto) -> onnx.ModelProto:
     """One of our fp32 graphs, computing the same, ready to be quantized.
 
     Convolutions that read the image read it in groups of four pixels; the last layer averages the
@@ -61,8 +61,8 @@ def for_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     shaped = onnx.ModelProto()
     shaped.CopyFrom(model)
-    _group_the_image(shaped.graph)
-    _read_the_last_map(shaped)
+    _group_image(shaped.graph)
+    _read_last_map_as_nhwc(shaped)
     _drop_unread(shaped.graph)
     onnx.checker.check_model(shaped, full_check=True)
     return shaped
@@ -115,7 +115,7 @@ def readers(graph: onnx.GraphProto, name: str) -> list[onnx.NodeProto]:
     return [node for node in graph.node if name in node.input]
 
 
-def _group_the_image(graph: onnx.GraphProto) -> None:
+def _group_image(graph: onnx.GraphProto) -> None:
     (cast,) = readers(graph, INPUT)
     (unsqueeze,) = readers(graph, cast.output[0])
     image = unsqueeze.output[0]
@@ -137,15 +137,15 @@ def _group_the_image(graph: onnx.GraphProto) -> None:
 def _can_be_grouped(node: onnx.NodeProto) -> bool:
     if node.op_type != "Conv":
         return False
-    values = _window(node)
+    values = _conv_attributes(node)
     alike = all(len(set(values[name])) == 1 for name in ("kernel_shape", "strides", "pads"))
     if not alike or set(values["dilations"]) != {1} or GROUP % values["strides"][0]:
         return False
     stride, pad, (kernel, _) = values["strides"][0], values["pads"][0], values["kernel_shape"]
-    return outer(kernel, stride, pad) * stride in range(GROUP, SIDE + 1, GROUP)
+    return output_side(kernel, stride, pad) * stride in range(GROUP, SIDE + 1, GROUP)
 
 
-def _window(node: onnx.NodeProto) -> dict[str, list[int]]:
+def _conv_attributes(node: onnx.NodeProto) -> dict[str, list[int]]:
     """The strides, dilations and pads of a convolution, with the standard's defaults."""
     usual = {"kernel_shape": [], "strides": [1, 1], "dilations": [1, 1], "pads": [0, 0, 0, 0]}
     given = {item.name: list(item.ints) for item in node.attribute if item.name in usual}
@@ -153,12 +153,12 @@ def _window(node: onnx.NodeProto) -> dict[str, list[int]]:
 
 
 def _group(graph: onnx.GraphProto, node: onnx.NodeProto, edit: _Editor) -> None:
-    values = _window(node)
+    values = _conv_attributes(node)
     stride, pad = values["strides"][0], values["pads"][0]
     constants = {tensor.name: tensor for tensor in graph.initializer}
     before = numpy_helper.to_array(constants[node.input[1]])
-    weights, left, right = grouped(before, stride, pad)
-    side = outer(before.shape[2], stride, pad)
+    weights, left, right = group_pixels(before, stride, pad)
+    side = output_side(before.shape[2], stride, pad)
     right -= SIDE // GROUP - side * stride // GROUP  # without padding it gives fewer pixels
     node.input[1] = edit.constant(weights, node.input[1])
     if len(node.input) > 2:
@@ -191,7 +191,7 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
         graph.initializer.remove(tensor)
 
 
-def _read_the_last_map(model: onnx.ModelProto) -> None:
+def _read_last_map_as_nhwc(model: onnx.ModelProto) -> None:
     """[AveragePool ->] Reshape -> Gemm becomes Transpose to NHWC -> Reshape -> Gemm."""
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
@@ -207,11 +207,11 @@ def _read_the_last_map(model: onnx.ModelProto) -> None:
             continue
         pool = made_by.get(flatten.input[0])
         if pool is not None and _averages_a_whole_map(pool, shapes):
-            _read(graph, last, shapes[pool.input[0]], _averaged, edit)
+            _reorder_dense(graph, last, shapes[pool.input[0]], _with_average, edit)
             flatten.input[0] = pool.input[0]
             graph.node.remove(pool)
         else:
-            _read(graph, last, shapes[flatten.input[0]], _turned, edit)
+            _reorder_dense(graph, last, shapes[flatten.input[0]], _to_nhwc_order, edit)
         inputs = int(np.prod(shapes[flatten.input[0]][1:]))
         turn, flatten.input[0] = edit.transpose(flatten.input[0], _TO_NHWC)
         flatten.input[1] = edit.constant(np.array([-1, inputs], np.int64), "shape")
@@ -225,7 +225,7 @@ def _averages_a_whole_map(node: onnx.NodeProto, shapes: dict[str, list[int]]) ->
     return bool(list(values["kernel_shape"]) == shapes[node.input[0]][2:])
 
 
-def _read(
+def _reorder_dense(
     graph: onnx.GraphProto,
     last: onnx.NodeProto,
     shape: Sequence[int],
@@ -242,13 +242,13 @@ def _read(
     last.input[1] = edit.constant(changed if by_class else changed.T.copy(), last.input[1])
 
 
-def _averaged(weights: Floats, shape: Sequence[int]) -> Floats:
+def _with_average(weights: Floats, shape: Sequence[int]) -> Floats:
     """(classes, C) for the average of a map (C, H, W), as (classes, H * W * C) for the map."""
     _, height, width = shape
     return np.tile(weights / np.float32(height * width), (1, height * width))
 
 
-def _turned(weights: Floats, shape: Sequence[int]) -> Floats:
+def _to_nhwc_order(weights: Floats, shape: Sequence[int]) -> Floats:
     """(classes, C * H * W), as (classes, H * W * C)."""
     each = weights.reshape(len(weights), *shape)
     return np.ascontiguousarray(each.transpose(_TO_NHWC)).reshape(weights.shape)

@@ -26,7 +26,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.export.graph import slim
-from mnist_edge.lab.export.int8_layout import for_int8, readers
+from mnist_edge.lab.export.int8_layout import readers, to_int8_layout
 from mnist_edge.model_file.contract import INPUT, OUTPUT
 
 METHODS = {
@@ -58,7 +58,7 @@ class Quantizer:
         weight_bits: int = 7,
     ) -> None:
         _check_images(images)
-        self.model = onnx.shape_inference.infer_shapes(for_int8(model))
+        self.model = onnx.shape_inference.infer_shapes(to_int8_layout(model))
         self.weight_bits = weight_bits
         self._ranges = _calibrate(self.model, images, METHODS[method])
 
@@ -71,8 +71,8 @@ class Quantizer:
         check_layers(self.model, keep_float)
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
-        in_float = _set_apart(model.graph, keep_float)
-        pixels = _pixels(model.graph)
+        in_float = _float_nodes(model.graph, keep_float)
+        pixels = _image_tensor(model.graph)
         # The bytes are the quantized input: their scale and zero point are given, not measured.
         as_they_are = [{"scale": np.array(1, np.float32), "zero_point": np.array(0, np.uint8)}]
         with _quiet():
@@ -91,8 +91,8 @@ class Quantizer:
             quantizer.quantize_model()
             quantizer.model.topological_sort()
         quantized: onnx.ModelProto = quantizer.model.model
-        _feed_bytes(quantized.graph, pixels)
-        _move_bytes(quantized.graph)
+        _feed_uint8(quantized.graph, pixels)
+        _move_quantized(quantized.graph)
         _float_logits(quantized.graph)
         _share_constants(quantized.graph)
         slim(quantized, keep_names=LAYERS)
@@ -119,7 +119,7 @@ def _check_images(images: NDArray[np.uint8]) -> None:
         )
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
+class _CalibrationImages(CalibrationDataReader):  # type: ignore[misc]
     """Images in chunks: entropy and percentile would keep every activation of a larger feed."""
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
@@ -142,7 +142,7 @@ def _calibrate(
             calibrate_method=method,
             extra_options=_HISTOGRAM if method == CalibrationMethod.Entropy else {},
         )
-        calibrator.collect_data(_Reader(images))
+        calibrator.collect_data(_CalibrationImages(images))
         return calibrator.compute_data()
 
 
@@ -162,7 +162,7 @@ def _quiet() -> Iterator[None]:
         root.setLevel(before)
 
 
-def _set_apart(graph: onnx.GraphProto, layers: Sequence[str]) -> list[str]:
+def _float_nodes(graph: onnx.GraphProto, layers: Sequence[str]) -> list[str]:
     """Layers that stay in float, and what stays with them: moves, sums, and their ReLUs.
 
     Between a DequantizeLinear and a QuantizeLinear, with or without a ReLU, ONNX Runtime quantizes
@@ -184,7 +184,7 @@ def _set_apart(graph: onnx.GraphProto, layers: Sequence[str]) -> list[str]:
     return sorted(names)
 
 
-def _pixels(graph: onnx.GraphProto) -> str:
+def _image_tensor(graph: onnx.GraphProto) -> str:
     """The float image as the first layers read it: behind the Cast and the moves."""
     (node,) = readers(graph, INPUT)
     while len(after := readers(graph, node.output[0])) == 1 and after[0].op_type in _MOVES:
@@ -192,7 +192,7 @@ def _pixels(graph: onnx.GraphProto) -> str:
     return str(node.output[0])
 
 
-def _feed_bytes(graph: onnx.GraphProto, pixels: str) -> None:
+def _feed_uint8(graph: onnx.GraphProto, pixels: str) -> None:
     """Let the image's bytes be the quantized input: no Cast and no QuantizeLinear before it."""
     (cast,) = readers(graph, INPUT)
     graph.node.remove(cast)
@@ -217,7 +217,7 @@ def _bypass(graph: onnx.GraphProto, node: onnx.NodeProto, instead: str) -> None:
                 reader.input[position] = instead
 
 
-def _move_bytes(graph: onnx.GraphProto) -> None:
+def _move_quantized(graph: onnx.GraphProto) -> None:
     """DequantizeLinear -> Reshape or Transpose -> QuantizeLinear, on one scale: move the bytes."""
     made_by = {name: node for node in graph.node for name in node.output}
     for node in [node for node in graph.node if node.op_type in _MOVES]:

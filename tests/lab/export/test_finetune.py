@@ -75,7 +75,7 @@ def test_fused_computes_the_same(name: str) -> None:
     torch.manual_seed(0)
     network = settled(build(name))
     before = state(network)
-    fused = lab._fused(network)
+    fused = lab._fuse_batch_norms(network)
     images = np.random.default_rng(0).integers(0, 256, (7, 28, 28), np.uint8)
     expected = network.predict_logits(images)
     np.testing.assert_allclose(
@@ -127,8 +127,8 @@ def floats(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(images).unsqueeze(1).float() / 255
 
 
-def roundings(body: nn.Module) -> list[lab._FakeBytes]:
-    return [layer for layer in body.modules() if isinstance(layer, lab._FakeBytes)]
+def roundings(body: nn.Module) -> list[lab._FakeQuantize]:
+    return [layer for layer in body.modules() if isinstance(layer, lab._FakeQuantize)]
 
 
 def test_the_simulation_is_what_the_file_computes(
@@ -154,7 +154,7 @@ def test_the_simulation_is_what_a_file_of_the_zoo_computes(
 
 
 def compare(int8: Int8, images: NDArray[np.uint8], folder: Path) -> None:
-    simulated = lab._simulate(lab._fused(int8.network).body)
+    simulated = lab._simulate_int8(lab._fuse_batch_norms(int8.network).body)
     places = roundings(simulated)
     for place, (low, high) in zip(places, int8.ranges, strict=True):
         place.low, place.high = torch.tensor(low), torch.tensor(high)
@@ -167,7 +167,7 @@ def compare(int8: Int8, images: NDArray[np.uint8], folder: Path) -> None:
 
 
 def test_the_simulation_measures_the_ranges_that_calibration_does(int8: Int8) -> None:
-    simulated = lab._simulate(lab._fused(int8.network).body)
+    simulated = lab._simulate_int8(lab._fuse_batch_norms(int8.network).body)
     with torch.no_grad():
         simulated(floats(int8.seen))
     for place, (low, high) in zip(roundings(simulated), int8.ranges, strict=True):
@@ -178,7 +178,7 @@ def test_the_simulation_measures_the_ranges_that_calibration_does(int8: Int8) ->
 
 
 def test_ranges_follow_slowly_and_include_zero() -> None:
-    place = lab._FakeBytes()
+    place = lab._FakeQuantize()
     place(torch.tensor([1.0, 2.0]))
     assert (place.low.item(), place.high.item()) == (0, 2)
     place(torch.tensor([-1.0, 4.0]))
@@ -187,8 +187,8 @@ def test_ranges_follow_slowly_and_include_zero() -> None:
 
 
 def without_gradient(kind: str, original: Network) -> list[str]:
-    fused = lab._fused(original)
-    simulated = lab._simulate(fused.body)
+    fused = lab._fuse_batch_norms(original)
+    simulated = lab._simulate_int8(fused.body)
     simulated(
         floats(np.arange(8 * 784, dtype=np.uint8).reshape(8, 28, 28))
     ).square().sum().backward()
@@ -248,7 +248,7 @@ def test_weights_move_and_answers_hardly_do(
     original: Network, tuned: Network, digits: Dataset
 ) -> None:
     """What is trained is the fused network, near the original: not another one."""
-    before, after = lab._fused(original).state_dict(), tuned.state_dict()
+    before, after = lab._fuse_batch_norms(original).state_dict(), tuned.state_dict()
     assert before.keys() == after.keys()
     weights = [key for key in before if key.endswith("weight")]
     assert weights

@@ -19,7 +19,7 @@ from mnist_edge.lab.export.gate import (
     check_equal,
     check_portable,
     compare,
-    portability,
+    measure_portability,
 )
 from mnist_edge.model_file.reader import ModelFile
 from tests.conftest import make_card, write_tiny_model
@@ -39,9 +39,13 @@ def by_hand(path: Path, images: NDArray[np.uint8]) -> Floats:
     return answer
 
 
+def answers_of(path: Path, test: Split) -> Answers:
+    return Answers.of(ModelFile.read(path), test)
+
+
 def test_the_same_function_passes(tiny_model: Path, random_split: Split) -> None:
     original = by_hand(tiny_model, random_split.images)
-    result = compare(original, ModelFile.read(tiny_model), random_split)
+    result = compare(original, answers_of(tiny_model, random_split), random_split)
     check_equal(result, "tiny.onnx")
     assert result.agreement.changed == 0
     assert result.original == result.exported
@@ -68,7 +72,7 @@ def test_more_images_than_a_chunk_are_all_compared(tiny_model: Path, random_spli
     many = Split(random_split.images.repeat(6, axis=0), random_split.labels.repeat(6))
     original = by_hand(tiny_model, many.images)
     original[-1] += 5
-    result = compare(original, ModelFile.read(tiny_model), many)
+    result = compare(original, answers_of(tiny_model, many), many)
     assert result.exported.total == 1200
     assert result.max_logit_difference == pytest.approx(5, rel=1e-3)
 
@@ -77,7 +81,7 @@ def test_one_changed_answer_does_not_pass(tiny_model: Path, random_split: Split)
     original = by_hand(tiny_model, random_split.images)
     top = original[7].argmax()
     original[7, (top + 1) % 10] = original[7, top] + 1e-6
-    result = compare(original, ModelFile.read(tiny_model), random_split)
+    result = compare(original, answers_of(tiny_model, random_split), random_split)
     assert result.agreement.changed == 1
     with pytest.raises(GateError, match=r"tiny.onnx does not compute .* 1 of 200 answers changed"):
         check_equal(result, "tiny.onnx")
@@ -86,7 +90,7 @@ def test_one_changed_answer_does_not_pass(tiny_model: Path, random_split: Split)
 def test_a_difference_above_rounding_does_not_pass(tiny_model: Path, random_split: Split) -> None:
     original = by_hand(tiny_model, random_split.images)
     shifted = original + np.float32(0.01)  # no answer changes
-    result = compare(shifted, ModelFile.read(tiny_model), random_split)
+    result = compare(shifted, answers_of(tiny_model, random_split), random_split)
     assert result.agreement.changed == 0
     with pytest.raises(GateError, match=r"0 of 200 answers changed, max \|Δlogit\| 0\.01 \(limit"):
         check_equal(result, "tiny.onnx")
@@ -96,7 +100,7 @@ def test_what_rounds_more_coarsely_is_measured_by_its_largest_logit(
     tiny_model: Path, random_split: Split
 ) -> None:
     result = compare(
-        by_hand(tiny_model, random_split.images), ModelFile.read(tiny_model), random_split
+        by_hand(tiny_model, random_split.images), answers_of(tiny_model, random_split), random_split
     )
     check_equal(replace(result, max_logit_difference=0.009, largest_logit=100.0), "x")
     with pytest.raises(GateError):
@@ -109,7 +113,9 @@ def test_a_nan_in_the_original_does_not_pass(tiny_model: Path, random_split: Spl
     original = by_hand(tiny_model, random_split.images)
     original[3, original[3].argmin()] = np.nan
     with pytest.raises(GateError, match="nan"):
-        check_equal(compare(original, ModelFile.read(tiny_model), random_split), "tiny.onnx")
+        check_equal(
+            compare(original, answers_of(tiny_model, random_split), random_split), "tiny.onnx"
+        )
 
 
 def test_a_file_that_gives_nan_does_not_pass(tiny_model: Path, random_split: Split) -> None:
@@ -121,7 +127,9 @@ def test_a_file_that_gives_nan_does_not_pass(tiny_model: Path, random_split: Spl
     weights.CopyFrom(numpy_helper.from_array(values, "weights"))
     onnx.save(model, tiny_model)
     with pytest.raises(GateError):
-        check_equal(compare(original, ModelFile.read(tiny_model), random_split), "tiny.onnx")
+        check_equal(
+            compare(original, answers_of(tiny_model, random_split), random_split), "tiny.onnx"
+        )
 
 
 def test_a_file_that_fails_on_single_images_does_not_pass(
@@ -145,7 +153,7 @@ def test_a_file_that_fails_on_single_images_does_not_pass(
     )
     onnx.save(model, tiny_model)
     with pytest.raises(GateError, match=r"tiny\.onnx is not fit to ship: .* 1 at a time"):
-        compare(original, ModelFile.read(tiny_model), random_split)
+        compare(original, answers_of(tiny_model, random_split), random_split)
 
 
 def test_a_file_that_does_not_open_is_no_match(tmp_path: Path, random_split: Split) -> None:
@@ -158,7 +166,7 @@ def test_probabilities_are_compared_too(tiny_model: Path, random_split: Split) -
     exported = by_hand(tiny_model, random_split.images)
     original = exported + np.random.default_rng(0).normal(0, 1, exported.shape).astype(np.float32)
     distance = np.abs(softmax(original, axis=1) - softmax(exported, axis=1))
-    found = compare(original, ModelFile.read(tiny_model), random_split).shift
+    found = compare(original, answers_of(tiny_model, random_split), random_split).shift
     assert found.mean == pytest.approx(distance.mean(), rel=1e-3)
     assert found.most == pytest.approx(distance.max(), rel=1e-3)
 
@@ -239,7 +247,11 @@ def test_a_file_that_gives_nan_does_not_pass_as_int8_either(
     original = by_hand(tiny_model, random_split.images)
     original[3, original[3].argmin()] = np.nan
     with pytest.raises(GateError):
-        check_drop(compare(original, ModelFile.read(tiny_model), random_split), "tiny.onnx", 100.0)
+        check_drop(
+            compare(original, answers_of(tiny_model, random_split), random_split),
+            "tiny.onnx",
+            100.0,
+        )
 
 
 # What computes the same on every CPU.
@@ -285,7 +297,7 @@ def test_what_is_not_portable_is_told_apart(changes: dict[str, float], message: 
 
 
 def test_a_float_file_is_its_own_reference(tiny_model: Path, random_split: Split) -> None:
-    found = portability(ModelFile.read(tiny_model), random_split.images)
+    found = measure_portability(ModelFile.read(tiny_model), random_split.images)
     logits = by_hand(tiny_model, random_split.images)
     assert (found.widest_pair, found.images, found.changed) == (0, 200, 0)
     assert found.max_logit_difference < 1e-4 * np.abs(logits).max()
@@ -295,6 +307,6 @@ def test_a_float_file_is_its_own_reference(tiny_model: Path, random_split: Split
 def test_a_thousand_images_are_enough(tiny_model: Path, random_split: Split) -> None:
     many = random_split.images.repeat(6, axis=0)
     many[1000:] = 255  # would widen the range of the logits
-    found = portability(ModelFile.read(tiny_model), many)
+    found = measure_portability(ModelFile.read(tiny_model), many)
     assert found.images == 1000
-    assert found == portability(ModelFile.read(tiny_model), many[:1000])
+    assert found == measure_portability(ModelFile.read(tiny_model), many[:1000])

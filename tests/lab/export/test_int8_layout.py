@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from mnist_edge.lab.export.int8_layout import GROUP, for_int8, grouped
+from mnist_edge.lab.export.int8_layout import GROUP, group_pixels, to_int8_layout
 from mnist_edge.lab.training.models import ZOO
 from mnist_edge.model_file.session import open_session
 from tests.helpers.exports import to_onnx_once, zoo_network
@@ -44,7 +44,7 @@ class Made:
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(filter(None, case)))
 def made(request: pytest.FixtureRequest) -> Made:
     before = to_onnx_once(zoo_network(*request.param))
-    return Made(before, before.SerializeToString(), for_int8(before))
+    return Made(before, before.SerializeToString(), to_int8_layout(before))
 
 
 class TestEveryNetworkOfTheZoo:
@@ -106,7 +106,7 @@ def test_grouped_is_the_same_convolution(kernel: int, stride: int, pad: int) -> 
     wide = F.pad(images, (pad, kernel, pad, pad))
     expected = F.conv2d(wide, torch.from_numpy(weights), stride=stride)[..., :outputs]
 
-    again, left, right = grouped(weights, stride, pad)
+    again, left, right = group_pixels(weights, stride, pad)
     assert again.shape[:2] == (GROUP // stride * 3, GROUP)
     as_groups = images.reshape(2, 28, 28 // GROUP, GROUP).permute(0, 3, 1, 2)  # (N, 4, 28, 7)
     padded = F.pad(as_groups, (left, right, pad, pad))
@@ -119,7 +119,7 @@ def test_grouped_is_the_same_convolution(kernel: int, stride: int, pad: int) -> 
 
 def test_grouped_keeps_every_weight_once_per_pixel_and_adds_zeros_alone() -> None:
     weights = np.arange(1, 51, dtype=np.float32).reshape(2, 1, 5, 5)
-    again, _, _ = grouped(weights, stride=2, pad=2)
+    again, _, _ = group_pixels(weights, stride=2, pad=2)
     for pixel in range(2):
         for output in range(2):
             kept = again[pixel * 2 + output]
@@ -143,7 +143,7 @@ def values(change: dict[str, tuple[int, ...]]) -> str:
 
 def computes_the_same(model: onnx.ModelProto, folder: Path) -> onnx.NodeProto:
     """Checks that the layout changes no answer; the convolution that it made."""
-    images, after = pixels(3), for_int8(model)
+    images, after = pixels(3), to_int8_layout(model)
     expected = run(model, folder, images)
     found = run(after, folder, images)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())

@@ -27,7 +27,7 @@ from torch import nn
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import GateError
 from mnist_edge.lab.export.candidate import with_metadata, without_metadata
-from mnist_edge.lab.export.gate import Portability, check_portable, portability
+from mnist_edge.lab.export.gate import Portability, check_portable, measure_portability
 from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.training.models import Network
@@ -188,7 +188,7 @@ def test_widest_pair_is_that_of_all_pairs(files: Files) -> None:
 def test_the_bound_is_that_of_sixteen_bits(files: Files) -> None:
     """A file of the widest pair that passes cannot saturate, and one more could."""
     widest = widest_pair(ModelFile.read(files.ours).graph)
-    found = portability(ModelFile.read(files.ours), files.images[:10])
+    found = measure_portability(ModelFile.read(files.ours), files.images[:10])
     passing = [pair for pair in range(254) if passes(replace(found, widest_pair=pair))]
     assert passing == [pair for pair in range(254) if 255 * pair <= 32_767]
     assert widest in passing
@@ -203,7 +203,7 @@ def passes(found: Portability) -> bool:
 
 
 def test_ours_passes_the_gate(files: Files) -> None:
-    found = portability(ModelFile.read(files.ours), files.images)
+    found = measure_portability(ModelFile.read(files.ours), files.images)
     check_portable(found, "ours.onnx")
     assert (found.images, found.changed) == (1000, 0)
     # Against the reference once more, by hand.
@@ -220,7 +220,7 @@ def test_ours_passes_the_gate(files: Files) -> None:
 def test_naive_does_not_pass_on_any_machine(files: Files) -> None:
     """Also where VNNI gives the right answer: the file goes to machines that have none."""
     with pytest.raises(GateError, match=r"naive.onnx would saturate on CPUs without VNNI"):
-        check_portable(portability(ModelFile.read(files.naive), files.images), "naive.onnx")
+        check_portable(measure_portability(ModelFile.read(files.naive), files.images), "naive.onnx")
 
 
 @pytest.mark.parametrize(
