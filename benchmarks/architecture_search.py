@@ -21,7 +21,7 @@ from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.reproduce.exports import time_files
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import Network, build
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 from mnist_edge.report import formatting
 
 CHAINS = (
@@ -43,14 +43,14 @@ def _with_statistics(made: Network) -> Network:
     made.train()
     with torch.no_grad():
         for _ in range(20):
-            made(torch.from_numpy(drawn_digits(256)))
+            made(torch.from_numpy(render_digits(256)))
     return made.eval()
 
 
 def export_both(made: Network) -> dict[str, onnx.ModelProto]:
     """The network as fp32 and as int8."""
     fp32 = to_onnx(made)
-    return {"fp32": fp32, "int8": Quantizer(fp32, drawn_digits(256)).quantize()}
+    return {"fp32": fp32, "int8": Quantizer(fp32, render_digits(256)).quantize()}
 
 
 def main() -> None:

@@ -16,11 +16,11 @@ from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.classifier import Classifier
 from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.session import open_session
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 
 def main() -> None:
-    images = [image[None] for image in drawn_digits(200)]
+    images = [image[None] for image in render_digits(200)]
     protocol = Protocol(samples=20_000, duration_s=4)
     for path in [Path(name) for name in sys.argv[1:]] or model_paths.default_files():
         model, run = Classifier(path), open_session(path).run

@@ -24,13 +24,13 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess import Looked, load, looked_at
+from mnist_edge.preprocess import PreparedImage, load, prepare_images
 from tests.difficult import DEFAULT_STROKES, PER_KIND, Case, cases, nondigits
 from tests.difficult.strokes import sources
 
 Grey = NDArray[np.uint8]
-Reader = Callable[[Case], Looked]
-_BLANK = Looked(np.zeros((28, 28), np.uint8), 0)
+Reader = Callable[[Case], PreparedImage]
+_BLANK = PreparedImage(np.zeros((28, 28), np.uint8), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ class Answer:
         return self.label == self.case.label
 
 
-def ours(case: Case) -> Looked:
+def ours(case: Case) -> PreparedImage:
     """The picture as this package reads it; one that cannot be read is blank."""
     try:
-        return looked_at([load(io.BytesIO(case.data)).pixels])[0]
+        return prepare_images([load(io.BytesIO(case.data)).pixels])[0]
     except EdgeError:
         return _BLANK
 
 
-def baseline(case: Case) -> Looked:
+def baseline(case: Case) -> PreparedImage:
     """Half-way between the darkest and the lightest, a 20-pixel box, the centre of mass."""
     image: Image.Image = Image.open(io.BytesIO(case.data))
     if image.has_transparency_data:
@@ -78,7 +78,7 @@ def baseline(case: Case) -> Looked:
     top, left = (int(np.clip(round(14.5 - middle[at]), 0, 28 - weight.shape[at])) for at in (0, 1))
     field = Image.new("L", (28, 28))
     field.paste(small, (left, top))
-    return Looked(np.asarray(field), 1)
+    return PreparedImage(np.asarray(field), 1)
 
 
 def answers(pictures: Iterable[Case], read: Reader, model: Classifier) -> list[Answer]:

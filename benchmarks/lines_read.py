@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 from mnist_edge.classifier import Classifier, in_chunks
 from mnist_edge.datasets import Split, load_if_here
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess.several.lines import Found, Score, grid, line
+from mnist_edge.preprocess.several.lines import FoundDigit, Score, read_grid, read_line
 from tests.helpers import page_pictures
 from tests.helpers.page_pictures import Page, Random, Sheet
 
@@ -184,7 +184,7 @@ def page(kind: str, split: Split, seed: int, number: int) -> Page:
 @dataclass(frozen=True, slots=True)
 class Result:
     page: Page
-    rows: list[list[Found]]
+    rows: list[list[FoundDigit]]
     read: list[list[int]]
     alone: list[bool]  # for each number, whether the network reads its single images
     duration_s: float
@@ -217,7 +217,7 @@ def read(
 ) -> Result:
     loaded = page.loaded
     start = perf_counter()
-    rows = grid(loaded, score) if sheet else [line(loaded, score)]
+    rows = read_grid(loaded, score) if sheet else [read_line(loaded, score)]
     duration_s = perf_counter() - start
     labels = [
         model.predict(np.stack([item.image for item in row])).labels.tolist() if row else []

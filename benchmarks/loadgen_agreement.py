@@ -23,7 +23,7 @@ from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.intervals import Ratio, paired_ratio
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 _DURATION_S = 0.5
 _RANKS = (50, 90)
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=40)
     arguments = parser.parse_args()
     mnist = datasets.load_if_here("mnist")
-    images = mnist.test.images[:1000] if mnist else drawn_digits(1000)
+    images = mnist.test.images[:1000] if mnist else render_digits(1000)
     for path in arguments.files or model_paths.default_files():
         contender = OnnxRuntime.open(path)
         rows = []

@@ -59,7 +59,7 @@ def main() -> None:
 def _write(folder: Path, count: int, form: Callable[[NDArray[np.uint8]], Image.Image]) -> Paths:
     folder.mkdir()
     mnist = load_if_here("mnist")
-    images = mnist.test.images[:count] if mnist else preprocess.drawn_digits(count)
+    images = mnist.test.images[:count] if mnist else preprocess.render_digits(count)
     for at, image in enumerate(images):
         form(image).save(folder / f"{at}.png")
     return [source.name for source in predict.find([str(folder)])]
@@ -117,7 +117,7 @@ def _stages(model: Classifier, paths: Paths) -> None:
     dataset = model.card.dataset
     loaded = [preprocess.load(path) for path in paths]
     pixels = [each.pixels for each in loaded]
-    images = np.stack(preprocess.prepared(pixels, dataset))
+    images = np.stack([found.image for found in preprocess.prepare_images(pixels, dataset)])
     sources = [predict.Source(path) for path in paths]
     readings = [
         each
@@ -128,8 +128,9 @@ def _stages(model: Classifier, paths: Paths) -> None:
     stages: dict[str, Callable[[Paths], object]] = {
         "Image.open(path).load()": _decode,
         "preprocess.load": lambda paths: [preprocess.load(path) for path in paths],
-        "preprocess.prepared, 64 at once": lambda _: [
-            preprocess.prepared(pixels[at : at + 64], dataset) for at in range(0, len(pixels), 64)
+        "preprocess.prepare_images, 64 at once": lambda _: [
+            preprocess.prepare_images(pixels[at : at + 64], dataset)
+            for at in range(0, len(pixels), 64)
         ],
         "network, 64 at once": lambda _: [
             model.predict(images[at : at + 64]).probabilities for at in range(0, len(images), 64)

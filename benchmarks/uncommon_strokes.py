@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.preprocess import digits
+from mnist_edge.preprocess import prepare_images
 
 Random = np.random.Generator
 Points = Sequence[tuple[float, float]]
@@ -124,7 +124,7 @@ def main() -> None:
     for at, (kind, label) in enumerate(KINDS.items()):
         random = np.random.default_rng([given.seed, at])
         pictures = [draw(kind, random) for _ in range(given.per_kind)]
-        answer = classifier.predict(np.stack(digits(pictures)))
+        answer = classifier.predict(np.stack([found.image for found in prepare_images(pictures)]))
         found = answer.labels
         probability = answer.probabilities.max(axis=1)
         wrong = found != label

@@ -66,7 +66,7 @@ def test_the_process_that_decodes_falls_into_no_trap(
     monkeypatch.setattr(decoder_process, "_running", None)  # an earlier test's
     Image.new("L", (20, 30)).save("0.avif")
     assert preprocess.load("0.avif").size == (20, 30)
-    decoder_process._end()
+    decoder_process._kill_at_exit()
 
 
 @pytest.mark.parametrize("forks", [True, False])

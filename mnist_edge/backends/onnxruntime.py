@@ -16,7 +16,7 @@ from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import INPUT, SIDE, Card
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.session import open_session
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 _APART = 1e-3
 _ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way
@@ -67,7 +67,7 @@ class OnnxRuntime(FileContender):
     def check(self, other: Contender) -> None:
         """ModelError when another runtime makes something else of this file: converters and
         optimizers have faults."""
-        images = drawn_digits(10)
+        images = render_digits(10)
         expected, found = answer(self.load(1), images), answer(other.load(1), images)
         exact = self.info.precision == "fp32" and self.input_format.dtype != "float16"
         allowed = (_APART if exact else _ROUNDED_APART) * np.ptp(expected)

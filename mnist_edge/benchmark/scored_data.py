@@ -13,7 +13,7 @@ from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import DataError, EdgeError
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 _TIMED_IMAGES = 1000
 _EXAMPLES = 500
@@ -62,7 +62,7 @@ def load_examples(name: str | None, data_dir: Path | None) -> Examples:
     here = datasets.load(name, data_dir) if name else datasets.load_if_here("mnist", data_dir)
     if here is None:
         labels = np.arange(_EXAMPLES, dtype=np.int64) % 10
-        return Examples.of(Split(drawn_digits(_EXAMPLES), labels), 10)
+        return Examples.of(Split(render_digits(_EXAMPLES), labels), 10)
     return Examples.of(here.train, len(here.classes))
 
 
@@ -70,4 +70,4 @@ def timing_images(data: Data) -> tuple[NDArray[np.uint8], str]:
     """Real test images where there are any: zeros would flatter, and one image too."""
     for _, dataset in sorted(data.items()):
         return dataset.test.images[:_TIMED_IMAGES], f"test images of {dataset.name}"
-    return drawn_digits(_TIMED_IMAGES), "digits drawn in a font: no data set is here"
+    return render_digits(_TIMED_IMAGES), "digits drawn in a font: no data set is here"

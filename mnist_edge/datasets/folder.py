@@ -123,7 +123,7 @@ def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
                 digests.append(_digest(path))
                 sizes.append(loaded.size)
                 coloured[at] = _has_colour(loaded.pixels)
-                images[at] = preprocess.prepared([loaded.pixels], FOLDER)[0]
+                images[at] = preprocess.prepare_images([loaded.pixels], FOLDER)[0].image
             except DataError as error:
                 errors.append(str(error))
             done += 1

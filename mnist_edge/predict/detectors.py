@@ -10,7 +10,7 @@ from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
 from mnist_edge.predict.results import ONE_DIGIT, Failure, Grey, Page
-from mnist_edge.preprocess import Looked
+from mnist_edge.preprocess import PreparedImage
 from mnist_edge.preprocess.loading import Loaded
 from mnist_edge.preprocess.several import lines
 
@@ -29,7 +29,7 @@ class SingleDigit:
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Detection]:
         raw = [each.pixels for each in pictures if not each.is_ready]
-        looked = iter(preprocess.looked_at(raw, self.dataset))
+        looked = iter(preprocess.prepare_images(raw, self.dataset))
         return [
             (ONE_DIGIT, [each.pixels]) if each.is_ready else _one_digit(each, next(looked))
             for each in pictures
@@ -55,10 +55,10 @@ class MultiDigit:
         page = Page([[found.box for found in row] for row in rows], loaded.note)
         return page, [found.image for row in rows for found in row]
 
-    def _rows(self, loaded: Loaded) -> list[list[lines.Found]]:
+    def _rows(self, loaded: Loaded) -> list[list[lines.FoundDigit]]:
         if not self.on_one_line:
-            return lines.grid(loaded, self._score)
-        row = lines.line(loaded, self._score)
+            return lines.read_grid(loaded, self._score)
+        row = lines.read_line(loaded, self._score)
         return [row] if row else []
 
     def _score(self, images: Grey) -> NDArray[np.floating]:
@@ -66,7 +66,7 @@ class MultiDigit:
         return best
 
 
-def _one_digit(loaded: Loaded, found: Looked) -> Detection:
+def _one_digit(loaded: Loaded, found: PreparedImage) -> Detection:
     notes = [note for note in (loaded.note, found.note) if note]
     if found.digits == 1 and not notes:
         return ONE_DIGIT, [found.image]

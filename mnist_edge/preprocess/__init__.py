@@ -12,37 +12,39 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.preprocess.canvas import as_drawn, drawn
-from mnist_edge.preprocess.colour import plane
+from mnist_edge.preprocess.canvas import match_drawing, prepare_drawing
+from mnist_edge.preprocess.colour import project_to_grey
 from mnist_edge.preprocess.foreground import is_even
 from mnist_edge.preprocess.loading import Loaded, Source, load
-from mnist_edge.preprocess.mnist_format import SIDE, as_formed, centre, formed, letterbox
-from mnist_edge.preprocess.sample_digits import drawn_digits
+from mnist_edge.preprocess.mnist_format import (
+    SIDE,
+    centre,
+    letterbox,
+    match_mnist_format,
+    to_mnist_format,
+)
+from mnist_edge.preprocess.sample_digits import render_digits
 from mnist_edge.preprocess.search import find_digit
-from mnist_edge.preprocess.several.lines import Found, grid, line, read_grid, read_line
+from mnist_edge.preprocess.several.lines import FoundDigit, read_grid, read_line
 
 __all__ = [
     "SIDE",
-    "Found",
+    "FoundDigit",
     "Loaded",
-    "Looked",
+    "PreparedImage",
     "Source",
     "centre",
-    "digit",
-    "digits",
-    "drawn",
-    "drawn_digits",
-    "grey",
-    "grid",
+    "extract_digit",
     "letterbox",
-    "line",
     "load",
-    "looked_at",
     "prepare",
-    "prepared",
+    "prepare_drawing",
+    "prepare_images",
     "read_grid",
     "read_line",
     "read_picture",
+    "render_digits",
+    "to_luminance",
 ]
 
 Grey = NDArray[np.uint8]
@@ -51,7 +53,7 @@ _FOLDER = "folder:"
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class PreparedImage:
     """What was found on a picture: the `image` of its digit in MNIST's form, uint8 (28, 28), and
     how many `digits` there are: of several the image shows the clearest, of none it is all zeros.
     A `blank` picture has no ink at all."""
@@ -82,53 +84,47 @@ def read_picture(source: Source) -> Grey:
 
     >>> Classifier("exported/edge.onnx").predict(read_picture("seven.png")).labels
     """
-    return digit(load(source).pixels)
+    return extract_digit(load(source).pixels)
 
 
 def prepare(source: Source, dataset: str) -> Grey:
     """Read a picture and bring it into the form in which `dataset` shows its images."""
-    return prepared([load(source).pixels], dataset)[0]
+    return prepare_images([load(source).pixels], dataset)[0].image
 
 
-def prepared(pictures: Sequence[Pixels], dataset: str) -> list[Grey]:
-    """Pixels (H, W) or (H, W, 3) in the form, (28, 28), in which `dataset` shows its images."""
-    return [looked.image for looked in looked_at(pictures, dataset)]
-
-
-def grey(pixels: NDArray[np.uint8]) -> Grey:
+def to_luminance(pixels: NDArray[np.uint8]) -> Grey:
     """The luminance, uint8 (H, W), of grey or RGB pixels."""
     return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
 
 
-def digit(pixels: Pixels) -> Grey:
+def extract_digit(pixels: Pixels) -> Grey:
     """The digit on a picture, uint8 (H, W) or (H, W, 3), in MNIST's form; all zeros when blank.
 
     What has that form already, or has it inverted, is left as it is.
     """
-    return digits([pixels])[0]
+    return prepare_images([pixels])[0].image
 
 
-def digits(pictures: Sequence[Pixels]) -> list[Grey]:
-    """As `digit`, of many pictures: those that have the form are told faster together."""
-    return [looked.image for looked in looked_at(pictures)]
+def prepare_images(pictures: Sequence[Pixels], dataset: str = "mnist") -> list[PreparedImage]:
+    """Pixels (H, W) or (H, W, 3) in the form, (28, 28), in which `dataset` shows its images, and
+    how many digits each picture shows; pictures of a folder show one.
 
-
-def looked_at(pictures: Sequence[Pixels], dataset: str = "mnist") -> list[Looked]:
-    """As `prepared`, with how many digits each picture shows; pictures of a folder show one."""
+    Those that have the form already are told faster together.
+    """
     if dataset.startswith(_FOLDER):
-        return [Looked(letterbox(grey(pixels)), 1) for pixels in pictures]
+        return [PreparedImage(letterbox(to_luminance(pixels)), 1) for pixels in pictures]
     return [
-        _looked_for(pixels) if image is None else Looked(image, 1)
-        for pixels, image in zip(pictures, as_formed(pictures), strict=True)
+        _prepare_digit(pixels) if image is None else PreparedImage(image, 1)
+        for pixels, image in zip(pictures, match_mnist_format(pictures), strict=True)
     ]
 
 
-def _looked_for(pixels: Pixels) -> Looked:
-    image = as_drawn(pixels)
+def _prepare_digit(pixels: Pixels) -> PreparedImage:
+    image = match_drawing(pixels)
     if image is not None:
-        return Looked(image, 1)
-    grey = plane(pixels)
+        return PreparedImage(image, 1)
+    grey = project_to_grey(pixels)
     found = find_digit(grey)
     if found is None:
-        return Looked(np.zeros((SIDE, SIDE), np.uint8), 0, blank=is_even(grey))
-    return Looked(formed(found.ink), found.digits)
+        return PreparedImage(np.zeros((SIDE, SIDE), np.uint8), 0, blank=is_even(grey))
+    return PreparedImage(to_mnist_format(found.ink), found.digits)

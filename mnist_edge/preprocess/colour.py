@@ -9,7 +9,7 @@ from mnist_edge.preprocess.foreground import Plane
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-def plane(pixels: NDArray[np.uint8]) -> Plane:
+def project_to_grey(pixels: NDArray[np.uint8]) -> Plane:
     """One grey value for each pixel, along the direction in which ink and paper differ most.
 
     For most pictures that is their luminance. Colours of one luminance (red ink on green paper)
@@ -19,8 +19,8 @@ def plane(pixels: NDArray[np.uint8]) -> Plane:
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
     luminance = pixels.astype(np.float32) @ _LUMINANCE
-    small = _reduced_rgb(pixels)
-    detail = (small - _blurred_rgb(small)).reshape(-1, 3)
+    small = _reduce_rgb(pixels)
+    detail = (small - _blur_rgb(small)).reshape(-1, 3)
     covariance = detail.T @ detail / len(detail)
     variances, directions = np.linalg.eigh(covariance)
     along = float(_LUMINANCE @ covariance @ _LUMINANCE) / float(_LUMINANCE @ _LUMINANCE)
@@ -32,12 +32,12 @@ def plane(pixels: NDArray[np.uint8]) -> Plane:
     return np.asarray(values - min(0.0, float(255 * direction[direction < 0].sum())), np.float32)
 
 
-def _reduced_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _reduce_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     image = Image.fromarray(pixels)
     image.thumbnail((128, 128), Image.Resampling.BOX)
     return np.asarray(image, np.float32)
 
 
-def _blurred_rgb(small: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blur_rgb(small: NDArray[np.float32]) -> NDArray[np.float32]:
     image = Image.fromarray(small.astype(np.uint8))
     return np.asarray(image.filter(ImageFilter.BoxBlur(max(small.shape[:2]) // 6)), np.float32)

@@ -43,7 +43,7 @@ class Components:
         touches |= (self.left == 0) | (self.right == width)
         return touches
 
-    def only(self, chosen: NDArray[np.bool_]) -> Mask:
+    def mask_of(self, chosen: NDArray[np.bool_]) -> Mask:
         """The mask (H, W) of the components for which `chosen` (count,) is set."""
         return np.append(chosen, False)[self.labels]
 
@@ -57,12 +57,12 @@ class Components:
         )
 
 
-def grouped(mask: Mask, reach: int) -> Components:
-    """As `components`, but pieces that lie within 2 × `reach` pixels of each other are one."""
+def group_components(mask: Mask, reach: int) -> Components:
+    """As `connected_components`, but pieces within 2 × `reach` pixels of each other are one."""
     near = mask
     for _ in range(reach):
-        near = grown(near)
-    wide = components(near)
+        near = dilate(near)
+    wide = connected_components(near)
     labels = np.where(mask, wide.labels, np.int32(-1))
     area = np.bincount(labels[mask], minlength=len(wide)).astype(np.int64)
     height, width = mask.shape
@@ -76,7 +76,7 @@ def grouped(mask: Mask, reach: int) -> Components:
     )
 
 
-def grown(mask: Mask) -> Mask:
+def dilate(mask: Mask) -> Mask:
     """A mask and its 8 neighbours."""
     rows = mask.copy()  # np.pad would take longer than all of this
     rows[1:] |= mask[:-1]
@@ -87,7 +87,7 @@ def grown(mask: Mask) -> Mask:
     return wider
 
 
-def components(mask: Mask) -> Components:
+def connected_components(mask: Mask) -> Components:
     """The 8-connected components of a mask, bool (H, W).
 
     Runs of rows and a union by least label (He, Chao and Suzuki 2008), in whole-array steps.
@@ -98,7 +98,7 @@ def components(mask: Mask) -> Components:
     edges = np.diff(padded, axis=1)  # (H, W + 1)
     rows, starts = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1]
-    run_labels = _united(len(rows), *_touching(rows, starts, ends, width + 2))
+    run_labels = _unite_runs(len(rows), *_touching_runs(rows, starts, ends, width + 2))
     names, run_labels = np.unique(run_labels, return_inverse=True)
     labels = np.full((height, width), -1, np.int32)
     labels[mask] = np.repeat(run_labels, ends - starts)
@@ -113,7 +113,7 @@ def components(mask: Mask) -> Components:
     return Components(labels, area, top, left, bottom, right)
 
 
-def _touching(
+def _touching_runs(
     rows: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The pairs of runs in neighbouring rows that touch, at a corner too."""
@@ -126,7 +126,7 @@ def _touching(
     return upper, np.repeat(lowest, counts) + offsets
 
 
-def _united(count: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+def _unite_runs(count: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     """The least number that each of `count` runs is joined with."""
     parent = np.arange(count)
     while True:

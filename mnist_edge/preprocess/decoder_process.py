@@ -23,29 +23,29 @@ import numpy as np
 
 from mnist_edge import child_python
 from mnist_edge.errors import DataError
-from mnist_edge.preprocess.formats import PREFIX, Format, format_of
-from mnist_edge.preprocess.pixels import Loaded, decoded, reason
+from mnist_edge.preprocess.formats import PREFIX_BYTES, Format, detect_format
+from mnist_edge.preprocess.pixels import Loaded, decode, describe_error
 
-MOST_MB = 400  # above what the process takes before it decodes
-MOST_CPU_S = 10.0
-_MOST_S = 60.0  # where others use the cores too
+MAX_MB = 400  # above what the process takes before it decodes
+MAX_CPU_S = 10.0
+_MAX_S = 60.0  # where others use the cores too
 _LENGTH = struct.Struct("<Q")
 
 _lock = threading.Lock()
 _running: "tuple[int, subprocess.Popen[bytes]] | None" = None  # and whose it is: forks inherit it
 
 
-def decoded_apart(data: bytes) -> Loaded:
-    """The picture in the bytes of a file. DataError as `pixels.decoded`, and where decoding takes
+def decode_in_process(data: bytes) -> Loaded:
+    """The picture in the bytes of a file. DataError as `pixels.decode`, and where decoding takes
     too much."""
     with _lock:
         process = _process()
-        watchdog = threading.Timer(_MOST_S, process.kill)
+        watchdog = threading.Timer(_MAX_S, process.kill)
         watchdog.start()
         try:
-            answer = _asked(process, data)
+            answer = _request(process, data)
         except (OSError, EOFError):
-            raise DataError(_ended(process)) from None
+            raise DataError(_describe_exit(process)) from None
         except BaseException:  # Ctrl-C: the next one must not get this one's answer
             process.kill()
             process.wait()
@@ -74,42 +74,42 @@ def _process() -> "subprocess.Popen[bytes]":
 
 
 @atexit.register
-def _end() -> None:
+def _kill_at_exit() -> None:
     if _running and _running[0] == os.getpid():
         _running[1].kill()
         _running[1].wait()
 
 
-def _asked(process: "subprocess.Popen[bytes]", data: bytes) -> Loaded | DataError:
+def _request(process: "subprocess.Popen[bytes]", data: bytes) -> Loaded | DataError:
     """The picture, or why there is none. EOFError, OSError where the process has ended."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(_LENGTH.pack(len(data)))
     process.stdin.write(data)
     process.stdin.flush()
-    said = json.loads(_received(process.stdout))
+    said = json.loads(_receive(process.stdout))
     if "error" in said:
         return DataError(said["error"])
-    pixels = np.frombuffer(_received(process.stdout), np.uint8).reshape(said["shape"])
+    pixels = np.frombuffer(_receive(process.stdout), np.uint8).reshape(said["shape"])
     return Loaded(pixels, (said["size"][0], said["size"][1]), said["note"])
 
 
-def _ended(process: "subprocess.Popen[bytes]") -> str:
+def _describe_exit(process: "subprocess.Popen[bytes]") -> str:
     code = process.wait()
     for pipe in (process.stdin, process.stdout):
         with contextlib.suppress(OSError):  # what was not yet written
             pipe.close()  # type: ignore[union-attr]
     if code in (-signal.SIGKILL, -getattr(signal, "SIGPROF", 0)):
-        return f"takes more than {MOST_CPU_S:.0f} s to decode: save it as PNG"
+        return f"takes more than {MAX_CPU_S:.0f} s to decode: save it as PNG"
     return f"its decoder failed ({code}): save it as PNG"
 
 
-def _received(stream: IO[bytes]) -> bytes:
-    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
-    return _exactly(stream, length)
+def _receive(stream: IO[bytes]) -> bytes:
+    (length,) = _LENGTH.unpack(_read_exactly(stream, _LENGTH.size))
+    return _read_exactly(stream, length)
 
 
-def _exactly(stream: IO[bytes], length: int) -> bytes:
+def _read_exactly(stream: IO[bytes], length: int) -> bytes:
     data = stream.read(length)
     if len(data) < length:
         raise EOFError
@@ -119,18 +119,18 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
 # In the process
 
 
-def decode_what_comes() -> None:
+def serve() -> None:
     """Decode what comes, until nothing more comes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     limited = False
     with contextlib.suppress(EOFError):
         while True:
-            data = _received(sys.stdin.buffer)
-            form = format_of(data[:PREFIX])  # imports its decoder
+            data = _receive(sys.stdin.buffer)
+            form = detect_format(data[:PREFIX_BYTES])  # imports its decoder
             if not limited:
                 _limit_memory()
                 limited = True
-            _limit_time(MOST_CPU_S)
+            _limit_time(MAX_CPU_S)
             answer = _answer(data, form)
             _limit_time(0)
             for part in answer:
@@ -140,20 +140,20 @@ def decode_what_comes() -> None:
 
 def _answer(data: bytes, form: Format) -> list[bytes]:
     try:
-        found = decoded(io.BytesIO(data), form, len(data))
+        found = decode(io.BytesIO(data), form, len(data))
     except Exception as error:  # whatever decoders raise
-        return [json.dumps({"error": reason(error)}).encode()]
+        return [json.dumps({"error": describe_error(error)}).encode()]
     said = {"shape": found.pixels.shape, "size": found.size, "note": found.note}
     return [json.dumps(said).encode(), found.pixels.tobytes()]
 
 
 def _limit_memory() -> None:
-    """To `MOST_MB` more than there is now, where the system tells how much that is."""
+    """To `MAX_MB` more than there is now, where the system tells how much that is."""
     with contextlib.suppress(ImportError, OSError):
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data and stack
-        most = pages * resource.getpagesize() + (MOST_MB << 20)
+        most = pages * resource.getpagesize() + (MAX_MB << 20)
         resource.setrlimit(
             resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1])
         )
@@ -166,4 +166,4 @@ def _limit_time(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    decode_what_comes()
+    serve()

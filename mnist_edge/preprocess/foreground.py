@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from mnist_edge.preprocess.components import Mask, components, grown
+from mnist_edge.preprocess.components import Mask, connected_components, dilate
 
 Plane = NDArray[np.float32]  # (H, W), grey values in 0..255
-_COARSE = 64  # the longer side at which polarity is looked at
-_FINER = 128  # and that at which the light is
+_POLARITY_SIDE = 64  # the longer side at which polarity is looked at
+_LIGHT_SIDE = 128  # and that at which the light is
 _BINS = 128
-FLAT = 1.0
-WIDEST = (0.33, 0.17, 0.1)  # how wide a stroke may be, as a fraction of what is looked at
-_EVEN = 20.0  # grey values
-_CORNER = 0.08  # of a side
-_FLAT, _MOSTLY = 0.06, 0.97  # of the contrast; of the pixels
-_EDGE = 0.05  # of the longer side: as far from an edge between the greys
+FLAT_LIGHT = 1.0
+STROKE_WIDTHS = (0.33, 0.17, 0.1)  # how wide a stroke may be, as a fraction of what is looked at
+_EVEN_RANGE = 20.0  # grey values
+_CORNER_SIDE = 0.08  # of a side
+_FLAT_DEVIATION, _FLAT_SHARE = 0.06, 0.97  # of the contrast; of the pixels
+_EDGE_MARGIN = 0.05  # of the longer side: as far from an edge between the greys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class Split(NamedTuple):
 
 
 def find_ink(
-    grey: Plane, light: bool, widest: float = WIDEST[0], split: Split | None = None
+    grey: Plane, light: bool, widest: float = STROKE_WIDTHS[0], split: Split | None = None
 ) -> Ink:
     """The ink of a picture (H, W), lighter or darker than the paper.
 
     `widest` is how wide a stroke may be, as a fraction of the longer side: what is wider is taken
-    for a change of the light. `FLAT` takes the light for even; `split` is Otsu's, if known.
+    for a change of the light. `FLAT_LIGHT` takes the light for even; `split` is Otsu's, if known.
     """
-    if widest == FLAT:
-        return _flat_ink(grey, light, (split or otsu(grey)).threshold)
-    finer = _resized(grey, _FINER)
-    paper = _paper(-finer if light else finer, widest)
+    if widest == FLAT_LIGHT:
+        return _find_flat_ink(grey, light, (split or otsu(grey)).threshold)
+    finer = _resized(grey, _LIGHT_SIDE)
+    paper = _paper_light(-finer if light else finer, widest)
     ground = np.asarray(
         Image.fromarray(paper).resize(grey.shape[::-1], Image.Resampling.BILINEAR), np.float32
     )
@@ -58,20 +58,20 @@ def find_ink(
         # Light falls on ink and paper alike: in a shadow both are darker by the same factor.
         bright = float(np.percentile(ground, 95))
         above = above * (bright / np.maximum(ground, 0.2 * bright + 1))
-    return _measured(above, light)
+    return _measure_ink(above, light)
 
 
-def _flat_ink(grey: Plane, light: bool, threshold: float) -> Ink:
+def _find_flat_ink(grey: Plane, light: bool, threshold: float) -> Ink:
     """Ink on a paper of one grey, however wide the strokes are."""
     paper = grey[grey <= threshold] if light else grey[grey > threshold]
-    above = grey - _middle(paper) if light else _middle(paper) - grey
-    return _measured(above, light, above[grey <= threshold if light else grey > threshold])
+    above = grey - _median(paper) if light else _median(paper) - grey
+    return _measure_ink(above, light, above[grey <= threshold if light else grey > threshold])
 
 
-def _measured(above: Plane, light: bool, paper: Plane | None = None) -> Ink:
+def _measure_ink(above: Plane, light: bool, paper: Plane | None = None) -> Ink:
     """Ink whose zero is the middle of the paper; that is most of the picture, if not given."""
     paper = above if paper is None else paper
-    middle = _middle(paper)
+    middle = _median(paper)
     below = paper[paper <= middle]
     noise = 1.4826 * float(np.median(middle - below)) if below.size else 0.0
     return Ink(np.maximum(above - middle, 0), noise, light)
@@ -89,8 +89,8 @@ def lightness(grey: Plane) -> float:
     The log of the energies of what is lighter and darker than the border's own smooth light.
     Beyond ±3 it is sure.
     """
-    coarse = _resized(grey, _COARSE)
-    deviation = coarse - _border_light(coarse)
+    coarse = _resized(grey, _POLARITY_SIDE)
+    deviation = coarse - _border_plane(coarse)
     return _log_ratio(np.maximum(deviation, 0), np.maximum(-deviation, 0))
 
 
@@ -104,13 +104,13 @@ def flat_lightness(grey: Plane, split: Split) -> float:
     """
     bright = grey > split.threshold
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
-    whole = _wholeness(bright) - _wholeness(~bright)
+    whole = _largest_share(bright) - _largest_share(~bright)
     return float(5.2 * (0.5 - border.mean()) + 7.0 * (0.5 - bright_corners(bright)) + 7.6 * whole)
 
 
 def bright_corners(bright: Mask) -> float:
     """The part of the four corners of a mask that is set, mostly."""
-    high, wide = (max(1, round(_CORNER * side)) for side in bright.shape)
+    high, wide = (max(1, round(_CORNER_SIDE * side)) for side in bright.shape)
     corners = [
         float(bright[rows, columns].mean()) > 0.5
         for rows in (slice(high), slice(-high, None))
@@ -119,9 +119,9 @@ def bright_corners(bright: Mask) -> float:
     return sum(corners) / 4
 
 
-def _wholeness(mask: Mask) -> float:
+def _largest_share(mask: Mask) -> float:
     """The part of a mask that its greatest component is."""
-    area = components(mask).area
+    area = connected_components(mask).area
     return float(area.max() / area.sum()) if len(area) else 0.0
 
 
@@ -130,19 +130,23 @@ def is_flat(grey: Plane, split: Split, bright: bool) -> bool:
     shadow, no slope."""
     threshold, contrast = split
     part = grey > threshold if bright else grey <= threshold
-    for _ in range(max(1, round(_EDGE * max(grey.shape)))):
-        part = ~grown(~part)
-    off = np.abs(grey[part] - _middle(grey[part]))
-    return off.size > 0 and contrast > 0 and float((off < _FLAT * contrast).mean()) > _MOSTLY
+    for _ in range(max(1, round(_EDGE_MARGIN * max(grey.shape)))):
+        part = ~dilate(~part)
+    off = np.abs(grey[part] - _median(grey[part]))
+    return (
+        off.size > 0
+        and contrast > 0
+        and float((off < _FLAT_DEVIATION * contrast).mean()) > _FLAT_SHARE
+    )
 
 
 def is_even(grey: Plane) -> bool:
     """Whether a picture, specks aside, is of one grey: there is no ink on it, and no shadow."""
-    low, high = np.percentile(_resized(grey, _COARSE), [0.5, 99.5])
-    return bool(high - low < _EVEN)
+    low, high = np.percentile(_resized(grey, _POLARITY_SIDE), [0.5, 99.5])
+    return bool(high - low < _EVEN_RANGE)
 
 
-def _middle(values: NDArray[np.float32]) -> float:
+def _median(values: NDArray[np.float32]) -> float:
     return float(np.median(values)) if values.size else 0.0
 
 
@@ -170,14 +174,14 @@ def _log_ratio(one: Plane, other: Plane) -> float:
     return float(np.log((np.square(one).sum() + 1) / (np.square(other).sum() + 1)))
 
 
-def _border_light(coarse: Plane) -> Plane:
+def _border_plane(coarse: Plane) -> Plane:
     """The plane through the border's grey values."""
     ring = np.ones(coarse.shape, bool)
     ring[2:-2, 2:-2] = False
-    return _plane_through(coarse, ring)
+    return _fit_plane(coarse, ring)
 
 
-def _plane_through(values: Plane, where: NDArray[np.bool_]) -> Plane:
+def _fit_plane(values: Plane, where: NDArray[np.bool_]) -> Plane:
     """The plane (H, W) of least absolute deviations, by reweighted least squares."""
     height, width = values.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
@@ -197,34 +201,36 @@ def _plane_through(values: Plane, where: NDArray[np.bool_]) -> Plane:
     return np.asarray(basis @ solution, np.float32)
 
 
-def _paper(coarse: Plane, widest: float) -> Plane:
+def _paper_light(coarse: Plane, widest: float) -> Plane:
     """What the paper under dark ink would look like: a slope, and a wide closing of the rest.
 
     Strokes narrower than `widest` are filled from their surroundings; a wider shadow stays.
     """
     size = max(3, round(max(coarse.shape) * widest) | 1)
-    slope = _slope(coarse)
-    rest = _filtered(coarse - slope, ImageFilter.MedianFilter(3))
-    return slope + _closed(rest, size)
+    slope = _light_plane(coarse)
+    rest = _filter_8bit(coarse - slope, ImageFilter.MedianFilter(3))
+    return slope + _close(rest, size)
 
 
-def _slope(values: Plane) -> Plane:
+def _light_plane(values: Plane) -> Plane:
     """The plane through most of the grey values of a picture."""
-    return _plane_through(values, np.ones(values.shape, bool))
+    return _fit_plane(values, np.ones(values.shape, bool))
 
 
-def _closed(values: Plane, size: int) -> Plane:
-    return extreme(extreme(values, size, np.maximum), size, np.minimum)
+def _close(values: Plane, size: int) -> Plane:
+    return extreme_filter(extreme_filter(values, size, np.maximum), size, np.minimum)
 
 
-def extreme(values: Plane, size: int, ufunc: np.ufunc, axes: tuple[int, ...] = (0, 1)) -> Plane:
+def extreme_filter(
+    values: Plane, size: int, ufunc: np.ufunc, axes: tuple[int, ...] = (0, 1)
+) -> Plane:
     """The greatest or least value within a square of `size` (odd) around each pixel, or within a
     line along one of the axes.
 
     Windows of 1, 2, 4, … are joined, so that a wide one costs hardly more than a narrow one.
     """
     for axis in axes:
-        values = _prolonged(np.moveaxis(values, axis, 0), size // 2)
+        values = _repeat_ends(np.moveaxis(values, axis, 0), size // 2)
         reached = 1
         while reached < size:
             step = min(reached, size - reached)
@@ -234,12 +240,12 @@ def extreme(values: Plane, size: int, ufunc: np.ufunc, axes: tuple[int, ...] = (
     return values
 
 
-def _prolonged(values: Plane, by: int) -> Plane:
+def _repeat_ends(values: Plane, by: int) -> Plane:
     """The first and the last row repeated, outside."""
     return np.concatenate([np.repeat(values[:1], by, 0), values, np.repeat(values[-1:], by, 0)])
 
 
-def _filtered(values: Plane, kind: ImageFilter.Filter) -> Plane:
+def _filter_8bit(values: Plane, kind: ImageFilter.Filter) -> Plane:
     """Filtered as 8-bit values: Pillow's filters know no others."""
     low, high = float(values.min()), float(values.max())
     scale = 255 / max(high - low, 1e-6)

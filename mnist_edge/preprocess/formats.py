@@ -14,7 +14,7 @@ from PIL import Image
 
 from mnist_edge.errors import DataError
 
-PREFIX = 64  # bytes of a file tell its format
+PREFIX_BYTES = 64  # bytes of a file tell its format
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Format:
     apart: bool = False
 
 
-_AT_ONCE = 24_000_000
+_MAX_PIXELS_AT_ONCE = 24_000_000
 _PNG = Format("PNG", (".png", ".apng"), "PIL.PngImagePlugin")
 _JPEG = Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), "PIL.JpegImagePlugin", whole=True)
 _GIF = Format("GIF", (".gif",), "PIL.GifImagePlugin")
@@ -42,11 +42,25 @@ _BMP = Format("BMP", (".bmp", ".dib"), "PIL.BmpImagePlugin")
 FORMATS = (  # in the order in which they are tried: the usual ones first
     *(_PNG, _JPEG, _GIF, _BMP),
     Format("TIFF", (".tif", ".tiff"), "PIL.TiffImagePlugin"),
-    Format("WEBP", (".webp",), "PIL.WebPImagePlugin", _AT_ONCE, whole=True),
+    Format("WEBP", (".webp",), "PIL.WebPImagePlugin", _MAX_PIXELS_AT_ONCE, whole=True),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), "PIL.PpmImagePlugin"),
     Format("ICO", (".ico",), "PIL.IcoImagePlugin", whole=True),
-    Format("AVIF", (".avif", ".avifs"), "PIL.AvifImagePlugin", _AT_ONCE, whole=True, apart=True),
-    Format("HEIF", (".heic", ".heif", ".hif"), "pillow_heif", _AT_ONCE, whole=True, apart=True),
+    Format(
+        "AVIF",
+        (".avif", ".avifs"),
+        "PIL.AvifImagePlugin",
+        _MAX_PIXELS_AT_ONCE,
+        whole=True,
+        apart=True,
+    ),
+    Format(
+        "HEIF",
+        (".heic", ".heif", ".hif"),
+        "pillow_heif",
+        _MAX_PIXELS_AT_ONCE,
+        whole=True,
+        apart=True,
+    ),
 )
 # A JPEG of several pictures, of which the first is read: the JPEG plugin opens it.
 _MPO = Format("MPO", (".mpo",), "PIL.MpoImagePlugin", whole=True)
@@ -76,12 +90,12 @@ _BRANDS = {
     "AVIF": {b"avif", b"avis"},
     "HEIF": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
 }
-_TAKES_ANYTHING = ("GBR",)  # whose plugin asks for two small numbers
+_UNRELIABLE = ("GBR",)  # whose plugin asks for two small numbers
 _INSTALL = {"HEIF": "pip install pillow-heif"}
 
 
-def format_of(start: bytes) -> Format:
-    """The format of a file that begins with these bytes, `PREFIX` or all there are.
+def detect_format(start: bytes) -> Format:
+    """The format of a file that begins with these bytes, `PREFIX_BYTES` or all there are.
 
     DataError, by the file's own format where it can be told, when it is none that is read or this
     installation cannot decode it.
@@ -91,10 +105,10 @@ def format_of(start: bytes) -> Format:
             if _accepts(one, start):
                 return one
             raise DataError(
-                f"is {_called(one.name)} file, which this Pillow does not decode: "
+                f"is {_with_article(one.name)} file, which this Pillow does not decode: "
                 f"{_INSTALL.get(one.name, 'update it')}, or save the picture as PNG"
             )
-    raise DataError(_refusal(start))
+    raise DataError(_refusal_message(start))
 
 
 def _begins(one: Format, start: bytes) -> bool:
@@ -107,13 +121,13 @@ def _begins(one: Format, start: bytes) -> bool:
 
 
 def _accepts(one: Format, start: bytes) -> bool:
-    if one.name not in Image.OPEN and not _imported(one.module):
+    if one.name not in Image.OPEN and not _import_plugin(one.module):
         return False
     _, accepts = Image.OPEN.get(one.name, (None, None))
     return accepts is not None and accepts(start) is True
 
 
-def _imported(module: str) -> bool:
+def _import_plugin(module: str) -> bool:
     """Whether there is the module that reads a format; it registers itself with Pillow."""
     try:
         plugin = importlib.import_module(module)
@@ -124,19 +138,19 @@ def _imported(module: str) -> bool:
     return True
 
 
-def _refusal(start: bytes) -> str:
+def _refusal_message(start: bytes) -> str:
     for magic, what, drawn in _OTHERS:
         if start.startswith(magic):
             return f"is {what}" + (": save it as PNG" if drawn else "")
-    if name := _known(start):
-        return f"is {_called(name)} file: save it as PNG"
+    if name := _known_to_pillow(start):
+        return f"is {_with_article(name)} file: save it as PNG"
     return f"is not a picture in a format that is read ({NAMES})"
 
 
-def _known(start: bytes) -> str | None:
+def _known_to_pillow(start: bytes) -> str | None:
     """The format that Pillow would take it for, by its first bytes alone."""
     Image.init()
-    for name in sorted(Image.OPEN, key=lambda name: name in _TAKES_ANYTHING):
+    for name in sorted(Image.OPEN, key=lambda name: name in _UNRELIABLE):
         _, accepts = Image.OPEN[name]
         with contextlib.suppress(Exception):  # they were written for longer files
             if accepts is not None and accepts(start):
@@ -144,5 +158,5 @@ def _known(start: bytes) -> str | None:
     return None
 
 
-def _called(name: str) -> str:
+def _with_article(name: str) -> str:
     return f"{'an' if name[0] in 'AEIMOX' else 'a'} {name}"

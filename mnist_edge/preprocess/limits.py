@@ -12,15 +12,15 @@ from PIL import Image
 
 from mnist_edge.errors import DataError
 
-MOST_BYTES = 400_000_000  # of a file: 64 megapixels of 48 bits
-MOST_WHOLE = 100_000_000  # of one that a decoder has in memory
-MOST_PIPED = 200_000_000  # 64 megapixels of 24 bits
-_MOST_SCANS = 50  # encoders write 1 to 20
-_MOST_SEGMENTS = 5000  # of at most 64 kB each; those of large metadata are some hundred
-_MOST_ICON = 1 << 20  # pixels; icons are 256×256
-_MOST_ICONS = 256
+MAX_BYTES = 400_000_000  # of a file: 64 megapixels of 48 bits
+MAX_WHOLE_BYTES = 100_000_000  # of one that a decoder has in memory
+MAX_PIPED_BYTES = 200_000_000  # 64 megapixels of 24 bits
+_MAX_SCANS = 50  # encoders write 1 to 20
+_MAX_SEGMENTS = 5000  # of at most 64 kB each; those of large metadata are some hundred
+_MAX_ICON_PIXELS = 1 << 20  # pixels; icons are 256×256
+_MAX_ICONS = 256
 _SLOW_PIXELS, _SLOW_BYTES = 2_000_000, 4_000_000
-_MOST_COMMENTS = 1000  # each moves all that follows it in a block of 1 MB
+_MAX_COMMENTS = 1000  # each moves all that follows it in a block of 1 MB
 _TIFF = ("raw", "tiff_ccitt", "group3", "group4", "tiff_lzw", "jpeg", "tiff_adobe_deflate")
 _TIFF_COMPRESSIONS = (*_TIFF, "tiff_deflate", "packbits", "tiff_raw_16")
 
@@ -61,7 +61,7 @@ def _is_mostly_comments(image: Image.Image, stream: BinaryIO) -> bool:
     if image.format != "PPM":
         return False
     stream.seek(0)
-    return stream.read(_SLOW_BYTES).count(b"#") > _MOST_COMMENTS
+    return stream.read(_SLOW_BYTES).count(b"#") > _MAX_COMMENTS
 
 
 def _check_jpeg(data: bytes) -> None:
@@ -71,8 +71,8 @@ def _check_jpeg(data: bytes) -> None:
     while (found := _MARKER.search(data, at)) and found[1][0] != _END:
         scans += found[1][0] == _START_OF_SCAN
         segments += 1
-        if scans > _MOST_SCANS or segments > _MOST_SEGMENTS:
-            what = "scans" if scans > _MOST_SCANS else "segments"
+        if scans > _MAX_SCANS or segments > _MAX_SEGMENTS:
+            what = "scans" if scans > _MAX_SCANS else "segments"
             raise DataError(f"is a JPEG of too many {what}: save it anew")
         at = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
 
@@ -80,12 +80,12 @@ def _check_jpeg(data: bytes) -> None:
 def _check_icon(data: bytes) -> None:
     """By the pictures inside, whose sizes need not be those that the icon claims."""
     (count,) = struct.unpack_from("<H", data.ljust(6), 4)
-    if count > _MOST_ICONS or len(data) > _SLOW_BYTES:
+    if count > _MAX_ICONS or len(data) > _SLOW_BYTES:
         raise DataError("is a large icon of many pictures: save one of them as PNG")
     for entry in range(6, min(6 + 16 * count, len(data) - 15), 16):
         (offset,) = struct.unpack_from("<I", data, entry + 12)
         width, height = _inner_size(data[offset : offset + 24].ljust(24, b"\0"))
-        if width * height > _MOST_ICON:
+        if width * height > _MAX_ICON_PIXELS:
             raise DataError(f"is an icon that holds {width:,}×{height:,} pixels: save it as PNG")
 
 

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from mnist_edge.preprocess.components import Components, Mask, grown
+from mnist_edge.preprocess.components import Components, Mask, dilate
 
-_COVERED = 0.95  # of a side of the picture, at least, lies under a margin
-_FROM_SIDES = 0.95  # of a margin is reached from the sides straight on
-_OF_PICTURE = 0.35  # less is a corner's; a digit that fills its picture is more
+_MIN_COVERED = 0.95  # of a side of the picture, at least, lies under a margin
+_MIN_FROM_SIDES = 0.95  # of a margin is reached from the sides straight on
+_MAX_CORNER_AREA = 0.35  # less is a corner's; a digit that fills its picture is more
 
 
-def margins(parts: Components) -> Mask:
+def find_margins(parts: Components) -> Mask:
     """Which pixels (H, W) belong to margins: components that fill the picture from a whole side
     of it on. Strokes that touch a side leave it; what covers it all comes from outside."""
     found = np.zeros(parts.labels.shape, bool)
-    for at in np.flatnonzero(_in_corners(parts)):
+    for at in np.flatnonzero(_lies_in_corner(parts)):
         part = parts.labels == at
         sides = part[0], part[-1], part[:, 0], part[:, -1]
-        if max(float(side.mean()) for side in sides) > _COVERED and _from_sides(part):
+        if max(float(side.mean()) for side in sides) > _MIN_COVERED and _fills_from_sides(part):
             found |= part
     return found
 
@@ -24,8 +24,8 @@ def margins(parts: Components) -> Mask:
 def is_corner(parts: Components, at: int) -> bool:
     """Whether a component fills a corner of the picture, and leaves its sides nowhere."""
     part = parts.labels == at
-    small = parts.area[at] < _OF_PICTURE * part.size
-    return bool(small and _in_corners(parts)[at] and _from_sides(part))
+    small = parts.area[at] < _MAX_CORNER_AREA * part.size
+    return bool(small and _lies_in_corner(parts)[at] and _fills_from_sides(part))
 
 
 def runs_through(parts: Components, at: int) -> bool:
@@ -41,7 +41,7 @@ def touches_edge(parts: Components, at: int) -> bool:
     return not (inside and parts.bottom[at] < height and parts.right[at] < width)
 
 
-def _in_corners(parts: Components) -> Mask:
+def _lies_in_corner(parts: Components) -> Mask:
     """Which components (count,) lie in a corner of the picture."""
     corners = parts.labels[[0, 0, -1, -1], [0, -1, 0, -1]]
     found = np.zeros(len(parts), bool)
@@ -49,10 +49,10 @@ def _in_corners(parts: Components) -> Mask:
     return found
 
 
-def _from_sides(part: Mask) -> bool:
+def _fills_from_sides(part: Mask) -> bool:
     """Whether all of a component, grains aside, is reached from a side without leaving it, no
     deeper than it is long on that side: a stroke that ends at a side is longer."""
-    part = ~grown(~grown(part))
+    part = ~dilate(~dilate(part))
     reached = np.zeros_like(part)
     for inwards, runs in (
         (part, reached),
@@ -62,4 +62,4 @@ def _from_sides(part: Mask) -> bool:
     ):
         depth = int(inwards[0].sum())
         runs[:depth] |= np.logical_and.accumulate(inwards[:depth], axis=0)
-    return bool(reached[part].mean() > _FROM_SIDES)
+    return bool(reached[part].mean() > _MIN_FROM_SIDES)

@@ -6,32 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.preprocess.components import Mask, components
+from mnist_edge.preprocess.components import Mask, connected_components
 
 SIDE = 28
-_BOX = 20
-_MASS = (14.5, 14.5)  # where MNIST has the centre of mass: the centre of pixel (14, 14)
-_FINE = 5  # fine pixels, in which strokes are measured, to a pixel of the field
-INK = 0.15  # of the strongest ink: what is fainter is paper
+_BOX_SIDE = 20
+_CENTRE_OF_MASS = (14.5, 14.5)  # where MNIST has the centre of mass: the centre of pixel (14, 14)
+_OVERSAMPLING = 5  # fine pixels, in which strokes are measured, to a pixel of the field
+INK_THRESHOLD = 0.15  # of the strongest ink: what is fainter is paper
 # Mean stroke widths of MNIST, in pixels of the field: 5 % are below 1.65, 5 % above 3.9, half
 # below 2.5 (all 60,000 training images, measured as `stroke_width` does).
-_THIN, _THINNEST = 2.2, 1.9
-_FAT, _FATTEST = 3.5, 3.9
+_THIN_TARGET, _THINNEST = 2.2, 1.9
+_FAT_TARGET, _FATTEST = 3.5, 3.9
 
-_PLACES = np.arange(SIDE, dtype=np.float32)
+_POSITIONS = np.arange(SIDE, dtype=np.float32)
 _MOMENTS = np.stack(  # total, row and column of every pixel: (784, 3)
-    [np.ones(SIDE * SIDE, np.float32), np.repeat(_PLACES, SIDE), np.tile(_PLACES, SIDE)], axis=1
+    [np.ones(SIDE * SIDE, np.float32), np.repeat(_POSITIONS, SIDE), np.tile(_POSITIONS, SIDE)],
+    axis=1,
 )
 
 Grey = NDArray[np.uint8]
 
 
-def is_formed(image: Grey) -> bool:
-    """Whether a picture (H, W) lies as MNIST's images do; see `are_formed`."""
-    return image.shape == (SIDE, SIDE) and bool(are_formed(image[np.newaxis])[0])
+def has_mnist_format(image: Grey) -> bool:
+    """Whether a picture (H, W) lies as MNIST's images do; see `have_mnist_format`."""
+    return image.shape == (SIDE, SIDE) and bool(have_mnist_format(image[np.newaxis])[0])
 
 
-def are_formed(images: Grey) -> NDArray[np.bool_]:
+def have_mnist_format(images: Grey) -> NDArray[np.bool_]:
     """Which of images (N, 28, 28) lie as MNIST's do, (N,): light on black, 20 pixels long, the
     centre of mass in the middle, with strokes as wide as MNIST's. All 70,000 images of MNIST do.
     """
@@ -51,7 +52,7 @@ def are_formed(images: Grey) -> NDArray[np.bool_]:
     return formed
 
 
-def as_formed(pictures: Sequence[Grey]) -> list[Grey | None]:
+def match_mnist_format(pictures: Sequence[Grey]) -> list[Grey | None]:
     """Of pictures (H, W) those that have the form, or, light and dark exchanged, have it inverted;
     None for the others. Many are told faster together."""
     found: list[Grey | None] = [None] * len(pictures)
@@ -61,7 +62,7 @@ def as_formed(pictures: Sequence[Grey]) -> list[Grey | None]:
             break
         images = np.stack([pictures[at] for at in small])
         images = 255 - images if inverted else images
-        for at, image, is_one in zip(small, images, are_formed(images), strict=True):
+        for at, image, is_one in zip(small, images, have_mnist_format(images), strict=True):
             if is_one:
                 found[at] = image
         small = [at for at in small if found[at] is None]
@@ -97,70 +98,73 @@ def stroke_width(ink: Grey) -> float:
     return float(_stroke_widths(ink[np.newaxis] > 127)[0])
 
 
-def formed(ink: Grey) -> Grey:
+def to_mnist_format(ink: Grey) -> Grey:
     """Light ink on black, (H, W), of any size -> (28, 28) in MNIST's form, strokes and all."""
-    box = _inked_box(ink)
+    box = _ink_box(ink)
     if box is None:
         return np.zeros((SIDE, SIDE), np.uint8)
-    fine = _even_strokes(_fit(ink[box], _BOX * _FINE, Image.Resampling.BICUBIC))
+    fine = _normalise_stroke_width(
+        _resize_to_fit(ink[box], _BOX_SIDE * _OVERSAMPLING, Image.Resampling.BICUBIC)
+    )
     image = centre(fine).astype(np.float32)
     return np.round(image * (255 / max(1.0, float(image.max())))).astype(np.uint8)
 
 
-def _even_strokes(fine: Grey) -> Grey:
+def _normalise_stroke_width(fine: Grey) -> Grey:
     """Strokes too thin or too fat for MNIST brought to its range, at 100 pixels a side."""
-    width = stroke_width(fine) / _FINE
-    if _pieces(fine) > 4:  # grains of chalk or pencil: a fuller stroke joins them
-        fine = _grown(fine, 2)
-        width = stroke_width(fine) / _FINE
+    width = stroke_width(fine) / _OVERSAMPLING
+    if _count_pieces(fine) > 4:  # grains of chalk or pencil: a fuller stroke joins them
+        fine = _dilate(fine, 2)
+        width = stroke_width(fine) / _OVERSAMPLING
     if width < _THINNEST:
-        return _widened(fine, width)
+        return _widen_strokes(fine, width)
     if width > _FATTEST:
-        return _shrunk(fine, (width - _FAT) / 2 * _FINE)
+        return _erode(fine, (width - _FAT_TARGET) / 2 * _OVERSAMPLING)
     return fine
 
 
-def _widened(fine: Grey, width: float) -> Grey:
-    """Grown until the strokes, of a mean `width` in pixels of the field, are as near to `_THIN` as
-    whole steps bring them: turns and soft edges make a step wider than its two fine pixels."""
-    steps = round((_THIN - width) / 2 * _FINE)
+def _widen_strokes(fine: Grey, width: float) -> Grey:
+    """Grown until the strokes, of a mean `width` in pixels of the field, are as near to
+    `_THIN_TARGET` as whole steps bring them: turns and soft edges make a step wider than its two
+    fine pixels."""
+    steps = round((_THIN_TARGET - width) / 2 * _OVERSAMPLING)
     field = np.pad(fine, steps + 1)
     for step in range(steps):
-        wider = _spread(field, square=step % 2 == 1)
-        reached = stroke_width(wider) / _FINE
-        if abs(reached - _THIN) > abs(width - _THIN):
+        wider = _dilate_once(field, square=step % 2 == 1)
+        reached = stroke_width(wider) / _OVERSAMPLING
+        if abs(reached - _THIN_TARGET) > abs(width - _THIN_TARGET):
             break
         field, width = wider, reached
     return field
 
 
-def _grown(fine: Grey, radius: float) -> Grey:
+def _dilate(fine: Grey, radius: float) -> Grey:
     steps = round(radius)
     field = np.pad(fine, steps + 1)
     for step in range(steps):
-        field = _spread(field, square=step % 2 == 1)
+        field = _dilate_once(field, square=step % 2 == 1)
     return field
 
 
-def _shrunk(fine: Grey, radius: float) -> Grey:
+def _erode(fine: Grey, radius: float) -> Grey:
     """Eroded, by half or a quarter where the strokes would not stay in one piece."""
     field = np.pad(fine, 1)
-    pieces = _pieces(field)
+    pieces = _count_pieces(field)
     for steps in (round(radius), round(radius / 2), round(radius / 4)):
         smaller = 255 - field
         for step in range(steps):
-            smaller = _spread(smaller, square=step % 2 == 1)
+            smaller = _dilate_once(smaller, square=step % 2 == 1)
         smaller = 255 - smaller
-        if _pieces(smaller) == pieces:
+        if _count_pieces(smaller) == pieces:
             return smaller
     return field
 
 
-def _pieces(fine: Grey) -> int:
-    return len(components(fine > 127))
+def _count_pieces(fine: Grey) -> int:
+    return len(connected_components(fine > 127))
 
 
-def _spread(field: Grey, square: bool) -> Grey:
+def _dilate_once(field: Grey, square: bool) -> Grey:
     """One step of a dilation; crosses and squares in turn make an octagon."""
     grown = field.copy()
     np.maximum(grown[1:], field[:-1], out=grown[1:])
@@ -176,38 +180,38 @@ def letterbox(grey: Grey) -> Grey:
     """Fit a picture (H, W) into (28, 28): aspect kept, the rest filled with 0."""
     if grey.shape == (SIDE, SIDE):
         return grey
-    small = _fit(grey, SIDE, Image.Resampling.BICUBIC)
-    return _place(small, (SIDE / 2, SIDE / 2), (small.shape[0] / 2, small.shape[1] / 2))
+    small = _resize_to_fit(grey, SIDE, Image.Resampling.BICUBIC)
+    return _place_at(small, (SIDE / 2, SIDE / 2), (small.shape[0] / 2, small.shape[1] / 2))
 
 
 def centre(ink: Grey) -> Grey:
     """Light ink on black, (H, W), cropped, scaled into 20×20, centred by mass in (28, 28)."""
-    box = _inked_box(ink)
+    box = _ink_box(ink)
     if box is None:
         return np.zeros((SIDE, SIDE), np.uint8)
     cropped = ink[box]
     # By area where it shrinks, as MNIST was made.
-    shrinks = max(cropped.shape) > _BOX
+    shrinks = max(cropped.shape) > _BOX_SIDE
     kind = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
-    small = _fit(cropped, _BOX, kind)
+    small = _resize_to_fit(cropped, _BOX_SIDE, kind)
     weight = small.astype(np.float64)
     rows, columns = np.arange(small.shape[0]) + 0.5, np.arange(small.shape[1]) + 0.5
     total = weight.sum()
     if not total:
         return np.zeros((SIDE, SIDE), np.uint8)
     mass = ((weight.sum(1) @ rows) / total, (weight.sum(0) @ columns) / total)
-    return _place(small, _MASS, mass)
+    return _place_at(small, _CENTRE_OF_MASS, mass)
 
 
-def _inked_box(ink: Grey) -> tuple[slice, slice] | None:
-    strong = ink > INK * ink.max(initial=1)
+def _ink_box(ink: Grey) -> tuple[slice, slice] | None:
+    strong = ink > INK_THRESHOLD * ink.max(initial=1)
     rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
     if not len(rows):
         return None
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _fit(grey: Grey, side: int, kind: Image.Resampling) -> Grey:
+def _resize_to_fit(grey: Grey, side: int, kind: Image.Resampling) -> Grey:
     """Resample so that the longer side is `side` pixels."""
     height, width = grey.shape
     scale = side / max(height, width)
@@ -216,7 +220,7 @@ def _fit(grey: Grey, side: int, kind: Image.Resampling) -> Grey:
     return np.asarray(Image.fromarray(grey).resize((wide, height), kind).resize((wide, high), kind))
 
 
-def _place(small: Grey, point: tuple[float, float], middle: tuple[float, float]) -> Grey:
+def _place_at(small: Grey, point: tuple[float, float], middle: tuple[float, float]) -> Grey:
     """Put a small picture on a black field, its `middle` at `point` (row, column).
 
     Points are distances from the upper left corner: the centre of the first pixel is 0.5.

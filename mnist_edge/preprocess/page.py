@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnist_edge.preprocess.components import Components, Mask, components, grown
+from mnist_edge.preprocess.components import Components, Mask, connected_components, dilate
 from mnist_edge.preprocess.foreground import Plane, otsu
 
-_COARSE = 128  # the longer side at which sheets are looked for
-_MOST_SHEETS = 3
-_LEAST_CONTRAST = 24.0  # grey values between a sheet and what lies around it
-_LEAST_AREA = 0.12  # of the picture
-_WRITTEN = 0.003  # of a sheet, at least, is ink
-_LEAST_OF_BOX = 0.65  # a page turned by 12° fills as much of its box, a triangle half
-_MOST_CROSSED = 0.02  # of a sheet's rim may be ink: what is written stands within it
-_MOST_ALIKE = 0.4  # of what is around a sheet may be as light as it
-_LEAST_SQUARE = 0.88  # how well a sheet fits its own corners
+_COARSE_SIDE = 128  # the longer side at which sheets are looked for
+_MAX_SHEETS = 3
+_MIN_CONTRAST = 24.0  # grey values between a sheet and what lies around it
+_MIN_AREA = 0.12  # of the picture
+_MIN_INK = 0.003  # of a sheet, at least, is ink
+_MIN_BOX_FILL = 0.65  # a page turned by 12° fills as much of its box, a triangle half
+_MAX_RIM_INK = 0.02  # of a sheet's rim may be ink: what is written stands within it
+_MAX_SURROUNDINGS_ALIKE = 0.4  # of what is around a sheet may be as light as it
+_MIN_SQUARENESS = 0.88  # how well a sheet fits its own corners
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Sheet:
     top: int
 
 
-def onto_sheets(grey: Plane) -> list[Sheet]:
+def find_sheets(grey: Plane) -> list[Sheet]:
     """The sheets of a picture (H, W), each within the next, and at last the picture itself.
 
     A page on a table, a canvas in a window, a figure in its frame. What lies outside a sheet's
     slanting edges is filled with the grey of the edge.
     """
     sheets = [Sheet(grey, 0, 0)]
-    for _ in range(_MOST_SHEETS):
-        inner = _inner(sheets[0].grey)
+    for _ in range(_MAX_SHEETS):
+        inner = _inner_sheet(sheets[0].grey)
         if inner is None:
             break
         left, top = sheets[0].left + inner.left, sheets[0].top + inner.top
@@ -45,22 +45,22 @@ def onto_sheets(grey: Plane) -> list[Sheet]:
     return sheets
 
 
-def _inner(grey: Plane) -> Sheet | None:
+def _inner_sheet(grey: Plane) -> Sheet | None:
     height, width = grey.shape
-    scale = min(1.0, _COARSE / max(height, width))
+    scale = min(1.0, _COARSE_SIDE / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         coarse = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), np.float32)
     else:
         coarse = grey
     threshold, contrast = otsu(coarse)
-    if contrast < _LEAST_CONTRAST:
+    if contrast < _MIN_CONTRAST:
         return None
     found: tuple[int, Mask] | None = None
     for mask in (coarse > threshold, coarse <= threshold):
-        parts = components(mask)
-        for at in np.flatnonzero(parts.area > _LEAST_AREA * 0.5 * mask.size):
-            area, filled = _sheet_like(parts, int(at), coarse)
+        parts = connected_components(mask)
+        for at in np.flatnonzero(parts.area > _MIN_AREA * 0.5 * mask.size):
+            area, filled = _measure_sheet(parts, int(at), coarse)
             if area and (found is None or area > found[0]):
                 found = area, filled
     return None if found is None else _cut_out(grey, found[1])
@@ -69,28 +69,28 @@ def _inner(grey: Plane) -> Sheet | None:
 def is_sheet(parts: Components, at: int) -> bool:
     """Whether a component is a sheet with something on it, rather than a stroke."""
     full = parts.area[at] > 0.4 * parts.height[at] * parts.width[at]
-    return bool(full and _sheet_like(parts, at)[0])
+    return bool(full and _measure_sheet(parts, at)[0])
 
 
-def _sheet_like(parts: Components, at: int, grey: Plane | None = None) -> tuple[int, Mask]:
+def _measure_sheet(parts: Components, at: int, grey: Plane | None = None) -> tuple[int, Mask]:
     """The area of a component with its holes, in pixels, and that mask; 0 when it is no sheet.
 
     Ink that is nearer to the sheet's grey than to its surroundings' is looked for in `grey`.
     """
     part = parts.labels == at
-    filled = filled_between(part)
+    filled = fill_between(part)
     area = int(filled.sum())
     height, width = part.shape
     high, wide = int(parts.height[at]), int(parts.width[at])
-    inside = ~grown(grown(~filled))
-    rim = inside & grown(grown(~inside))
+    inside = ~dilate(dilate(~filled))
+    rim = inside & dilate(dilate(~inside))
     outside = ~filled
     alike = float((outside & (parts.labels >= 0)).sum()) / max(1, int(outside.sum()))
     crossed = float((rim & ~part).sum()) / max(1, int(rim.sum()))
     written = float((inside & ~part).sum()) / max(1, int(inside.sum()))
-    if grey is not None and written <= _WRITTEN and inside.any():
+    if grey is not None and written <= _MIN_INK and inside.any():
         threshold, contrast = otsu(grey[inside])
-        if contrast >= _LEAST_CONTRAST:
+        if contrast >= _MIN_CONTRAST:
             darker = float((grey[inside] <= threshold).mean())
             written = min(darker, 1 - darker)
     roomy = min(high, wide) > 0.45 * max(height, width) and min(high, wide) > 0.5 * max(high, wide)
@@ -102,18 +102,18 @@ def _sheet_like(parts: Components, at: int, grey: Plane | None = None) -> tuple[
     )
     square = (
         free_sides > 0
-        and area > _LEAST_AREA * part.size
-        and area > _LEAST_OF_BOX * high * wide
+        and area > _MIN_AREA * part.size
+        and area > _MIN_BOX_FILL * high * wide
         and min(high, wide) > 0.3 * max(high, wide)
-        and (_WRITTEN < written < 0.4 or (written <= _WRITTEN and roomy and area > 0.3 * part.size))
-        and alike < _MOST_ALIKE
-        and crossed < _MOST_CROSSED
-        and _squareness(filled) > _LEAST_SQUARE
+        and (_MIN_INK < written < 0.4 or (written <= _MIN_INK and roomy and area > 0.3 * part.size))
+        and alike < _MAX_SURROUNDINGS_ALIKE
+        and crossed < _MAX_RIM_INK
+        and _squareness(filled) > _MIN_SQUARENESS
     )
     return (area if square else 0), filled
 
 
-def filled_between(part: Mask) -> Mask:
+def fill_between(part: Mask) -> Mask:
     """A component with what lies between its pixels both along its row and along its column."""
     rows = np.logical_or.accumulate(part, 1) & np.logical_or.accumulate(part[:, ::-1], 1)[:, ::-1]
     columns = np.logical_or.accumulate(part, 0) & np.logical_or.accumulate(part[::-1], 0)[::-1]
@@ -137,9 +137,9 @@ def _cut_out(grey: Plane, filled: Mask) -> Sheet:
     scale_y, scale_x = grey.shape[0] / filled.shape[0], grey.shape[1] / filled.shape[1]
     used = np.flatnonzero(filled.any(axis=1))
     rim = max(1, round(0.02 * max(filled.shape)))
-    first = filled[used].argmax(axis=1) + _rim(filled[:, 0], used, rim)
+    first = filled[used].argmax(axis=1) + _rim_width(filled[:, 0], used, rim)
     last = filled.shape[1] - 1 - filled[used, ::-1].argmax(axis=1)
-    last = last - _rim(filled[:, -1], used, rim)
+    last = last - _rim_width(filled[:, -1], used, rim)
     top = used[0] + (rim if used[0] > 0 else 0)
     bottom = used[-1] + 1 - (rim if used[-1] + 1 < filled.shape[0] else 0)
     rows = np.arange(round(top * scale_y), max(round(bottom * scale_y), round(top * scale_y) + 1))
@@ -153,6 +153,6 @@ def _cut_out(grey: Plane, filled: Mask) -> Sheet:
     return Sheet(np.take_along_axis(grey[rows], index, axis=1), left, int(rows[0]))
 
 
-def _rim(edge: NDArray[np.bool_], used: NDArray[np.int64], rim: int) -> NDArray[np.int64]:
+def _rim_width(edge: NDArray[np.bool_], used: NDArray[np.int64], rim: int) -> NDArray[np.int64]:
     """How far to stay away from a sheet's edge in each row: not where the picture ends there."""
     return np.where(edge[used], 0, rim)

@@ -11,14 +11,14 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from mnist_edge.errors import DataError
 from mnist_edge.preprocess.formats import FORMATS, Format
 from mnist_edge.preprocess.limits import check_decoder
-from mnist_edge.preprocess.transparency import is_opaque, on_a_ground
+from mnist_edge.preprocess.transparency import flatten_alpha, is_opaque
 
-LEAST_SIDE, MOST_SIDE = 8, 65_535
-MOST_PIXELS = max(one.most_pixels for one in FORMATS)
+MIN_SIDE, MAX_SIDE = 8, 65_535
+MAX_PIXELS = max(one.most_pixels for one in FORMATS)
 _USEFUL_SIDE = 1536  # a stroke of a pen on a whole page is still some pixels wide
 _STRIPE = 1 << 20  # pixels
-_RAW_TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # full scale of 8 to 16 bits
-_TURNS = {  # EXIF's orientations
+_FULL_SCALES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # full scale of 8 to 16 bits
+_ORIENTATIONS = {  # EXIF's orientations
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -27,7 +27,7 @@ _TURNS = {  # EXIF's orientations
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ON_ITS_SIDE = (5, 6, 7, 8)
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +45,34 @@ class Loaded:
     is_ready: bool = False
 
 
-def decoded(stream: Any, form: Format, file_bytes: int) -> Loaded:
+def decode(stream: Any, form: Format, file_bytes: int) -> Loaded:
     """The picture in a binary stream at its beginning, of `file_bytes`. DataError where it is too
-    large; whatever decoders raise where it is damaged: `reason` tells."""
+    large; whatever decoders raise where it is damaged: `describe_error` tells."""
     with Image.open(stream, formats=(form.name,)) as image:
         full = image.size
         check_decoder(image, stream, file_bytes)
         # JPEG is decoded at a fraction of its size; a caller's own image would be changed by that.
         if full[0] * full[1] <= form.most_pixels:
             image.draft("RGB", (_USEFUL_SIDE, _USEFUL_SIDE))
-        return loaded(image, full, form)
+        return load_image(image, full, form)
 
 
-def loaded(image: Image.Image, full: tuple[int, int], form: Format | None = None) -> Loaded:
+def load_image(image: Image.Image, full: tuple[int, int], form: Format | None = None) -> Loaded:
     """The pixels of an image that is `full` (width, height) in its file."""
     _check_size(full, form)
     note = _note(image)
     image.load()  # some formats find their orientation only now
     if image.mode == "L" and image.format == "PNG" and not image.info and max(full) <= _USEFUL_SIDE:
         # The plainest there are, of which thousands come at once: nothing more to find out.
-        return Loaded(_bytes_of(image), full, note)
+        return Loaded(_grey_pixels(image), full, note)
     turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-    plain = _plain(image)
-    if turned in _TURNS:
-        plain = plain.transpose(_TURNS[turned])
-    return Loaded(_pixels(plain), full[::-1] if turned in _ON_ITS_SIDE else full, note)
+    plain = _to_8_bits(image)
+    if turned in _ORIENTATIONS:
+        plain = plain.transpose(_ORIENTATIONS[turned])
+    return Loaded(_flat_pixels(plain), full[::-1] if turned in _SIDEWAYS else full, note)
 
 
-def reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What whoever gave a picture is told of an error that a decoder raised."""
     if isinstance(error, DataError):
         return str(error)
@@ -88,17 +88,17 @@ def reason(error: Exception) -> str:
 
 def _check_size(size: tuple[int, int], form: Format | None) -> None:
     width, height = size
-    most = form.most_pixels if form else MOST_PIXELS
+    most = form.most_pixels if form else MAX_PIXELS
     if width * height > most:
-        of = f" of {form.name}" if form and most < MOST_PIXELS else ""
+        of = f" of {form.name}" if form and most < MAX_PIXELS else ""
         raise DataError(
             f"{width}×{height} are {width * height / 1e6:,.0f} megapixels, more than the "
             f"{most / 1e6:.0f} that are read{of}: reduce it"
         )
-    if min(size) < LEAST_SIDE:
+    if min(size) < MIN_SIDE:
         raise DataError(f"{width}×{height} pixels are too few to hold a digit")
-    if max(size) > MOST_SIDE:
-        raise DataError(f"{width}×{height} pixels are longer than {MOST_SIDE:,} on a side: cut it")
+    if max(size) > MAX_SIDE:
+        raise DataError(f"{width}×{height} pixels are longer than {MAX_SIDE:,} on a side: cut it")
 
 
 def _note(image: Image.Image) -> str | None:
@@ -109,7 +109,7 @@ def _note(image: Image.Image) -> str | None:
     return f"has several {kind}: only the first was read"
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _to_8_bits(image: Image.Image) -> Image.Image:
     """An image as L, LA, RGB or RGBA, of 8 bits, no larger than is useful.
 
     A large one is worked through in stripes: as a whole, it would be there three times.
@@ -118,17 +118,17 @@ def _plain(image: Image.Image) -> Image.Image:
     grey = deep or image.mode in ("1", "L", "LA", "La")
     mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data and not deep else "")
     depth = _Depth.of(image) if deep else None
-    factor = _factor(max(image.size))
+    factor = _reduction(max(image.size))
     if factor == 1:
-        return _as_mode(image, mode, depth)
+        return _convert(image, mode, depth)
     width, height = image.size
     plain = Image.new(mode, (-(-width // factor), -(-height // factor)))
     for top, stripe in _stripes(image, factor):
-        plain.paste(_as_mode(stripe, mode, depth).reduce(factor), (0, top // factor))
+        plain.paste(_convert(stripe, mode, depth).reduce(factor), (0, top // factor))
     return plain
 
 
-def _factor(side: int) -> int:
+def _reduction(side: int) -> int:
     """By how much a picture is reduced: to less than 1.5 × the useful side."""
     return max(side // _USEFUL_SIDE, 2 if side >= 1.5 * _USEFUL_SIDE else 1)
 
@@ -141,31 +141,31 @@ def _stripes(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.I
         yield top, image.crop((0, top, width, min(height, top + lines)))
 
 
-def _as_mode(image: Image.Image, mode: str, depth: "_Depth | None") -> Image.Image:
+def _convert(image: Image.Image, mode: str, depth: "_Depth | None") -> Image.Image:
     """In a mode, without its alpha channel where nothing shows through: that takes three times as
     long."""
     if depth is not None:
-        image = Image.fromarray(depth.eight_bits(np.asarray(image)))
+        image = Image.fromarray(depth.to_8_bits(np.asarray(image)))
     if image.mode != mode:
         image = image.convert(mode)
     return image.convert(mode[:-1]) if mode.endswith("A") and is_opaque(image) else image
 
 
-def _pixels(plain: Image.Image) -> NDArray[np.uint8]:
+def _flat_pixels(plain: Image.Image) -> NDArray[np.uint8]:
     if plain.mode == "L":
-        return _bytes_of(plain)
+        return _grey_pixels(plain)
     if plain.mode.endswith("A"):
-        return _flat(on_a_ground(plain))
-    return _flat(np.asarray(plain))
+        return _grey_if_colourless(flatten_alpha(plain))
+    return _grey_if_colourless(np.asarray(plain))
 
 
-def _bytes_of(image: Image.Image) -> NDArray[np.uint8]:
+def _grey_pixels(image: Image.Image) -> NDArray[np.uint8]:
     """The pixels of a grey image, in half the time that NumPy takes by itself."""
     width, height = image.size
     return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width)
 
 
-def _flat(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _grey_if_colourless(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey where the colours say nothing."""
     if pixels.shape[2] == 1:
         return pixels[:, :, 0]
@@ -187,11 +187,11 @@ class _Depth:
             values = _finite(np.asarray(stripe))
             ends += float(values.min()), float(values.max())
         low, high = min(ends), max(ends)
-        if low < 0 or high > _RAW_TOPS[-1] or 0 < high <= 1:
+        if low < 0 or high > _FULL_SCALES[-1] or 0 < high <= 1:
             return cls(min(low, 0), high)
-        return cls(0, next(top for top in _RAW_TOPS if high <= top))
+        return cls(0, next(top for top in _FULL_SCALES if high <= top))
 
-    def eight_bits(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    def to_8_bits(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
         scale = 255 / ((self.white - self.black) or 1)
         return np.round((_finite(values) - self.black) * scale).astype(np.uint8)
 

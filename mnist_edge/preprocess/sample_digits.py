@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mnist_edge.preprocess.mnist_format import SIDE
 
 
-def drawn_digits(count: int, seed: int = 0) -> NDArray[np.uint8]:
+def render_digits(count: int, seed: int = 0) -> NDArray[np.uint8]:
     """Digits in Pillow's own font, uint8 (count, 28, 28), each of another size and place.
 
     They stand in for test images where no data set is at hand: inputs to time, not to score.

@@ -7,23 +7,24 @@ from mnist_edge.preprocess.components import Components, Mask
 from mnist_edge.preprocess.page import is_sheet
 
 # What is left of a component's plausibility when it touches so many edges of the view.
-_AT_EDGES = np.array([1.0, 0.3, 0.08, 0.03, 0.02])
-_OFF_CENTRE = 0.3  # of it are lost in a corner
+_EDGE_FACTORS = np.array([1.0, 0.3, 0.08, 0.03, 0.02])
+_OFF_CENTRE_LOSS = 0.3  # of it are lost in a corner
 NO_STROKE = 0.01  # plausibility of a frame, or of a sheet
-_BLOCK = 0.75  # of a box is more than strokes fill
-_ROUND, _IN_CIRCLE = 0.8, 0.35  # widths to a height; of a circle's height
-_AT_EDGE, _AT_ITS_EDGE = 0.5, 0.1  # of the digit's area, where it touches no edge, or one itself
-_FAINTER = 0.7  # of the digit's mean strength
+_BLOCK_FILL = 0.75  # of a box is more than strokes fill
+_CIRCLE_ASPECT, _MIN_HEIGHT_IN_CIRCLE = 0.8, 0.35  # widths to a height; of a circle's height
+_MIN_AREA_AT_EDGE = 0.5  # of the digit's area, where it touches no edge
+_MIN_AREA_AT_ITS_EDGE = 0.1  # and where it touches one itself
+_MIN_STRENGTH_RATIO = 0.7  # of the digit's mean strength
 
 
-def plausible(parts: Components) -> NDArray[np.float64]:
+def plausibility(parts: Components) -> NDArray[np.float64]:
     """How plausible each component is as the digit, by its place: 0..1."""
     height, width = parts.labels.shape
-    edges = np.sum(_edges(parts), axis=0)
-    free: NDArray[np.float64] = _AT_EDGES[edges]
+    edges = np.sum(_touched_edges(parts), axis=0)
+    free: NDArray[np.float64] = _EDGE_FACTORS[edges]
     y = (parts.top + parts.bottom) / height - 1
     x = (parts.left + parts.right) / width - 1
-    free = free * (1 - _OFF_CENTRE * np.minimum(1, np.hypot(x, y)))
+    free = free * (1 - _OFF_CENTRE_LOSS * np.minimum(1, np.hypot(x, y)))
     for at in np.flatnonzero(np.maximum(parts.height, parts.width) > 0.3 * max(height, width)):
         if _is_frame(parts, int(at)) or is_sheet(parts, int(at)):
             free[at] = NO_STROKE
@@ -45,9 +46,11 @@ def cluster(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[n
     relative = parts.area / parts.area[main]
     reach = np.where(relative >= 0.1, 0.25, np.where(relative >= 0.02, 0.08, 0.02)) * side
     larger = np.maximum(parts.height, parts.width) > 1.2 * side
-    fainter = mass / parts.area < _FAINTER * mass[main] / parts.area[main]
+    fainter = mass / parts.area < _MIN_STRENGTH_RATIO * mass[main] / parts.area[main]
     at_edge = parts.at_edge
-    least = _AT_ITS_EDGE if at_edge[main] else _AT_EDGE  # a tight crop has all pieces at its edges
+    least = (
+        _MIN_AREA_AT_ITS_EDGE if at_edge[main] else _MIN_AREA_AT_EDGE
+    )  # a tight crop has all pieces at its edges
     reach[at_edge & ((relative < least) | larger | fainter)] = -1
     reach[[bool(large) and _is_frame(parts, at) for at, large in enumerate(larger)]] = -1
     reach[relative < 0.002] = -1
@@ -64,7 +67,9 @@ def cluster(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[n
 def is_block(parts: Components, at: int) -> bool:
     """Whether a component all but fills a box that is no 1's: the canvas, and not what is on it."""
     high, wide = int(parts.height[at]), int(parts.width[at])
-    return bool(parts.area[at] > _BLOCK * high * wide and min(high, wide) > 0.5 * max(high, wide))
+    return bool(
+        parts.area[at] > _BLOCK_FILL * high * wide and min(high, wide) > 0.5 * max(high, wide)
+    )
 
 
 def _is_frame(parts: Components, at: int) -> bool:
@@ -91,8 +96,8 @@ def _is_frame(parts: Components, at: int) -> bool:
     if sum(corners) >= 3:
         return True
     # A circle around a digit; a 0 is narrower, and a dash or a dot in it is small.
-    filled = parts.height[inside].max() > _IN_CIRCLE * (bottom - top)
-    return bool(filled and right - left > _ROUND * (bottom - top))
+    filled = parts.height[inside].max() > _MIN_HEIGHT_IN_CIRCLE * (bottom - top)
+    return bool(filled and right - left > _CIRCLE_ASPECT * (bottom - top))
 
 
 def _enclosed(parts: Components, ring: int) -> Mask:
@@ -110,7 +115,7 @@ def _enclosed(parts: Components, ring: int) -> Mask:
     return found
 
 
-def _edges(parts: Components) -> list[Mask]:
+def _touched_edges(parts: Components) -> list[Mask]:
     """Which components touch the upper, left, lower and right edge."""
     height, width = parts.labels.shape
     return [parts.top == 0, parts.left == 0, parts.bottom == height, parts.right == width]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_LINES = 256  # at once
+_STRIPE_LINES = 256  # at once
 
 
 def is_opaque(image: Image.Image) -> bool:
@@ -14,13 +14,13 @@ def is_opaque(image: Image.Image) -> bool:
     return image.getchannel("A").getextrema()[0] == 255
 
 
-def on_a_ground(image: Image.Image) -> NDArray[np.uint8]:
+def flatten_alpha(image: Image.Image) -> NDArray[np.uint8]:
     """An LA or RGBA image put on a plain ground: uint8 (H, W, 1 or 3).
 
     Where most is opaque, what is transparent gets the colour of the rest. Ink on a transparent
     canvas gets the ground that it contrasts with: black under light ink, white under dark.
     """
-    twice = _ground(image)
+    twice = _doubled_background(image)
     width, height = image.size
     flat = np.empty((height, width, len(twice)), np.uint8)
     for top, colour, alpha in _stripes(image):
@@ -29,7 +29,7 @@ def on_a_ground(image: Image.Image) -> NDArray[np.uint8]:
     return flat
 
 
-def _ground(image: Image.Image) -> NDArray[np.uint32]:
+def _doubled_background(image: Image.Image) -> NDArray[np.uint32]:
     """Twice the colour of the ground, (1 or 3,): a median may lie between two."""
     channels = len(image.getbands()) - 1
     visible = np.zeros((channels, 256), np.int64)
@@ -41,12 +41,12 @@ def _ground(image: Image.Image) -> NDArray[np.uint32]:
         ink += int((colour * alpha).sum(dtype=np.int64))
         weight += channels * int(alpha.sum(dtype=np.int64))
     if 2 * int(visible[0].sum()) > image.width * image.height:
-        return np.array([_twice_the_median(counts) for counts in visible], np.uint32)
+        return np.array([_doubled_median(counts) for counts in visible], np.uint32)
     light = 2 * ink >= 255 * weight and weight > 0
     return np.full(channels, 0 if light else 510, np.uint32)
 
 
-def _twice_the_median(counts: NDArray[np.int64]) -> int:
+def _doubled_median(counts: NDArray[np.int64]) -> int:
     below = np.cumsum(counts)
     total = int(below[-1])
     low, high = np.searchsorted(below, [(total - 1) // 2, total // 2], "right")
@@ -58,7 +58,7 @@ def _stripes(
 ) -> Iterator[tuple[int, NDArray[np.uint32], NDArray[np.uint32]]]:
     """The first line of each stripe, its colour (h, W, 1 or 3) and its alpha (h, W, 1)."""
     width, height = image.size
-    for top in range(0, height, _LINES):
-        stripe = image.crop((0, top, width, min(height, top + _LINES)))
+    for top in range(0, height, _STRIPE_LINES):
+        stripe = image.crop((0, top, width, min(height, top + _STRIPE_LINES)))
         pixels = np.asarray(stripe).astype(np.uint32)
         yield top, pixels[:, :, :-1], pixels[:, :, -1:]

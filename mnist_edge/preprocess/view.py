@@ -10,8 +10,8 @@ from mnist_edge.preprocess.foreground import Plane, Split, flat_lightness, otsu
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: half-open
 
-_LEAST_VIEW, _MOST_VIEW = 112, 192  # the longer side of what is looked at
-_LEAST_SIDE = 4
+_MIN_VIEW, _MAX_VIEW = 112, 192  # the longer side of what is looked at
+_MIN_SIDE = 4
 _LARGE_ENOUGH = 72  # pixels of the view: a smaller digit is looked at again, closer
 
 
@@ -45,34 +45,34 @@ class View:
         return self.scale < 2
 
 
-def look(grey: Plane, box: Box) -> View:
+def view_of(grey: Plane, box: Box) -> View:
     """A part of a picture (H, W) at a size between 112 and 192 pixels."""
     left, top, right, bottom = box
     longest = max(right - left, bottom - top)
-    scale = float(np.clip(longest, _LEAST_VIEW, _MOST_VIEW)) / longest
-    return resampled(grey, box, scale)
+    scale = float(np.clip(longest, _MIN_VIEW, _MAX_VIEW)) / longest
+    return resample(grey, box, scale)
 
 
-def resampled(grey: Plane, box: Box, scale: float) -> View:
+def resample(grey: Plane, box: Box, scale: float) -> View:
     """A part of a picture (H, W), `scale` pixels for one."""
     left, top, right, bottom = box
     part = grey[top:bottom, left:right]
     if scale != 1:
-        size = tuple(max(_LEAST_SIDE, round(side * scale)) for side in part.shape[::-1])
+        size = tuple(max(_MIN_SIDE, round(side * scale)) for side in part.shape[::-1])
         kind = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
         part = np.asarray(Image.fromarray(part).resize(size, kind), np.float32)
     return View(part, left, top, scale)
 
 
-def closer(view: View, box: Box, shape: tuple[int, int]) -> Box | None:
+def closer_box(view: View, box: Box, shape: tuple[int, int]) -> Box | None:
     """The part of a picture of `shape` (H, W) for a closer look at a box of the view, when it is
     small in this one and the picture has more. None when it has not."""
     left, top, right, bottom = box
     side = max(right - left, bottom - top)
-    if side >= _LARGE_ENOUGH or (view.scale >= 1 and max(view.grey.shape) <= _LEAST_VIEW):
+    if side >= _LARGE_ENOUGH or (view.scale >= 1 and max(view.grey.shape) <= _MIN_VIEW):
         return None
     margin = max(4, side // 2)
-    wanted = _in_picture(view, (left - margin, top - margin, right + margin, bottom + margin))
+    wanted = _box_in_picture(view, (left - margin, top - margin, right + margin, bottom + margin))
     part = (
         max(0, wanted[0]),
         max(0, wanted[1]),
@@ -83,7 +83,7 @@ def closer(view: View, box: Box, shape: tuple[int, int]) -> Box | None:
     return part if max(part[2] - part[0], part[3] - part[1]) < 0.8 * now else None
 
 
-def _in_picture(view: View, box: Box) -> Box:
+def _box_in_picture(view: View, box: Box) -> Box:
     left, top, right, bottom = box
     return (
         view.left + int(left / view.scale),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.errors import DataError, GoldenError, ModelError
 from mnist_edge.model_file.contract import SIDE
-from mnist_edge.preprocess import load, looked_at
+from mnist_edge.preprocess import load, prepare_images
 from mnist_edge.web import site_json
 
 IMAGE_BYTES = SIDE * SIDE
@@ -55,7 +55,7 @@ class AnswerService:
         it shows."""
         with self._reading:
             loaded = load(io.BytesIO(body))
-            (found,) = looked_at([loaded.pixels], self._by_name[name].card.dataset)
+            (found,) = prepare_images([loaded.pixels], self._by_name[name].card.dataset)
         return self._answer(name, found.image) | {"digits": found.digits}
 
     def _answer(self, name: str, image: NDArray[np.uint8]) -> dict[str, Any]:

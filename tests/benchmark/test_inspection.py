@@ -18,12 +18,12 @@ from mnist_edge.benchmark.inspection import Inspection, inspect
 from mnist_edge.errors import GoldenError
 from mnist_edge.model_file.contract import INPUT
 from mnist_edge.model_file.session import open_session
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 from tests.backends import foreign
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.fakes import Known, table_of, with_golden, write_absorbing_model
 
-IMAGES = drawn_digits(640)
+IMAGES = render_digits(640)
 
 
 def look_into(contender: OnnxRuntime, runner: Runner | None = None, threads: int = 1) -> Inspection:

@@ -9,7 +9,7 @@ from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation, deviation
 from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.model_file.contract import INPUT
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 EXPORTED = Path(mnist_edge.__file__).parent.parent / "exported"
 FEED = {INPUT: np.zeros((1, 28, 28), np.uint8)}
@@ -47,7 +47,7 @@ def test_an_fp32_file_has_no_int8_kernel() -> None:
 
 def test_a_layer_that_was_left_in_float_is_named(tmp_path: Path) -> None:
     model, layers = onnx.load(EXPORTED / "edge-xs.onnx"), convolutions("edge-xs")
-    mixed = Quantizer(model, drawn_digits(32), "minmax").quantize((layers[2],))
+    mixed = Quantizer(model, render_digits(32), "minmax").quantize((layers[2],))
     onnx.save(mixed, tmp_path / "mixed.onnx")
     found = kernels.profile_kernels(tmp_path / "mixed.onnx", FEED)
     assert (found.int8_convolutions, found.convolutions) == (len(layers) - 1, len(layers))

@@ -61,7 +61,7 @@ def test_the_network_sees_what_python_makes_of_the_same_canvas(tab: Open, url: s
         opened.settled()
         ink = grey(opened.page.evaluate(_TO_TEXT % "app.pad.ink().data"), 280)
         seen = grey(opened.page.evaluate(_SEEN), 28)
-        assert np.array_equal(seen, preprocess.drawn(ink))
+        assert np.array_equal(seen, preprocess.prepare_drawing(ink))
         page = io.BytesIO()
         Image.fromarray(255 - ink).save(page, "PNG")
         page.seek(0)

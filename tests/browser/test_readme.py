@@ -10,7 +10,7 @@ from PIL import Image
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess import drawn
+from mnist_edge.preprocess import prepare_drawing
 from mnist_edge.web.runtime import Runtime
 from tests.browser.conftest import hosting
 from tests.preprocess.drawing import drawing
@@ -30,7 +30,7 @@ def test_it_runs_the_file_without_us(browser: "Browser", runtime: Runtime, tmp_p
         shutil.copy(model_paths.default().with_name(name), tmp_path / name)
     for name, content in runtime.files.items():
         (tmp_path / Path(name).name).write_bytes(content)
-    image = drawn(drawing("4", size=(280, 280)))
+    image = prepare_drawing(drawing("4", size=(280, 280)))
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     with hosting(tmp_path) as url, browser.new_context() as context:

@@ -29,7 +29,7 @@ from mnist_edge.errors import DataError
 from mnist_edge.metrics import Threshold
 from mnist_edge.model_file import model_paths
 from mnist_edge.predict import Failure, Reading
-from mnist_edge.preprocess import drawn_digits, prepare
+from mnist_edge.preprocess import prepare, render_digits
 from mnist_edge.preprocess.several import lines
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 from tests.difficult import several
@@ -48,7 +48,7 @@ def letters_model(folder: Path) -> Path:
 def write_digits(folder: Path, count: int) -> list[Path]:
     """0.png, 1.png, … as `write_digit` writes them."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = drawn_digits(count)
+    images = render_digits(count)
     for at, image in enumerate(images):
         Image.fromarray(image).save(folder / f"{at}.png")
     return [folder / f"{at}.png" for at in range(count)]
@@ -380,7 +380,7 @@ def test_a_bomb_takes_no_memory(cli: Cli, tiny_model: Path, tmp_path: Path) -> N
 
 
 def test_an_animation_is_read_and_said_to_be_one(tiny_model: Path, tmp_path: Path) -> None:
-    frames = [Image.fromarray(image).resize((56, 56)) for image in drawn_digits(3)]
+    frames = [Image.fromarray(image).resize((56, 56)) for image in render_digits(3)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "a.png")
     args = ("--model", tiny_model, "--json")
@@ -730,7 +730,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Digits as the segmentation would find them in any picture; none in blank.png."""
     digits = [
         SimpleNamespace(image=image, box=(10 * at, 1, 10 * at + 9, 30))
-        for at, image in enumerate(drawn_digits(5))
+        for at, image in enumerate(render_digits(5))
     ]
 
     def load(source: str) -> Any:
@@ -748,8 +748,8 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return [] if loaded.blank else [line(loaded, score)[:3], line(loaded, score)[3:]]
 
     monkeypatch.setattr(picture, "load", load)
-    monkeypatch.setattr(lines, "line", line)
-    monkeypatch.setattr(lines, "grid", grid)
+    monkeypatch.setattr(lines, "read_line", line)
+    monkeypatch.setattr(lines, "read_grid", grid)
     return digits
 
 

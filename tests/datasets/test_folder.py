@@ -10,7 +10,7 @@ from PIL import Image
 
 from mnist_edge.datasets import Dataset, Split, folder_layout, load
 from mnist_edge.errors import DataError
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 
 def draw(path: Path, seed: int = 0, size: tuple[int, int] = (28, 28)) -> Path:
@@ -316,7 +316,7 @@ def test_modes_hold_the_same_picture(tmp_path: Path, mode: str) -> None:
 
 def test_rotated_photo_stands_upright(tmp_path: Path) -> None:
     make(tmp_path, {"a": 2, "b": 2})
-    upright = drawn_digits(8)[7]
+    upright = render_digits(8)[7]
     for path in (tmp_path / "a").iterdir():
         lying = Image.fromarray(np.rot90(upright))
         exif = Image.Exif()

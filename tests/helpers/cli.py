@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mnist_edge.cli import app
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 
 def invoke(*args: object) -> Any:
@@ -31,7 +31,7 @@ def assert_fails(result: Any, message: str, code: int = 1) -> None:
 
 def write_digit(path: Path, number: int = 1) -> Path:
     """A 28×28 PNG of a digit, white on black."""
-    Image.fromarray(drawn_digits(number + 1)[number]).save(path)
+    Image.fromarray(render_digits(number + 1)[number]).save(path)
     return path
 
 

@@ -9,13 +9,13 @@ from PIL import Image
 from mnist_edge.classifier import Classifier
 from mnist_edge.predict import Detector, Failure, MultiDigit, Reading, SingleDigit, find, read
 from mnist_edge.predict.results import NOT_A_NUMBER, Answers, Page, to_readings
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A digit, a file that is no picture, and an empty one."""
-    Image.fromarray(255 - drawn_digits(1)[0]).resize((200, 200)).save(tmp_path / "1.png")
+    Image.fromarray(255 - render_digits(1)[0]).resize((200, 200)).save(tmp_path / "1.png")
     (tmp_path / "2.png").write_text("no picture")
     (tmp_path / "3.png").touch()
     return tmp_path

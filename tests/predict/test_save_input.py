@@ -7,9 +7,9 @@ from PIL import Image
 from mnist_edge.errors import EdgeError
 from mnist_edge.predict import ClassProbability, Digit, Failure, Reading
 from mnist_edge.predict.save_input import InputFolder
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 
-IMAGES = drawn_digits(10)
+IMAGES = render_digits(10)
 
 
 def reading(file: str, *numbers: int) -> Reading:

@@ -46,7 +46,7 @@ def test_blank_pages_hold_nothing(kind: str) -> None:
 
     assert find_digit(shown.astype(np.float32)) is None
     for pixels in (shown, 255 - shown, np.stack([shown] * 3, axis=-1)):
-        found = preprocess.digit(pixels)
+        found = preprocess.extract_digit(pixels)
         assert found.shape == (28, 28)
         assert not found.any()
 
@@ -84,5 +84,5 @@ def test_a_strip_along_a_side_is_no_digit(side: int, grey: int, turns: int) -> N
     for wide in (0.036, 0.07, 0.11):
         page = np.full((side, side), 246, np.uint8)
         page[:, : max(1, round(wide * side))] = grey
-        assert not preprocess.digit(np.ascontiguousarray(np.rot90(page, turns))).any()
-        assert not preprocess.digit(np.ascontiguousarray(255 - np.rot90(page, turns))).any()
+        assert not preprocess.extract_digit(np.ascontiguousarray(np.rot90(page, turns))).any()
+        assert not preprocess.extract_digit(np.ascontiguousarray(255 - np.rot90(page, turns))).any()

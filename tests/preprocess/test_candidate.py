@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from mnist_edge.preprocess import candidate as module
-from mnist_edge.preprocess.candidate import Candidate, candidate
-from mnist_edge.preprocess.outline import edged, outstanding
+from mnist_edge.preprocess.candidate import Candidate, find_candidate
+from mnist_edge.preprocess.outline import edge_share, surroundings_contrast
 from mnist_edge.preprocess.view import View
 from tests.preprocess.drawing import Grey, drawing, extent
 
@@ -22,7 +22,7 @@ def view(shown: Grey, scale: float = 1) -> View:
 
 
 def found_on(shown: Grey) -> Candidate:
-    found = candidate(view(shown), light=False, widest=0.33)
+    found = find_candidate(view(shown), light=False, widest=0.33)
     assert found is not None
     return found
 
@@ -74,7 +74,7 @@ def test_what_is_cut_out_is_the_ink_in_its_greys() -> None:
 def test_the_wrong_polarity_scores_less() -> None:
     for text in "0168":
         right = found_on(page(text))
-        wrong = candidate(view(page(text)), light=True, widest=0.33)
+        wrong = find_candidate(view(page(text)), light=True, widest=0.33)
         assert wrong is None or wrong.score < right.score - 0.2
 
 
@@ -95,7 +95,7 @@ def test_faint_ink_is_doubtful() -> None:
 def test_blank_views_have_no_candidate(spread: float) -> None:
     noise = np.random.default_rng(0).normal(150, spread, (SIDE, SIDE)).astype(np.float32)
     for light in (True, False):
-        assert candidate(View(noise, 0, 0, 1), light, 0.33) is None
+        assert find_candidate(View(noise, 0, 0, 1), light, 0.33) is None
 
 
 def test_rules_are_taken_out_of_fine_views_only() -> None:
@@ -103,7 +103,7 @@ def test_rules_are_taken_out_of_fine_views_only() -> None:
     ruled[10::25] = np.minimum(ruled[10::25], 120)
 
     left, _, right, _ = found_on(ruled).box
-    coarse = candidate(view(ruled, scale=3), light=False, widest=0.33)
+    coarse = find_candidate(view(ruled, scale=3), light=False, widest=0.33)
 
     assert 0 < left < right < SIDE
     assert coarse is not None
@@ -113,8 +113,8 @@ def test_rules_are_taken_out_of_fine_views_only() -> None:
 def test_few_dark_pixels_are_ink_in_a_reduced_view_only() -> None:
     dots = np.full((SIDE, SIDE), 255, np.uint8)
     dots[50:53, 60:62] = 100
-    assert candidate(view(dots, scale=1), light=False, widest=0.33) is None
-    assert candidate(view(dots, scale=0.2), light=False, widest=0.33) is not None
+    assert find_candidate(view(dots, scale=1), light=False, widest=0.33) is None
+    assert find_candidate(view(dots, scale=0.2), light=False, widest=0.33) is not None
 
 
 # Signs
@@ -123,7 +123,7 @@ def test_few_dark_pixels_are_ink_in_a_reduced_view_only() -> None:
 def test_strongest_is_softened_as_by_scipy() -> None:
     values = np.random.default_rng(0).normal(0, 9, (30, 40)).astype(np.float32)
     wanted = ndimage.uniform_filter(values, 3, mode="nearest")
-    np.testing.assert_allclose(module._softened(values), wanted, atol=1e-4)
+    np.testing.assert_allclose(module._box_blur(values), wanted, atol=1e-4)
 
 
 def test_edges_are_where_the_picture_has_some() -> None:
@@ -132,9 +132,9 @@ def test_edges_are_where_the_picture_has_some() -> None:
     shifted = np.zeros_like(inked)
     shifted[2:12, 2:60] = True  # in the empty paper
 
-    assert edged(grey, inked, 190, 5) == 1
-    assert edged(grey, shifted, 190, 5) == 0
-    assert edged(grey, np.ones_like(inked), 190, 5) == 0  # it has no outline
+    assert edge_share(grey, inked, 190, 5) == 1
+    assert edge_share(grey, shifted, 190, 5) == 0
+    assert edge_share(grey, np.ones_like(inked), 190, 5) == 0  # it has no outline
 
 
 def test_the_hole_of_a_loop_does_not_stand_out() -> None:
@@ -142,8 +142,8 @@ def test_the_hole_of_a_loop_does_not_stand_out() -> None:
     inked = grey < 135
     hole = ndimage.binary_fill_holes(inked) & ~inked
 
-    assert outstanding(grey, inked, 190, light=False) == 1
-    assert outstanding(grey, hole, 190, light=True) < 0.1
+    assert surroundings_contrast(grey, inked, 190, light=False) == 1
+    assert surroundings_contrast(grey, hole, 190, light=True) < 0.1
 
 
 @pytest.mark.parametrize("dark", range(5))

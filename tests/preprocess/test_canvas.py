@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mnist_edge import preprocess
-from mnist_edge.preprocess.canvas import as_drawn, drawn
-from mnist_edge.preprocess.mnist_format import is_formed
+from mnist_edge.preprocess.canvas import match_drawing, prepare_drawing
+from mnist_edge.preprocess.mnist_format import has_mnist_format
 from tests.preprocess.drawing import drawing, likeness, written
 from tests.web.drawings import read, scribble
 
@@ -16,45 +16,47 @@ DRAWINGS = read()
 def test_drawings_become_the_bytes_that_every_language_makes_of_them(
     ink: preprocess.Pixels, wanted: preprocess.Grey, boxed: preprocess.Grey
 ) -> None:
-    assert np.array_equal(drawn(ink), wanted)
+    assert np.array_equal(prepare_drawing(ink), wanted)
     assert np.array_equal(preprocess.letterbox(ink), boxed)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_picture_of_a_drawing_becomes_the_same(seed: int) -> None:
     ink = scribble(seed, 280, 20)
-    wanted = drawn(ink)
-    assert as_drawn(ink) is not None
-    assert np.array_equal(preprocess.digit(ink), wanted)
-    assert np.array_equal(preprocess.digit(255 - ink), wanted)
-    assert np.array_equal(preprocess.digit(np.stack([255 - ink] * 3, axis=2)[:, :, 0]), wanted)
+    wanted = prepare_drawing(ink)
+    assert match_drawing(ink) is not None
+    assert np.array_equal(preprocess.extract_digit(ink), wanted)
+    assert np.array_equal(preprocess.extract_digit(255 - ink), wanted)
+    assert np.array_equal(
+        preprocess.extract_digit(np.stack([255 - ink] * 3, axis=2)[:, :, 0]), wanted
+    )
 
 
 def test_digits_have_the_form_and_stay_what_they_are() -> None:
     for text in "0123456789":
-        image = drawn(drawing(text, size=(280, 280)))
-        assert is_formed(image)
-        assert likeness(image, drawn(drawing(text, size=(140, 140)))) > 0.9
+        image = prepare_drawing(drawing(text, size=(280, 280)))
+        assert has_mnist_format(image)
+        assert likeness(image, prepare_drawing(drawing(text, size=(140, 140)))) > 0.9
 
 
 def test_a_drawing_may_lie_anywhere() -> None:
     ink = drawing("4", size=(120, 90))
     moved = np.zeros((280, 280), np.uint8)
     moved[150:270, 5:95] = ink
-    assert np.array_equal(drawn(moved), drawn(ink))
+    assert np.array_equal(prepare_drawing(moved), prepare_drawing(ink))
 
 
 def test_specks_are_left_out_and_the_bar_of_a_5_is_not() -> None:
     ink = drawing("4", size=(280, 280)).copy()
-    clean = drawn(ink)
+    clean = prepare_drawing(ink)
     ink[4:8, 4:8] = 255
-    assert np.array_equal(drawn(ink), clean)
+    assert np.array_equal(prepare_drawing(ink), clean)
     ink[4:50, 4:50] = 255
-    assert not np.array_equal(drawn(ink), clean)
+    assert not np.array_equal(prepare_drawing(ink), clean)
 
 
 def test_an_empty_canvas_is_all_zeros() -> None:
-    assert not drawn(np.zeros((280, 280), np.uint8)).any()
+    assert not prepare_drawing(np.zeros((280, 280), np.uint8)).any()
 
 
 def _framed() -> preprocess.Pixels:
@@ -94,4 +96,4 @@ def _framed() -> preprocess.Pixels:
 def test_what_is_no_clean_drawing_of_one_digit_is_left_to_the_search(
     pixels: preprocess.Pixels,
 ) -> None:
-    assert as_drawn(pixels) is None
+    assert match_drawing(pixels) is None

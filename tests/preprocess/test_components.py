@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mnist_edge.preprocess.components import Mask, components, grouped, grown
+from mnist_edge.preprocess.components import Mask, connected_components, dilate, group_components
 
 _EIGHT = np.ones((3, 3), int)
 
@@ -19,7 +19,7 @@ def _random_mask(seed: int) -> Mask:
 @pytest.mark.parametrize("seed", range(40))
 def test_components_are_scipys(seed: int) -> None:
     mask = _random_mask(seed)
-    found = components(mask)
+    found = connected_components(mask)
     expected, count = ndimage.label(mask, _EIGHT)
     assert len(found) == count
     assert np.array_equal(found.labels + 1, expected)  # both in reading order
@@ -39,13 +39,13 @@ def test_a_spiral_is_one_component() -> None:
             y, x = y + (0, 1, 0, -1)[turn % 4], x + (1, 0, -1, 0)[turn % 4]
             if 0 <= y < 33 and 0 <= x < 33:
                 mask[y, x] = True
-    assert len(components(mask)) == ndimage.label(mask, _EIGHT)[1] == 1
-    assert components(mask).area[0] == mask.sum()
+    assert len(connected_components(mask)) == ndimage.label(mask, _EIGHT)[1] == 1
+    assert connected_components(mask).area[0] == mask.sum()
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (1, 1), (0, 4), (4, 0)])
 def test_an_empty_mask_has_none(shape: tuple[int, int]) -> None:
-    found = components(np.zeros(shape, bool))
+    found = connected_components(np.zeros(shape, bool))
     assert len(found) == 0
     assert found.labels.shape == shape
     assert (found.labels == -1).all()
@@ -54,14 +54,14 @@ def test_an_empty_mask_has_none(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_growing_is_scipys_dilation(seed: int) -> None:
     mask = _random_mask(seed)
-    assert np.array_equal(grown(mask), ndimage.binary_dilation(mask, _EIGHT))
+    assert np.array_equal(dilate(mask), ndimage.binary_dilation(mask, _EIGHT))
 
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("reach", [0, 1, 2])
 def test_groups_are_the_components_of_the_grown_mask(seed: int, reach: int) -> None:
     mask = _random_mask(seed)
-    found = grouped(mask, reach)
+    found = group_components(mask, reach)
     near = ndimage.binary_dilation(mask, _EIGHT, reach) if reach else mask
     expected, count = ndimage.label(near, _EIGHT)
     assert len(found) == count
@@ -72,7 +72,9 @@ def test_groups_are_the_components_of_the_grown_mask(seed: int, reach: int) -> N
 def test_only_chosen_components_stay() -> None:
     mask = np.zeros((4, 9), bool)
     mask[1:3, 1:3] = mask[1:3, 5:8] = True
-    found = components(mask)
-    assert np.array_equal(found.only(np.array([False, True])), np.where(np.arange(9) > 4, mask, 0))
+    found = connected_components(mask)
+    assert np.array_equal(
+        found.mask_of(np.array([False, True])), np.where(np.arange(9) > 4, mask, 0)
+    )
     assert (found.height == 2).all()
     assert found.width.tolist() == [2, 3]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_edge import preprocess
-from mnist_edge.preprocess import Looked
+from mnist_edge.preprocess import PreparedImage
 from tests.difficult import cases, several
 from tests.difficult.canvas import Picture
 from tests.difficult.strokes import Drawn
@@ -15,9 +15,9 @@ from tests.difficult.strokes import Drawn
 SEEDS = 8
 
 
-def looked(made: Picture | bytes) -> Looked:
+def looked(made: Picture | bytes) -> PreparedImage:
     data = made if isinstance(made, bytes) else made.encoded()
-    return preprocess.looked_at([preprocess.load(io.BytesIO(data)).pixels])[0]
+    return preprocess.prepare_images([preprocess.load(io.BytesIO(data)).pixels])[0]
 
 
 @pytest.mark.parametrize("shape", [(1, 2), (1, 4), (2, 2), (3, 5)])
@@ -35,7 +35,7 @@ def test_four_sixes_in_a_row() -> None:
     image = Image.new("L", (300, 80), 255)
     font = ImageFont.load_default(size=60)
     ImageDraw.Draw(image).text((150, 40), "6 6 6 6", 0, font, anchor="mm")
-    (found,) = preprocess.looked_at([np.asarray(image)])
+    (found,) = preprocess.prepare_images([np.asarray(image)])
     assert found.digits == 4
     assert found.note == "several digits (4) are here: --line or --grid"
 
@@ -48,8 +48,8 @@ def test_one_digit_is_one_whatever_lies_around_it() -> None:
 
 
 def test_what_is_said_of_none() -> None:
-    (blank,) = preprocess.looked_at([np.full((80, 90), 240, np.uint8)])
+    (blank,) = preprocess.prepare_images([np.full((80, 90), 240, np.uint8)])
     shade = np.tile(np.linspace(60, 250, 200), (150, 1)).astype(np.uint8)
-    (shaded,) = preprocess.looked_at([shade])
+    (shaded,) = preprocess.prepare_images([shade])
     assert (blank.digits, blank.note) == (0, "is blank: there is nothing to read")
     assert (shaded.digits, shaded.note) == (0, "shows no digit that is clear")

@@ -7,8 +7,8 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_edge.preprocess import foreground as module
-from mnist_edge.preprocess.colour import plane
-from mnist_edge.preprocess.foreground import Plane, extreme, find_ink, lightness, otsu
+from mnist_edge.preprocess.colour import project_to_grey
+from mnist_edge.preprocess.foreground import Plane, extreme_filter, find_ink, lightness, otsu
 from tests.preprocess.drawing import Grey, drawing, likeness
 
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -126,7 +126,7 @@ def test_colours_of_one_luminance_differ(
 ) -> None:
     assert abs(np.dot(LUMINANCE, paper) - np.dot(LUMINANCE, ink)) < 12
 
-    values = plane(coloured(paper, ink))
+    values = project_to_grey(coloured(paper, ink))
 
     assert values.dtype == np.float32
     assert -1e-3 <= values.min() <= values.max() <= 255 + 1e-3
@@ -140,16 +140,16 @@ def test_colours_of_one_luminance_differ(
 @pytest.mark.parametrize("ink", [(20, 30, 120), (0, 0, 0), (180, 20, 30)])
 def test_ink_on_white_is_seen_by_its_luminance(ink: tuple[int, int, int]) -> None:
     pixels = coloured((255, 255, 255), ink)
-    np.testing.assert_allclose(plane(pixels), pixels @ np.array(LUMINANCE), atol=1e-3)
+    np.testing.assert_allclose(project_to_grey(pixels), pixels @ np.array(LUMINANCE), atol=1e-3)
 
 
 def test_noise_has_no_colours() -> None:
     pixels = np.random.default_rng(0).integers(120, 124, (60, 50, 3), np.uint8)
-    np.testing.assert_allclose(plane(pixels), pixels @ np.array(LUMINANCE), atol=1e-3)
+    np.testing.assert_allclose(project_to_grey(pixels), pixels @ np.array(LUMINANCE), atol=1e-3)
 
 
 def test_grey_is_as_it_was() -> None:
-    np.testing.assert_array_equal(plane(INKED), INKED)
+    np.testing.assert_array_equal(project_to_grey(INKED), INKED)
 
 
 # Parts
@@ -161,7 +161,10 @@ def test_extremes_are_those_of_scipy(size: int, shape: tuple[int, int]) -> None:
     values = np.random.default_rng(0).normal(0, 9, shape).astype(np.float32)
     kept = values.copy()
 
-    highest, lowest = extreme(values, size, np.maximum), extreme(values, size, np.minimum)
+    highest, lowest = (
+        extreme_filter(values, size, np.maximum),
+        extreme_filter(values, size, np.minimum),
+    )
 
     square = (size, size)
     np.testing.assert_array_equal(highest, ndimage.grey_dilation(values, square, mode="nearest"))
@@ -179,7 +182,7 @@ def test_plane_is_found_under_outliers(outliers: float, shape: tuple[int, int]) 
     values[random.random(shape) < outliers] -= 90
 
     everywhere: NDArray[np.bool_] = np.ones(shape, bool)
-    found = module._plane_through(values.astype(np.float32), everywhere)
+    found = module._fit_plane(values.astype(np.float32), everywhere)
 
     # By a few hundredths of its slope too level, and 90 × 30 % = 27 lower it is not.
     assert np.abs(found - wanted).max() < (2.5 if not outliers else 8)
@@ -194,7 +197,7 @@ def test_plane_through_part_of_the_values() -> None:
     values[10:40, 10:40] = 255
     ring = values == 7
 
-    np.testing.assert_allclose(module._plane_through(values, ring), 7, atol=0.1)
+    np.testing.assert_allclose(module._fit_plane(values, ring), 7, atol=0.1)
 
 
 def test_copies_are_reduced_by_area() -> None:

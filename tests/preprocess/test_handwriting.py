@@ -9,8 +9,8 @@ from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.datasets import Dataset
 from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import read_picture
-from mnist_edge.preprocess.colour import plane
-from mnist_edge.preprocess.turned import upright
+from mnist_edge.preprocess.colour import project_to_grey
+from mnist_edge.preprocess.rectify import rectify_sheet
 from tests.difficult import handwriting
 from tests.difficult.canvas import Picture
 from tests.difficult.strokes import LABELS, Drawn
@@ -40,7 +40,7 @@ def test_no_tight_crop_is_a_turned_sheet(mnist: Dataset) -> None:
     random = np.random.default_rng(5)
     for image in mnist.test.images[:300]:
         made = handwriting.tight_crop(image, random).image
-        assert upright(plane(np.asarray(made))) is None
+        assert rectify_sheet(project_to_grey(np.asarray(made))) is None
 
 
 def test_no_crop_of_a_digit_is_surely_another(mnist: Dataset) -> None:

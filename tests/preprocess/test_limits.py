@@ -118,7 +118,7 @@ def test_files_are_no_longer_than_pictures(tmp_path: Path) -> None:
 def with_child(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     monkeypatch.setattr(decoder_process, "_running", None)
     yield monkeypatch
-    decoder_process._end()
+    decoder_process._kill_at_exit()
 
 
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
@@ -160,7 +160,7 @@ def test_when_it_ends_the_next_is_read_by_another(
         patch.setattr(
             child_python, "module_command", lambda _: [sys.executable, "-c", limit + code]
         )
-        patch.setattr(decoder_process, "_MOST_S", 3.0)
+        patch.setattr(decoder_process, "_MAX_S", 3.0)
         with pytest.raises(DataError, match=f"^the picture: {said}$"):
             load(io.BytesIO(avif()))
     assert load(io.BytesIO(avif())).size == (90, 120)
@@ -189,5 +189,5 @@ def test_formats_that_are_decoded_apart_are_not_decoded_here(
 ) -> None:
     if not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
-    with_child.setattr(loading, "decoded", None)
+    with_child.setattr(loading, "decode", None)
     assert load(io.BytesIO(avif())).size == (90, 120)

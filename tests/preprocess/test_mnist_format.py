@@ -10,12 +10,12 @@ from mnist_edge import preprocess
 from mnist_edge.datasets import Dataset
 from mnist_edge.preprocess import mnist_format
 from mnist_edge.preprocess.mnist_format import (
-    are_formed,
     centre,
-    formed,
-    is_formed,
+    has_mnist_format,
+    have_mnist_format,
     letterbox,
     stroke_width,
+    to_mnist_format,
 )
 from tests.preprocess.drawing import Grey, drawing, extent
 
@@ -38,41 +38,43 @@ def pieces(image: Grey) -> int:
 
 
 def test_all_of_mnist_has_the_form(mnist: Dataset) -> None:
-    assert all(is_formed(image) for image in mnist.test.images)
-    assert all(is_formed(image) for image in mnist.train.images[::25])
+    assert all(has_mnist_format(image) for image in mnist.test.images)
+    assert all(has_mnist_format(image) for image in mnist.train.images[::25])
 
 
 def test_mnist_passes_unchanged_and_inverted_too(mnist: Dataset) -> None:
     for image in mnist.test.images:
-        assert np.array_equal(preprocess.digit(image), image)
+        assert np.array_equal(preprocess.extract_digit(image), image)
     for image in mnist.test.images[::10]:
-        assert np.array_equal(preprocess.digit(255 - image), image)
+        assert np.array_equal(preprocess.extract_digit(255 - image), image)
 
 
 def test_what_was_moved_or_fattened_has_not_the_form(mnist: Dataset) -> None:
     images = mnist.test.images[:500]
     for shift in [(2, 0), (0, -2), (3, 3)]:
-        assert not any(is_formed(np.roll(image, shift, (0, 1))) for image in images)
+        assert not any(has_mnist_format(np.roll(image, shift, (0, 1))) for image in images)
     fat = [ndimage.grey_dilation(image, (5, 5)) for image in images]
-    assert not any(map(is_formed, fat))
+    assert not any(map(has_mnist_format, fat))
     thin = [ndimage.grey_erosion(image, (3, 3)) for image in images]
-    assert np.mean([is_formed(image) for image in thin]) < 0.25
-    assert not any(is_formed(image // 2) for image in images)
-    assert not any(is_formed(255 - image) for image in images)
+    assert np.mean([has_mnist_format(image) for image in thin]) < 0.25
+    assert not any(has_mnist_format(image // 2) for image in images)
+    assert not any(has_mnist_format(255 - image) for image in images)
 
 
 @pytest.mark.parametrize("density", [0.02, 0.1, 0.5, 0.9, 1.0])
 def test_noise_has_not_the_form(density: float) -> None:
     random = np.random.default_rng(0)
     dots = np.where(random.random((200, 28, 28)) < density, 255, 0).astype(np.uint8)
-    assert not any(map(is_formed, dots))
-    assert not any(map(is_formed, (dots * random.random((200, 28, 28))).astype(np.uint8)))
+    assert not any(map(has_mnist_format, dots))
+    assert not any(map(has_mnist_format, (dots * random.random((200, 28, 28))).astype(np.uint8)))
 
 
 @pytest.mark.parametrize("shape", [(28, 27), (20, 20), (56, 56)])
 def test_only_28_by_28_can_have_the_form(shape: tuple[int, int]) -> None:
-    assert not is_formed(np.asarray(Image.fromarray(formed(drawing())).resize(shape[::-1])))
-    assert is_formed(formed(drawing()))
+    assert not has_mnist_format(
+        np.asarray(Image.fromarray(to_mnist_format(drawing())).resize(shape[::-1]))
+    )
+    assert has_mnist_format(to_mnist_format(drawing()))
 
 
 # Measured
@@ -94,12 +96,12 @@ def test_extents_are_those_of_the_boxes() -> None:
 
 def test_many_are_told_as_each_alone() -> None:
     random = np.random.default_rng(1)
-    written = [formed(drawing(str(text), size=(60, 50))) for text in range(10)]
+    written = [to_mnist_format(drawing(str(text), size=(60, 50))) for text in range(10)]
     moved = [np.roll(image, 2, 1) for image in written]
     noise = random.integers(0, 256, (20, 28, 28)).astype(np.uint8)
     images = np.stack([*written, *moved, *noise, np.zeros((28, 28), np.uint8)])
-    told = are_formed(images)
-    assert told.tolist() == [is_formed(image) for image in images]
+    told = have_mnist_format(images)
+    assert told.tolist() == [has_mnist_format(image) for image in images]
     assert told[:10].all()
     assert not told[10:].any()
 
@@ -139,7 +141,7 @@ def test_stroke_width_of_bars_at_all_angles(width: int) -> None:
 def test_ink_is_20_long_with_its_mass_in_the_middle(text: str, size: tuple[int, int]) -> None:
     page = drawing(text, size=size)
 
-    found = formed(page)
+    found = to_mnist_format(page)
 
     height, width = extent(found, 0)
     assert max(height, width) == pytest.approx(20, abs=1)
@@ -147,11 +149,11 @@ def test_ink_is_20_long_with_its_mass_in_the_middle(text: str, size: tuple[int, 
     assert height / width == pytest.approx(wanted[0] / wanted[1], rel=0.2)
     np.testing.assert_allclose(ndimage.center_of_mass(found), (14, 14), atol=0.5 + 1e-9)
     assert found.max() == 255
-    assert is_formed(found)
+    assert has_mnist_format(found)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("form_of", [centre, formed])
+@pytest.mark.parametrize("form_of", [centre, to_mnist_format])
 def test_extreme_shapes(form_of: object, shape: tuple[int, int]) -> None:
     found = form_of(np.full(shape, 255, np.uint8))  # type: ignore[operator]
 
@@ -160,7 +162,7 @@ def test_extreme_shapes(form_of: object, shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(ndimage.center_of_mass(found), (14, 14), atol=0.5 + 1e-9)
 
 
-@pytest.mark.parametrize("form_of", [centre, formed])
+@pytest.mark.parametrize("form_of", [centre, to_mnist_format])
 def test_nothing_stays_nothing(form_of: object) -> None:
     for shape in [(40, 30), (1, 1)]:
         assert not form_of(np.zeros(shape, np.uint8)).any()  # type: ignore[operator]
@@ -187,7 +189,7 @@ def test_real_mnist_lies_where_it_would_be_placed(mnist: Dataset) -> None:
 
 @pytest.mark.parametrize("width", [1.5, 3, 6, 12, 20, 35])
 def test_strokes_come_to_the_widths_of_mnist(width: float) -> None:
-    found = formed(ring(80, width))
+    found = to_mnist_format(ring(80, width))
 
     assert 1.6 <= stroke_width(found) <= 4.4
     assert pieces(found) == 1
@@ -202,7 +204,7 @@ def test_strokes_stay_in_one_piece(text: str, thickness: int) -> None:
     page = (ndimage.grey_erosion if thickness < 0 else ndimage.grey_dilation)(page, square)
     assert pieces(page) == 1
 
-    found = formed(page)
+    found = to_mnist_format(page)
 
     assert pieces(found) == 1
     assert 1.5 <= stroke_width(found) <= 6
@@ -210,7 +212,7 @@ def test_strokes_stay_in_one_piece(text: str, thickness: int) -> None:
 
 def test_strokes_within_the_range_are_left() -> None:
     page = ring(80, 22)  # 182 from edge to edge
-    assert stroke_width(formed(page)) == pytest.approx(22 * 20 / 182, rel=0.05)
+    assert stroke_width(to_mnist_format(page)) == pytest.approx(22 * 20 / 182, rel=0.05)
 
 
 @pytest.mark.parametrize("side", [56, 112])
@@ -223,7 +225,7 @@ def test_a_thin_pen_leaves_a_narrow_head_open(thin: float, side: int) -> None:
     draw.ellipse(head, outline=255, width=pen)
     draw.line((head[2] - pen / 2, 8 * unit, 13.8 * unit, 24 * unit), 255, pen)
 
-    found = formed(np.asarray(page.reduce(4)))
+    found = to_mnist_format(np.asarray(page.reduce(4)))
 
     assert 1.9 <= stroke_width(found) <= 2.4
     assert pieces(255 - found) == 2
@@ -234,7 +236,7 @@ def test_grains_are_joined() -> None:
     chalk = np.where(random.random((200, 200)) < 0.6, ring(80, 22), 0).astype(np.uint8)
     assert pieces(chalk) > 4
 
-    assert pieces(formed(chalk)) == 1
+    assert pieces(to_mnist_format(chalk)) == 1
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
@@ -247,7 +249,7 @@ def test_dilation_is_an_octagon(steps: int) -> None:
         footprint = EIGHT if step % 2 else cross
         wanted = ndimage.grey_dilation(wanted, footprint=footprint)
 
-    grown = mnist_format._grown(dot, steps)[steps + 1 : -steps - 1, steps + 1 : -steps - 1]
+    grown = mnist_format._dilate(dot, steps)[steps + 1 : -steps - 1, steps + 1 : -steps - 1]
 
     np.testing.assert_array_equal(grown, wanted)
 

@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_edge.datasets import Dataset
-from mnist_edge.preprocess.components import components
-from mnist_edge.preprocess.page import Sheet, is_sheet, onto_sheets
+from mnist_edge.preprocess.components import connected_components
+from mnist_edge.preprocess.page import Sheet, find_sheets, is_sheet
 from tests.preprocess.drawing import Box, Grey, drawing, written
 
 
@@ -18,7 +18,7 @@ def box_of(sheet: Sheet) -> Box:
 
 def inner(page: Grey) -> Sheet:
     """The innermost sheet of a page that has one; the last of them is always the whole page."""
-    sheets = onto_sheets(page.astype(np.float32))
+    sheets = find_sheets(page.astype(np.float32))
     np.testing.assert_array_equal(sheets[-1].grey, page)
     assert len(sheets) > 1
     assert (sheets[-1].left, sheets[-1].top) == (0, 0)
@@ -92,7 +92,7 @@ def test_a_sheet_within_a_sheet() -> None:
     page[85:225, 100:300] = 60
     page = written(page, "3", 90, (200, 155), 250)
 
-    sheets = onto_sheets(page.astype(np.float32))
+    sheets = find_sheets(page.astype(np.float32))
 
     assert len(sheets) == 3
     assert_close(box_of(sheets[0]), (100, 85, 300, 225), 16)
@@ -132,14 +132,14 @@ def test_a_plain_digit_is_no_sheet(text: str) -> None:
     ]:  # fmt: skip
         page = drawing(text, size=size, height=height)
         fat = ndimage.grey_dilation(page, (thickness, thickness))
-        assert len(onto_sheets(fat.astype(np.float32))) == 1
-        assert len(onto_sheets(255 - fat.astype(np.float32))) == 1
+        assert len(find_sheets(fat.astype(np.float32))) == 1
+        assert len(find_sheets(255 - fat.astype(np.float32))) == 1
 
 
 def test_mnist_has_no_sheets(mnist: Dataset) -> None:
     for image in mnist.test.images[:40]:
         page = image.repeat(4, axis=0).repeat(4, axis=1).astype(np.float32)
-        assert len(onto_sheets(page)) == len(onto_sheets(255 - page)) == 1
+        assert len(find_sheets(page)) == len(find_sheets(255 - page)) == 1
 
 
 def test_cropped_mnist_has_hardly_any_sheets(mnist: Dataset) -> None:
@@ -148,7 +148,7 @@ def test_cropped_mnist_has_hardly_any_sheets(mnist: Dataset) -> None:
         rows, columns = np.nonzero(image > 50)
         cropped = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         page = cropped.repeat(6, axis=0).repeat(6, axis=1).astype(np.float32)
-        seen += len(onto_sheets(page)) > 1
+        seen += len(find_sheets(page)) > 1
     assert seen <= 2  # what a thin stroke from edge to edge leaves may look like one
 
 
@@ -157,12 +157,12 @@ def test_what_differs_little_is_no_sheet(contrast: int) -> None:
     page = np.full((200, 300), 120, np.float32)
     page[40:160, 60:240] += contrast
 
-    assert len(onto_sheets(page)) == 1
+    assert len(find_sheets(page)) == 1
 
 
 def test_noise_has_no_sheets() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (150, 200)).astype(np.float32)
-    assert len(onto_sheets(noise)) == 1
+    assert len(find_sheets(noise)) == 1
 
 
 def test_components_tell_sheets_from_strokes() -> None:
@@ -172,4 +172,4 @@ def test_components_tell_sheets_from_strokes() -> None:
     disc = np.hypot(*(np.mgrid[:100, :100] - 50)) < 35
     ring = disc & (np.hypot(*(np.mgrid[:100, :100] - 50)) > 28)
     for mask, wanted in ((card, True), (ring, False), (disc, False)):
-        assert is_sheet(components(mask), 0) is wanted
+        assert is_sheet(connected_components(mask), 0) is wanted

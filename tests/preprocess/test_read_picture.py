@@ -12,8 +12,8 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import DataError, EdgeError
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess import digit, load, prepare, prepared, read_picture
-from mnist_edge.preprocess.mnist_format import formed, letterbox
+from mnist_edge.preprocess import extract_digit, load, prepare, prepare_images, read_picture
+from mnist_edge.preprocess.mnist_format import letterbox, to_mnist_format
 from tests.preprocess.drawing import Grey, drawing, likeness
 
 COUNT = 1000
@@ -43,14 +43,14 @@ def test_a_file_is_read_into_the_form(kind: str, tmp_path: Path) -> None:
 
     assert (found.shape, found.dtype) == ((28, 28), np.dtype(np.uint8))
     assert found.max() == 255
-    assert likeness(found, formed(drawing("5", size=(300, 200)))) > 0.9
+    assert likeness(found, to_mnist_format(drawing("5", size=(300, 200)))) > 0.9
 
 
 def test_every_source_is_read(tmp_path: Path) -> None:
     image = Image.fromarray(drawing("5", 240, 20))
     image.save(path := tmp_path / "5.png")
 
-    wanted = digit(load(path).pixels)
+    wanted = extract_digit(load(path).pixels)
     with path.open("rb") as file:
         for source in (path, str(path), file, io.BytesIO(path.read_bytes()), image):
             np.testing.assert_array_equal(read_picture(source), wanted)
@@ -74,7 +74,7 @@ def test_blank_pages_are_zeros_and_no_error() -> None:
 def test_colours_and_greys_are_read_alike() -> None:
     grey = drawing("2", 200, 50)
     colours = np.stack([grey] * 3, axis=-1)
-    np.testing.assert_array_equal(digit(colours), digit(grey))
+    np.testing.assert_array_equal(extract_digit(colours), extract_digit(grey))
 
 
 def test_only_errors_with_a_name(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_colours_of_a_folder_set_become_grey() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
     wanted = np.asarray(Image.fromarray(pixels).convert("L"))
 
-    np.testing.assert_array_equal(prepared([pixels], "folder:mine")[0], wanted)
-    np.testing.assert_array_equal(preprocess.grey(pixels), wanted)
-    np.testing.assert_array_equal(preprocess.grey(wanted), wanted)
+    np.testing.assert_array_equal(prepare_images([pixels], "folder:mine")[0].image, wanted)
+    np.testing.assert_array_equal(preprocess.to_luminance(pixels), wanted)
+    np.testing.assert_array_equal(preprocess.to_luminance(wanted), wanted)
 
 
 def test_blank_pictures_of_a_folder_set_stay() -> None:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_edge.preprocess.foreground import Plane
-from mnist_edge.preprocess.ruled_lines import without_rules
+from mnist_edge.preprocess.ruled_lines import remove_ruled_lines
 from tests.preprocess.drawing import drawing
 
 SIDE = 160
@@ -46,7 +46,7 @@ def main_piece(ink: Plane, stroke: NDArray[np.bool_]) -> int:
 def test_lines_go(angle: int, distance: int, thickness: int) -> None:
     page = ruled(angle, distance, thickness)
 
-    rest = without_rules(page, LEAST)
+    rest = remove_ruled_lines(page, LEAST)
 
     assert (rest > 40).sum() < 0.25 * (page > 40).sum()
     assert (rest <= page).all()
@@ -57,7 +57,7 @@ def test_lines_go(angle: int, distance: int, thickness: int) -> None:
 def test_squares_go(angle: int, distance: int, thickness: int) -> None:
     page = ruled(angle, distance, thickness, squared=True)
 
-    rest = without_rules(page, LEAST)
+    rest = remove_ruled_lines(page, LEAST)
 
     assert (rest > 40).sum() < 0.4 * (page > 40).sum()
     labels, _ = ndimage.label(rest > 40, EIGHT)
@@ -73,7 +73,7 @@ def test_what_is_written_on_lines_stays_whole(text: str, squared: bool, angle: i
     for distance, thickness in PENS:
         page = np.maximum(written, ruled(angle, distance, thickness, squared))
 
-        rest = without_rules(page, LEAST)
+        rest = remove_ruled_lines(page, LEAST)
 
         stroke = written > 0.8 * STROKE
         assert (rest[stroke] > 0.5 * STROKE).all()
@@ -90,21 +90,21 @@ def test_fat_strokes_across_are_no_rules(thickness: int, upright: bool) -> None:
     page[50 : 50 + thickness] = STROKE
     page = np.ascontiguousarray(page.T) if upright else page
 
-    np.testing.assert_array_equal(without_rules(page, LEAST), page)
+    np.testing.assert_array_equal(remove_ruled_lines(page, LEAST), page)
 
 
 @pytest.mark.parametrize("text", list("0123456789"))
 def test_plain_digits_are_left(text: str) -> None:
-    np.testing.assert_array_equal(without_rules(digit(text), LEAST), digit(text))
+    np.testing.assert_array_equal(remove_ruled_lines(digit(text), LEAST), digit(text))
 
 
 @pytest.mark.parametrize("shape", [(40, 9), (9, 40), (112, 160)])
 def test_blank_paper_is_left(shape: tuple[int, int]) -> None:
     faint = np.random.default_rng(0).uniform(0, 0.5 * LEAST, shape).astype(np.float32)
-    np.testing.assert_array_equal(without_rules(faint, LEAST), faint)
+    np.testing.assert_array_equal(remove_ruled_lines(faint, LEAST), faint)
 
 
 def test_a_line_that_ends_is_a_stroke() -> None:
     page = np.zeros((SIDE, SIDE), np.float32)
     page[80:83, 20:100] = STROKE  # half of the width
-    np.testing.assert_array_equal(without_rules(page, LEAST), page)
+    np.testing.assert_array_equal(remove_ruled_lines(page, LEAST), page)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.preprocess.several.seams import seams_of
+from mnist_edge.preprocess.several.seams import find_seams
 
 Plane = NDArray[np.float32]
 HIGH = 40.0
@@ -43,7 +43,7 @@ def least(piece: Plane, x: int) -> float:
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_a_seam_is_the_cheapest_path_through_its_place(count: int) -> None:
-    found = seams_of(blots(count), HIGH)
+    found = find_seams(blots(count), HIGH)
     assert sum(len(seams.costs) for seams in found) >= count
     for piece, seams in zip(blots(count), found, strict=True):
         assert seams.columns.shape == (len(piece), len(seams.costs))
@@ -59,13 +59,13 @@ def test_a_seam_is_the_cheapest_path_through_its_place(count: int) -> None:
 
 def test_pieces_are_cut_together_as_alone() -> None:
     pieces = blots(9)
-    for piece, seams in zip(pieces, seams_of(pieces, HIGH), strict=True):
-        (alone,) = seams_of([piece], HIGH)
+    for piece, seams in zip(pieces, find_seams(pieces, HIGH), strict=True):
+        (alone,) = find_seams([piece], HIGH)
         np.testing.assert_array_equal(seams.columns, alone.columns)
         assert seams.costs == alone.costs
 
 
 def test_cuts_keep_their_distance() -> None:
-    for seams in seams_of(blots(5), HIGH):
+    for seams in find_seams(blots(5), HIGH):
         middle = seams.columns[len(seams.columns) // 2]
         assert (np.diff(middle) >= 0.12 * HIGH).all()

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from mnist_edge import preprocess
 from mnist_edge.datasets import Dataset
-from mnist_edge.preprocess.mnist_format import formed
+from mnist_edge.preprocess.mnist_format import to_mnist_format
 from tests.preprocess.drawing import Grey, bytes_of, drawing, likeness, not_yet, written
 
 SIDE, HEIGHT = 200, 130
@@ -23,7 +23,7 @@ def page(text: str, paper: int = 255, ink: int = 0) -> NDArray[np.float64]:
 
 def clean(text: str) -> Grey:
     """What each of the pages below should be read as."""
-    return formed(drawing(text, size=(SIDE, SIDE), height=HEIGHT))
+    return to_mnist_format(drawing(text, size=(SIDE, SIDE), height=HEIGHT))
 
 
 def framed(text: str, margin: int, thickness: int = 3) -> Grey:
@@ -96,7 +96,7 @@ PAGES: dict[str, Callable[[str], Grey]] = {
 def test_digits_are_read_as_from_a_clean_page(kind: str, text: str) -> None:
     shown = PAGES[kind](text)
 
-    found, inverted = preprocess.digit(shown), preprocess.digit(255 - shown)
+    found, inverted = preprocess.extract_digit(shown), preprocess.extract_digit(255 - shown)
 
     assert likeness(found, clean(text)) > 0.8
     assert likeness(inverted, clean(text)) > 0.8
@@ -106,15 +106,15 @@ def test_digits_are_read_as_from_a_clean_page(kind: str, text: str) -> None:
     "text", ["2", pytest.param("5", marks=not_yet("pieces of squares join the digit"))]
 )
 def test_squared_paper(text: str) -> None:
-    assert likeness(preprocess.digit(ruled(text, squared=True)), clean(text)) > 0.75
+    assert likeness(preprocess.extract_digit(ruled(text, squared=True)), clean(text)) > 0.75
 
 
 def test_a_fat_digit_that_fills_its_picture_is_no_sheet() -> None:
     shown = Image.new("L", (80, 124), 0)
     ImageDraw.Draw(shown).line([(0, 15), (65, 15), (64, 60), (45, 124)], 255, 28, joint="curve")
     seven = np.asarray(shown)
-    assert likeness(preprocess.digit(seven), formed(seven)) > 0.9
-    assert likeness(preprocess.digit(255 - seven), formed(seven)) > 0.9
+    assert likeness(preprocess.extract_digit(seven), to_mnist_format(seven)) > 0.9
+    assert likeness(preprocess.extract_digit(255 - seven), to_mnist_format(seven)) > 0.9
 
 
 DARKEST = not_yet("the edge of a shadow that takes half the light is read as ink")
@@ -130,14 +130,14 @@ DARKEST = not_yet("the edge of a shadow that takes half the light is read as ink
     ],
 )
 def test_shadows_through_the_digit(text: str, factor: float) -> None:
-    assert likeness(preprocess.digit(in_shadow(text, factor)), clean(text)) > 0.8
+    assert likeness(preprocess.extract_digit(in_shadow(text, factor)), clean(text)) > 0.8
 
 
 @pytest.mark.parametrize("text", "358")
 def test_digits_that_fill_their_picture(text: str) -> None:
     shown = cropped(text, "left", "right", "top", "bottom")
-    assert likeness(preprocess.digit(shown), clean(text)) > 0.8
-    assert likeness(preprocess.digit(255 - shown), clean(text)) > 0.8
+    assert likeness(preprocess.extract_digit(shown), clean(text)) > 0.8
+    assert likeness(preprocess.extract_digit(255 - shown), clean(text)) > 0.8
 
 
 def test_most_tight_crops_of_mnist_are_read(mnist: Dataset) -> None:
@@ -146,7 +146,9 @@ def test_most_tight_crops_of_mnist_are_read(mnist: Dataset) -> None:
         rows, columns = np.nonzero(image > 50)
         cropped = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         large = cropped.repeat(6, axis=0).repeat(6, axis=1)
-        alike += [likeness(preprocess.digit(shown), image) for shown in (large, 255 - large)]
+        alike += [
+            likeness(preprocess.extract_digit(shown), image) for shown in (large, 255 - large)
+        ]
 
     assert np.mean(np.array(alike) > 0.75) > 0.95
 
@@ -158,8 +160,8 @@ def test_very_small_pictures(text: str, side: int) -> None:
     large = drawing(text, 255, 0, (SIDE, SIDE), height)
     small = np.asarray(Image.fromarray(large).resize((side, side), Image.Resampling.BOX))
 
-    assert likeness(preprocess.digit(small), clean(text)) > 0.6
-    assert likeness(preprocess.digit(255 - small), clean(text)) > 0.6
+    assert likeness(preprocess.extract_digit(small), clean(text)) > 0.6
+    assert likeness(preprocess.extract_digit(255 - small), clean(text)) > 0.6
 
 
 @pytest.mark.parametrize(("text", "place"), [("3", (1460, 40)), ("7", (40, 1455)), ("5", (750, 9))])
@@ -167,32 +169,33 @@ def test_very_small_pictures(text: str, side: int) -> None:
 def test_tiny_in_a_corner_of_a_large_canvas(text: str, place: tuple[int, int], height: int) -> None:
     x, y = place[0], max(place[1], height // 2)
     canvas = written(np.full((1500, 1500), 255, np.uint8), text, height, (x, y))
-    assert likeness(preprocess.digit(canvas), clean(text)) > 0.8
+    assert likeness(preprocess.extract_digit(canvas), clean(text)) > 0.8
 
 
 def test_place_and_margins_do_not_matter() -> None:
-    wanted = preprocess.digit(bytes_of(page("4")))
+    wanted = preprocess.extract_digit(bytes_of(page("4")))
     for place in [(60, 200), (300, 90), (180, 120)]:
         moved = written(np.full((300, 400), 255, np.uint8), "4", HEIGHT, place)
-        assert likeness(preprocess.digit(moved), wanted) > 0.95
+        assert likeness(preprocess.extract_digit(moved), wanted) > 0.95
 
 
 def test_the_larger_of_two_is_taken() -> None:
     both = written(bytes_of(page("8")), "1", 30, (185, 20))
-    assert likeness(preprocess.digit(both), clean("8")) > 0.8
+    assert likeness(preprocess.extract_digit(both), clean("8")) > 0.8
 
 
 def test_parts_of_one_digit_stay_together() -> None:
     broken = bytes_of(page("5"))
     rows = np.flatnonzero((broken < 128).any(axis=1))
     broken[rows[len(rows) // 6] : rows[len(rows) // 6] + 8] = 255  # its bar is loose
-    assert likeness(preprocess.digit(broken), clean("5")) > 0.8
+    assert likeness(preprocess.extract_digit(broken), clean("5")) > 0.8
 
 
 def test_reading_twice_gives_the_same() -> None:
     for kind in ("gradient", "specks", "noise"):
         np.testing.assert_array_equal(
-            preprocess.digit(PAGES[kind]("6")), preprocess.digit(PAGES[kind]("6").copy())
+            preprocess.extract_digit(PAGES[kind]("6")),
+            preprocess.extract_digit(PAGES[kind]("6").copy()),
         )
 
 
@@ -201,7 +204,7 @@ def test_pixels_are_left_as_they_were() -> None:
     kept = shown.copy()
     shown.setflags(write=False)
 
-    assert preprocess.digit(shown).any()
+    assert preprocess.extract_digit(shown).any()
     np.testing.assert_array_equal(shown, kept)
 
 
@@ -221,4 +224,4 @@ COLOURS = {
 def test_coloured_ink_on_coloured_paper(ink: str, paper: str) -> None:
     much = page("2", 0, 1)[:, :, None]
     shown = bytes_of(much * np.array(COLOURS[ink]) + (1 - much) * np.array(COLOURS[paper]))
-    assert likeness(preprocess.digit(shown), clean("2")) > 0.8
+    assert likeness(preprocess.extract_digit(shown), clean("2")) > 0.8

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mnist_edge.preprocess.components import Components, Mask, components
-from mnist_edge.preprocess.selection import cluster, is_block, plausible
+from mnist_edge.preprocess.components import Components, Mask, connected_components
+from mnist_edge.preprocess.selection import cluster, is_block, plausibility
 
 SIDE = 100
 
@@ -14,7 +14,7 @@ def blocks(*boxes: tuple[int, int, int, int]) -> Components:
     mask = np.zeros((SIDE, SIDE), bool)
     for left, top, right, bottom in boxes:
         mask[top:bottom, left:right] = True
-    found = components(mask)
+    found = connected_components(mask)
     assert len(found) == len(boxes)
     return found
 
@@ -32,7 +32,7 @@ def ring(margin: int, thickness: int = 3) -> Mask:
 
 
 def test_the_middle_is_most_plausible() -> None:
-    found = plausible(blocks((5, 5, 15, 15), (30, 20, 40, 30), (45, 45, 55, 55)))
+    found = plausibility(blocks((5, 5, 15, 15), (30, 20, 40, 30), (45, 45, 55, 55)))
 
     assert found[2] == pytest.approx(1)
     assert found[0] < found[1] < found[2]
@@ -43,10 +43,10 @@ def test_each_touched_edge_makes_it_less_plausible() -> None:
     arms = [(48, 0, 52, 60), (48, 40, 52, 100), (0, 48, 60, 52), (40, 48, 100, 52)]
     mask = np.zeros((SIDE, SIDE), bool)
     mask[40:60, 40:60] = True
-    found = [float(plausible(components(mask))[0])]
+    found = [float(plausibility(connected_components(mask))[0])]
     for left, top, right, bottom in arms:
         mask[top:bottom, left:right] = True
-        found.append(float(plausible(components(mask))[0]))
+        found.append(float(plausibility(connected_components(mask))[0]))
 
     assert sorted(found, reverse=True) == found
     assert len(set(found)) == 5
@@ -58,21 +58,21 @@ def test_each_touched_edge_makes_it_less_plausible() -> None:
 def test_a_frame_around_something_is_no_stroke(margin: int) -> None:
     mask = ring(margin)
     mask[40:60, 45:55] = True
-    parts = components(mask)
+    parts = connected_components(mask)
 
-    found = plausible(parts)
+    found = plausibility(parts)
 
     assert found[0] < 0.05 < found[1]
 
 
 def test_a_ring_around_nothing_is_a_zero() -> None:
-    assert plausible(components(ring(20)))[0] > 0.5
+    assert plausibility(connected_components(ring(20)))[0] > 0.5
 
 
 def test_a_zero_with_a_dot_is_no_frame() -> None:
     mask = ring(20, 10)
     mask[49:52, 49:52] = True
-    assert plausible(components(mask))[0] > 0.5
+    assert plausibility(connected_components(mask))[0] > 0.5
 
 
 def test_a_card_with_something_on_it_is_no_stroke() -> None:
@@ -80,15 +80,15 @@ def test_a_card_with_something_on_it_is_no_stroke() -> None:
     mask[15:85, 10:90] = True
     mask[40:60, 40:60] = False
 
-    assert plausible(components(mask))[0] < 0.05
+    assert plausibility(connected_components(mask))[0] < 0.05
 
 
 def test_a_canvas_is_a_block_and_strokes_are_none() -> None:
     canvas = np.zeros((SIDE, SIDE), bool)
     canvas[5:95, 3:97] = True
     canvas[30:70, 45:55] = False
-    assert is_block(components(canvas), 0)
-    assert not is_block(components(ring(20, 12)), 0)
+    assert is_block(connected_components(canvas), 0)
+    assert not is_block(connected_components(ring(20, 12)), 0)
     assert not is_block(blocks((0, 30, 100, 60)), 0)  # a fat 1
 
 
@@ -148,4 +148,4 @@ def test_what_runs_out_of_the_picture_does_not_join() -> None:
 def test_a_frame_does_not_join_what_it_surrounds() -> None:
     mask = ring(20)
     mask[26:74, 40:60] = True
-    assert chosen(components(mask), 1) == [False, True]
+    assert chosen(connected_components(mask), 1) == [False, True]

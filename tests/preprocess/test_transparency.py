@@ -42,13 +42,13 @@ def test_ink_on_a_transparent_canvas_is_seen(
 
     hidden = drawing() == 0
     assert (pixels[hidden] == (0 if light else 255)).all()
-    wanted = preprocess.digit(drawing(paper=0 if light else 255, ink=255 if light else 0))
+    wanted = preprocess.extract_digit(drawing(paper=0 if light else 255, ink=255 if light else 0))
     page = on_nothing(ink, mode, garbage).convert("RGBA")
     ground = Image.new("RGBA", page.size, "black" if light else "white")
     opaque = np.asarray(Image.alpha_composite(ground, page).convert("RGB"))
     seen = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
     np.testing.assert_array_equal(seen, opaque)
-    assert likeness(preprocess.digit(pixels), wanted) > 0.98
+    assert likeness(preprocess.extract_digit(pixels), wanted) > 0.98
 
 
 def test_transparent_colour_of_a_palette() -> None:

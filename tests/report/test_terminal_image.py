@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 from mnist_edge.report import terminal_image
 
 COLOURED = (terminal_image.SIXTEEN, terminal_image.GREYS, terminal_image.FULL)
@@ -40,7 +40,7 @@ def grey(code: str) -> int:
 )
 def test_the_colours_of_the_half_blocks_are_the_pixels(colours: str, off: int) -> None:
     image = np.arange(0, 252, 9, dtype=np.uint8)[:, None].repeat(28, axis=1)
-    for shown in (image, image.T.copy(), drawn_digits(3)[2]):
+    for shown in (image, image.T.copy(), render_digits(3)[2]):
         lines = [pixels(line) for line in terminal_image.render_image(shown, colours)]
         back = np.array(lines).transpose(0, 2, 1).reshape(28, 28)
         assert np.abs(back - shown.astype(int)).max() <= off
@@ -49,7 +49,7 @@ def test_the_colours_of_the_half_blocks_are_the_pixels(colours: str, off: int) -
 
 @pytest.mark.parametrize("colours", COLOURED)
 def test_every_line_puts_the_colours_back(colours: str) -> None:
-    lines = terminal_image.render_image(drawn_digits(1)[0], colours)
+    lines = terminal_image.render_image(render_digits(1)[0], colours)
     assert len(lines) == 14
     assert all(line.endswith("\x1b[0m") for line in lines)
     assert all(line.count("▀") == 28 for line in lines)

@@ -1,4 +1,4 @@
-// Whether drawing.js makes of the drawings what picture/canvas.py makes of them:
+// Whether drawing.js makes of the drawings what preprocess/canvas.py makes of them:
 //     node tests/web/drawings.mjs mnist_edge/web/page/drawing.js tests/web/drawings.json
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -6,7 +6,8 @@ import { pathToFileURL } from "node:url";
 import { inflateSync } from "node:zlib";
 
 const [module, file] = process.argv.slice(2);
-const forms = await import(pathToFileURL(resolve(module)));
+const { prepareDrawing, letterbox } = await import(pathToFileURL(resolve(module)));
+const forms = { drawn: prepareDrawing, letterbox };
 const drawings = JSON.parse(readFileSync(file, "utf8"));
 const wrong = [];
 for (const { name, width, height, ink, ...wanted } of drawings) {

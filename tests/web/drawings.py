@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnist_edge.preprocess import drawn, letterbox
+from mnist_edge.preprocess import letterbox, prepare_drawing
 
 Grey = NDArray[np.uint8]
 FILE = Path(__file__).with_name("drawings.json")
@@ -77,7 +77,7 @@ def read() -> list[tuple[str, Grey, Grey, Grey]]:
     return found
 
 
-_FORMS = {"drawn": drawn, "letterbox": letterbox}
+_FORMS = {"drawn": prepare_drawing, "letterbox": letterbox}
 
 
 def _bytes_of(values: bytes, shape: tuple[int, int]) -> Grey:

@@ -20,7 +20,7 @@ from mnist_edge.lab.export.publish import publish
 from mnist_edge.lab.reproduce.session import TrainedRun, best_run
 from mnist_edge.model_file.card_files import CardText
 from mnist_edge.model_file.session import open_session
-from mnist_edge.preprocess import drawn_digits
+from mnist_edge.preprocess import render_digits
 from mnist_edge.types import Progress
 
 Name = TypeVar("Name", bound=Hashable)
@@ -90,7 +90,7 @@ def _call(path: Path) -> Call:
     """One image, one answer, as `bench` calls a file, ours or a stranger's."""
     taken = input_format.read(path)
     run = open_session(path).run
-    images = [taken.prepare(image[None]) for image in drawn_digits(_TIMED_IMAGES)]
+    images = [taken.prepare(image[None]) for image in render_digits(_TIMED_IMAGES)]
 
     def one(count: int) -> object:
         return run([taken.output], {taken.name: images[count % len(images)]})

@@ -3,28 +3,28 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.preprocess.components import Mask, components
+from mnist_edge.preprocess.components import Mask, connected_components
 
-_STEEPEST = 0.18  # the slope of a level side
-_COVERED = 0.92  # of a side is ink
-_THICK = 0.075  # of the shorter side: lines are thinner, strokes thicker
-_OUTSIDE = 0.12  # of the ink may lie outside: digits that stick out
+_MAX_SLOPE = 0.18  # the slope of a level side
+_MIN_COVERED = 0.92  # of a side is ink
+_MAX_THICKNESS = 0.075  # of the shorter side: lines are thinner, strokes thicker
+_MAX_OUTSIDE = 0.12  # of the ink may lie outside: digits that stick out
 _BINS = 40  # along a side
-_LEAST_SIDE = 0.04  # of the picture's longer side
-_ROUNDS = 3  # frames within frames
+_MIN_SIDE = 0.04  # of the picture's longer side
+_MAX_ROUNDS = 3  # frames within frames
 
 Points = NDArray[np.float64]
 
 
-def without_frames(mask: Mask) -> Mask:
+def remove_frames(mask: Mask) -> Mask:
     """A mask (H, W) without the rectangles and lattices in it, turned by up to 10° or seen at a
     slant.
 
     Strokes that touch or cross a line stay, and so does the part of the line that they cross.
     """
-    for _ in range(_ROUNDS):
-        parts = components(mask)
-        side = _LEAST_SIDE * max(mask.shape)
+    for _ in range(_MAX_ROUNDS):
+        parts = connected_components(mask)
+        side = _MIN_SIDE * max(mask.shape)
         large = np.flatnonzero(
             (parts.width > side)
             & (parts.height > side)
@@ -38,16 +38,16 @@ def without_frames(mask: Mask) -> Mask:
             )
             own = parts.labels[window] == at
             y, x = np.nonzero(own)
-            corners = _corners(x, y)
+            corners = _frame_corners(x, y)
             if corners is not None:
-                lines[window] |= _lines(own, x, y, corners)
+                lines[window] |= _frame_lines(own, x, y, corners)
         if not lines.any():
             return mask
         mask = mask & ~lines
     return mask
 
 
-def _corners(x: NDArray[np.int64], y: NDArray[np.int64]) -> Points | None:
+def _frame_corners(x: NDArray[np.int64], y: NDArray[np.int64]) -> Points | None:
     """The corners (4, 2) of a frame, clockwise from the upper left; None for what is none."""
     ends = [int(key.argmin()) for key in (x + y, y - x, -x - y, x - y)]
     corners = np.stack([x[ends], y[ends]], axis=1).astype(np.float64)
@@ -57,7 +57,7 @@ def _corners(x: NDArray[np.int64], y: NDArray[np.int64]) -> Points | None:
         return None
     if min(lengths[1], lengths[3]) < 0.7 * max(lengths[1], lengths[3]):
         return None
-    if max(abs(sides[0, 1] / lengths[0]), abs(sides[1, 0] / lengths[1])) > _STEEPEST:
+    if max(abs(sides[0, 1] / lengths[0]), abs(sides[1, 0] / lengths[1])) > _MAX_SLOPE:
         return None
     least = float(lengths.min())
     rim = max(2.0, 0.03 * least)
@@ -69,29 +69,31 @@ def _corners(x: NDArray[np.int64], y: NDArray[np.int64]) -> Points | None:
         along = ((x[near] - corner[0]) * side[0] + (y[near] - corner[1]) * side[1]) / length**2
         bins = (along.clip(0, 1) * (_BINS - 0.01)).astype(int)
         share = np.count_nonzero(np.bincount(bins, minlength=_BINS)) / _BINS
-        inner = (-across > _THICK * least * length) & (-across < 2 * _THICK * least * length)
-        filled = np.count_nonzero(inner) / (_THICK * least * length)
+        inner = (-across > _MAX_THICKNESS * least * length) & (
+            -across < 2 * _MAX_THICKNESS * least * length
+        )
+        filled = np.count_nonzero(inner) / (_MAX_THICKNESS * least * length)
         covered.append(share if filled < 0.3 else 0.0)
     # Three sides make a frame: combs are open at the top.
     # Round digits have ink outside of the corners' rectangle.
-    is_frame = sorted(covered)[1] > _COVERED and outside.mean() < _OUTSIDE
+    is_frame = sorted(covered)[1] > _MIN_COVERED and outside.mean() < _MAX_OUTSIDE
     return corners if is_frame else None
 
 
-def _lines(own: Mask, x: NDArray[np.int64], y: NDArray[np.int64], corners: Points) -> Mask:
+def _frame_lines(own: Mask, x: NDArray[np.int64], y: NDArray[np.int64], corners: Points) -> Mask:
     """The pixels of a frame's lines: all that run from side to side, of it and its cells."""
-    along, down = _flattened(x, y, corners)
-    level, upright = _bands(down, along), _bands(along, down)
+    along, down = _rectify_points(x, y, corners)
+    level, upright = _lies_on_band(down, along), _lies_on_band(along, down)
     rest = np.zeros_like(own)
     free = ~level & ~upright
     rest[y[free], x[free]] = True
     thick = 2 + round(2 * max(_thickness(down[level]), _thickness(along[upright])))
-    crossed = _between(rest, thick) | _between(rest.T, thick).T
+    crossed = _lies_between(rest, thick) | _lies_between(rest.T, thick).T
     found: Mask = own & ~rest & ~crossed
     return found
 
 
-def _flattened(
+def _rectify_points(
     x: NDArray[np.int64], y: NDArray[np.int64], corners: Points
 ) -> tuple[Points, Points]:
     """Where points lie on a frame seen from above: the projection that makes it a rectangle."""
@@ -108,7 +110,7 @@ def _flattened(
     return along / depth, down / depth
 
 
-def _bands(position: Points, along: Points) -> NDArray[np.bool_]:
+def _lies_on_band(position: Points, along: Points) -> NDArray[np.bool_]:
     """Which points lie on a line: at a position where more than half of the length is covered."""
     rows = np.floor(position - position.min()).astype(int)
     columns = np.floor((along - along.min()) / 2).astype(int)
@@ -134,7 +136,7 @@ def _thickness(position: Points) -> float:
     return len(used) / (1 + int((np.diff(used) > 1).sum()))
 
 
-def _between(rest: Mask, reach: int) -> Mask:
+def _lies_between(rest: Mask, reach: int) -> Mask:
     """What has ink of a mask both above and below, within so many rows and one column."""
     near = rest.copy()
     near[:, 1:] |= rest[:, :-1]

@@ -11,15 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.errors import DataError
-from mnist_edge.preprocess.colour import plane
-from mnist_edge.preprocess.components import grown
+from mnist_edge.preprocess.colour import project_to_grey
+from mnist_edge.preprocess.components import dilate
 from mnist_edge.preprocess.foreground import opacity
-from mnist_edge.preprocess.loading import Loaded, Source, load
-from mnist_edge.preprocess.mnist_format import SIDE, as_formed, formed
-from mnist_edge.preprocess.page import onto_sheets
-from mnist_edge.preprocess.several.oversegment import Row, atoms_of
-from mnist_edge.preprocess.several.rows import rows_of
-from mnist_edge.preprocess.several.segmentation import Run, box_of, chosen, runs_of, shape_cost
+from mnist_edge.preprocess.loading import Loaded
+from mnist_edge.preprocess.mnist_format import SIDE, match_mnist_format, to_mnist_format
+from mnist_edge.preprocess.page import find_sheets
+from mnist_edge.preprocess.several.oversegment import Row, split_into_atoms
+from mnist_edge.preprocess.several.rows import group_rows
+from mnist_edge.preprocess.several.segmentation import (
+    Run,
+    bounding_box,
+    cheapest_path,
+    find_runs,
+    shape_cost,
+)
 from mnist_edge.preprocess.several.strokes import Strokes, find_strokes
 from mnist_edge.preprocess.view import Box
 
@@ -28,18 +34,19 @@ Score = Callable[[Grey], NDArray[np.floating]]
 """How much images uint8 (N, 28, 28) look like one digit each: (N,), 0..1. A network's greatest
 probabilities do."""
 
-_LINE_SKEW, _SHEET_SKEW = 14.0, 8.0  # degrees
-_CUT_SCORED, _CUT_UNSCORED = 0.42, 0.95  # digit heights: what is wider may be several
-_UNSCORED = 0.13  # the cost of one digit more where there is no score
-_LEAST_SCORE = 1e-3
-_CLEAR = 0.9  # quality enough not to look for a sheet
-_MOST_DIGITS, _MOST_PIECES = 1500, 5000  # on a page: each takes some milliseconds
-_MOST_RUNS = 1200  # that are worth a look; more are texture, not a row of digits
-_AT_ONCE = 256  # images
+_MAX_LINE_SKEW, _MAX_SHEET_SKEW = 14.0, 8.0  # degrees
+_UNCUT_WIDTH_SCORED = 0.42  # digit heights: what is wider may be several
+_UNCUT_WIDTH_UNSCORED = 0.95
+_UNSCORED_COST = 0.13  # the cost of one digit more where there is no score
+_MIN_SCORE = 1e-3
+_CLEAR_QUALITY = 0.9  # quality enough not to look for a sheet
+_MAX_DIGITS, _MAX_PIECES = 1500, 5000  # on a page: each takes some milliseconds
+_MAX_RUNS = 1200  # that are worth a look; more are texture, not a row of digits
+_BATCH_SIZE = 256  # images
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDigit:
     """A digit on a picture: `image` uint8 (28, 28) in MNIST's form, and where it lies.
 
     `box` is (left, top, right, bottom), half-open, in pixels of the upright picture in its file.
@@ -49,17 +56,7 @@ class Found:
     box: Box
 
 
-def read_line(source: Source, score: Score | None = None) -> list[Found]:
-    """The digits of a number that is written on one line, left to right; as `line`."""
-    return line(load(source), score)
-
-
-def read_grid(source: Source, score: Score | None = None) -> list[list[Found]]:
-    """The digits of a sheet, row by row; as `grid`."""
-    return grid(load(source), score)
-
-
-def line(loaded: Loaded, score: Score | None = None) -> list[Found]:
+def read_line(loaded: Loaded, score: Score | None = None) -> list[FoundDigit]:
     """The digits of a number that is written on one line, left to right; [] on a blank page.
 
     The line may be skewed by up to 14°. Where there are several lines, the one with most ink is
@@ -67,54 +64,54 @@ def line(loaded: Loaded, score: Score | None = None) -> list[Found]:
     by how they look; without it, by their shape alone. DataError where there are more than 1,500
     pieces as high as digits: texture, not writing.
     """
-    rows = _rows(loaded, score, _LINE_SKEW, only_one=True)
+    rows = _find_rows(loaded, score, _MAX_LINE_SKEW, only_one=True)
     return rows[0] if rows else []
 
 
-def grid(loaded: Loaded, score: Score | None = None) -> list[list[Found]]:
+def read_grid(loaded: Loaded, score: Score | None = None) -> list[list[FoundDigit]]:
     """The digits of a sheet, rows from the top, digits left to right; [] on a blank page.
 
     The sheet may be turned by up to 8°. Printed squares, tables and ruled lines are left out, and
-    all else as in `line`.
+    all else as in `read_line`.
     """
-    return _rows(loaded, score, _SHEET_SKEW, only_one=False)
+    return _find_rows(loaded, score, _MAX_SHEET_SKEW, only_one=False)
 
 
-def _rows(
+def _find_rows(
     loaded: Loaded, score: Score | None, most_skewed: float, only_one: bool
-) -> list[list[Found]]:
+) -> list[list[FoundDigit]]:
     pixels = loaded.pixels
-    (image,) = as_formed([pixels])
+    (image,) = match_mnist_format([pixels])
     if image is not None:
-        return [[Found(image, _in_file((0, 0, SIDE, SIDE), loaded))]]
-    found = _strokes(plane(pixels))
+        return [[FoundDigit(image, _box_in_file((0, 0, SIDE, SIDE), loaded))]]
+    found = _clearest_strokes(project_to_grey(pixels))
     if found is None:
         return []
     _refuse_texture(found)
-    rows = rows_of(found, most_skewed)
+    rows = group_rows(found, most_skewed)
     if only_one:
         rows = [max(rows, key=lambda row: int(found.parts.area[row].sum()))]
-    widest = _CUT_UNSCORED if score is None else _CUT_SCORED
-    parted = [atoms_of(found, row, widest) for row in rows]
-    read = [_read(found, row, runs, score) for row, runs in zip(
-        parted, [runs_of(row) for row in parted], strict=True)]  # fmt: skip
-    return [[Found(image, _in_file(found.view.box_of(box), loaded)) for image, box in row]
+    widest = _UNCUT_WIDTH_UNSCORED if score is None else _UNCUT_WIDTH_SCORED
+    parted = [split_into_atoms(found, row, widest) for row in rows]
+    read = [_segment_row(found, row, runs, score) for row, runs in zip(
+        parted, [find_runs(row) for row in parted], strict=True)]  # fmt: skip
+    return [[FoundDigit(image, _box_in_file(found.view.box_of(box), loaded)) for image, box in row]
             for row in read if row]  # fmt: skip
 
 
 def _refuse_texture(found: Strokes) -> None:
-    if found.count > _MOST_DIGITS or found.digits.sum() > _MOST_PIECES:
+    if found.count > _MAX_DIGITS or found.digits.sum() > _MAX_PIECES:
         raise DataError(
             f"{int(found.digits.sum()):,} pieces of ink: this is no page of digits, or one to be "
-            f"cut into parts of at most {_MOST_DIGITS:,}"
+            f"cut into parts of at most {_MAX_DIGITS:,}"
         )
 
 
-def _strokes(grey: NDArray[np.float32]) -> Strokes | None:
+def _clearest_strokes(grey: NDArray[np.float32]) -> Strokes | None:
     """The strokes of a picture, or of the sheet on it where those are clearer."""
-    *inner, outer = onto_sheets(grey)
+    *inner, outer = find_sheets(grey)
     best = find_strokes(outer)
-    for sheet in inner if best is None or best.quality < _CLEAR else []:
+    for sheet in inner if best is None or best.quality < _CLEAR_QUALITY else []:
         found = find_strokes(sheet)
         if found and (
             best is None
@@ -124,19 +121,23 @@ def _strokes(grey: NDArray[np.float32]) -> Strokes | None:
     return best
 
 
-def _read(found: Strokes, row: Row, runs: list[Run], score: Score | None) -> list[tuple[Grey, Box]]:
+def _segment_row(
+    found: Strokes, row: Row, runs: list[Run], score: Score | None
+) -> list[tuple[Grey, Box]]:
     """The digits of a row: their images, and their boxes in the view."""
     shapes = [shape_cost(row, run) for run in runs]
-    if score is None or len(runs) > _MOST_RUNS:
-        costs = [run.cost + shape + _UNSCORED for run, shape in zip(runs, shapes, strict=True)]
-        best = chosen(row, runs, costs)
-        images = {at: _image(found, row, runs[at]) for at in best}
+    if score is None or len(runs) > _MAX_RUNS:
+        costs = [run.cost + shape + _UNSCORED_COST for run, shape in zip(runs, shapes, strict=True)]
+        best = cheapest_path(row, runs, costs)
+        images = {at: _run_image(found, row, runs[at]) for at in best}
     else:
-        best, images = _scored_path(found, row, runs, shapes, score)
-    return [(images[at], box_of(row.atoms[runs[at].first : runs[at].last + 1])) for at in best]
+        best, images = _cheapest_scored_path(found, row, runs, shapes, score)
+    return [
+        (images[at], bounding_box(row.atoms[runs[at].first : runs[at].last + 1])) for at in best
+    ]
 
 
-def _scored_path(
+def _cheapest_scored_path(
     found: Strokes, row: Row, runs: list[Run], shapes: list[float], score: Score
 ) -> tuple[list[int], dict[int, Grey]]:
     """The path of least cost by shape and score, and the images of its runs.
@@ -149,39 +150,41 @@ def _scored_path(
     costs = [run.cost + shape for run, shape in zip(runs, shapes, strict=True)]
     images: dict[int, Grey] = {}
     while True:
-        best = chosen(row, runs, costs)
+        best = cheapest_path(row, runs, costs)
         unseen = [at for at in best if at not in images]
         if not unseen:
             return best, images
-        images |= {at: _image(found, row, runs[at]) for at in unseen}
-        scores = _scored([images[at] for at in unseen], score)
+        images |= {at: _run_image(found, row, runs[at]) for at in unseen}
+        scores = _score_images([images[at] for at in unseen], score)
         for at, value in zip(unseen, scores, strict=True):
             costs[at] = runs[at].cost - float(np.log(value)) + shapes[at]
 
 
-def _scored(images: list[Grey], score: Score) -> NDArray[np.floating]:
+def _score_images(images: list[Grey], score: Score) -> NDArray[np.floating]:
     if not images:
         return np.empty(0, np.float32)
-    parts = [score(np.stack(images[at : at + _AT_ONCE])) for at in range(0, len(images), _AT_ONCE)]
-    return np.asarray(np.clip(np.concatenate(parts), _LEAST_SCORE, 1), np.float32)
+    parts = [
+        score(np.stack(images[at : at + _BATCH_SIZE])) for at in range(0, len(images), _BATCH_SIZE)
+    ]
+    return np.asarray(np.clip(np.concatenate(parts), _MIN_SCORE, 1), np.float32)
 
 
-def _image(found: Strokes, row: Row, run: Run) -> Grey:
+def _run_image(found: Strokes, row: Row, run: Run) -> Grey:
     """The ink of a run of atoms in MNIST's form, without that of its neighbours."""
-    left, top, right, bottom = box_of(row.atoms[run.first : run.last + 1])
+    left, top, right, bottom = bounding_box(row.atoms[run.first : run.last + 1])
     window = (slice(max(0, top - 2), bottom + 2), slice(max(0, left - 2), right + 2))
-    inside = row.within((left, top, right, bottom))
+    inside = row.labels_within((left, top, right, bottom))
     own = np.zeros(found.parts.labels[window].shape, bool)
     place = own[top - window[0].start :, left - window[1].start :]
     place[: inside.shape[0], : inside.shape[1]] = (inside >= run.first) & (inside <= run.last)
-    near = own | (grown(grown(own)) & (found.parts.labels[window] < 0))
+    near = own | (dilate(dilate(own)) & (found.parts.labels[window] < 0))
     strength = found.ink.strength[window]
     full = max(float(np.percentile(strength[own], 75)), 0.3 * found.full)
     soft = np.where(near, opacity(strength, full, found.ink.noise), 0)
-    return formed(np.round(soft * 255).astype(np.uint8))
+    return to_mnist_format(np.round(soft * 255).astype(np.uint8))
 
 
-def _in_file(box: tuple[float, float, float, float], loaded: Loaded) -> Box:
+def _box_in_file(box: tuple[float, float, float, float], loaded: Loaded) -> Box:
     """A box in the pixels of a picture -> in those of its file, of which it may be a reduced
     copy."""
     height, width = loaded.pixels.shape[:2]

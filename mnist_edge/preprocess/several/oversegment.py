@@ -1,7 +1,7 @@
 """Strokes of a row -> atoms: the smallest parts of which digits are joined together.
 
 Broken digits are several atoms, and touching ones are cut into more than there are digits.
-Which atoms together are a digit is decided later (`chosen` in `paths`).
+Which atoms together are a digit is decided later (`cheapest_path` in `segmentation`).
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.preprocess.components import Components, Labels, Mask, components
+from mnist_edge.preprocess.components import Components, Labels, Mask, connected_components
 from mnist_edge.preprocess.foreground import Plane
 from mnist_edge.preprocess.mnist_format import stroke_width
-from mnist_edge.preprocess.several.seams import Seams, seams_of
+from mnist_edge.preprocess.several.seams import Seams, find_seams
 from mnist_edge.preprocess.several.strokes import Strokes
 from mnist_edge.preprocess.view import Box
 
-_SMALL = 0.45  # of a digit's height: what is lower is a bar, a dot, a comma, a speck
-_INSIDE = 0.7  # of a small part's width lies above or below another: they are one
+_SMALL_HEIGHT = 0.45  # of a digit's height: what is lower is a bar, a dot, a comma, a speck
+_MIN_OVERLAP = 0.7  # of a small part's width lies above or below another: they are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,19 @@ class Row:
     high: float
     pen: float
 
-    def within(self, box: Box) -> Labels:
+    def labels_within(self, box: Box) -> Labels:
         """The labels of a box of the view that lies in the row's part."""
         left, top, right, bottom = box
         return self.labels[top - self.top : bottom - self.top, left - self.left : right - self.left]
 
 
-def atoms_of(found: Strokes, row: NDArray[np.int64], widest: float) -> Row:
+def split_into_atoms(found: Strokes, row: NDArray[np.int64], widest: float) -> Row:
     """The atoms of a row of components; those wider than `widest` digit heights are cut."""
-    pieces = [_Piece.of(found, members) for members in _pieces(found, row)]
+    pieces = [_Piece.of(found, members) for members in _group_pieces(found, row)]
     wide = [piece for piece in pieces
             if piece.mask.shape[1] > widest * found.high
-            and piece.mask.shape[0] > _SMALL * found.high]  # fmt: skip
-    seams = seams_of([piece.soft(found) for piece in wide], found.high)
+            and piece.mask.shape[0] > _SMALL_HEIGHT * found.high]  # fmt: skip
+    seams = find_seams([piece.soft(found) for piece in wide], found.high)
     cut = dict(zip(map(id, wide), seams, strict=True))
     left = min(piece.left for piece in pieces)
     top = min(piece.top for piece in pieces)
@@ -70,22 +70,22 @@ def atoms_of(found: Strokes, row: NDArray[np.int64], widest: float) -> Row:
     labels = np.full((bottom - top, right - left), -1, np.int32)
     atoms: list[Atom] = []
     for number, piece in enumerate(pieces):
-        strips, costs = _strips(piece.mask, cut.get(id(piece)))
+        strips, costs = _cut_into_strips(piece.mask, cut.get(id(piece)))
         window = labels[piece.top - top :, piece.left - left :]
         window = window[: strips.shape[0], : strips.shape[1]]
         window[piece.mask] = strips[piece.mask] + len(atoms)
-        atoms += _atoms(strips, costs, piece, number)
+        atoms += _strips_to_atoms(strips, costs, piece, number)
     pen = stroke_width(np.where(labels >= 0, np.uint8(255), np.uint8(0)))
     return Row(atoms, labels, left, top, found.high, pen)
 
 
-def _pieces(found: Strokes, row: NDArray[np.int64]) -> list[list[int]]:
+def _group_pieces(found: Strokes, row: NDArray[np.int64]) -> list[list[int]]:
     """The components of a row, small ones with the large one above or below which they lie."""
     parts, high = found.parts, found.high
-    tall = [int(at) for at in row if parts.height[at] >= _SMALL * high]
+    tall = [int(at) for at in row if parts.height[at] >= _SMALL_HEIGHT * high]
     pieces = {at: [at] for at in tall}
-    for at in (int(at) for at in row if parts.height[at] < _SMALL * high):
-        best, most = at, _INSIDE
+    for at in (int(at) for at in row if parts.height[at] < _SMALL_HEIGHT * high):
+        best, most = at, _MIN_OVERLAP
         for other in tall:
             beside = min(parts.right[at], parts.right[other]) - max(
                 parts.left[at], parts.left[other]
@@ -124,7 +124,7 @@ class _Piece:
         return np.asarray(np.clip(ink / found.full, 0, 1) * self.mask, np.float32)
 
 
-def _atoms(strips: Labels, costs: list[float], piece: _Piece, number: int) -> list[Atom]:
+def _strips_to_atoms(strips: Labels, costs: list[float], piece: _Piece, number: int) -> list[Atom]:
     """The strips of a piece as atoms, in one pass over it."""
     ys, xs = np.nonzero(strips >= 0)
     of = strips[ys, xs]
@@ -149,7 +149,7 @@ def _atoms(strips: Labels, costs: list[float], piece: _Piece, number: int) -> li
     ]
 
 
-def _strips(mask: Mask, seams: Seams | None) -> tuple[Labels, list[float]]:
+def _cut_into_strips(mask: Mask, seams: Seams | None) -> tuple[Labels, list[float]]:
     """The strips of a piece between its seams: int32 (h, w), -1 outside of the piece, and the ink
     on the seam before each."""
     strips = np.where(mask, np.int32(0), np.int32(-1))
@@ -159,38 +159,38 @@ def _strips(mask: Mask, seams: Seams | None) -> tuple[Labels, list[float]]:
     steps = np.zeros((height, width), np.int32)
     np.add.at(steps, (np.arange(height)[:, None], seams.columns), 1)
     strips[mask] = np.cumsum(steps, axis=1)[mask]
-    _tidy(strips, 1 + len(seams.costs))
+    _reassign_splinters(strips, 1 + len(seams.costs))
     kept = np.unique(strips[mask])
     strips[mask] = np.searchsorted(kept, strips[mask])
     return strips, [0.0] + [seams.costs[at - 1] for at in kept[1:]]
 
 
-def _tidy(strips: Labels, count: int) -> None:
+def _reassign_splinters(strips: Labels, count: int) -> None:
     """Give splinters of strips, cut off from the rest of them, to the neighbour they touch most."""
     columns = [np.flatnonzero((strips == at).any(axis=0)) for at in range(count)]
     spans = [(int(inked[0]), int(inked[-1]) + 1) if len(inked) else (0, 0) for inked in columns]
     for at in range(count):
         left = max(0, spans[at][0] - 1)
         view = strips[:, left : spans[at][1] + 1]
-        parts = components(view == at)
+        parts = connected_components(view == at)
         if len(parts) < 2:
             continue
         small = parts.area < 0.3 * parts.area.max()
-        before = _touched(parts, view == at - 1) if at else np.zeros(len(parts), np.int64)
-        after = _touched(parts, view == at + 1)
+        before = _count_touched(parts, view == at - 1) if at else np.zeros(len(parts), np.int64)
+        after = _count_touched(parts, view == at + 1)
         for other, goes in ((at - 1, before >= after), (at + 1, before < after)):
             goes &= small & (np.maximum(before, after) > 0)
             if goes.any():
-                view[parts.only(goes)] = other
+                view[parts.mask_of(goes)] = other
                 first, last = int(parts.left[goes].min()), int(parts.right[goes].max())
-                spans[other] = _joined(spans[other], (left + first, left + last))
+                spans[other] = _unite_spans(spans[other], (left + first, left + last))
 
 
-def _joined(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+def _unite_spans(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return (min(one[0], other[0]), max(one[1], other[1])) if one[1] else other
 
 
-def _touched(parts: Components, mask: Mask) -> NDArray[np.int64]:
+def _count_touched(parts: Components, mask: Mask) -> NDArray[np.int64]:
     """How many pixels of a mask each component touches, at a corner too."""
     rows, columns = np.nonzero(mask)
     around = np.pad(parts.labels, 1, constant_values=-1)

@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from mnist_edge.preprocess.several.strokes import Strokes
 
-_NEAR = 0.25  # of a digit's height: centres that are as near lie on one line
-_APART = 0.55  # and those farther than this do not
+_NEAR_HEIGHTS = 0.25  # of a digit's height: centres that are as near lie on one line
+_APART_HEIGHTS = 0.55  # and those farther than this do not
 
 
-def rows_of(found: Strokes, most_skewed: float) -> list[NDArray[np.int64]]:
+def group_rows(found: Strokes, most_skewed: float) -> list[NDArray[np.int64]]:
     """The components of each row, from the top; in a row from left to right.
 
     The page may be turned by up to `most_skewed` degrees. What is too small for a digit goes to
@@ -18,10 +18,10 @@ def rows_of(found: Strokes, most_skewed: float) -> list[NDArray[np.int64]]:
     parts = found.parts
     x, y = (parts.left + parts.right) / 2, (parts.top + parts.bottom) / 2
     seeds = np.flatnonzero(found.digits & (parts.height > 0.5 * found.high))
-    slope = _slope(x[seeds], y[seeds], found.high, most_skewed)
+    slope = _skew_slope(x[seeds], y[seeds], found.high, most_skewed)
     level = y - slope * x
     order = seeds[np.argsort(level[seeds])]
-    starts = np.flatnonzero(np.diff(level[order]) > _APART * found.high) + 1
+    starts = np.flatnonzero(np.diff(level[order]) > _APART_HEIGHTS * found.high) + 1
     rows = np.split(order, starts)
     small = np.flatnonzero(found.digits & (parts.height <= 0.5 * found.high))
     middles = np.array([level[row].mean() for row in rows])
@@ -31,7 +31,7 @@ def rows_of(found: Strokes, most_skewed: float) -> list[NDArray[np.int64]]:
     return [row[np.argsort(x[row], kind="stable")] for row in joined]
 
 
-def _slope(
+def _skew_slope(
     x: NDArray[np.float64], y: NDArray[np.float64], high: float, most_skewed: float
 ) -> float:
     """The slope along which most pairs of centres lie on one line, nearest to level."""
@@ -43,7 +43,7 @@ def _slope(
     tried = np.tan(np.deg2rad(np.linspace(-most_skewed, most_skewed, 49)))
     tried = tried[np.argsort(np.abs(tried), kind="stable")]
     scores = [
-        float(np.exp(-0.5 * np.square((down - slope * across) / (_NEAR * high))).sum())
+        float(np.exp(-0.5 * np.square((down - slope * across) / (_NEAR_HEIGHTS * high))).sum())
         * (1 - 0.15 * abs(slope))
         for slope in tried
     ]

@@ -13,9 +13,9 @@ import numpy as np
 from mnist_edge.preprocess.several.oversegment import Atom, Row
 from mnist_edge.preprocess.view import Box
 
-_MOST_ATOMS = 8  # in a digit
-_WIDEST = 1.5  # digit heights, if it is joined from several
-_LOWEST = 0.45  # digit heights
+_MAX_ATOMS = 8  # in a digit
+_MAX_ASPECT = 1.5  # digit heights, if it is joined from several
+_MIN_HEIGHT = 0.45  # digit heights
 _STROKE_AREA = 0.3  # of the square of its height is a digit's ink
 # Costs in nats of the network's word, found on numbers written with held-out training images.
 _CUT, _CUT_INK = 0.01, 0.075  # of a cut, and of the ink on it in widths of the pen
@@ -37,24 +37,24 @@ class Run:
     cost: float
 
 
-def runs_of(row: Row) -> list[Run]:
+def find_runs(row: Row) -> list[Run]:
     """The runs of atoms that could be digits."""
     atoms, high, found = row.atoms, row.high, []
     for first in range(len(atoms)):
         for last in range(first, min(len(atoms), first + 24)):
             whole = _is_whole(atoms, first, last)
-            left, top, right, bottom = box_of(atoms[first : last + 1])
-            fits = right - left <= _WIDEST * high and last - first < _MOST_ATOMS
+            left, top, right, bottom = bounding_box(atoms[first : last + 1])
+            fits = right - left <= _MAX_ASPECT * high and last - first < _MAX_ATOMS
             if not fits and not whole:
                 if atoms[last].piece != atoms[first].piece:
                     break
                 continue
-            if bottom - top >= _LOWEST * high:
-                found.append(Run(first, last, _joined(row, first, last)))
+            if bottom - top >= _MIN_HEIGHT * high:
+                found.append(Run(first, last, _join_cost(row, first, last)))
     return found
 
 
-def box_of(atoms: list[Atom]) -> Box:
+def bounding_box(atoms: list[Atom]) -> Box:
     """The box around atoms."""
     lefts, tops, rights, bottoms = zip(*(atom.box for atom in atoms), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
@@ -68,7 +68,7 @@ def _is_whole(atoms: list[Atom], first: int, last: int) -> bool:
     return len(inside) == 1 and not before and not after
 
 
-def _joined(row: Row, first: int, last: int) -> float:
+def _join_cost(row: Row, first: int, last: int) -> float:
     """What it costs to take atoms for one digit, and to part it from the atom before."""
     atoms, high = row.atoms[first : last + 1], row.high
     cost = _DIGIT
@@ -77,15 +77,15 @@ def _joined(row: Row, first: int, last: int) -> float:
     neck = 0.0
     for at in range(1, len(atoms)):
         if atoms[at].piece == atoms[at - 1].piece:
-            neck = max(neck, _neck(atoms, at, row))
+            neck = max(neck, _neck_likelihood(atoms, at, row))
         else:
-            cost += _gap(atoms[:at], atoms[at], high)
+            cost += _gap_cost(atoms[:at], atoms[at], high)
     cost += _NECK * neck
-    _, top, _, bottom = box_of(atoms)
+    _, top, _, bottom = bounding_box(atoms)
     return cost + _LOW * max(0.0, _LOW_WHOLE - (bottom - top) / high)
 
 
-def _neck(atoms: list[Atom], at: int, row: Row) -> float:
+def _neck_likelihood(atoms: list[Atom], at: int, row: Row) -> float:
     """How much it looks as if two digits touched before an atom: 0..1.
 
     Much ink on both sides, and less between them than a stroke is wide.
@@ -95,9 +95,9 @@ def _neck(atoms: list[Atom], at: int, row: Row) -> float:
     return both * max(0.0, 1 - atoms[at].cut / (_NECK_INK * row.pen))
 
 
-def _gap(before: list[Atom], atom: Atom, high: float) -> float:
+def _gap_cost(before: list[Atom], atom: Atom, high: float) -> float:
     """What it costs to join an atom to those before, from which paper parts it."""
-    box = box_of(before)
+    box = bounding_box(before)
     gap = (atom.box[0] - box[2]) / high
     heights = (box[3] - box[1], atom.box[3] - atom.box[1])
     small = min(heights) < 0.5 * high
@@ -110,7 +110,7 @@ def _gap(before: list[Atom], atom: Atom, high: float) -> float:
 
 def shape_cost(row: Row, run: Run) -> float:
     """How unlike a digit the width of a run is, and the height of one that was cut off."""
-    left, top, right, bottom = box_of(row.atoms[run.first : run.last + 1])
+    left, top, right, bottom = bounding_box(row.atoms[run.first : run.last + 1])
     width = (right - left) / max(row.high, bottom - top)
     cost = (max(0.0, width - _WIDE) / _WIDE_BY) ** 2
     if not _is_whole(row.atoms, run.first, run.last):
@@ -119,7 +119,7 @@ def shape_cost(row: Row, run: Run) -> float:
     return cost
 
 
-def chosen(row: Row, runs: list[Run], costs: list[float]) -> list[int]:
+def cheapest_path(row: Row, runs: list[Run], costs: list[float]) -> list[int]:
     """The runs, by their place, whose costs add up to least from the first atom to the last.
 
     Small atoms may be left out, at a cost of their own.
@@ -132,7 +132,7 @@ def chosen(row: Row, runs: list[Run], costs: list[float]) -> list[int]:
     for at, run in enumerate(runs):
         ending.setdefault(run.last + 1, []).append(at)
     for end in range(1, len(atoms) + 1):
-        least[end] = least[end - 1] + _skipped(atoms[end - 1], high)
+        least[end] = least[end - 1] + _skip_cost(atoms[end - 1], high)
         for at in ending.get(end, ()):
             cost = least[runs[at].first] + costs[at]
             if cost < least[end]:
@@ -147,7 +147,7 @@ def chosen(row: Row, runs: list[Run], costs: list[float]) -> list[int]:
     return path[::-1]
 
 
-def _skipped(atom: Atom, high: float) -> float:
+def _skip_cost(atom: Atom, high: float) -> float:
     cost = _SKIP + _SKIP_INK * atom.area / (_STROKE_AREA * high * high)
     # What is as high as a digit is one, or belongs to one.
     return cost + _SKIP_TALL * (atom.box[3] - atom.box[1] > 0.5 * high)

@@ -6,23 +6,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.preprocess.components import Components, grouped
+from mnist_edge.preprocess.components import Components, group_components
 from mnist_edge.preprocess.foreground import Ink, find_ink, lightness
-from mnist_edge.preprocess.outline import edged
+from mnist_edge.preprocess.outline import edge_share
 from mnist_edge.preprocess.page import Sheet
-from mnist_edge.preprocess.ruled_lines import without_rules
-from mnist_edge.preprocess.several.frames import without_frames
-from mnist_edge.preprocess.view import Box, View, resampled
+from mnist_edge.preprocess.ruled_lines import remove_ruled_lines
+from mnist_edge.preprocess.several.frames import remove_frames
+from mnist_edge.preprocess.view import Box, View, resample
 
-HIGH = 72  # pixels of the second look to the height of a digit
-_LEAST_VIEW, _MOST_VIEW = 480, 1280  # the longer side of the first
-_MOST_CLOSE = 3200  # the longer side of the second
-_MOST_ENLARGED = 6.0
-_FAINTEST = 10.0  # grey values
-_AROUND = 3  # pixels on both sides of an outline, in which its edge is
-_SURE = 3.0  # of the polarity
-_CLEAR = 0.8  # quality enough not to look for a better
-_NARROWEST = 0.055  # how wide a stroke may at least be, of the longer side, as `find_ink` sees it
+DIGIT_HEIGHT = 72  # pixels of the second look to the height of a digit
+_MIN_VIEW, _MAX_VIEW = 480, 1280  # the longer side of the first
+_MAX_CLOSE_VIEW = 3200  # the longer side of the second
+_MAX_SCALE = 6.0
+_MIN_STRENGTH = 10.0  # grey values
+_EDGE_REACH = 3  # pixels on both sides of an outline, in which its edge is
+_SURE_LIGHTNESS = 3.0  # of the polarity
+_CLEAR_QUALITY = 0.8  # quality enough not to look for a better
+_MIN_STROKE_WIDTH = 0.055  # of the longer side, as `find_ink` sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +48,24 @@ def find_strokes(sheet: Sheet) -> Strokes | None:
     """The strokes of a sheet, every digit some 72 pixels high; None when it is blank."""
     height, width = sheet.grey.shape
     longest = max(height, width)
-    scale = float(np.clip(longest, _LEAST_VIEW, _MOST_VIEW)) / longest
-    first = _clearest(_view(sheet, (0, 0, width, height), min(scale, _MOST_ENLARGED)))
+    scale = float(np.clip(longest, _MIN_VIEW, _MAX_VIEW)) / longest
+    first = _clearest_strokes(_view_of_sheet(sheet, (0, 0, width, height), min(scale, _MAX_SCALE)))
     if first is None or not first.count:
         return None
-    box, scale = _closer(first, sheet)
-    second = _looked_at(_view(sheet, box, scale), first.ink.light, HIGH * 0.5)
+    box, scale = _closer_view(first, sheet)
+    second = _strokes_of_view(
+        _view_of_sheet(sheet, box, scale), first.ink.light, DIGIT_HEIGHT * 0.5
+    )
     return second if second and second.count else first
 
 
-def _view(sheet: Sheet, box: Box, scale: float) -> View:
-    view = resampled(sheet.grey, box, scale)
+def _view_of_sheet(sheet: Sheet, box: Box, scale: float) -> View:
+    view = resample(sheet.grey, box, scale)
     return replace(view, left=sheet.left + view.left, top=sheet.top + view.top)
 
 
-def _closer(found: Strokes, sheet: Sheet) -> tuple[Box, float]:
-    """The part of a sheet where the digits are, and the scale at which they are `HIGH`."""
+def _closer_view(found: Strokes, sheet: Sheet) -> tuple[Box, float]:
+    """The part of a sheet where the digits are, and the scale at which they are `DIGIT_HEIGHT`."""
     parts, scale = found.parts, found.view.scale
     chosen = found.digits & (parts.height > 0.25 * found.high)
     margin = 0.6 * found.high
@@ -75,41 +77,41 @@ def _closer(found: Strokes, sheet: Sheet) -> tuple[Box, float]:
     )
     height, width = sheet.grey.shape
     box = (max(0, edges[0]), max(0, edges[1]), min(width, edges[2]), min(height, edges[3]))
-    most = _MOST_CLOSE / max(box[2] - box[0], box[3] - box[1])
-    return box, min(HIGH * scale / found.high, _MOST_ENLARGED, max(most, scale))
+    most = _MAX_CLOSE_VIEW / max(box[2] - box[0], box[3] - box[1])
+    return box, min(DIGIT_HEIGHT * scale / found.high, _MAX_SCALE, max(most, scale))
 
 
-def _clearest(view: View) -> Strokes | None:
+def _clearest_strokes(view: View) -> Strokes | None:
     """The strokes of a view, of either polarity where it is in doubt, the light as uneven as it
     must be."""
     sure = lightness(view.grey)
     best: Strokes | None = None
     shape = view.grey.shape
     for part in (0.33, 0.12):
-        for light in [sure > 0] if abs(sure) > _SURE else [sure > 0, sure <= 0]:
-            found = _looked_at(view, light, part * min(shape))
+        for light in [sure > 0] if abs(sure) > _SURE_LIGHTNESS else [sure > 0, sure <= 0]:
+            found = _strokes_of_view(view, light, part * min(shape))
             if found and (best is None or found.quality > best.quality + 0.05):
                 best = found
-        if best and best.quality > _CLEAR:
+        if best and best.quality > _CLEAR_QUALITY:
             break
     return best
 
 
-def _looked_at(view: View, light: bool, widest: float) -> Strokes | None:
+def _strokes_of_view(view: View, light: bool, widest: float) -> Strokes | None:
     """The strokes of a view; they are at most `widest` pixels wide."""
     grey = view.grey
-    ink = find_ink(grey, light, max(_NARROWEST, widest / max(grey.shape)))
-    least = max(_FAINTEST, 4 * ink.noise)
+    ink = find_ink(grey, light, max(_MIN_STROKE_WIDTH, widest / max(grey.shape)))
+    least = max(_MIN_STRENGTH, 4 * ink.noise)
     strongest = float(np.partition(ink.strength.ravel(), -20)[-20])
     if strongest < least:
         return None
-    found = _sorted(view, ink, max(least, 0.25 * strongest))
+    found = _select_digits(view, ink, max(least, 0.25 * strongest))
     if found is None:
         return None
     if _runs_across(found.parts):
-        strength = without_rules(ink.strength, least)
+        strength = remove_ruled_lines(ink.strength, least)
         ink = Ink(strength, ink.noise, ink.light)
-    return _sorted(view, ink, max(least, 0.35 * found.full))
+    return _select_digits(view, ink, max(least, 0.35 * found.full))
 
 
 def _runs_across(parts: Components) -> bool:
@@ -117,11 +119,11 @@ def _runs_across(parts: Components) -> bool:
     return bool(((parts.width >= 0.95 * width) | (parts.height >= 0.95 * height)).any())
 
 
-def _sorted(view: View, ink: Ink, level: float) -> Strokes | None:
+def _select_digits(view: View, ink: Ink, level: float) -> Strokes | None:
     """The components above a level, and which of them may be digits."""
-    mask = without_frames(ink.strength > level)
+    mask = remove_frames(ink.strength > level)
     reach = 2 if max(mask.shape) > 700 else 1
-    parts = grouped(mask, reach)
+    parts = group_components(mask, reach)
     if not len(parts):
         return None
     inked = parts.labels >= 0
@@ -139,7 +141,7 @@ def _sorted(view: View, ink: Ink, level: float) -> Strokes | None:
     mean = mass / np.maximum(parts.area, 1)
     digits &= mean > 0.3 * full
     share = float(mass[digits].sum() / mass.sum())
-    quality = share * edged(view.grey, parts.only(digits), full, _AROUND)
+    quality = share * edge_share(view.grey, parts.mask_of(digits), full, _EDGE_REACH)
     return Strokes(view, ink, parts, digits, high, full, quality)
 
 

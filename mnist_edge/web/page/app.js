@@ -1,6 +1,6 @@
 // The page: what is drawn or shown goes to an engine, and what it answers is shown.
 
-import { drawn, letterbox } from "./drawing.js";
+import { letterbox, prepareDrawing } from "./drawing.js";
 import { open } from "./engines.js";
 import { Pad } from "./pad.js";
 
@@ -144,7 +144,7 @@ async function ask() {
 
 function imageOf(model) {
   const ink = pad.ink();
-  if (model.form === "drawn") return drawn(ink);
+  if (model.form === "drawn") return prepareDrawing(ink);
   if ($("inverted").checked) ink.data = ink.data.map((value) => 255 - value);
   return letterbox(ink);
 }

@@ -1,27 +1,27 @@
 // A drawing in MNIST's form: byte for byte what mnist_edge/preprocess/canvas.py makes of it.
 //
 // A field is {width, height, data: Uint8Array}; 0 is canvas, 255 full ink. The names are those of
-// canvas.py and form.py; resampling is Pillow's, in the same fixed-point numbers.
+// canvas.py and mnist_format.py; resampling is Pillow's, in the same fixed-point numbers.
 
 export const SIDE = 28;
-const BOX = 20;
-const MASS = 14.5; // where MNIST has the centre of mass
-const FINE = 5; // fine pixels, in which strokes are measured, to a pixel of the field
-const INK = 0.15; // of the strongest ink: what is fainter is canvas
-const THIN = 2.2, THINNEST = 1.9, FAT = 3.5, FATTEST = 3.9; // stroke widths of MNIST
-const SPECK = 50, NEAR = 12;
-const MOST_PIECES = 4; // more are grains of chalk
+const BOX_SIDE = 20;
+const CENTRE_OF_MASS = 14.5; // where MNIST has the centre of mass
+const OVERSAMPLING = 5; // fine pixels, in which strokes are measured, to a pixel of the field
+const INK_THRESHOLD = 0.15; // of the strongest ink: what is fainter is canvas
+const THIN_TARGET = 2.2, THINNEST = 1.9, FAT_TARGET = 3.5, FATTEST = 3.9; // stroke widths of MNIST
+const SPECK_RATIO = 50, NEAR_RATIO = 12;
+const MAX_PIECES = 4; // more are grains of chalk
 
 /** A drawing -> Uint8Array(784). */
-export function drawn(ink) {
-  return formed(withoutSpecks(ink));
+export function prepareDrawing(ink) {
+  return toMnistFormat(removeSpecks(ink));
 }
 
 /** Light ink on black -> Uint8Array(784), strokes and all. */
-export function formed(ink) {
-  const box = inkedBox(ink);
+export function toMnistFormat(ink) {
+  const box = inkBox(ink);
   if (!box) return new Uint8Array(SIDE * SIDE);
-  const fine = evenStrokes(fit(crop(ink, box), BOX * FINE, bicubic, 2));
+  const fine = normaliseStrokeWidth(resizeToFit(crop(ink, box), BOX_SIDE * OVERSAMPLING, bicubic, 2));
   const image = centre(fine);
   const scale = Math.fround(255 / Math.max(1, highest(image)));
   return image.map((value) => roundEven(Math.fround(value * scale)));
@@ -30,12 +30,12 @@ export function formed(ink) {
 /** A field fitted into 28×28 as it is, for models of pictures that are no digits. */
 export function letterbox(grey) {
   if (grey.width === SIDE && grey.height === SIDE) return Uint8Array.from(grey.data);
-  const small = fit(grey, SIDE, bicubic, 2);
-  return place(small, SIDE / 2, SIDE / 2, small.height / 2, small.width / 2);
+  const small = resizeToFit(grey, SIDE, bicubic, 2);
+  return placeAt(small, SIDE / 2, SIDE / 2, small.height / 2, small.width / 2);
 }
 
-function withoutSpecks(ink) {
-  const least = INK * Math.max(1, highest(ink.data));
+function removeSpecks(ink) {
+  const least = INK_THRESHOLD * Math.max(1, highest(ink.data));
   const { labels, parts } = components(ink, (value) => value > least);
   if (parts.length < 2) return ink;
   const main = parts.reduce((best, part) => (part.area > best.area ? part : best));
@@ -43,7 +43,7 @@ function withoutSpecks(ink) {
   const speck = parts.map((part) => {
     const across = Math.max(part.left - main.right, main.left - part.right);
     const along = Math.max(part.top - main.bottom, main.top - part.bottom);
-    return part.area * SPECK < main.area && Math.max(across, along) * NEAR > side;
+    return part.area * SPECK_RATIO < main.area && Math.max(across, along) * NEAR_RATIO > side;
   });
   if (!speck.includes(true)) return ink;
   const data = ink.data.map((value, at) => (labels[at] >= 0 && speck[labels[at]] ? 0 : value));
@@ -83,18 +83,18 @@ function components({ width, height, data }, inked) {
   return { labels, parts };
 }
 
-function pieces(field) {
+function countPieces(field) {
   return components(field, (value) => value > 127).parts.length;
 }
 
-function evenStrokes(fine) {
-  let width = strokeWidth(fine) / FINE;
-  if (pieces(fine) > MOST_PIECES) { // grains of chalk or pencil: a fuller stroke joins them
-    fine = grown(fine, 2);
-    width = strokeWidth(fine) / FINE;
+function normaliseStrokeWidth(fine) {
+  let width = strokeWidth(fine) / OVERSAMPLING;
+  if (countPieces(fine) > MAX_PIECES) { // grains of chalk or pencil: a fuller stroke joins them
+    fine = dilate(fine, 2);
+    width = strokeWidth(fine) / OVERSAMPLING;
   }
-  if (width < THINNEST) return widened(fine, width);
-  if (width > FATTEST) return shrunk(fine, ((width - FAT) / 2) * FINE);
+  if (width < THINNEST) return widenStrokes(fine, width);
+  if (width > FATTEST) return erode(fine, ((width - FAT_TARGET) / 2) * OVERSAMPLING);
   return fine;
 }
 
@@ -114,51 +114,51 @@ function strokeWidth({ width, height, data }) {
   return Math.fround((2 * area) / outline);
 }
 
-/** Grown until the strokes are as near to THIN as whole steps bring them. */
-function widened(fine, width) {
-  const steps = roundEven(((THIN - width) / 2) * FINE);
-  let field = padded(fine, steps + 1);
+/** Grown until the strokes are as near to THIN_TARGET as whole steps bring them. */
+function widenStrokes(fine, width) {
+  const steps = roundEven(((THIN_TARGET - width) / 2) * OVERSAMPLING);
+  let field = pad(fine, steps + 1);
   for (let step = 0; step < steps; step++) {
-    const wider = spread(field, step % 2 === 1);
-    const reached = strokeWidth(wider) / FINE;
-    if (Math.abs(reached - THIN) > Math.abs(width - THIN)) break;
+    const wider = dilateOnce(field, step % 2 === 1);
+    const reached = strokeWidth(wider) / OVERSAMPLING;
+    if (Math.abs(reached - THIN_TARGET) > Math.abs(width - THIN_TARGET)) break;
     [field, width] = [wider, reached];
   }
   return field;
 }
 
-function grown(fine, radius) {
+function dilate(fine, radius) {
   const steps = roundEven(radius);
-  let field = padded(fine, steps + 1);
-  for (let step = 0; step < steps; step++) field = spread(field, step % 2 === 1);
+  let field = pad(fine, steps + 1);
+  for (let step = 0; step < steps; step++) field = dilateOnce(field, step % 2 === 1);
   return field;
 }
 
 /** Eroded, by half or a quarter where the strokes would not stay in one piece. */
-function shrunk(fine, radius) {
-  const field = padded(fine, 1);
-  const whole = pieces(field);
+function erode(fine, radius) {
+  const field = pad(fine, 1);
+  const whole = countPieces(field);
   for (const steps of [radius, radius / 2, radius / 4].map(roundEven)) {
-    let smaller = inverted(field);
-    for (let step = 0; step < steps; step++) smaller = spread(smaller, step % 2 === 1);
-    smaller = inverted(smaller);
-    if (pieces(smaller) === whole) return smaller;
+    let smaller = invert(field);
+    for (let step = 0; step < steps; step++) smaller = dilateOnce(smaller, step % 2 === 1);
+    smaller = invert(smaller);
+    if (countPieces(smaller) === whole) return smaller;
   }
   return field;
 }
 
-function inverted(field) {
+function invert(field) {
   return { ...field, data: field.data.map((value) => 255 - value) };
 }
 
 /** One step of a dilation; crosses and squares in turn make an octagon. */
-function spread(field, square) {
-  const upright = lifted(field, field, field.width, 0);
-  return lifted(upright, square ? upright : field, 1, 1);
+function dilateOnce(field, square) {
+  const upright = maxOfNeighbours(field, field, field.width, 0);
+  return maxOfNeighbours(upright, square ? upright : field, 1, 1);
 }
 
 /** The greater of a field and the values of another one step before and behind. */
-function lifted(field, other, step, across) {
+function maxOfNeighbours(field, other, step, across) {
   const { width, height } = field;
   const data = field.data.slice();
   for (let y = 0; y < height; y++) {
@@ -172,7 +172,7 @@ function lifted(field, other, step, across) {
   return { width, height, data };
 }
 
-function padded({ width, height, data }, by) {
+function pad({ width, height, data }, by) {
   const wide = { width: width + 2 * by, height: height + 2 * by };
   wide.data = new Uint8Array(wide.width * wide.height);
   for (let y = 0; y < height; y++) {
@@ -183,11 +183,11 @@ function padded({ width, height, data }, by) {
 
 /** Cropped, scaled into 20×20, centred by mass in 28×28. */
 function centre(ink) {
-  const box = inkedBox(ink);
+  const box = inkBox(ink);
   if (!box) return new Uint8Array(SIDE * SIDE);
   const cropped = crop(ink, box);
-  const shrinks = Math.max(cropped.width, cropped.height) > BOX;
-  const small = shrinks ? fit(cropped, BOX, area, 0.5) : fit(cropped, BOX, bicubic, 2);
+  const shrinks = Math.max(cropped.width, cropped.height) > BOX_SIDE;
+  const small = shrinks ? resizeToFit(cropped, BOX_SIDE, area, 0.5) : resizeToFit(cropped, BOX_SIDE, bicubic, 2);
   let total = 0, down = 0, along = 0;
   small.data.forEach((weight, at) => {
     total += weight;
@@ -195,10 +195,10 @@ function centre(ink) {
     along += weight * ((at % small.width) + 0.5);
   });
   if (!total) return new Uint8Array(SIDE * SIDE);
-  return place(small, MASS, MASS, down / total, along / total);
+  return placeAt(small, CENTRE_OF_MASS, CENTRE_OF_MASS, down / total, along / total);
 }
 
-function place({ width, height, data }, y, x, middleY, middleX) {
+function placeAt({ width, height, data }, y, x, middleY, middleX) {
   const clipped = (value, most) => Math.min(Math.max(value, 0), most);
   const top = clipped(roundEven(y - middleY), SIDE - height);
   const left = clipped(roundEven(x - middleX), SIDE - width);
@@ -209,8 +209,8 @@ function place({ width, height, data }, y, x, middleY, middleX) {
   return field;
 }
 
-function inkedBox({ width, height, data }) {
-  const least = INK * Math.max(1, highest(data));
+function inkBox({ width, height, data }) {
+  const least = INK_THRESHOLD * Math.max(1, highest(data));
   let top = height, left = width, bottom = 0, right = 0;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -249,10 +249,10 @@ function roundEven(value) {
 }
 
 /** Resampled so that the longer side is `side` pixels. */
-function fit(grey, side, filter, support) {
+function resizeToFit(grey, side, filter, support) {
   const scale = side / Math.max(grey.height, grey.width);
   const size = (length) => Math.max(1, roundEven(length * scale));
-  return resized(grey, size(grey.width), size(grey.height), filter, support);
+  return resize(grey, size(grey.width), size(grey.height), filter, support);
 }
 
 // Pillow's resampling of 8-bit pixels (src/libImaging/Resample.c): first along rows, then along
@@ -271,16 +271,16 @@ function bicubic(x) { // Catmull-Rom's, a = -0.5
   return 0;
 }
 
-function resized(field, width, height, filter, support) {
+function resize(field, width, height, filter, support) {
   let result = field;
-  if (width !== field.width) result = alongRows(result, width, filter, support);
+  if (width !== field.width) result = resizeRows(result, width, filter, support);
   if (height !== field.height) {
-    result = turned(alongRows(turned(result), height, filter, support));
+    result = transpose(resizeRows(transpose(result), height, filter, support));
   }
   return result;
 }
 
-function alongRows({ width, height, data }, wanted, filter, support) {
+function resizeRows({ width, height, data }, wanted, filter, support) {
   const result = { width: wanted, height, data: new Uint8Array(wanted * height) };
   const windows = weights(width, wanted, filter, support);
   for (let y = 0; y < height; y++) {
@@ -309,16 +309,16 @@ function weights(from, wanted, filter, support) {
       window.push(weight);
       total += weight;
     }
-    return { first, window: window.map((weight) => fixed(total ? weight / total : weight)) };
+    return { first, window: window.map((weight) => toFixedPoint(total ? weight / total : weight)) };
   });
 }
 
-function fixed(weight) {
+function toFixedPoint(weight) {
   return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * 2 ** BITS);
 }
 
 /** Rows and columns exchanged. */
-export function turned({ width, height, data }) {
+export function transpose({ width, height, data }) {
   const result = { width: height, height: width, data: new Uint8Array(data.length) };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) result.data[x * height + y] = data[y * width + x];

@@ -3,7 +3,7 @@
 // The light is evened out by what the paper around each place looks like; ink is what differs from
 // it; what runs into the picture's edge is no digit.
 
-import { drawn, letterbox, turned } from "./drawing.js";
+import { prepareDrawing, letterbox, transpose } from "./drawing.js";
 
 const SIDE = 280; // the longer side at which pictures are looked at
 const REACH = 0.2; // of it: as wide a stroke may be
@@ -14,7 +14,7 @@ export function looked(picture, model) {
   const grey = greyOf(picture);
   if (model.form === "letterbox") return { image: letterbox(grey), digits: 1 };
   const ink = inkOf(grey);
-  return { image: drawn(ink), digits: digitsOf(ink) };
+  return { image: prepareDrawing(ink), digits: digitsOf(ink) };
 }
 
 function greyOf(picture) {
@@ -89,7 +89,7 @@ function otsu(data) {
 
 /** The paper under dark strokes: the greatest around each place, then the least of those. */
 function closed(grey, size) {
-  const rows = (field, better) => turned(extreme(turned(extreme(field, size, better)), size, better));
+  const rows = (field, better) => transpose(extreme(transpose(extreme(field, size, better)), size, better));
   return rows(rows(grey, Math.max), Math.min);
 }
 
