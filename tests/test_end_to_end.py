@@ -1,12 +1,12 @@
-"""train, export, bench, eval, predict: the real commands, one after the other, in an empty folder.
+"""train, export, bench, eval, predict: one after the other, in an empty folder.
 
 Each command's last line says the next one, and it is that line which is run.
 """
 
 import re
 import shlex
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -16,16 +16,15 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import load
 from mnist_edge.lab.training.checkpoint import load_checkpoint
 from tests.cli.test_train import write_signs
-from tests.conftest import Cli
 from tests.helpers.cli import invoke
 from tests.lab.conftest import one_thread  # noqa: F401
 
 QUICK = ("--device", "cpu", "--epochs", "6", "--batch-size", "32")
 
 
-def following(done: "subprocess.CompletedProcess[str]") -> list[str]:
+def following(done: Any) -> list[str]:
     """The arguments of the command that a command says is next."""
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "Traceback" not in done.stderr
     said = re.search(r"^next: mnist-edge (.*)$", done.stdout, re.MULTILINE)
     assert said
@@ -39,30 +38,30 @@ def shown(pattern: str, text: str) -> str:
 
 
 def test_digits_from_training_to_prediction(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # two would wait for each other on a busy machine
-    trained = cli("train", "--dataset", "digits", "--model", "edge-xs", *QUICK)
+    monkeypatch.chdir(tmp_path)
+    trained = invoke("train", "--dataset", "digits", "--model", "edge-xs", *QUICK)
     tested = shown(r"^test accuracy (\d+\.\d\d) %", trained.stdout)
     assert float(tested) > 80
 
-    exported = cli(*following(trained))
+    exported = invoke(*following(trained))
     assert shown(r"^ +accuracy (\d+\.\d\d) %", exported.stdout) == tested
     assert "0 answers changed" in exported.stdout
 
-    timed = cli(*following(exported), "--duration", "0.05", "--batch", "1")
-    assert (timed.returncode, timed.stderr) == (0, "")
+    timed = invoke(*following(exported), "--duration", "0.05", "--batch", "1")
+    assert (timed.exit_code, timed.stderr) == (0, "")
     for name in (r"edge-xs\.onnx", "PyTorch original"):
         assert shown(rf"^ *{name} +(\d+\.\d\d) ", timed.stdout) == tested
 
     # What the bench does not tell: which digit is which.
-    scored = cli("eval", "exported/edge-xs.onnx")
+    scored = invoke("eval", "exported/edge-xs.onnx")
     assert shown(r"digits: (\d+\.\d\d) %", scored.stdout) == tested
 
     digits = load("digits")
     for at in range(8):
         Image.fromarray(digits.test.images[at]).save(tmp_path / f"{at}.png")
-    told = cli("predict", "--threshold", 0, *(f"{at}.png" for at in range(8)))
+    told = invoke("predict", "--threshold", 0, *(f"{at}.png" for at in range(8)))
     lines = [line.split() for line in told.stdout.splitlines()]
     assert [line[0] for line in lines] == [f"{at}.png" for at in range(8)]
     answers = Classifier(tmp_path / "exported" / "edge-xs.onnx").predict(digits.test.images[:8])

@@ -17,6 +17,7 @@ from mnist_edge.model_file.onnx_schema import RefusedError
 from mnist_edge.model_file.operators import RULES
 from mnist_edge.model_file.operators.base import Known
 from mnist_edge.model_file.resource_bounds import _given, _order, infer
+from tests.conftest import without_coverage
 
 EXPORTED = sorted((Path(__file__).parents[2] / "exported").glob("*.onnx"))
 # What onnx has examples of, and no classifier of images needs.
@@ -48,7 +49,7 @@ def examples() -> list[Any]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return list(collect_testcases(None))
+        return list(without_coverage(collect_testcases)(None))
 
 
 def test_sizes_and_numbers_are_those_of_onnx_s_own_examples(examples: list[Any]) -> None:
