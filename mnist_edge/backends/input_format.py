@@ -155,29 +155,6 @@ class InputFormat:
     def _rows(self, output: Values) -> NDArray[np.float32]:
         return output.astype(np.float32, copy=False).reshape(-1, self.classes)
 
-    def describe(self) -> str:
-        """What a person should know before believing a number: what goes in, and why."""
-        sizes = ["N" if size == FREE else str(size) for size in self.shape]
-        text = f"input {self.dtype} ({', '.join(sizes)}), pixels {self.form}"
-        return text if self.guess is None else f"{text} ({_evidence_text(self.guess)}"
-
-
-def _evidence_text(guess: InputGuess) -> str:
-    """What a guess rests on, and what to do where that is not enough."""
-    best = _result_text(guess.loss, guess.accuracy)
-    rival = _result_text(guess.rival_loss, guess.rival_accuracy)
-    told = f"guessed on {guess.examples:,} labelled images: {best}; "
-    told += f"next best, {guess.rival}: {rival})"
-    if guess.verdict is GuessVerdict.TIED:
-        return f"{told}: they cannot be told apart, state --input-scale, --input-mean and --invert"
-    if guess.verdict is GuessVerdict.POOR:
-        told += ": none of the usual forms fits, state --input-scale, --input-mean and --invert"
-    return told
-
-
-def _result_text(loss: float, accuracy: float) -> str:
-    return f"log-loss {loss:.2g}, {100 * accuracy:.1f} % right"
-
 
 def read(model: AnyModel, classes: Callable[[], int] | None = None) -> InputFormat:
     """What a file takes and gives, the pixels as they are.

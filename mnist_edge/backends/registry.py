@@ -1,7 +1,7 @@
 """Which contenders there are for some files, on this machine."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -10,6 +10,7 @@ from mnist_edge import partial_failures
 from mnist_edge.backends import input_format
 from mnist_edge.backends.base import Backend, Contender, ContenderKind
 from mnist_edge.backends.detect_input import Examples, detect_input_format
+from mnist_edge.backends.input_format import InputFormat
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.backends.pytorch import PyTorch, find_original
@@ -46,13 +47,13 @@ class ForeignOptions:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """`missing` says what else was asked for, and why it is not among the contenders; `guesses`,
-    for each file that is not ours, how its input is fed; `refused`, what is wrong with files that
-    nothing can run."""
+    """`missing` says what else was asked for, and why it is not among the contenders;
+    `foreign_inputs`, how each file that is not ours is fed; `refused`, what is wrong with files
+    that nothing can run."""
 
     contenders: tuple[Contender, ...]
     missing: tuple[str, ...] = ()
-    guesses: tuple[str, ...] = ()
+    foreign_inputs: Mapping[Path, InputFormat] = field(default_factory=dict)
     refused: tuple[EdgeError, ...] = ()
 
 
@@ -78,11 +79,7 @@ def find_contenders(
     refused = [*absent]
     read = partial_failures.each(files, lambda path: _open(path, foreign), refused)
     sources = _sources([one for _, one in read], runs)
-    guesses = tuple(
-        f"{path.name}: {file.input_format.describe()}"
-        for path, (file, card) in read
-        if card is None
-    )
+    foreign_inputs = {file.path: file.input_format for _, (file, card) in read if card is None}
     found: list[Contender] = []
     missing: list[str] = []
     for name in [name for name in RUNTIMES if name in wanted]:
@@ -93,7 +90,7 @@ def find_contenders(
         found += made
     families = [one.info.family for one in sources]
     found.sort(key=lambda one: families.index(one.info.family))
-    return Discovery(tuple(found), tuple(missing), guesses, tuple(refused))
+    return Discovery(tuple(found), tuple(missing), foreign_inputs, tuple(refused))
 
 
 def _check_names(runtimes: Sequence[str] | None) -> Sequence[str] | None:

@@ -166,8 +166,7 @@ def bench(
     if old:
         comparison.check_common(old, running, plan.batches)
     refused = (*found.refused, *unfit)
-    for guess in found.guesses:  # of how files of others are fed
-        bench_output.echo_beside(outputs)(guess)
+    bench_output.print_foreign_inputs(found.foreign_inputs, outputs)
     bench_output.print_errors(refused)
     if loadgen:
         _run_loadgen(running, data, plan, loadgen, loadgen_logs)

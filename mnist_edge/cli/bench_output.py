@@ -10,6 +10,7 @@ from mnist_edge.cli.console import echo, echo_err, print_table_parts, terminal_w
 from mnist_edge.errors import EdgeError
 
 if TYPE_CHECKING:
+    from mnist_edge.backends import InputFormat
     from mnist_edge.benchmark import Benchmark
     from mnist_edge.benchmark.compare import Change
 
@@ -20,6 +21,16 @@ STDOUT = Path("-")
 def echo_beside(outputs: Mapping[str, Path | None]) -> Callable[[str], None]:
     """What prints remarks: on stdout, but on stderr where stdout takes one of the outputs."""
     return echo_err if STDOUT in outputs.values() else echo
+
+
+def print_foreign_inputs(
+    inputs: "Mapping[Path, InputFormat]", outputs: Mapping[str, Path | None]
+) -> None:
+    """How files of others are fed."""
+    from mnist_edge.report.input_formats import describe_input
+
+    for path, input_format in inputs.items():
+        echo_beside(outputs)(f"{path.name}: {describe_input(input_format)}")
 
 
 def print_errors(errors: Iterable[EdgeError | str]) -> None:

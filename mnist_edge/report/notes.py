@@ -11,6 +11,7 @@ from mnist_edge.model_file.saturation import LARGEST_PAIR
 from mnist_edge.report import labels
 from mnist_edge.report.dataset import changed_images_note
 from mnist_edge.report.formatting import join_words
+from mnist_edge.report.input_formats import describe_input
 
 
 class Kind(Enum):
@@ -61,7 +62,7 @@ def remarks(record: Benchmark) -> list[str]:
     """What else a page says before its tables."""
     texts = [note.text for note in notes(record) if not note.is_warning]
     texts += [
-        f"{name} is not a file of mnist-edge: {entry.contender.input_format.describe()}."
+        f"{name} is not a file of mnist-edge: {describe_input(entry.contender.input_format)}."
         for name, entry in zip(labels.file_names(record), record.entries, strict=True)
         if isinstance(entry.contender, OnnxRuntime) and not entry.info.ours
     ]

@@ -87,7 +87,7 @@ def test_without_torch_there_is_no_original_and_no_word_of_it(
     monkeypatch.setitem(sys.modules, "torch", None)
     found = find_contenders([made.file], made.home / "runs", None, OURS)
     assert shown(found) == [("edge-xs.onnx", "onnxruntime")]
-    assert (found.missing, found.guesses) == ((), ())
+    assert (found.missing, found.foreign_inputs) == ((), {})
 
 
 def test_all_takes_what_is_here_in_the_order_of_a_table(made: Trained, tmp_path: Path) -> None:
@@ -197,18 +197,23 @@ def test_foreign_files_are_families_of_their_own_and_say_how_they_are_fed(tmp_pa
     assert (first.family, last.family) == (sha256(files[0]), sha256(files[1]))
     assert [one.dataset for one in (first, ours, last)] == ["kmnist", "digits", "kmnist"]
     assert [one.ours for one in (first, ours, last)] == [False, True, False]
-    a, b = found.guesses
-    assert a.startswith("a.onnx: input float32 (N, 1, 28, 28), pixels as 0..1 (guessed on 60 ")
-    assert b.startswith("b.onnx: input float32 (1, 784), pixels 0..255 as they are (guessed on")
+    a, b = (found.foreign_inputs[path] for path in files)
+    assert (a.shape, a.form, b.shape, b.form) == (
+        (-1, 1, 28, 28),
+        "as 0..1",
+        (1, 784),
+        "0..255 as they are",
+    )
+    assert a.guess is not None
+    assert a.guess.examples == 60
 
 
 def test_what_a_person_says_of_a_foreign_file_is_taken(tmp_path: Path) -> None:
     path = write(tmp_path / "a.onnx")
     options = ForeignOptions(never, scale=1.0, mean=0.0, invert=True)
     found = find_contenders([path], tmp_path, None, options)
-    assert found.guesses == (
-        "a.onnx: input float32 (N, 1, 28, 28), pixels 0..255 as they are, inverted",
-    )
+    (taken,) = found.foreign_inputs.values()
+    assert (taken.scale, taken.mean, taken.invert, taken.guess) == (1.0, 0.0, True, None)
 
 
 def test_two_files_of_the_same_bytes_are_two_contenders(tmp_path: Path) -> None:
@@ -216,7 +221,7 @@ def test_two_files_of_the_same_bytes_are_two_contenders(tmp_path: Path) -> None:
     b = Path(shutil.copy(a, tmp_path / "b.onnx"))
     found = find_contenders([a, b], tmp_path, None, FOREIGN)
     assert shown(found) == [("a.onnx", "onnxruntime"), ("b.onnx", "onnxruntime")]
-    assert len(found.guesses) == 2
+    assert len(found.foreign_inputs) == 2
 
 
 def test_foreign_files_run_in_openvino_too(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from mnist_edge.backends import InputFormat, OnnxRuntime
 from mnist_edge.benchmark.kernels import Deviation, Kernels
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.report import notes
+from mnist_edge.report.input_formats import describe_input
 from mnist_edge.report.notes import Kind, Note
 from tests.report.records import FINDINGS, INT8_FINDINGS, benchmark, entry, file
 
@@ -86,5 +87,5 @@ def test_how_a_file_of_others_is_fed_is_told() -> None:
     info = file("peers/mnist-12.onnx", ours=False).info
     foreign = OnnxRuntime(ModelFile(Path("peers/mnist-12.onnx"), b""), info, input_format)
     told = notes.remarks(benchmark(replace(entry(file("a.onnx")), contender=foreign)))
-    assert told == [f"mnist-12.onnx is not a file of mnist-edge: {input_format.describe()}."]
+    assert told == [f"mnist-12.onnx is not a file of mnist-edge: {describe_input(input_format)}."]
     assert not notes.remarks(benchmark(entry(file("a.onnx"))))

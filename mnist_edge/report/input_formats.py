@@ -1,0 +1,28 @@
+"""How files of others are fed, in words."""
+
+from mnist_edge.backends.input_format import FREE, GuessVerdict, InputFormat, InputGuess
+
+
+def describe_input(input_format: InputFormat) -> str:
+    """What a person should know before believing a number: what goes in, and why."""
+    sizes = ["N" if size == FREE else str(size) for size in input_format.shape]
+    text = f"input {input_format.dtype} ({', '.join(sizes)}), pixels {input_format.form}"
+    guess = input_format.guess
+    return text if guess is None else f"{text} ({_evidence(guess)}"
+
+
+def _evidence(guess: InputGuess) -> str:
+    """What a guess rests on, and what to do where that is not enough."""
+    best = _result(guess.loss, guess.accuracy)
+    rival = _result(guess.rival_loss, guess.rival_accuracy)
+    text = f"guessed on {guess.examples:,} labelled images: {best}; "
+    text += f"next best, {guess.rival}: {rival})"
+    if guess.verdict is GuessVerdict.TIED:
+        return f"{text}: they cannot be told apart, state --input-scale, --input-mean and --invert"
+    if guess.verdict is GuessVerdict.POOR:
+        text += ": none of the usual forms fits, state --input-scale, --input-mean and --invert"
+    return text
+
+
+def _result(loss: float, accuracy: float) -> str:
+    return f"log-loss {loss:.2g}, {100 * accuracy:.1f} % right"
