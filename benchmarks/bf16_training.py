@@ -16,7 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from mnist_edge.datasets import SIDE, Split
+from mnist_edge.datasets import Split
 from mnist_edge.host.machine import has_flag, this_machine
 from mnist_edge.intervals import paired_ratio
 from mnist_edge.lab.training import bf16
@@ -24,6 +24,7 @@ from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import recipe_for
 from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
+from mnist_edge.types import SIDE
 
 _CPU = torch.device("cpu")
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")

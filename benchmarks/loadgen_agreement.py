@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import datasets
-from mnist_edge.backends import Contender, Images, OnnxRuntime, Runner
+from mnist_edge.backends import Contender, OnnxRuntime, Runner
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.stopwatch import Protocol, measure
 from mnist_edge.intervals import Ratio, paired_ratio
 from mnist_edge.model_file import model_paths
 from mnist_edge.preprocess import render_digits
+from mnist_edge.types import Images
 
 _DURATION_S = 0.5
 _RANKS = (50, 90)

@@ -1,6 +1,5 @@
 """An ONNX file opened, checked against the contract, ready to answer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,16 +9,13 @@ from numpy.typing import NDArray
 from mnist_edge.errors import GoldenError, ModelError
 from mnist_edge.metrics import softmax
 from mnist_edge.model_file import golden, model_paths
-from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE, Card
+from mnist_edge.model_file.contract import INPUT, OUTPUT, Card
 from mnist_edge.model_file.golden import GoldenCheck
 from mnist_edge.model_file.graph import Value, describe
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.session import open_session, run_once
 from mnist_edge.model_file.tensors import FLOAT, UINT8
-
-Images = NDArray[np.uint8]
-Run = Callable[[Images], NDArray[np.float32]]
-"""What answers images uint8 (N, 28, 28) with logits float32 (N, classes)."""
+from mnist_edge.types import SIDE, Images, LogitsFunction
 
 
 @dataclass(frozen=True)
@@ -168,13 +164,13 @@ CHUNK_SIZE = 500
 """Images that are scored in a call."""
 
 
-def in_chunks(call: Run, images: Images, size: int = CHUNK_SIZE) -> NDArray[np.float32]:
+def in_chunks(call: LogitsFunction, images: Images, size: int = CHUNK_SIZE) -> NDArray[np.float32]:
     """The logits (N, classes) of any number of images, asked for `size` at a time: memory stays
     small, and the values in the caches."""
     return np.concatenate([call(images[at : at + size]) for at in range(0, len(images), size)])
 
 
-def logits_function(model: ModelFile, optimize: bool = True) -> Run:
+def logits_function(model: ModelFile, optimize: bool = True) -> LogitsFunction:
     """What answers as a Classifier does, for a file that has no card yet; `optimize=False` runs the
     graph as written. ModelError when it will not open."""
     most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images

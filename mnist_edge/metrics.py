@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Labels = NDArray[np.int64]
+from mnist_edge.types import Labels
+
 Floats = NDArray[np.floating[Any]]
 
 _Z95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution

@@ -21,7 +21,7 @@ from mnist_edge.backends.registry import (
     find_contenders,
     load_backend,
 )
-from mnist_edge.classifier import Images
+from mnist_edge.types import Images
 
 __all__ = [
     "ALL",

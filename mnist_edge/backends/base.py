@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from mnist_edge.backends.input_format import InputFormat
 from mnist_edge.backends.model_info import ModelInfo
-from mnist_edge.classifier import CHUNK_SIZE, Images
+from mnist_edge.classifier import CHUNK_SIZE
 from mnist_edge.model_file.reader import ModelFile
+from mnist_edge.types import Images
 
 
 class ContenderKind(Enum):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
-from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE
+from mnist_edge.model_file.contract import INPUT, OUTPUT
 from mnist_edge.model_file.graph import Shape, describe
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.resource_bounds import LARGEST_BATCH
 from mnist_edge.model_file.session import open_session, run_once
 from mnist_edge.model_file.tensors import DOUBLE, FLOAT, FLOAT16, UINT8
+from mnist_edge.types import SIDE, Images
 
 Values = NDArray[Any]
 Call = Callable[[Values], Values]

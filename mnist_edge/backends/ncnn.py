@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends.base import FileContender
-from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
-from mnist_edge.model_file.contract import SIDE
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.resource_bounds import LARGEST_BATCH
+from mnist_edge.types import SIDE, Images
 
 _MISSING = "ncnn and pnnx are not installed: pip install 'mnist-edge[ncnn]'"
 _CAST = "Tensor.to"

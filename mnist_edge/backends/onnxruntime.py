@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from mnist_edge.backends.base import Contender, ContenderKind, FileContender, answer
 from mnist_edge.backends.input_format import InputFormat, Values
 from mnist_edge.backends.model_info import ModelInfo
-from mnist_edge.classifier import Images, read_card
+from mnist_edge.classifier import read_card
 from mnist_edge.errors import ModelError
-from mnist_edge.model_file.contract import INPUT, SIDE, Card
+from mnist_edge.model_file.contract import INPUT, Card
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.session import open_session
 from mnist_edge.preprocess import render_digits
+from mnist_edge.types import SIDE, Images
 
 _APART = 1e-3
 _ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way

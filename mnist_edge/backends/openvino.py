@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from mnist_edge.backends.base import FileContender
 from mnist_edge.backends.input_format import Call, InputFormat, Values
 from mnist_edge.errors import ModelError
-from mnist_edge.model_file.contract import SIDE
 from mnist_edge.model_file.reader import ModelFile
+from mnist_edge.types import SIDE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from mnist_edge.backends.base import ContenderKind
 from mnist_edge.backends.model_info import ModelInfo
-from mnist_edge.classifier import Images
 from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
 from mnist_edge.host import machine
 from mnist_edge.model_file.contract import Card
+from mnist_edge.types import Images
 
 if TYPE_CHECKING:
     from torch import Tensor

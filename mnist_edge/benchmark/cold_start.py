@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mnist_edge import child_python
-from mnist_edge.backends import Contender, Images
+from mnist_edge.backends import Contender
 from mnist_edge.backends.base import full_name
 from mnist_edge.errors import ModelError
+from mnist_edge.types import Images
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.classifier import CHUNK_SIZE, Run, in_chunks
+from mnist_edge.classifier import CHUNK_SIZE, in_chunks
 from mnist_edge.errors import EdgeError
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.session import create_session, session_options
+from mnist_edge.types import LogitsFunction
 
 _CONVOLUTIONS = {"Conv": False, "FusedConv": False, "QLinearConv": True, "ConvInteger": True}
 _PRODUCTS = {
@@ -94,7 +95,10 @@ def deviation(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Dev
 
 
 def compare_with_reference(
-    reference: Run, run: Run, images: NDArray[np.uint8], size: int = CHUNK_SIZE
+    reference: LogitsFunction,
+    run: LogitsFunction,
+    images: NDArray[np.uint8],
+    size: int = CHUNK_SIZE,
 ) -> Deviation:
     """Let a file's float reference and its optimized run answer images, `size` at a time, and
     compare them."""

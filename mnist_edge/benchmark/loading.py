@@ -16,10 +16,10 @@ from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.inspection import Inspection, check_batches, inspect
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Data, Plan
-from mnist_edge.benchmark.scoring import Logits, answers
+from mnist_edge.benchmark.scoring import answers
 from mnist_edge.benchmark.timing import fraction_progress
 from mnist_edge.errors import EdgeError, ModelError
-from mnist_edge.types import Progress
+from mnist_edge.types import Logits, Progress
 
 Item = TypeVar("Item")
 

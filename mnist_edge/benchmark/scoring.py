@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.backends import Contender, ContenderKind, Runner, answer, outputs
@@ -14,8 +13,7 @@ from mnist_edge.classifier import in_chunks
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import match_names
 from mnist_edge.errors import ModelError
-
-Logits = NDArray[np.float32]
+from mnist_edge.types import Logits
 
 
 def answers(contender: Contender, runner: Runner, data: Data) -> Logits | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_edge.backends import Images, Runner
+from mnist_edge.backends import Runner
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Plan
 from mnist_edge.benchmark.stopwatch import Call, Meter, Protocol, measure
-from mnist_edge.types import Progress
+from mnist_edge.types import Images, Progress
 
 _BATCH_SAMPLES = 64  # calls are longer: as many as a p90 needs
 _TURN_S = 0.025

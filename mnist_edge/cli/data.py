@@ -38,10 +38,12 @@ def data(
 ) -> None:
     """Fetch a data set, check it, and say what it holds."""
     from mnist_edge import output_paths
-    from mnist_edge.datasets import FOLDER, load
+    from mnist_edge.dataset_names import folder_of
+    from mnist_edge.datasets import load
     from mnist_edge.report import data_check, dataset, tables
 
-    read = [Path(name.removeprefix(FOLDER))] if name.startswith(FOLDER) else []
+    folder = folder_of(name)
+    read = [folder] if folder else []
     output_paths.check_files({"--preview": preview, "--sheet": sheet}, read)
     if sheet and not check:
         raise UsageError("--sheet draws what --check finds: add --check")

@@ -64,9 +64,9 @@ def evaluate(
 
 
 def _own_dataset(name: str) -> str:
-    from mnist_edge.datasets import FOLDER
+    from mnist_edge.dataset_names import is_folder_dataset
 
-    if name.startswith(FOLDER):
+    if is_folder_dataset(name):
         raise DataError(f"this file was trained on {name}: say where it is, --dataset folder:PATH")
     return name
 
@@ -74,7 +74,8 @@ def _own_dataset(name: str) -> str:
 def _answer(model: "Classifier", test: "Split", progress: "Progress") -> "Prediction":
     import numpy as np
 
-    from mnist_edge.classifier import CHUNK_SIZE, Images, Prediction, in_chunks
+    from mnist_edge.classifier import CHUNK_SIZE, Prediction, in_chunks
+    from mnist_edge.types import Images
 
     starts = count(0, CHUNK_SIZE)
 

@@ -114,13 +114,13 @@ def check_places(run: Path, out: Path | None, report: Path | None, web: Path | N
 def next_command(out: Path, files: Sequence[Path], dataset: str) -> str:
     """The command that measures what was made: no other files, on the images that they need.
     `dataset` is as the run names it, with the way to a folder; "" where there is no run."""
-    from mnist_edge.datasets import FOLDER
+    from mnist_edge.dataset_names import folder_dataset, folder_of
 
-    words = ["mnist-edge", "bench"]
-    if out != OUT or dataset.startswith(FOLDER):
+    words, folder = ["mnist-edge", "bench"], folder_of(dataset)
+    if out != OUT or folder:
         words += map(str, files)
-    if dataset.startswith(FOLDER):
-        words += ["--dataset", FOLDER + str(_from_here(Path(dataset.removeprefix(FOLDER))))]
+    if folder:
+        words += ["--dataset", folder_dataset(_from_here(folder))]
     return shlex.join(words)
 
 

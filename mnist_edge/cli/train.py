@@ -196,13 +196,13 @@ def _find_teacher(path: Path) -> Path:
 
 def _absolute_folder(dataset: str | None) -> str | None:
     """A folder's path so that a later export, from another place, finds it again."""
-    from mnist_edge.datasets import FOLDER
+    from mnist_edge.dataset_names import folder_dataset, folder_of
 
-    if dataset is None or not dataset.startswith(FOLDER):
+    path = folder_of(dataset) if dataset else None
+    if path is None:
         return dataset
-    path = Path(dataset.removeprefix(FOLDER))
     try:
-        return FOLDER + str(path.expanduser().resolve())
+        return folder_dataset(path.expanduser().resolve())
     except RuntimeError as error:  # ~name of nobody
         raise DataError(f"there is no folder {path}: {error}") from error
 

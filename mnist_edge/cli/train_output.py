@@ -109,11 +109,13 @@ def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
 
 
 def _draw_curve(run: Path, saved: "Checkpoint") -> None:
+    from mnist_edge.dataset_names import folder_of
     from mnist_edge.files import write_together
     from mnist_edge.lab.training.checkpoint import CURVE
     from mnist_edge.report import training_curves
 
-    dataset = saved.recipe.dataset.rsplit("/", 1)[-1]
+    folder = folder_of(saved.recipe.dataset)
+    dataset = folder.name if folder else saved.recipe.dataset
     drawn = training_curves.plot_run(saved.history, f"{saved.recipe.model} on {dataset}")
     write_together({run / CURVE: drawn})
 

@@ -4,10 +4,9 @@ from importlib import import_module
 from pathlib import Path
 
 from mnist_edge.catalogue import DATASETS
+from mnist_edge.dataset_names import folder_dataset, folder_of
 from mnist_edge.datasets.base import (
     DATA_DIR_VARIABLE,
-    FOLDER,
-    SIDE,
     Dataset,
     FolderFindings,
     Split,
@@ -19,8 +18,6 @@ from mnist_edge.types import Progress
 
 __all__ = [
     "DATA_DIR_VARIABLE",
-    "FOLDER",
-    "SIDE",
     "Dataset",
     "FolderFindings",
     "Split",
@@ -39,16 +36,16 @@ def load(name: str, data_dir: Path | None = None, progress: Progress | None = No
     """
     from mnist_edge.datasets import folder, idx_datasets
 
-    if name.startswith(FOLDER):
-        return folder.load(Path(name.removeprefix(FOLDER)), progress)
+    if (path := folder_of(name)) is not None:
+        return folder.load(path, progress)
     if name in DATASETS:
         if DATASETS[name].module:
             return _made(name)
         place = idx_datasets.find(name, data_dir) or idx_datasets.download(name, progress)
         return idx_datasets.read(name, place)
     if name and Path(name).is_dir():
-        raise DataSetNameError(f"'{name}' is a folder: name it as {FOLDER}{name}")
-    known = ", ".join([*DATASETS, f"{FOLDER}PATH"])
+        raise DataSetNameError(f"'{name}' is a folder: name it as {folder_dataset(name)}")
+    known = ", ".join([*DATASETS, folder_dataset("PATH")])
     raise DataSetNameError(f"there is no data set '{name}': choose one of {known}")
 
 

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from mnist_edge.datasets.splits import image_digests, split_digest, stratified_mask
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.types import SIDE
 
-SIDE = 28
 DATA_DIR_VARIABLE = "MNIST_EDGE_DATA"
-FOLDER = "folder:"
 _VALIDATION_IMAGES = 5000
 _VALIDATION_SEED = 0
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.types import Progress
+from mnist_edge.types import Images, Progress
 
 _CERTAIN = 0.999  # a similarity that no two pictures have by chance
 _LIKELY = 0.98  # one that some have, where all pictures are alike (ones of MNIST)
@@ -25,7 +25,6 @@ _SHIFT = 2  # pixels
 _ROWS = 256  # pictures that are compared with all others at once: 60 MB for 60,000
 _FLAT = 2.0  # a standard deviation of grey below which a picture shows nothing
 
-Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 

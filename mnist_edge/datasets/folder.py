@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import preprocess
-from mnist_edge.datasets.base import FOLDER, Dataset, FolderFindings, Split
+from mnist_edge.dataset_names import folder_dataset, public_name
+from mnist_edge.datasets.base import Dataset, FolderFindings, Split
 from mnist_edge.datasets.folder_layout import TEST, TRAINING, VALIDATION, Layout, scan
 from mnist_edge.datasets.splits import split_digest, test_mask, validation_mask
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.preprocess.formats import NAMES
-from mnist_edge.types import Progress
+from mnist_edge.types import SIDE, Progress
 
 _MOST_NAMED = 20  # unreadable pictures in one message
 # A pixel has a colour where its channels are so far apart, and a picture where so many pixels have
@@ -78,7 +79,7 @@ def _load(path: Path, progress: Progress | None) -> Dataset:
     everything = [training, validation, test]
     coloured = sum(int(some.coloured.sum()) for some in everything)
     return Dataset(
-        FOLDER + path.resolve().name,
+        public_name(folder_dataset(path)),
         classes,
         Split(train, labels),
         Split(test.images, test.labels),
@@ -115,7 +116,7 @@ def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
     read = {}
     for name, split in found.splits.items():
         count = len(split.paths)
-        images = np.zeros((count, preprocess.SIDE, preprocess.SIDE), np.uint8)
+        images = np.zeros((count, SIDE, SIDE), np.uint8)
         coloured, digests, sizes = np.zeros(count, bool), [], []
         for at, path in enumerate(split.paths):
             try:
@@ -123,7 +124,9 @@ def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
                 digests.append(_digest(path))
                 sizes.append(loaded.size)
                 coloured[at] = _has_colour(loaded.pixels)
-                images[at] = preprocess.prepare_images([loaded.pixels], FOLDER)[0].image
+                images[at] = preprocess.prepare_images([loaded.pixels], folder_dataset(split.root))[
+                    0
+                ].image
             except DataError as error:
                 errors.append(str(error))
             done += 1

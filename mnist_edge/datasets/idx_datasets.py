@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import idx
-from mnist_edge.datasets.base import DATA_DIR_VARIABLE, SIDE, Dataset, Split, compute_fingerprint
+from mnist_edge.datasets.base import DATA_DIR_VARIABLE, Dataset, Split, compute_fingerprint
 from mnist_edge.datasets.download import fetch
 from mnist_edge.datasets.file_names import (
     KERAS,
@@ -28,7 +28,7 @@ from mnist_edge.datasets.file_names import (
 from mnist_edge.datasets.published import SOURCES, PublishedFile
 from mnist_edge.errors import DataError, FileError
 from mnist_edge.file_access import is_file, is_folder
-from mnist_edge.types import Progress
+from mnist_edge.types import SIDE, Progress
 
 __all__ = ["SOURCES", "PublishedFile", "cache_dir", "download", "find", "read"]
 

@@ -1,16 +1,13 @@
 """Whether a model's answer to an image depends on that image alone: not on chance, and not on the
 other images of a call, nor on how many these are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
-Images = NDArray[np.uint8]
-Logits = NDArray[np.float32]
-Run = Callable[[Images], Logits]
+from mnist_edge.types import Images, Logits, LogitsFunction
 
 # Other numbers of images are other orders of the same sums, and other kernels; int8 values round
 # to neighbouring steps, and dynamic quantization to other steps altogether.
@@ -49,7 +46,7 @@ class Inconsistency:
 
 
 def find_inconsistency(
-    run: Run, images: Images, sizes: Sequence[int], exact: bool
+    run: LogitsFunction, images: Images, sizes: Sequence[int], exact: bool
 ) -> Inconsistency | None:
     """Whether `run` answers the images, uint8 (N, H, W), otherwise when it is given all of them
     again, or the first of them so many at a time; None for a model that does not. `exact` is one

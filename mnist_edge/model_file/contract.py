@@ -4,8 +4,9 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from mnist_edge.errors import ModelError
@@ -15,7 +16,6 @@ from mnist_edge.model_file.golden import Golden
 from mnist_edge.model_file.older_names import rename_fields
 
 INPUT, OUTPUT = "image", "logits"
-SIDE = 28
 PREFIX = "mnist_edge."
 VERSION = 1
 MOST_CLASSES, LONGEST_CLASS = 10_000, 200
@@ -73,34 +73,11 @@ class Card:
 
     def to_metadata(self) -> dict[str, str]:
         """The card as ONNX `metadata_props`: every key under the prefix, every value text."""
-        values: dict[str, str] = {
-            "version": str(self.version),
-            "model": self.model,
-            "classes": json.dumps(self.classes, ensure_ascii=False),
-            "dataset": self.dataset,
-            "precision": self.precision,
-            "params": str(self.params),
-            "macs": str(self.macs),
-            "accuracy": json.dumps(_accuracy_to_json(self.accuracy)),
-            "original_accuracy": json.dumps(_accuracy_to_json(self.original_accuracy)),
-            "temperature": repr(self.temperature),
-            "trained": json.dumps(self.trained),
-            "source_sha256": self.source_sha256,
+        values = {
+            key: entry.encode(value)
+            for key, entry in _ENTRIES.items()
+            if (value := getattr(self, key)) is not None
         }
-        if self.calibration is not None:
-            values["calibration"] = json.dumps(self.calibration)
-        if self.original_sha256 is not None:
-            values["original_sha256"] = self.original_sha256
-        if self.golden is not None:
-            values["golden"] = self.golden.to_json()
-        if self.threshold is not None:
-            values["threshold"] = json.dumps(asdict(self.threshold))
-        if self.confusion is not None:
-            values["confusion"] = json.dumps(self.confusion, separators=(",", ":"))
-        if self.licence is not None:
-            values["licence"] = self.licence
-        if self.fingerprint is not None:
-            values["fingerprint"] = json.dumps(self.fingerprint.as_dict())
         # A folder's name need not be text. In JSON, such an escape is read as what it stands for.
         return {
             PREFIX + key: value.encode(errors="backslashreplace").decode()
@@ -110,23 +87,13 @@ class Card:
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> "Card":
         """Read a card. ModelError names the first entry that is missing or unreadable."""
-
-        def read(key: str) -> str:
-            if PREFIX + key not in metadata:
-                raise ModelError(f"its metadata lacks {PREFIX}{key}")
-            return metadata[PREFIX + key]
-
-        key = "version"
+        key, values = "", dict[str, Any]()
         try:
-            if (version := int(read(key))) != VERSION:
-                raise ModelError(
-                    f"it follows version {version} of the contract, this is {VERSION}: "
-                    "install a fitting mnist-edge, or export it again"
-                )
-            values: dict[str, Any] = {}
-            for key, parse in _PARSERS.items():
-                if PREFIX + key in metadata or key not in _OPTIONAL:
-                    values[key] = parse(read(key))
+            for key, entry in _ENTRIES.items():
+                if PREFIX + key in metadata:
+                    values[key] = entry.decode(metadata[PREFIX + key])
+                elif not entry.optional:
+                    raise ModelError(f"its metadata lacks {PREFIX}{key}")
             card, key = cls(**values), "confusion"
             card._check_confusion()
             return card
@@ -143,34 +110,60 @@ class Card:
             raise ValueError("these counts do not add up to the accuracy")
 
 
-def _accuracy_to_json(accuracy: Accuracy) -> dict[str, Any]:
-    return {
-        "value": accuracy.value,
-        "correct": accuracy.correct,
-        "total": accuracy.total,
-        "split": "test",
-    }
+def _encode(value: Any) -> str:
+    """A text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, default=asdict)
 
 
-def _trained_from_json(text: str) -> dict[str, Any]:
-    trained = dict(json.loads(text))
+def _encode_accuracy(accuracy: Accuracy) -> str:
+    return json.dumps({"value": accuracy.value, **asdict(accuracy), "split": "test"})
+
+
+def _decode_version(text: str) -> int:
+    if (version := int(text)) != VERSION:
+        raise ModelError(
+            f"it follows version {version} of the contract, this is {VERSION}: "
+            "install a fitting mnist-edge, or export it again"
+        )
+    return version
+
+
+def _decode_text(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError("a text that nobody reads")
+    return text
+
+
+def _decode_classes(text: str) -> tuple[str, ...]:
+    names = tuple(str(name) for name in json.loads(text))
+    if len(names) > MOST_CLASSES or any(len(name) > LONGEST_CLASS for name in names):
+        raise ValueError("too many classes, or names that nobody reads")
+    return names
+
+
+def _decode_dict(text: str) -> dict[str, Any]:
+    return dict(json.loads(text))
+
+
+def _decode_trained(text: str) -> dict[str, Any]:
+    trained = _decode_dict(text)
     if "recipe" in trained:
         trained["recipe"] = rename_fields(trained["recipe"])
     return trained
 
 
-def _accuracy_from_json(text: str) -> Accuracy:
+def _decode_accuracy(text: str) -> Accuracy:
     values = json.loads(text)
     return Accuracy(int(values["correct"]), int(values["total"]))
 
 
-def _threshold_from_json(text: str) -> Threshold:
-    values = dict(json.loads(text))
+def _decode_threshold(text: str) -> Threshold:
+    values = _decode_dict(text)
     value = float(values.pop("value"))
     return Threshold(value, **{name: int(count) for name, count in values.items()})
 
 
-def _confusion_from_json(text: str) -> Counts:
+def _decode_confusion(text: str) -> Counts:
     rows = tuple(tuple(row) for row in json.loads(text))
     for row in rows:
         # JSON's true is an int to Python.
@@ -179,40 +172,38 @@ def _confusion_from_json(text: str) -> Counts:
     return rows
 
 
-def _classes_from_json(text: str) -> tuple[str, ...]:
-    names = tuple(str(name) for name in json.loads(text))
-    if len(names) > MOST_CLASSES or any(len(name) > LONGEST_CLASS for name in names):
-        raise ValueError("too many classes, or names that nobody reads")
-    return names
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """How a value is read from a text, with an error where that is none of its kind, and how it
+    becomes one."""
+
+    decode: Callable[[str], Any]
+    encode: Callable[[Any], str] = _encode
+    optional: bool = False
 
 
-def _text(text: str) -> str:
-    if len(text) > _LONGEST_TEXT:
-        raise ValueError("a text that nobody reads")
-    return text
-
-
-_PARSERS: dict[str, Any] = {
-    "model": _text,
-    "classes": _classes_from_json,
-    "dataset": _text,
-    "precision": _text,
-    "params": int,
-    "macs": int,
-    "accuracy": _accuracy_from_json,
-    "original_accuracy": _accuracy_from_json,
-    "temperature": float,
-    "trained": _trained_from_json,
-    "source_sha256": _text,
-    "calibration": lambda text: dict(json.loads(text)),
-    "original_sha256": _text,
-    "golden": Golden.from_json,
-    "threshold": _threshold_from_json,
-    "confusion": _confusion_from_json,
-    "licence": _text,
-    "fingerprint": lambda text: Fingerprint.from_dict(json.loads(text)),
+_ACCURACY = _Entry(_decode_accuracy, _encode_accuracy)
+_ENTRIES = {
+    "version": _Entry(_decode_version),
+    "model": _Entry(_decode_text),
+    "classes": _Entry(_decode_classes, partial(json.dumps, ensure_ascii=False)),
+    "dataset": _Entry(_decode_text),
+    "precision": _Entry(_decode_text),
+    "params": _Entry(int),
+    "macs": _Entry(int),
+    "accuracy": _ACCURACY,
+    "original_accuracy": _ACCURACY,
+    "temperature": _Entry(float),
+    "trained": _Entry(_decode_trained),
+    "source_sha256": _Entry(_decode_text),
+    "calibration": _Entry(_decode_dict, optional=True),
+    "original_sha256": _Entry(_decode_text, optional=True),
+    "golden": _Entry(Golden.from_json, Golden.to_json, optional=True),
+    "threshold": _Entry(_decode_threshold, optional=True),
+    "confusion": _Entry(
+        _decode_confusion, partial(json.dumps, separators=(",", ":")), optional=True
+    ),
+    "licence": _Entry(_decode_text, optional=True),
+    "fingerprint": _Entry(lambda text: Fingerprint.from_dict(json.loads(text)), optional=True),
 }
-_OPTIONAL = (
-    *("calibration", "original_sha256", "golden", "threshold", "confusion", "licence"),
-    "fingerprint",
-)
+"""Every entry by its key, which is the field's name, in the order of a file."""

@@ -8,7 +8,7 @@ inputs are drawn with 32-bit integers alone, and the tolerance stands beside the
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.errors import GoldenError
+from mnist_edge.types import SIDE, Images, LogitsFunction
 
 GENERATOR = "xorshift32-strokes-1"
 # A float file differs from itself elsewhere by the order of its sums alone, about 1e-5 of a logit;
@@ -25,13 +26,9 @@ ROUNDING = 1e-4
 # Two orders of the same sums round an int8 value to neighbouring steps now and then, and such
 # steps add up to two quanta in the files that we measured; saturation is off by a hundred.
 QUANTA = 4
-_SIDE = 28
 _COUNT = 8
 _SEED = 2463534242  # Marsaglia's own
 _STROKE = np.array([[144, 255, 144], [255, 255, 255], [144, 255, 144]], np.uint8)
-
-Images = NDArray[np.uint8]
-Run = Callable[[Images], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +110,12 @@ def inputs() -> Images:
 
 
 def _drawn(at: int) -> Images:
-    field = np.zeros((_SIDE, _SIDE), np.uint8)
+    field = np.zeros((SIDE, SIDE), np.uint8)
     random = _xorshift(_SEED + at)
     if at == 1:
         field[:] = 255
     elif at == 2:
-        field[:] = [[next(random) >> 24 for _ in range(_SIDE)] for _ in range(_SIDE)]
+        field[:] = [[next(random) >> 24 for _ in range(SIDE)] for _ in range(SIDE)]
     elif at > 2:
         points = [(4 + next(random) % 20, 4 + next(random) % 20) for _ in range(5)]
         for (top, left), (bottom, right) in pairwise(points):
@@ -139,7 +136,7 @@ def _xorshift(seed: int) -> Iterator[int]:
         yield state
 
 
-def compute(run: Run, int8: bool) -> Golden:
+def compute(run: LogitsFunction, int8: bool) -> Golden:
     """A file's golden answers, given here by `run`: images uint8 (N, 28, 28) -> logits.
 
     Each logit is the shortest decimal that is the same float32 again. ValueError for what is no
@@ -160,7 +157,7 @@ def _exact(logits: NDArray[Any]) -> float:
     return ROUNDING * max(1.0, float(np.abs(logits).max()))
 
 
-def check(golden: Golden, run: Run) -> GoldenCheck:
+def check(golden: Golden, run: LogitsFunction) -> GoldenCheck:
     """Answer the inputs again, with `run`, all at once and one by one, and compare. GoldenError
     where they cannot be drawn."""
     start = time.perf_counter()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.errors import FileError
 from mnist_edge.file_access import read_bytes
 from mnist_edge.predict.results import Failure
-from mnist_edge.preprocess import SIDE
+from mnist_edge.types import SIDE
 
 _MOST_BYTES = 100_000_000
 _HEADERS = {

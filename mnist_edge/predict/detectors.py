@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
-from mnist_edge.predict.results import ONE_DIGIT, Failure, Grey, Page
+from mnist_edge.predict.results import ONE_DIGIT, Failure, Page
 from mnist_edge.preprocess import PreparedImage
 from mnist_edge.preprocess.loading import Loaded
 from mnist_edge.preprocess.several import lines
+from mnist_edge.types import Grey
 
 Detection = tuple[Page | Failure, Sequence[Grey]]
 """A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""

@@ -15,9 +15,9 @@ from mnist_edge.classifier import Classifier, Prediction, in_chunks
 from mnist_edge.errors import DataError
 from mnist_edge.predict.detectors import Detector
 from mnist_edge.predict.parallel import map_chunks
-from mnist_edge.predict.results import Answers, Failure, Grey, Page, Reading, to_readings
+from mnist_edge.predict.results import Answers, Failure, Page, Reading, to_readings
 from mnist_edge.predict.sources import STDIN, Source
-from mnist_edge.preprocess import SIDE
+from mnist_edge.types import SIDE, Grey
 
 _BATCH = 64  # images in one call of the network
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.preprocess.view import Box
+from mnist_edge.types import Grey
 
 UNSURE = "?"
-
-Grey = NDArray[np.uint8]
 
 
 class ClassProbability(NamedTuple):

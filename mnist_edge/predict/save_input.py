@@ -9,8 +9,9 @@ from PIL import Image
 
 from mnist_edge.files import make_folder, write_together
 from mnist_edge.output_paths import check_folder
-from mnist_edge.predict.results import Grey, Reading
+from mnist_edge.predict.results import Reading
 from mnist_edge.predict.sources import STDIN
+from mnist_edge.types import Grey
 
 _SUFFIX = ".28x28.png"
 _OF_AN_ARRAY = re.compile(r"\.npy\[([0-9]+)\]$", re.IGNORECASE)

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from mnist_edge.predict import arrays
-from mnist_edge.predict.results import Failure, Grey
+from mnist_edge.predict.results import Failure
 from mnist_edge.preprocess.formats import SUFFIXES
+from mnist_edge.types import Grey
 
 STDIN = "-"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnist_edge.dataset_names import is_folder_dataset
 from mnist_edge.preprocess.canvas import match_drawing, prepare_drawing
 from mnist_edge.preprocess.colour import project_to_grey
 from mnist_edge.preprocess.foreground import is_even
 from mnist_edge.preprocess.loading import Loaded, Source, load
 from mnist_edge.preprocess.mnist_format import (
-    SIDE,
     centre,
     letterbox,
     match_mnist_format,
@@ -26,9 +26,9 @@ from mnist_edge.preprocess.mnist_format import (
 from mnist_edge.preprocess.sample_digits import render_digits
 from mnist_edge.preprocess.search import find_digit
 from mnist_edge.preprocess.several.lines import FoundDigit, read_grid, read_line
+from mnist_edge.types import SIDE, Grey
 
 __all__ = [
-    "SIDE",
     "FoundDigit",
     "Loaded",
     "PreparedImage",
@@ -47,9 +47,7 @@ __all__ = [
     "to_luminance",
 ]
 
-Grey = NDArray[np.uint8]
 Pixels = NDArray[np.uint8]
-_FOLDER = "folder:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def prepare_images(pictures: Sequence[Pixels], dataset: str = "mnist") -> list[P
 
     Those that have the form already are told faster together.
     """
-    if dataset.startswith(_FOLDER):
+    if is_folder_dataset(dataset):
         return [PreparedImage(letterbox(to_luminance(pixels)), 1) for pixels in pictures]
     return [
         _prepare_digit(pixels) if image is None else PreparedImage(image, 1)

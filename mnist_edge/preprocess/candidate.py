@@ -14,8 +14,7 @@ from mnist_edge.preprocess.outline import edge_share, evenness, paper_share, sur
 from mnist_edge.preprocess.ruled_lines import remove_ruled_lines
 from mnist_edge.preprocess.selection import cluster, plausibility
 from mnist_edge.preprocess.view import Box, View
-
-Grey = NDArray[np.uint8]
+from mnist_edge.types import Grey
 
 _GROUPING_REACH = 2  # pixels of the view: what is twice as near belongs together
 _MIN_STRENGTH = 10.0  # grey values

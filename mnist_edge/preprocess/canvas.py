@@ -11,8 +11,7 @@ from mnist_edge.preprocess.components import Components, connected_components
 from mnist_edge.preprocess.counting import count_digits
 from mnist_edge.preprocess.mnist_format import INK_THRESHOLD, to_mnist_format
 from mnist_edge.preprocess.selection import NO_STROKE, cluster, is_block, plausibility
-
-Grey = NDArray[np.uint8]
+from mnist_edge.types import Grey
 
 _SPECK_RATIO = 50  # times as large the greatest piece is
 _NEAR_RATIO = 12  # parts of its longer side: what lies within one of them is no speck

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_edge.preprocess.components import Mask, connected_components
+from mnist_edge.types import SIDE, Grey
 
-SIDE = 28
 _BOX_SIDE = 20
 _CENTRE_OF_MASS = (14.5, 14.5)  # where MNIST has the centre of mass: the centre of pixel (14, 14)
 _OVERSAMPLING = 5  # fine pixels, in which strokes are measured, to a pixel of the field
@@ -23,8 +23,6 @@ _MOMENTS = np.stack(  # total, row and column of every pixel: (784, 3)
     [np.ones(SIDE * SIDE, np.float32), np.repeat(_POSITIONS, SIDE), np.tile(_POSITIONS, SIDE)],
     axis=1,
 )
-
-Grey = NDArray[np.uint8]
 
 
 def has_mnist_format(image: Grey) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_edge.preprocess.mnist_format import SIDE
+from mnist_edge.types import SIDE
 
 
 def render_digits(count: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -3,17 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mnist_edge.preprocess.candidate import Candidate, find_candidate
 from mnist_edge.preprocess.foreground import FLAT_LIGHT, STROKE_WIDTHS, Plane, is_flat, lightness
 from mnist_edge.preprocess.page import find_sheets
 from mnist_edge.preprocess.rectify import rectify_sheet
 from mnist_edge.preprocess.selection import NO_STROKE, is_block
 from mnist_edge.preprocess.view import View, closer_box, view_of
+from mnist_edge.types import Grey
 
-Grey = NDArray[np.uint8]
 Find = Callable[[View, bool | None], Candidate | None]
 """Finds the digit of a view: of light ink, of dark ink, or, where it is None, of either."""
 

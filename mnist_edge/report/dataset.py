@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_edge.datasets import FOLDER, Dataset, FolderFindings
+from mnist_edge.dataset_names import is_folder_dataset
+from mnist_edge.datasets import Dataset, FolderFindings
 from mnist_edge.fingerprint import Fingerprint, describe_changes
 from mnist_edge.report.formatting import count
 
@@ -74,7 +75,7 @@ def changed_images_note(
     where there is nothing to say. `trained_on` is the name of the model's own set."""
     now = data.fingerprint
     if before is None:
-        if not (trained_on.startswith(FOLDER) and data.name.startswith(FOLDER)):
+        if not (is_folder_dataset(trained_on) and is_folder_dataset(data.name)):
             return ""
         return (
             f"note: {whose} does not say which pictures it was trained on, as files of older "

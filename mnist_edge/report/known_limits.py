@@ -1,6 +1,6 @@
 """What a file cannot do, as far as its metadata tells."""
 
-from mnist_edge.datasets import FOLDER
+from mnist_edge.dataset_names import is_folder_dataset
 from mnist_edge.model_file.contract import Card
 from mnist_edge.report import formatting
 
@@ -32,7 +32,7 @@ def lines(card: Card, timed: bool) -> list[str]:
 
 
 def _form(card: Card) -> str:
-    if card.dataset.startswith(FOLDER):
+    if is_folder_dataset(card.dataset):
         return (
             "It sees 28×28 grey pixels and nothing else: colour, and detail finer than a 28th of a "
             "picture's longer side, are lost before it answers."

@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.classifier import read_card
-from mnist_edge.datasets import FOLDER
+from mnist_edge.dataset_names import is_folder_dataset
 from mnist_edge.escaping import json_text
 from mnist_edge.files import sha256
 from mnist_edge.model_file.card_files import MARK, FileFacts
@@ -62,7 +62,7 @@ def _summary(card: Card, facts: FileFacts) -> str:
 
 
 def _use(card: Card, facts: FileFacts) -> list[str]:
-    of_folder = card.dataset.startswith(FOLDER)
+    of_folder = is_folder_dataset(card.dataset)
     meaning = "0 = black, 255 = white" if of_folder else "0 = background, 255 = ink"
     contract = [
         ("input", f"`image`: uint8 (N, 28, 28), raw grey pixels, {meaning}"),

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.errors import DataError, GoldenError, ModelError
-from mnist_edge.model_file.contract import SIDE
 from mnist_edge.preprocess import load, prepare_images
+from mnist_edge.types import SIDE
 from mnist_edge.web import site_json
 
 IMAGE_BYTES = SIDE * SIDE

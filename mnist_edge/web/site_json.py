@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.datasets import FOLDER
+from mnist_edge.dataset_names import is_folder_dataset
 from mnist_edge.escaping import printable
 from mnist_edge.model_file.contract import Card
 
@@ -27,16 +27,15 @@ def describe_site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> d
 def describe_model(path: Path, card: Card) -> dict[str, Any]:
     """A file's facts. `form` is how a drawing is prepared for it: "drawn", as MNIST's digits are,
     or "letterbox", the whole canvas, for images of a folder."""
+    of_folder = is_folder_dataset(card.dataset)
     return {
         "name": printable(path.stem),
         "file": path.name,
         "model": printable(card.model),
         "precision": printable(card.precision),
         "classes": [printable(name) for name in card.classes],
-        "dataset": FOLDER.rstrip(":")
-        if card.dataset.startswith(FOLDER)
-        else printable(card.dataset),
-        "form": "letterbox" if card.dataset.startswith(FOLDER) else "drawn",
+        "dataset": "folder" if of_folder else printable(card.dataset),
+        "form": "letterbox" if of_folder else "drawn",
         "threshold": card.threshold.value if card.threshold else None,
         "accuracy": {"correct": card.accuracy.correct, "total": card.accuracy.total},
         "size_bytes": path.stat().st_size,

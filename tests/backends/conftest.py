@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 import mnist_edge
-from mnist_edge.backends import Contender, Images, OnnxRuntime, PyTorch, find_original
+from mnist_edge.backends import Contender, OnnxRuntime, PyTorch, find_original
 from mnist_edge.classifier import Classifier
+from mnist_edge.types import Images
 from tests.helpers.trained import Trained
 
 SHIPPED = Path(mnist_edge.__file__).parents[1] / "exported"

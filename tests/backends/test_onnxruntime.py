@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import ContenderKind, Images, ModelInfo, OnnxRuntime, answer
+from mnist_edge.backends import ContenderKind, ModelInfo, OnnxRuntime, answer
 from mnist_edge.backends.detect_input import detect_input_format
 from mnist_edge.backends.input_format import read
 from mnist_edge.classifier import Classifier
@@ -16,6 +16,7 @@ from mnist_edge.errors import ModelError
 from mnist_edge.files import sha256
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.session import open_session
+from mnist_edge.types import Images
 from tests.backends.conftest import SHIPPED
 from tests.backends.foreign import examples, greys, write
 from tests.conftest import make_card, write_tiny_model

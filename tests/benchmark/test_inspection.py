@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import (
-    Examples,
-    ForeignOptions,
-    Images,
-    OnnxRuntime,
-    Runner,
-    find_contenders,
-)
+from mnist_edge.backends import Examples, ForeignOptions, OnnxRuntime, Runner, find_contenders
 from mnist_edge.benchmark.inspection import Inspection, inspect
 from mnist_edge.errors import GoldenError
 from mnist_edge.model_file.contract import INPUT
 from mnist_edge.model_file.session import open_session
 from mnist_edge.preprocess import render_digits
+from mnist_edge.types import Images
 from tests.backends import foreign
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.fakes import Known, table_of, with_golden, write_absorbing_model

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import ContenderKind, Images, ModelInfo
+from mnist_edge.backends import ContenderKind, ModelInfo
 from mnist_edge.benchmark import loadgen
 from mnist_edge.benchmark.loadgen import system
 from mnist_edge.benchmark.loadgen.system import System
 from mnist_edge.errors import EdgeError, MissingExtraError
+from mnist_edge.types import Images
 
 SCENARIOS = tuple(loadgen.SCENARIOS)
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)

@@ -15,7 +15,6 @@ from mnist_edge.backends import (
     ContenderKind,
     Examples,
     ForeignOptions,
-    Images,
     OnnxRuntime,
     Runner,
     find_contenders,
@@ -37,7 +36,7 @@ from mnist_edge.files import sha256
 from mnist_edge.host.machine import this_machine
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
-from mnist_edge.types import Progress
+from mnist_edge.types import Images, Progress
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.cli import write_folder
 from tests.helpers.fakes import Known, Table, dataset, numbered, skip_warm_up, table_of, with_golden

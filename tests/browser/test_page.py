@@ -11,6 +11,7 @@ from PIL import Image
 from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, digits
+from mnist_edge.types import Grey
 from tests.browser.conftest import NAMES, Open
 from tests.preprocess.drawing import drawing
 
@@ -81,7 +82,7 @@ _SEEN = """(() => {
 })()"""
 
 
-def grey(text: str, side: int) -> preprocess.Grey:
+def grey(text: str, side: int) -> Grey:
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(side, side)
 
 
@@ -98,7 +99,7 @@ _ANSWERS = """async ([name, text]) => {
 }"""
 
 
-def compare(tab: Open, url: str, file: Path, images: preprocess.Grey) -> None:
+def compare(tab: Open, url: str, file: Path, images: Grey) -> None:
     """Labels are equal; logits differ by 1e-4 at most, in int8 by one of 255 steps."""
     model = Classifier(file)
     wanted = model.predict(images)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.backends import Contender, ContenderKind, Images, ModelInfo, Runner
+from mnist_edge.backends import Contender, ContenderKind, ModelInfo, Runner
 from mnist_edge.benchmark import cold_start, stopwatch, timing
 from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.stopwatch import Protocol
@@ -23,6 +23,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file import golden
 from mnist_edge.model_file.contract import Card
+from mnist_edge.types import Images
 
 CLASSES = tuple("0123456789")
 Numbers = NDArray[np.int64]

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.backends import ContenderKind, Images, ModelInfo
+from mnist_edge.backends import ContenderKind, ModelInfo
+from mnist_edge.types import Images
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import pytest
 from mnist_edge import preprocess
 from mnist_edge.preprocess.canvas import match_drawing, prepare_drawing
 from mnist_edge.preprocess.mnist_format import has_mnist_format
+from mnist_edge.types import Grey
 from tests.preprocess.drawing import drawing, likeness, written
 from tests.web.drawings import read, scribble
 
@@ -14,7 +15,7 @@ DRAWINGS = read()
     ("ink", "wanted", "boxed"), [one[1:] for one in DRAWINGS], ids=[one[0] for one in DRAWINGS]
 )
 def test_drawings_become_the_bytes_that_every_language_makes_of_them(
-    ink: preprocess.Pixels, wanted: preprocess.Grey, boxed: preprocess.Grey
+    ink: preprocess.Pixels, wanted: Grey, boxed: Grey
 ) -> None:
     assert np.array_equal(prepare_drawing(ink), wanted)
     assert np.array_equal(preprocess.letterbox(ink), boxed)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.backends import Contender, Images
+from mnist_edge.backends import Contender
 from mnist_edge.benchmark.loadgen.result import LoadResult, ServerLoad, read
 from mnist_edge.benchmark.loadgen.scenarios import SCENARIOS, SERVER_BOUND_US, Scenario
 from mnist_edge.benchmark.loadgen.system import System, drive
 from mnist_edge.errors import EdgeError, MissingExtraError, UsageError
+from mnist_edge.types import Images
 
 __all__ = [
     "SCENARIOS",

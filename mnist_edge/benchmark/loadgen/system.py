@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnist_edge.backends import Images, Runner
+from mnist_edge.backends import Runner
 from mnist_edge.benchmark.loadgen.scenarios import Scenario
 from mnist_edge.benchmark.stopwatch import no_garbage_collection
+from mnist_edge.types import Images
 
 _WARMUP_S = 0.2
 

@@ -14,7 +14,8 @@ from torch import nn
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training.blocks import fold_blocks
 from mnist_edge.lab.training.models import Network
-from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE
+from mnist_edge.model_file.contract import INPUT, OUTPUT
+from mnist_edge.types import SIDE
 
 _DEFAULTS = {"strides": 1, "dilations": 1, "pads": 0}
 OPSET = 18  # the lowest that torch.onnx writes; what a graph really needs is found afterwards

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mnist_edge import datasets
 from mnist_edge.backends import find_original
 from mnist_edge.classifier import read_card
-from mnist_edge.datasets import FOLDER, Dataset
+from mnist_edge.dataset_names import is_folder_dataset, public_name
+from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, DataError, EdgeError, ModelError
 from mnist_edge.files import sha256
@@ -83,7 +84,7 @@ def open_inputs(
     checkpoint = load_checkpoint(run)
     if fp32 is None and (accuracy := checkpoint.test_accuracy):
         # Where the gate is passed, the file is as accurate as the original.
-        name, dataset = f"{checkpoint.recipe.model}.onnx", _public_name(checkpoint.recipe.dataset)
+        name, dataset = f"{checkpoint.recipe.model}.onnx", public_name(checkpoint.recipe.dataset)
         check_output(PlannedFile(name, dataset, accuracy))
     data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
     # Its labels are numbered as they were when the run was trained.
@@ -117,7 +118,7 @@ def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
     temperature = fit_temperature(validation, data.validation.labels)
     network.temperature.fill_(temperature)
     size = cost(network)
-    recipe = replace(checkpoint.recipe, dataset=_public_name(checkpoint.recipe.dataset))
+    recipe = replace(checkpoint.recipe, dataset=public_name(checkpoint.recipe.dataset))
     card = Card(
         model=recipe.model,
         classes=checkpoint.classes,
@@ -132,7 +133,7 @@ def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
         source_sha256=sha256(run / CHECKPOINT),
         fingerprint=checkpoint.fingerprint,
         # What a person may do with their own images, and what comes of them, is theirs to say.
-        licence=None if recipe.dataset.startswith(FOLDER) else LICENCE,
+        licence=None if is_folder_dataset(recipe.dataset) else LICENCE,
     )
     return Original(checkpoint, network, logits / np.float32(temperature), card)
 
@@ -145,7 +146,7 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> Accuracy:
             f"{run} stopped after epoch {checkpoint.epochs_done} of {checkpoint.recipe.epochs}: "
             "finish it with 'mnist-edge train --resume' and its own options"
         )
-    trained_on = _public_name(checkpoint.recipe.dataset)
+    trained_on = public_name(checkpoint.recipe.dataset)
     if data.name != trained_on:
         raise CheckpointError(
             f"{run} was trained on {trained_on}, not on {data.name}: "
@@ -165,7 +166,7 @@ def _load_data_of_file(
 ) -> Dataset:
     """The public set that a file's card names, where its run is not here."""
     card, path = fp32.card, fp32.file.path
-    if card.dataset.startswith(FOLDER):
+    if is_folder_dataset(card.dataset):
         raise EdgeError(
             f"{path} was trained on {card.dataset}, and its run is not in {runs}/, "
             "which knows where that lies: export the run instead"
@@ -178,10 +179,3 @@ def _load_data_of_file(
             "Name the right one with --data-dir"
         )
     return data
-
-
-def _public_name(dataset: str) -> str:
-    """A set as a file may name it: a person's own folder without the way to it."""
-    if not dataset.startswith(FOLDER):
-        return dataset
-    return FOLDER + Path(dataset.removeprefix(FOLDER)).resolve().name

@@ -20,7 +20,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from mnist_edge.model_file.contract import INPUT, OUTPUT, SIDE
+from mnist_edge.model_file.contract import INPUT, OUTPUT
+from mnist_edge.types import SIDE
 
 Floats = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mnist_edge.datasets import SIDE, Split
+from mnist_edge.datasets import Split
 from mnist_edge.lab.reproduce.experiments import EXPERIMENTS, WATCHED_VALIDATION, Options, Run
 from mnist_edge.lab.reproduce.session import Session
 from mnist_edge.lab.training import bf16, threads
@@ -16,7 +16,7 @@ from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Distillation, Recipe
 from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
 from mnist_edge.lab.training.training_mix import synthetic_counts
-from mnist_edge.types import Progress
+from mnist_edge.types import SIDE, Progress
 
 TRAINING_S, ANSWERING_S = 1.0, 0.3  # of timing, for each network
 _WARM_UP = 2  # calls, in which libraries prepare kernels and memory

@@ -8,15 +8,14 @@ single upright strokes.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.datasets import SIDE, Split
+from mnist_edge.datasets import Split
 from mnist_edge.lab.synthetic import strokes
 from mnist_edge.lab.synthetic.glyphs import arc
 from mnist_edge.lab.synthetic.strokes import Floats, Glyph
+from mnist_edge.types import SIDE, Images
 
-Images = NDArray[np.uint8]
 Random = np.random.Generator
 _TURNED = (2, 3, 7)  # digits that are none when they lie on a side
 

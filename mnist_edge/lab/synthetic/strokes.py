@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets import SIDE
+from mnist_edge.types import SIDE
 
 _BOX = 20.0  # MNIST's digits are fitted into 20×20 …
 _MASS = 14.5  # … and have their centre of mass in the centre of pixel (14, 14)

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.datasets import FOLDER, Split
+from mnist_edge.dataset_names import is_folder_dataset
+from mnist_edge.datasets import Split
 from mnist_edge.datasets.class_names import describe_mismatch, match_names
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
@@ -206,7 +207,7 @@ def _key(recipe: Recipe, whole: Split) -> str:
         name: value for name, value in asdict(recipe).items() if name in _VIEW_FIELDS
     }
     parts["teachers"] = recipe.distillation.teachers
-    if recipe.dataset.startswith(FOLDER):  # whose pictures and classes change under its name
+    if is_folder_dataset(recipe.dataset):  # whose pictures and classes change under its name
         parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
         parts["labels"] = hashlib.sha256(whole.labels.tobytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

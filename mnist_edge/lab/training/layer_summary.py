@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mnist_edge.catalogue import Cost, Layer, total
 from mnist_edge.lab.training.blocks import fold_blocks
 from mnist_edge.lab.training.models import Network
-from mnist_edge.model_file.contract import SIDE
+from mnist_edge.types import SIDE
 
 
 def cost(network: Network) -> Cost:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mnist_edge.catalogue import NETWORKS
 from mnist_edge.errors import EdgeError, UsageError
 from mnist_edge.lab.training.blocks import ConvNorm, FoldingBlock, ResidualBlock
-from mnist_edge.model_file.contract import SIDE
+from mnist_edge.types import SIDE
 
 CHAIN_EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
 _STEM = re.compile(r"([1-9]\d{0,3})(?:k([13579]))?(?:s([1-9]))?(?P<valid>v)?")

@@ -9,7 +9,7 @@ import numpy as np
 from mnist_edge.errors import EdgeError, FileError
 from mnist_edge.files import write_together
 from mnist_edge.lab.training.stored_zip import ArchiveError, read_entries
-from mnist_edge.model_file.contract import SIDE
+from mnist_edge.types import SIDE
 
 _MAX_HEADERS = 4096  # bytes around the numbers of a view
 

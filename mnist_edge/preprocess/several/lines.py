@@ -15,7 +15,7 @@ from mnist_edge.preprocess.colour import project_to_grey
 from mnist_edge.preprocess.components import dilate
 from mnist_edge.preprocess.foreground import opacity
 from mnist_edge.preprocess.loading import Loaded
-from mnist_edge.preprocess.mnist_format import SIDE, match_mnist_format, to_mnist_format
+from mnist_edge.preprocess.mnist_format import match_mnist_format, to_mnist_format
 from mnist_edge.preprocess.page import find_sheets
 from mnist_edge.preprocess.several.oversegment import Row, split_into_atoms
 from mnist_edge.preprocess.several.rows import group_rows
@@ -28,8 +28,8 @@ from mnist_edge.preprocess.several.segmentation import (
 )
 from mnist_edge.preprocess.several.strokes import Strokes, find_strokes
 from mnist_edge.preprocess.view import Box
+from mnist_edge.types import SIDE, Grey
 
-Grey = NDArray[np.uint8]
 Score = Callable[[Grey], NDArray[np.floating]]
 """How much images uint8 (N, 28, 28) look like one digit each: (N,), 0..1. A network's greatest
 probabilities do."""
