@@ -1,6 +1,11 @@
 """Every error that a user can cause. Each is one line: what is wrong, and what to do."""
 
+from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class EdgeError(Exception):
@@ -79,3 +84,19 @@ class FileError(EdgeError):
         super().__init__(f"{path}: {reason}")
         self.path = str(path)
         self.reason = reason
+
+
+def try_each(
+    items: Iterable[Item], step: Callable[[Item], Result], refused: list[EdgeError]
+) -> list[tuple[Item, Result]]:
+    """The items that a step takes, with what it gives. What it raises for others, as errors of
+    models and data, goes into `refused`; the first of these is raised where no item is left."""
+    found: list[tuple[Item, Result]] = []
+    for item in items:
+        try:
+            found.append((item, step(item)))
+        except (DataError, GoldenError, ModelError) as error:
+            refused.append(error)
+    if refused and not found:
+        raise refused[0]
+    return found

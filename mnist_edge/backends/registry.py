@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from mnist_edge import partial_failures
 from mnist_edge.backends import input_format
 from mnist_edge.backends.base import Backend, Contender, ContenderKind
 from mnist_edge.backends.detect_input import Examples, detect_input_format
@@ -16,7 +15,7 @@ from mnist_edge.backends.onnxruntime import OnnxRuntime
 from mnist_edge.backends.pytorch import PyTorch, find_original
 from mnist_edge.catalogue import BACKENDS
 from mnist_edge.classifier import read_card
-from mnist_edge.errors import EdgeError, MissingExtraError, ModelError, UsageError
+from mnist_edge.errors import EdgeError, MissingExtraError, ModelError, UsageError, try_each
 from mnist_edge.model_file.contract import PREFIX, Card
 from mnist_edge.model_file.reader import ModelFile
 
@@ -77,7 +76,7 @@ def find_contenders(
     everything = named is not None and ALL in named
     wanted = RUNTIMES if everything else (named or _DEFAULT)
     refused = [*absent]
-    read = partial_failures.each(files, lambda path: _open(path, foreign), refused)
+    read = try_each(files, lambda path: _open(path, foreign), refused)
     sources = _sources([one for _, one in read], runs)
     foreign_inputs = {file.path: file.input_format for _, (file, card) in read if card is None}
     found: list[Contender] = []

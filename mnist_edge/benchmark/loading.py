@@ -9,7 +9,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import partial_failures
 from mnist_edge.backends import Contender, Runner, answer
 from mnist_edge.benchmark import cold_start
 from mnist_edge.benchmark.cold_start import ColdStart
@@ -18,7 +17,7 @@ from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Data, Plan
 from mnist_edge.benchmark.scoring import answers
 from mnist_edge.benchmark.timing import fraction_progress
-from mnist_edge.errors import EdgeError, ModelError
+from mnist_edge.errors import EdgeError, ModelError, try_each
 from mnist_edge.types import Logits, Progress
 
 Item = TypeVar("Item")
@@ -85,7 +84,7 @@ def _each(
             progress(at / len(items))
             yield item
 
-    return [one for _, one in partial_failures.each(told(), step, refused)]
+    return [one for _, one in try_each(told(), step, refused)]
 
 
 def _open(contender: Contender, plan: Plan, images: NDArray[np.uint8]) -> PreparedContender:

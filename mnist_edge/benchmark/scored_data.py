@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import datasets, partial_failures
+from mnist_edge import datasets
 from mnist_edge.backends import Contender, Examples, ModelInfo
 from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
-from mnist_edge.errors import DataError, EdgeError
+from mnist_edge.errors import DataError, EdgeError, try_each
 from mnist_edge.preprocess import render_digits
 
 _TIMED_IMAGES = 1000
@@ -38,7 +38,7 @@ def match_data(
         return data
 
     refused: list[EdgeError] = []
-    pairs = partial_failures.each(contenders, data_of, refused)
+    pairs = try_each(contenders, data_of, refused)
     found = {one.info.dataset: data for one, data in pairs if data is not None}
     return tuple(one for one, _ in pairs), found, refused
 

@@ -7,8 +7,7 @@ among the files that came with the package. All commands and `Classifier` ask he
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_edge import partial_failures
-from mnist_edge.errors import EdgeError, FileError, ModelError
+from mnist_edge.errors import EdgeError, FileError, ModelError, try_each
 from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import write_together
 
@@ -86,7 +85,7 @@ def find_all(
     if refused is None:
         found = [_named(name) for name in names]
     else:
-        found = [paths for _, paths in partial_failures.each(names, _named, refused)]
+        found = [paths for _, paths in try_each(names, _named, refused)]
     return list(dict.fromkeys(path for paths in found for path in paths))
 
 

@@ -15,63 +15,39 @@ FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL = 1, 2, 3, 6, 7, 8, 9
 FLOAT16, DOUBLE = 10, 11
 """TensorProto.DataType."""
 
-BITS = {
-    1: 32,
-    2: 8,
-    3: 8,
-    4: 16,
-    5: 16,
-    6: 32,
-    7: 64,
-    9: 8,
-    10: 16,
-    11: 64,
-    12: 32,
-    13: 64,
-    16: 16,
-    17: 8,
-    18: 8,
-    19: 8,
-    20: 8,
-    21: 4,
-    22: 4,
-    23: 4,
-    24: 8,
-    25: 2,
-    26: 2,
+_TYPES = {
+    1: ("float32", 32, "<f4"),
+    2: ("uint8", 8, "u1"),
+    3: ("int8", 8, "i1"),
+    4: ("uint16", 16, "<u2"),
+    5: ("int16", 16, "<i2"),
+    6: ("int32", 32, "<i4"),
+    7: ("int64", 64, "<i8"),
+    8: ("text", 0, ""),
+    9: ("bool", 8, "?"),
+    10: ("float16", 16, "<f2"),
+    11: ("float64", 64, "<f8"),
+    12: ("uint32", 32, "<u4"),
+    13: ("uint64", 64, "<u8"),
+    16: ("bfloat16", 16, ""),
+    17: ("", 8, ""),
+    18: ("", 8, ""),
+    19: ("", 8, ""),
+    20: ("", 8, ""),
+    21: ("", 4, ""),
+    22: ("", 4, ""),
+    23: ("", 4, ""),
+    24: ("", 8, ""),
+    25: ("", 2, ""),
+    26: ("", 2, ""),
 }
-"""Of each type of number; texts and complex numbers have none."""
+"""The name of each, its bits, and NumPy's type; "" and 0 where there is none: texts have no bits,
+floats of 8 bits and fewer neither names here nor a type in NumPy."""
 
-NUMPY = {
-    1: "<f4",
-    2: "u1",
-    3: "i1",
-    4: "<u2",
-    5: "<i2",
-    6: "<i4",
-    7: "<i8",
-    9: "?",
-    10: "<f2",
-    11: "<f8",
-    12: "<u4",
-    13: "<u8",
-}
-NAMES = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    8: "text",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-    12: "uint32",
-    13: "uint64",
-    16: "bfloat16",
-}
+NAMES = {dtype: name for dtype, (name, _, _) in _TYPES.items() if name}
+BITS = {dtype: bits for dtype, (_, bits, _) in _TYPES.items() if bits}
+NUMPY = {dtype: kind for dtype, (_, _, kind) in _TYPES.items() if kind}
+
 _PAYLOADS = {
     "float_data": (1,),
     "int32_data": (2, 3, 4, 5, 6, 9, 10, *range(16, 27)),
