@@ -1,8 +1,34 @@
 """Any picture a person has -> uint8 (28, 28), 0 = background, the way the model was trained.
 
-`reading` opens it, `ink` tells ink from paper, `find` finds the digit, `form` brings it into
-MNIST's form (LeCun et al. 1998). In drawings (`canvas`) nothing has to be looked for. Pictures of
-a `folder:` set have no such form: they are fitted into the square and left as they are.
+The way of a photograph, step by step:
+1. `loading`, `pixels`: a file -> upright pixels, less than 2,304 a side. Only usual formats are
+   decoded (`formats`), within bounds (`limits`), AVIF and HEIF in a process of their own
+   (`decoder_process`); what is transparent is put on a plain ground (`transparency`).
+2. `mnist_format`, `canvas`: 28×28 as MNIST's images lie passes as it is, bit by bit; in a clean
+   drawing nothing has to be looked for.
+3. `colour`: one grey value a pixel, along the direction in which ink and paper differ.
+4. `rectify`, `page`: a sheet that lies on a table is set upright, and cut out.
+5. `search`: parts of it are looked at (`view`), with light and dark ink, even and uneven light
+   where it is in doubt. `foreground` tells ink from paper, `candidate` takes the likeliest
+   component for the digit.
+6. `selection`, `fading`, `counting`: what else belongs to the digit, and how many digits there are.
+7. `mnist_format`: strokes as wide as MNIST's, 20 pixels long, centred by mass (LeCun et al. 1998).
+
+What is unusual:
+- There is no learned detector: every step is arithmetic in NumPy and Pillow.
+- Polarity is no setting: where it is in doubt both are tried, and the likelier reading wins.
+- Strokes are brought to the widths that MNIST has, so that a thin pen and a marker read alike.
+- A picture with no digit, or several, says so instead of guessing.
+- `canvas` has a twin in JavaScript (web/page/drawing.js) that makes the same bytes.
+- `several` reads lines and sheets: it cuts too often, and the network decides what to join.
+
+Pictures of a `folder:` set have no such form: they are fitted into the square and left as they are.
+
+Where a tuned number of these modules was measured or fitted, its comment says how. How the others
+were found is not recorded, nor how much each may change, and no program fits them again. Whoever
+changes one runs `benchmarks.difficult_pictures` (with and without --nondigits), `lines_read` and
+`uncommon_strokes` before and after, and chooses by seeds from 200 on: 0, 100 and 101 are for
+counting.
 """
 
 from collections.abc import Sequence

@@ -1,15 +1,23 @@
-"""One way to read a view: where its digit would be, and how likely that is."""
+"""One way to read a view: where its digit would be, and how likely that is.
+
+The idea: what is stronger than a level is ink. Its components are weighed by their mass and by
+how plausible their place is, and the heaviest is the digit; the level is then set again by that
+one's own strength, as a shadow or a blot may have set it first. How likely it all is, is how much
+of the ink the digit is, times how much of its outline is an edge in the picture too. A shadow has
+mass and place but no edge; that is what tells ink from light when several readings compete.
+How the numbers below were found is not recorded (see `preprocess`).
+"""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.preprocess.components import Components, Mask, dilate, group_components
+from mnist_edge.preprocess.components import Components, Mask, box_slices, dilate, group_components
 from mnist_edge.preprocess.counting import count_digits
 from mnist_edge.preprocess.fading import faded_opacity, find_faded_strokes
 from mnist_edge.preprocess.foreground import Ink, Plane, bright_corners, find_ink, opacity
-from mnist_edge.preprocess.margins import find_margins, is_corner, runs_through, touches_edge
+from mnist_edge.preprocess.margins import find_margins, is_corner, runs_through
 from mnist_edge.preprocess.outline import edge_share, evenness, paper_share, surroundings_contrast
 from mnist_edge.preprocess.ruled_lines import remove_ruled_lines
 from mnist_edge.preprocess.selection import cluster, plausibility
@@ -81,7 +89,7 @@ class Candidate:
             return False
         if full <= min(_MIN_NOISES * self.ink.noise, _STRONG) or is_corner(parts, main):
             return False
-        if full <= _FAINT_STRENGTH and touches_edge(parts, main):
+        if full <= _FAINT_STRENGTH and parts.at_edge[main]:
             return False
         if full <= _MIN_STRENGTH_THROUGH and runs_through(parts, main):
             return False
@@ -121,11 +129,7 @@ class Candidate:
         """The ink of the digit as grey values: 255 where it is full, 0 where it is paper."""
         fading, ink, full = self._faded_strokes(), self.ink, self.full
         mask = self.parts.mask_of(self.chosen) | fading
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        around = (
-            slice(max(0, rows[0] - 2), rows[-1] + 3),
-            slice(max(0, columns[0] - 2), columns[-1] + 3),
-        )
+        around = box_slices(mask, 2)
         near = dilate(dilate(mask[around]))
         soft = opacity(ink.strength[around], full, ink.noise)
         if fading.any():

@@ -36,11 +36,17 @@ class Components:
         return self.right - self.left
 
     @property
+    def edge_count(self) -> NDArray[np.int64]:
+        """How many edges of the mask each touches."""
+        height, width = self.labels.shape
+        edges = self.top == 0, self.left == 0, self.bottom == height, self.right == width
+        counts: NDArray[np.int64] = np.sum(edges, axis=0)
+        return counts
+
+    @property
     def at_edge(self) -> NDArray[np.bool_]:
         """Which touch an edge of the mask."""
-        height, width = self.labels.shape
-        touches: Mask = (self.top == 0) | (self.bottom == height)
-        touches |= (self.left == 0) | (self.right == width)
+        touches: Mask = self.edge_count > 0
         return touches
 
     def mask_of(self, chosen: NDArray[np.bool_]) -> Mask:
@@ -55,6 +61,15 @@ class Components:
             int(self.right[chosen].max()),
             int(self.bottom[chosen].max()),
         )
+
+
+def box_slices(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
+    """The rows and columns of the box around what is set in a mask (H, W), and of a margin."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+    )
 
 
 def group_components(mask: Mask, reach: int) -> Components:

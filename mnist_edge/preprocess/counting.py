@@ -42,15 +42,8 @@ def count_digits(
 
 def _similar(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[np.bool_]:
     """Which components (count,) are about as high and as strong as the main one."""
-    height, width = parts.labels.shape
     high = float(parts.height[main])
     strength = mass / np.maximum(parts.area, 1)
-    at_edges = (
-        (parts.top == 0).astype(int)
-        + (parts.left == 0)
-        + (parts.bottom == height)
-        + (parts.right == width)
-    )
     blocks = np.array([is_block(parts, at) for at in range(len(parts))], bool)
     found: NDArray[np.bool_] = (
         (parts.height > _MIN_HEIGHT_RATIO * high)
@@ -58,7 +51,7 @@ def _similar(parts: Components, main: int, mass: NDArray[np.number]) -> NDArray[
         & (parts.width < _MAX_ASPECT * parts.height)
         & (strength > _MIN_STRENGTH_RATIO * strength[main])
         & (strength < strength[main] / _MIN_STRENGTH_RATIO)
-        & (at_edges < 2)
+        & (parts.edge_count < 2)
         & ~blocks
     )
     return found

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_edge.preprocess.components import Mask, dilate, group_components
+from mnist_edge.preprocess.components import Mask, box_slices, dilate, group_components
 from mnist_edge.preprocess.foreground import Plane, extreme_filter, opacity
 from mnist_edge.preprocess.mnist_format import stroke_width
 
@@ -29,8 +29,7 @@ def find_faded_strokes(strength: Plane, mask: Mask, full: float, noise: float) -
     near = mask
     for _ in range(2 + reach // 2):
         near = dilate(near)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    long = _MIN_LENGTH * (max(np.ptp(rows), np.ptp(columns)) + 1)
+    long = _MIN_LENGTH * max(mask[box_slices(mask)].shape)
     parts = group_components((_ridge(strength, reach) > least) & ~mask, 1)
     if not len(parts):
         return nothing

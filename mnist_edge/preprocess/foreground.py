@@ -48,7 +48,7 @@ def find_ink(
     """
     if widest == FLAT_LIGHT:
         return _find_flat_ink(grey, light, (split or otsu(grey)).threshold)
-    finer = _resized(grey, _LIGHT_SIDE)
+    finer = reduce_plane(grey, _LIGHT_SIDE)
     paper = _paper_light(-finer if light else finer, widest)
     ground = np.asarray(
         Image.fromarray(paper).resize(grey.shape[::-1], Image.Resampling.BILINEAR), np.float32
@@ -89,7 +89,7 @@ def lightness(grey: Plane) -> float:
     The log of the energies of what is lighter and darker than the border's own smooth light.
     Beyond ±3 it is sure.
     """
-    coarse = _resized(grey, _POLARITY_SIDE)
+    coarse = reduce_plane(grey, _POLARITY_SIDE)
     deviation = coarse - _border_plane(coarse)
     return _log_ratio(np.maximum(deviation, 0), np.maximum(-deviation, 0))
 
@@ -142,7 +142,7 @@ def is_flat(grey: Plane, split: Split, bright: bool) -> bool:
 
 def is_even(grey: Plane) -> bool:
     """Whether a picture, specks aside, is of one grey: there is no ink on it, and no shadow."""
-    low, high = np.percentile(_resized(grey, _POLARITY_SIDE), [0.5, 99.5])
+    low, high = np.percentile(reduce_plane(grey, _POLARITY_SIDE), [0.5, 99.5])
     return bool(high - low < _EVEN_RANGE)
 
 
@@ -253,9 +253,11 @@ def _filter_8bit(values: Plane, kind: ImageFilter.Filter) -> Plane:
     return np.asarray(Image.fromarray(bytes_).filter(kind), np.float32) / scale + low
 
 
-def _resized(grey: Plane, longest: int) -> Plane:
-    """A copy whose longer side is at most `longest`, by area."""
+def reduce_plane(grey: Plane, longest: int) -> Plane:
+    """A copy whose longer side is at most `longest`, by area; the picture itself, if that is so."""
     height, width = grey.shape
-    scale = min(1.0, longest / max(height, width))
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return grey
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), np.float32)

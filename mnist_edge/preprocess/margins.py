@@ -34,13 +34,6 @@ def runs_through(parts: Components, at: int) -> bool:
     return bool(parts.height[at] == height or parts.width[at] == width)
 
 
-def touches_edge(parts: Components, at: int) -> bool:
-    """Whether a component touches an edge of the picture."""
-    height, width = parts.labels.shape
-    inside = parts.top[at] > 0 and parts.left[at] > 0
-    return not (inside and parts.bottom[at] < height and parts.right[at] < width)
-
-
 def _lies_in_corner(parts: Components) -> Mask:
     """Which components (count,) lie in a corner of the picture."""
     corners = parts.labels[[0, 0, -1, -1], [0, -1, 0, -1]]

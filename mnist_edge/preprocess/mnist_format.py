@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.preprocess.components import Mask, connected_components
+from mnist_edge.preprocess.components import Mask, box_slices, connected_components
 from mnist_edge.types import SIDE, Grey
 
 _BOX_SIDE = 20
@@ -203,10 +203,7 @@ def centre(ink: Grey) -> Grey:
 
 def _ink_box(ink: Grey) -> tuple[slice, slice] | None:
     strong = ink > INK_THRESHOLD * ink.max(initial=1)
-    rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
-    if not len(rows):
-        return None
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return box_slices(strong) if strong.any() else None
 
 
 def _resize_to_fit(grey: Grey, side: int, kind: Image.Resampling) -> Grey:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_edge.preprocess.components import Mask, dilate
+from mnist_edge.preprocess.components import Mask, box_slices, dilate
 from mnist_edge.preprocess.foreground import Plane, extreme_filter
 
 _MIN_STEP = 0.35  # of full ink: less is no edge
@@ -14,7 +14,7 @@ _EVEN_STRENGTH = 0.65  # of what is full ink
 
 def edge_share(grey: Plane, mask: Mask, full: float, reach: int) -> float:
     """The part of a mask's outline that is an edge in the picture too, within `reach` pixels."""
-    part, values = _around(mask, 4), grey
+    part, values = box_slices(mask, 4), grey
     mask, values = mask[part], values[part]
     outline = dilate(mask) & ~mask
     steps = _local_range(values, 2 * reach + 1)
@@ -29,7 +29,7 @@ def paper_share(grey: Plane, mask: Mask, full: float, light: bool, scale: float)
     differs from it, and a slope has no sides. `scale` is the view's: enlarged edges are wider.
     """
     beside = max(_PAPER_DISTANCE, round(scale))
-    window = _around(mask, 2 * beside + 4)
+    window = box_slices(mask, 2 * beside + 4)
     mask, values = mask[window], grey[window]
     inner = mask
     for _ in range(beside - 1):
@@ -52,15 +52,9 @@ def surroundings_contrast(grey: Plane, mask: Mask, full: float, light: bool) -> 
     The paper inside a loop looks like ink of the other polarity; but it is as light as the paper
     around the digit.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    margin = max(6, max(bottom - top, right - left) // 2)
-    around = (
-        slice(max(0, top - margin), bottom + margin),
-        slice(max(0, left - margin), right + margin),
-    )
+    around = box_slices(mask, max(6, max(mask[box_slices(mask)].shape) // 2))
     outside = np.ones(mask.shape, bool)
-    outside[max(0, top - 4) : bottom + 4, max(0, left - 4) : right + 4] = False
+    outside[box_slices(mask, 4)] = False
     surroundings = grey[around][outside[around]]
     if surroundings.size < 0.05 * mask.size:
         return 1.0
@@ -77,15 +71,6 @@ def evenness(soft: Plane, mask: Mask, full: float) -> float:
     if inside.sum() < _MIN_INSIDE:
         return 1.0
     return float((soft[inside] > _EVEN_STRENGTH * full).mean())
-
-
-def _around(mask: Mask, margin: int) -> tuple[slice, slice]:
-    """The box of a mask, and a margin around it."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return (
-        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
-        slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
-    )
 
 
 def _local_range(values: Plane, size: int) -> Plane:

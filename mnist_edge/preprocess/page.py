@@ -1,4 +1,12 @@
-"""The sheet, card, screen or frame that a digit stands on, cut out of what lies around it."""
+"""The sheet, card, screen or frame that a digit stands on, cut out of what lies around it.
+
+The idea: split the picture in two greys, and take a large component of either, with its holes, for
+a sheet if it is four-cornered, has some ink inside but hardly any on its rim, and what lies around
+it is of another grey. Each test refuses something else that is large: a fat digit has no four
+corners, the lit half of a page is crossed by a stroke or has nothing on it, and the paper inside of
+a 0 is as light as what is around. How the numbers below were found is not recorded (see
+`preprocess`).
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mnist_edge.preprocess.components import Components, Mask, connected_components, dilate
-from mnist_edge.preprocess.foreground import Plane, otsu
+from mnist_edge.preprocess.foreground import Plane, otsu, reduce_plane
 
 _COARSE_SIDE = 128  # the longer side at which sheets are looked for
 _MAX_SHEETS = 3
@@ -46,13 +54,7 @@ def find_sheets(grey: Plane) -> list[Sheet]:
 
 
 def _inner_sheet(grey: Plane) -> Sheet | None:
-    height, width = grey.shape
-    scale = min(1.0, _COARSE_SIDE / max(height, width))
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        coarse = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), np.float32)
-    else:
-        coarse = grey
+    coarse = reduce_plane(grey, _COARSE_SIDE)
     threshold, contrast = otsu(coarse)
     if contrast < _MIN_CONTRAST:
         return None
@@ -121,15 +123,21 @@ def fill_between(part: Mask) -> Mask:
     return both
 
 
+def polygon_overlap(corners: NDArray[np.number], filled: Mask) -> float:
+    """How well the polygon between corners (4, 2) fits a mask: intersection over union."""
+    drawn = Image.new("1", filled.shape[::-1])
+    points = [(float(x), float(y)) for x, y in corners]
+    ImageDraw.Draw(drawn).polygon(points, fill=1, outline=1)
+    ideal = np.asarray(drawn)
+    return float((ideal & filled).sum() / (ideal | filled).sum())
+
+
 def _squareness(filled: Mask) -> float:
     """How well a mask is covered by the quadrilateral of its extreme points along the diagonals,
     as intersection over union: nearly 1 for a sheet, turned or not, 0.64 for a disc."""
     y, x = np.nonzero(filled)
     corners = [int(np.argmax(key)) for key in (-x - y, x - y, x + y, y - x)]
-    drawn = Image.new("1", filled.shape[::-1])
-    ImageDraw.Draw(drawn).polygon([(int(x[at]), int(y[at])) for at in corners], fill=1, outline=1)
-    ideal = np.asarray(drawn)
-    return float((ideal & filled).sum() / (ideal | filled).sum())
+    return polygon_overlap(np.stack([x[corners], y[corners]], axis=1), filled)
 
 
 def _cut_out(grey: Plane, filled: Mask) -> Sheet:

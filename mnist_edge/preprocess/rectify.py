@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from mnist_edge.preprocess.components import Mask, connected_components, dilate
-from mnist_edge.preprocess.foreground import Plane, otsu
-from mnist_edge.preprocess.page import fill_between
+from mnist_edge.preprocess.foreground import Plane, otsu, reduce_plane
+from mnist_edge.preprocess.page import fill_between, polygon_overlap
 
 Corners = NDArray[np.float64]  # (4, 2): x, y, clockwise
 
@@ -28,27 +28,17 @@ def rectify_sheet(grey: Plane) -> Plane | None:
     It may touch all edges of the picture. None where there is none. A tight crop of a digit is
     none, however fat: its outline is no rectangle, or nothing is written within it.
     """
-    coarse = _reduced(grey, _COARSE_SIDE)
+    coarse = reduce_plane(grey, _COARSE_SIDE)
     threshold, contrast = otsu(coarse)
     if contrast < _MIN_CONTRAST:
         return None
     for mask in (coarse > threshold, coarse <= threshold):
         corners = _sheet_corners(mask)
         if corners is not None:
-            fine = _reduced(grey, _MAX_SIDE)
+            fine = reduce_plane(grey, _MAX_SIDE)
             ratio = fine.shape[1] / coarse.shape[1], fine.shape[0] / coarse.shape[0]
             return _rectify(fine, (corners + 0.5) * ratio)
     return None
-
-
-def _reduced(grey: Plane, longest: int) -> Plane:
-    """A copy whose longer side is at most `longest`, by area; the picture itself, if that is so."""
-    height, width = grey.shape
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return grey
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), np.float32)
 
 
 def _sheet_corners(mask: Mask) -> Corners | None:
@@ -86,10 +76,7 @@ def _is_rectangle(corners: Corners, filled: Mask) -> bool:
     cosines = (sides * np.roll(sides, 1, axis=0)).sum(axis=1) / lengths / np.roll(lengths, 1)
     if np.abs(cosines).max() > _MAX_COSINE:
         return False
-    drawn = Image.new("1", filled.shape[::-1])
-    ImageDraw.Draw(drawn).polygon([(x, y) for x, y in corners], fill=1, outline=1)
-    ideal = np.asarray(drawn)
-    return float((ideal & filled).sum() / (ideal | filled).sum()) > _MIN_SQUARENESS
+    return polygon_overlap(corners, filled) > _MIN_SQUARENESS
 
 
 def _is_written(mask: Mask, filled: Mask) -> bool:

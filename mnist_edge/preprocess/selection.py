@@ -20,8 +20,7 @@ _MIN_STRENGTH_RATIO = 0.7  # of the digit's mean strength
 def plausibility(parts: Components) -> NDArray[np.float64]:
     """How plausible each component is as the digit, by its place: 0..1."""
     height, width = parts.labels.shape
-    edges = np.sum(_touched_edges(parts), axis=0)
-    free: NDArray[np.float64] = _EDGE_FACTORS[edges]
+    free: NDArray[np.float64] = _EDGE_FACTORS[parts.edge_count]
     y = (parts.top + parts.bottom) / height - 1
     x = (parts.left + parts.right) / width - 1
     free = free * (1 - _OFF_CENTRE_LOSS * np.minimum(1, np.hypot(x, y)))
@@ -113,9 +112,3 @@ def _enclosed(parts: Components, ring: int) -> Mask:
             side.any() for side in (row[: x[at]], row[x[at] :], column[: y[at]], column[y[at] :])
         )
     return found
-
-
-def _touched_edges(parts: Components) -> list[Mask]:
-    """Which components touch the upper, left, lower and right edge."""
-    height, width = parts.labels.shape
-    return [parts.top == 0, parts.left == 0, parts.bottom == height, parts.right == width]

@@ -203,11 +203,11 @@ def test_plane_through_part_of_the_values() -> None:
 def test_copies_are_reduced_by_area() -> None:
     values = np.random.default_rng(0).random((256, 192)).astype(np.float32) * 255
 
-    small = module._resized(values, 64)
+    small = module.reduce_plane(values, 64)
 
     np.testing.assert_allclose(small, values.reshape(64, 4, 48, 4).mean((1, 3)), atol=1e-3)
-    np.testing.assert_array_equal(module._resized(values, 300), values)
-    assert Image.fromarray(module._resized(values[:1], 64)).size == (64, 1)
+    np.testing.assert_array_equal(module.reduce_plane(values, 300), values)
+    assert Image.fromarray(module.reduce_plane(values[:1], 64)).size == (64, 1)
 
 
 # Otsu

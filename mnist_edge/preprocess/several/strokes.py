@@ -1,5 +1,12 @@
 """The strokes of a page with several digits: its ink, looked at where the digits are and as close
-as they need, without the lines, frames and specks that are no digits."""
+as they need, without the lines, frames and specks that are no digits.
+
+The idea: on a page of digits most ink is in digits, so the height of which half of the ink is in
+higher components is a digit's. What is far higher, smaller or fainter than that is none. A first
+look at the whole page finds that height, a second one is taken where digits are about 72 pixels
+high, and the levels are set again by their own strength. How the numbers below were found is not
+recorded (see `preprocess`).
+"""
 
 from dataclasses import dataclass, replace
 
