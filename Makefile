@@ -24,10 +24,11 @@ demo: $(VENV)/.train ## install (5.4 GB with CUDA), then train -> export --int8 
 	$(EDGE) bench $(DEMO)/edge.onnx $(DEMO)/edge-int8.onnx exported/*.onnx --duration 3 --json $(DEMO)/bench.json
 	@echo "the run is in $(DEMO)/: checkpoint.pt, history.jsonl, curve.png; its models: $(DEMO)/edge.onnx, edge-int8.onnx"
 
-test: $(VENV)/.dev lint ## install, then every check: lint, and all tests with coverage
-# Each worker on one thread: two that share the cores would wait for each other. The files that
-# take longest begin first, in the order of tests/conftest.py.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
+test: $(VENV)/.dev lint ## install, then lint, and all tests with coverage but those in a browser
+# Tests in a browser are those of `test-web`. Each worker on one thread: two that share the cores
+# would wait for each other. The files that take longest begin first (see tests/conftest.py).
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/browser \
+	  --cov --cov-report=
 	$(BIN)/coverage report --omit='mnist_edge/lab/*' --fail-under=95
 	$(BIN)/coverage report --include='mnist_edge/lab/*' --fail-under=85
 

@@ -121,7 +121,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_with_known_faults(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(out_of_fold, "_LEAST_STEPS", 40)
+    monkeypatch.setattr(out_of_fold, "_LEAST_STEPS", 16)
     sheet = tmp_path / "sheet.png"
     result = invoke("data", f"folder:{folder}", "--check", "--sheet", sheet, "--json")
     assert result.exit_code == 0
