@@ -164,7 +164,7 @@ def _fail(message: str, code: int = 1) -> None:
 
 
 def echo(line: str) -> None:
-    """A line on stdout, and never two: see `escaping.plain`."""
+    """A line on stdout, and never two: see `escaping.printable`."""
     print(printable(line), flush=True)
 
 

@@ -15,7 +15,7 @@ _INDENT = "  "
 
 
 def table(grid: Grid) -> Table:
-    """A table without decoration. Cells are text, whatever they hold: see `escaping.plain`."""
+    """A table without decoration. Cells are text, whatever they hold: see `escaping.printable`."""
     names, cells = _columns(grid)
     return _table(grid, names, cells, range(len(names)))
 

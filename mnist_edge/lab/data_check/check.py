@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.duplicates import find_duplicates, is_blank
 from mnist_edge.datasets.quality import DataCheck, LearningCurve
-from mnist_edge.lab.data_check.label_errors import find_label_errors
+from mnist_edge.lab.data_check.label_errors import check_installed, find_label_errors
 from mnist_edge.lab.data_check.learning_curve import (
     SHARES,
     learning_curve,
@@ -41,6 +41,7 @@ def check(
     watch: Watch = lambda name, step: None,
 ) -> DataCheck:
     """Look at all pictures of a data set. MissingExtraError without cleanlab."""
+    check_installed()
     parts = {"training": data.training, "validation": data.validation, "test": data.test}
     pooled = Split(
         np.concatenate([part.images for part in parts.values()]),

@@ -6,6 +6,8 @@ images, with 1,200 labels changed at random, 1,038 of the changed ones were amon
 so; with cleanlab's filters 900 to 1,004.
 """
 
+from importlib.util import find_spec
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,19 +15,23 @@ from mnist_edge.datasets.quality import LabelError
 from mnist_edge.errors import MissingExtraError
 
 
+def check_installed() -> None:
+    """MissingExtraError without cleanlab, before networks are trained for it."""
+    if find_spec("cleanlab") is None:
+        raise MissingExtraError(
+            "doubtful labels are found by cleanlab, which is not installed: "
+            "pip install 'mnist-edge[check]'"
+        )
+
+
 def find_label_errors(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> list[LabelError]:
     """The labels, int64 (N,), that out-of-fold probabilities, float32 (N, classes), contradict;
-    the least probable label first. MissingExtraError without cleanlab."""
-    try:
-        from cleanlab.count import num_label_issues
-        from cleanlab.rank import get_self_confidence_for_each_label
-    except ImportError as error:
-        raise MissingExtraError(
-            "doubtful labels are found by cleanlab, which is not installed: "
-            "pip install 'mnist-edge[check]'"
-        ) from error
+    the least probable label first. ImportError without cleanlab: see `check_installed`."""
+    from cleanlab.count import num_label_issues
+    from cleanlab.rank import get_self_confidence_for_each_label
+
     count = num_label_issues(labels, probabilities)
     ranked = np.argsort(get_self_confidence_for_each_label(labels, probabilities), kind="stable")
     return [_error(int(at), labels, probabilities) for at in ranked[:count]]

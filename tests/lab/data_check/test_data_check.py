@@ -10,7 +10,7 @@ from PIL import Image
 
 from mnist_edge.datasets import load
 from mnist_edge.datasets.duplicates import Duplicate
-from mnist_edge.lab.data_check import out_of_fold
+from mnist_edge.lab.data_check import label_errors, out_of_fold
 from mnist_edge.lab.data_check.label_errors import find_label_errors
 from mnist_edge.lab.data_check.learning_curve import learning_curve, nested_shares
 from mnist_edge.lab.data_check.out_of_fold import folds_of
@@ -133,6 +133,11 @@ def test_a_folder_with_known_faults(
     assert "train/0/wrong.png" in [error["picture"] for error in found["label_errors"][:3]]
     assert [point["images"] for point in found["learning_curve"]["points"]][-1] in (97, 98, 99)
     assert Image.open(sheet).size > (100, 100)
+
+
+def test_without_cleanlab_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_errors, "find_spec", lambda name: None)
+    assert_fails(invoke("data", "digits", "--check"), r"pip install 'mnist-edge\[check\]'")
 
 
 def test_a_sheet_without_a_check_is_refused(tmp_path: Path) -> None:
