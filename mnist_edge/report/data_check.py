@@ -50,10 +50,10 @@ def _pair(pair: Duplicate, names: Sequence[str]) -> str:
 
 def _labels(check: DataCheck, classes: Sequence[str]) -> list[str]:
     if check.label_errors is None:
-        return ["labels: not checked, as a class has too few pictures to train on"]
+        return ["doubtful labels: not looked for, as a class has too few pictures to train on"]
     if not check.label_errors:
-        return ["labels: none is doubted"]
-    texts = [f"labels: {len(check.label_errors):,} are doubted; the most doubtful:"]
+        return ["doubtful labels: none"]
+    texts = [f"doubtful labels: {len(check.label_errors):,}, the most doubtful first"]
     return texts + _some(
         [
             f"{check.names[error.position]}: {caption(error, classes)}"
@@ -78,9 +78,7 @@ def _curve(curve: LearningCurve | None) -> list[str]:
     )
     texts = [f"would more pictures help? Right after learning {points}"]
     if not curve.still_rises:
-        texts.append(
-            "  the last doubling gained no more than chance: more of the same will not help"
-        )
+        texts.append("  that cannot be told: the last doubling gained no more than chance may")
     elif curve.at_twice is not None:
         texts.append(f"  yes: twice as many may give about {percent(curve.at_twice, 1)}")
     else:
