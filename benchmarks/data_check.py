@@ -9,24 +9,23 @@ found is the data set's own: published sets have wrong labels and copies too.
 """
 
 import argparse
-import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance
 
 from mnist_edge.datasets import Dataset, Split, load
 from mnist_edge.lab.data_check import CheckPlan, check
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import StepResult
+from tests.helpers.picture_copies import Picture, darker, resized, saved_anew, shifted
 
 _CHANGED, _COPIES = 0.02, 50
-Picture = NDArray[np.uint8]
 
 
 def main() -> None:
@@ -96,27 +95,13 @@ def _spoilt(
     return spoilt, changed, list(zip(sources.tolist(), targets.tolist(), strict=True))
 
 
-def _jpeg(picture: Picture) -> Picture:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=60)
-    return np.asarray(Image.open(buffer))
-
-
-def _darker(picture: Picture) -> Picture:
-    return np.asarray(ImageEnhance.Brightness(Image.fromarray(picture)).enhance(0.8))
-
-
-def _shifted(picture: Picture) -> Picture:
-    return np.roll(picture, (1, 1), (0, 1))
-
-
-def _resized(picture: Picture) -> Picture:
-    image = Image.fromarray(picture)
-    small = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.BICUBIC)
-    return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC))
-
-
-_WAYS: tuple[Callable[[Picture], Picture], ...] = (np.copy, _jpeg, _darker, _shifted, _resized)
+_WAYS: tuple[Callable[[Picture], Picture], ...] = (
+    np.copy,
+    partial(saved_anew, quality=60),
+    darker,
+    shifted,
+    resized,
+)
 
 
 def _print_epochs() -> Callable[[str, StepResult], None]:

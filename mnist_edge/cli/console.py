@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from mnist_edge.datasets import Dataset
+    from mnist_edge.fingerprint import Fingerprint
     from mnist_edge.report.grid import Grid
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
@@ -171,6 +173,17 @@ def echo(line: str) -> None:
 def echo_err(line: str) -> None:
     """A line on stderr, out of the way of what a script reads."""
     print(printable(line), file=sys.stderr, flush=True)
+
+
+def note_other_images(
+    whose: str, trained_on: str, fingerprint: "Fingerprint | None", data: "Dataset"
+) -> None:
+    """On stderr, where a model's data set is not the one that it was trained on, or where that
+    cannot be told. `whose` is the file or the run."""
+    from mnist_edge.report import dataset
+
+    if line := dataset.changed_images_note(whose, trained_on, fingerprint, data):
+        echo_err(line)
 
 
 def echo_json(values: Any) -> None:

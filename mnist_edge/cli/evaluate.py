@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.console import progress_bar
+from mnist_edge.cli.console import note_other_images, progress_bar
 from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, Threads
 from mnist_edge.errors import DataError, ModelError
 
@@ -56,7 +56,7 @@ def evaluate(
         advice = "name the set that it was trained on with --dataset"
         data = align_classes(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, progress)
-    evaluate_output.note_other_images(model, data)
+    note_other_images(str(model.path), model.card.dataset, model.card.fingerprint, data)
     evaluation = evaluate_output.Evaluation.of(model, golden, data, answers)
     if errors:
         evaluate_output.draw_errors(errors, data.test, answers, model.classes)

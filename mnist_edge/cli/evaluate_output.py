@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge import metrics
-from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
+from mnist_edge.cli.console import echo, echo_json, print_table
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
@@ -74,15 +74,6 @@ class Evaluation:
             "macro_f1": figures.macro.f1,
             "confusion": self.counts.tolist(),
         }
-
-
-def note_other_images(model: "Classifier", data: "Dataset") -> None:
-    """That the data set is not the one that the file was trained on, where that is so."""
-    from mnist_edge.report import dataset
-
-    card = model.card
-    if line := dataset.changed_images_note(str(model.path), card.dataset, card.fingerprint, data):
-        echo_err(line)
 
 
 def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:

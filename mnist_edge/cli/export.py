@@ -10,7 +10,7 @@ import typer
 
 from mnist_edge.cli import export_options as options
 from mnist_edge.cli import export_output, export_site
-from mnist_edge.cli.console import progress_bar
+from mnist_edge.cli.console import note_other_images, progress_bar
 from mnist_edge.cli.export_options import RUNS
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, parse_threads
 from mnist_edge.errors import EdgeError, GateError
@@ -192,7 +192,7 @@ def _export(
             inputs, plan, tuning, progress, asked_threads=threads, stem=output.stem
         )
     card = inputs.card
-    export_output.note_other_images(run, card.dataset, card.fingerprint, inputs.data)
+    note_other_images(str(run), card.dataset, card.fingerprint, inputs.data)
     export_output.write_report(output.report, made)
     if made.refused:
         raise EdgeError(export_output.refusal(made.refused)) from made.refused
@@ -210,5 +210,5 @@ def _diagnose(run: Path, data_dir: Path | None, plan: "Int8Plan", as_json: bool)
     except GateError as error:
         raise EdgeError(export_output.refusal(error)) from error
     card = inputs.card
-    export_output.note_other_images(run, card.dataset, card.fingerprint, inputs.data)
+    note_other_images(str(run), card.dataset, card.fingerprint, inputs.data)
     export_output.print_diagnosis(diagnosis, as_json)

@@ -11,25 +11,12 @@ from mnist_edge.errors import EdgeError, GateCheck, GateError
 from mnist_edge.escaping import json_text
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Dataset
-    from mnist_edge.fingerprint import Fingerprint
     from mnist_edge.lab.export.diagnose import Diagnosis
     from mnist_edge.lab.export.pipeline import Export
     from mnist_edge.lab.export.publish import PublishedFile
     from mnist_edge.metrics import Agreement
     from mnist_edge.web.runtime import Runtime
     from mnist_edge.web.site import Site
-
-
-def note_other_images(
-    run: Path, trained_on: str, fingerprint: "Fingerprint | None", data: "Dataset"
-) -> None:
-    """Of a run from before data sets had fingerprints: that nobody can tell whether its splits are
-    those of then."""
-    from mnist_edge.report import dataset
-
-    if line := dataset.changed_images_note(str(run), trained_on, fingerprint, data):
-        echo_err(line)
 
 
 def write_report(path: Path | None, export: "Export") -> None:

@@ -1,17 +1,15 @@
 """Copies that are planted among pictures are found, and nothing else."""
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from mnist_edge.datasets.duplicates import Duplicate, find_duplicates, is_blank
+from tests.helpers.picture_copies import Picture, darker, resized, saved_anew, shifted
 
 COUNT = 300
-Picture = NDArray[np.uint8]
 
 
 def photographs(channels: int, side: int = 32, count: int = COUNT) -> Picture:
@@ -25,26 +23,6 @@ def photographs(channels: int, side: int = 32, count: int = COUNT) -> Picture:
         noisy = pixels + random.normal(0, 3, pixels.shape)
         pictures.append(np.clip(noisy, 0, 255).astype(np.uint8))
     return np.stack(pictures)
-
-
-def saved_anew(picture: Picture) -> Picture:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
-    return np.asarray(Image.open(buffer))
-
-
-def darker(picture: Picture) -> Picture:
-    return np.asarray(ImageEnhance.Brightness(Image.fromarray(picture)).enhance(0.8))
-
-
-def shifted(picture: Picture) -> Picture:
-    return np.roll(picture, (1, -1), (0, 1))
-
-
-def resized(picture: Picture) -> Picture:
-    image = Image.fromarray(picture)
-    smaller = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.BICUBIC)
-    return np.asarray(smaller.resize(image.size, Image.Resampling.BICUBIC))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
