@@ -11,7 +11,7 @@ from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.datasets import Dataset
-    from mnist_edge.datasets.quality import DataCheck
+    from mnist_edge.datasets.check_results import DataCheck
     from mnist_edge.lab.training.events import StepResult
 
 _PREVIEW_PER_CLASS = 10

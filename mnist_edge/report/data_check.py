@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mnist_edge.datasets.check_results import DataCheck, LabelError, LearningCurve
 from mnist_edge.datasets.duplicates import Duplicate
-from mnist_edge.datasets.quality import DataCheck, LabelError, LearningCurve
 from mnist_edge.report import contact_sheet
 from mnist_edge.report.formatting import count, percent
 

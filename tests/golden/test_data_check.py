@@ -3,8 +3,8 @@
 import numpy as np
 
 from mnist_edge.datasets import Split
+from mnist_edge.datasets.check_results import CurvePoint, DataCheck, LabelError, LearningCurve
 from mnist_edge.datasets.duplicates import Duplicate
-from mnist_edge.datasets.quality import CurvePoint, DataCheck, LabelError, LearningCurve
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import data_check
 from tests import golden

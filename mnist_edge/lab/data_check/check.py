@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.check_results import DataCheck, LearningCurve
 from mnist_edge.datasets.duplicates import find_duplicates, is_blank
-from mnist_edge.datasets.quality import DataCheck, LearningCurve
 from mnist_edge.lab.data_check.label_errors import check_installed, find_label_errors
 from mnist_edge.lab.data_check.learning_curve import (
     SHARES,

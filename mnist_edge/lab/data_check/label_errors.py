@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets.quality import LabelError
+from mnist_edge.datasets.check_results import LabelError
 from mnist_edge.errors import MissingExtraError
 
 

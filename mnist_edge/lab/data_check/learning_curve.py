@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.datasets.quality import CurvePoint, LearningCurve
+from mnist_edge.datasets.check_results import CurvePoint, LearningCurve
 from mnist_edge.metrics import accuracy, agreement
 
 SHARES = (0.25, 0.5, 1.0)
