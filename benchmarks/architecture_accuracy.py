@@ -27,7 +27,7 @@ from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import RECIPES, Recipe
 from mnist_edge.lab.training.runs import train
-from mnist_edge.lab.training.trainer import TrainingInputs
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def train_until(
     from mnist_edge.lab.training.events import StepResult
     from mnist_edge.lab.training.recipe import recipe_for
     from mnist_edge.lab.training.runs import train
-    from mnist_edge.lab.training.trainer import TrainingInputs
+    from mnist_edge.lab.training.training_inputs import TrainingInputs
 
     recipe = replace(recipe_for(model, dataset), epochs=epochs, seed=seed)
     recipe = replace(recipe, batch_size=batch_size or recipe.batch_size, lr=lr or recipe.lr)

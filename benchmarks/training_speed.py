@@ -28,7 +28,8 @@ from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
-from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
+from mnist_edge.lab.training.trainer import Trainer
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 
 _PAUSE_S = 2.0
 CPU = torch.device("cpu")

@@ -1,5 +1,6 @@
 """An ONNX file opened, checked against the contract, ready to answer."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.errors import GoldenError, ModelError
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.metrics import softmax
 from mnist_edge.model_file import golden, model_paths
 from mnist_edge.model_file.contract import INPUT, OUTPUT, Card
@@ -15,7 +17,7 @@ from mnist_edge.model_file.graph import Value, describe
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.session import open_session, run_once
 from mnist_edge.model_file.tensors import FLOAT, UINT8
-from mnist_edge.types import SIDE, Images, LogitsFunction
+from mnist_edge.types import Images, LogitsFunction
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Classifier:
     """A model file that answers.
 
     >>> model = Classifier()                  # edge.onnx; or "edge-int8", or a path
-    >>> model.predict(images).names           # images: uint8 (N, 28, 28), 0 = background
+    >>> model.predict(images).names           # images: uint8 (N, 28, 28), as model.shape says
     >>> model.predict(read_picture("seven.png")).names[0]
 
     `path` is a file, or the bare name of one in `exported/` or of one that came with the package
@@ -76,10 +78,10 @@ class Classifier:
         self.path = self.model.path
         self.threads = threads
         self.card = _card(self.model)
-        self._most = self.model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
+        self._most = _most_images(self.model, self.shape)
         # An application asks now and then, and has other things to do meanwhile.
         self.session = open_session(self.model, threads, spinning=False)
-        run_once(self.model, self.session, {INPUT: np.zeros((1, SIDE, SIDE), np.uint8)})
+        run_once(self.model, self.session, {INPUT: np.zeros((1, *self.shape.dims), np.uint8)})
         self._run = self.session.run
         self._outputs = [OUTPUT]
         self.threshold = self.card.threshold.value if self.card.threshold else 0.0
@@ -94,18 +96,19 @@ class Classifier:
         """The names of the classes, in the order of the logits."""
         return self.card.classes
 
+    @property
+    def shape(self) -> ImageShape:
+        """Of the images that it takes."""
+        return self.card.shape
+
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """The logits, float32 (N, classes), of images uint8 (N, 28, 28). TypeError for others.
+        """The logits, float32 (N, classes), of images of its `shape`: uint8 (N, H, W), or
+        (N, H, W, 3) in RGB. TypeError for others.
 
         Many images are several calls of ONNX Runtime, none of which takes more than 256 MB.
         """
-        if (
-            not isinstance(images, np.ndarray)
-            or images.dtype != np.uint8
-            or images.ndim != 3
-            or images.shape[1:] != (SIDE, SIDE)
-        ):
-            raise TypeError(_about_images(images))
+        if not isinstance(images, np.ndarray) or not self.card.shape.holds(images):
+            raise TypeError(_about_images(images, self.shape))
         if len(images) > self._most:
             return in_chunks(self.logits, images, self._most)
         answer: NDArray[np.float32] = self._run(self._outputs, {INPUT: images})[0]
@@ -120,7 +123,7 @@ class Classifier:
         if self.card.golden is None:
             return None
         try:
-            found = golden.check(self.card.golden, self.logits)
+            found = golden.check(self.card.golden, self.logits, self.shape)
         except GoldenError as error:
             raise GoldenError(f"{self.path} cannot be checked: {error}") from error
         if found.passed:
@@ -136,24 +139,27 @@ class Classifier:
         )
 
     def predict(self, images: Images) -> Prediction:
-        """The labels and probabilities of images uint8 (N, 28, 28), or of a single one (28, 28),
-        as `read_picture` gives it: N is 1 then. TypeError for others."""
-        single = isinstance(images, np.ndarray) and images.ndim == 2
+        """The labels and probabilities of images, as for `logits`, or of a single one, (H, W) or
+        (H, W, 3), as `read_picture` gives it: N is 1 then. TypeError for others."""
+        single = isinstance(images, np.ndarray) and images.ndim == len(self.shape.dims)
         logits = self.logits(images[np.newaxis] if single else images)
         return Prediction(logits, self.card.classes, self.threshold)
 
 
-def _about_images(images: object) -> str:
-    """Why these are no images, and how to make some of them."""
-    wanted = f"images must be a NumPy array uint8 (N, {SIDE}, {SIDE})"
+def _about_images(images: object, shape: ImageShape) -> str:
+    """Why these are no images of a shape, and how to make some of them."""
+    wanted = f"images must be a NumPy array uint8 {shape.array}"
     if not isinstance(images, np.ndarray):
         return f"{wanted}, not {type(images).__name__}: np.stack makes one of several images"
     told = f"{wanted}, not {images.dtype} {images.shape}"
-    if images.shape == (SIDE, SIDE):
+    size = (shape.height, shape.width)
+    if images.shape == shape.dims:
         return f"{told}: images[np.newaxis] is a batch of one"
-    if images.shape[1:] == (1, SIDE, SIDE):
+    if images.shape[1:] == (1, *size) and not shape.is_color:
         return f"{told}: images[:, 0] is without the channel"
-    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+    if images.shape[1:] == (3, *size) and shape.is_color:
+        return f"{told}: images.transpose(0, 2, 3, 1) has the channels last"
+    if images.shape[1:] != shape.dims:
         return f"{told}: read_picture makes one such image of any picture"
     if images.dtype.kind == "f":
         return f"{told}: pixels in 0..1 become (images * 255).round().astype(np.uint8)"
@@ -173,7 +179,7 @@ def in_chunks(call: LogitsFunction, images: Images, size: int = CHUNK_SIZE) -> N
 def logits_function(model: ModelFile, optimize: bool = True) -> LogitsFunction:
     """What answers as a Classifier does, for a file that has no card yet; `optimize=False` runs the
     graph as written. ModelError when it will not open."""
-    most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
+    most = _most_images(model, _input_shape(model))
     session = open_session(model, optimize=optimize, spinning=False)
 
     def call(images: Images) -> NDArray[np.float32]:
@@ -191,18 +197,38 @@ def read_card(model: AnyModel) -> Card:
     return Classifier(model).card
 
 
+def _most_images(model: ModelFile, shape: ImageShape) -> int:
+    """How many images a call may take."""
+    return model.bounds({INPUT: (1, *shape.dims)}, free=True).most_images
+
+
+def _input_shape(model: ModelFile) -> ImageShape:
+    """The shape of the images that a graph takes. ModelError for a graph that takes others than
+    the contract knows."""
+    signatures = [_signature(value) for value in model.graph.inputs]
+    if len(signatures) == 1:
+        name, dtype, sizes = signatures[0]
+        if (name, dtype) == (INPUT, UINT8) and sizes and sizes[0] is None:
+            with suppress(ValueError):
+                return ImageShape.from_dims(sizes[1:])
+    raise ModelError(
+        f"{model.path} is not a file of mnist-edge: its input is {describe(model.graph.inputs)}, "
+        f"not {INPUT} uint8 (N, H, W) or (N, H, W, 3)"
+    )
+
+
 def _card(model: ModelFile) -> Card:
     """ModelError for a file that does not honour the contract."""
-    path, graph = model.path, model.graph
-    if [_signature(value) for value in graph.inputs] != [(INPUT, UINT8, (None, SIDE, SIDE))]:
-        raise ModelError(
-            f"{path} is not a file of mnist-edge: its input is {describe(graph.inputs)}, "
-            f"not {INPUT} uint8 (N, {SIDE}, {SIDE})"
-        )
+    path, graph, shape = model.path, model.graph, _input_shape(model)
     try:
         card = Card.from_metadata(graph.metadata)
     except ModelError as error:
         raise ModelError(f"{path} is not a file of mnist-edge: {error}") from error
+    if card.shape != shape:
+        raise ModelError(
+            f"{path} is not a file of mnist-edge: it takes images of {shape}, and its metadata "
+            f"say {card.shape}"
+        )
     count = len(card.classes)
     if [_signature(value) for value in graph.outputs] != [(OUTPUT, FLOAT, (None, count))]:
         raise ModelError(

@@ -3,6 +3,8 @@ images."""
 
 from pathlib import Path
 
+from mnist_edge.image_shape import Fit
+
 _FOLDER = "folder:"
 
 
@@ -25,3 +27,9 @@ def public_name(name: str) -> str:
     """A name as a file may tell it: that of a folder without the way to it."""
     path = folder_of(name)
     return name if path is None else folder_dataset(path.resolve().name)
+
+
+def fit_of_version_1(name: str) -> Fit:
+    """How pictures became images of a set, as checkpoints and files of before there was a choice
+    do not say."""
+    return Fit.ZERO_PAD if is_folder_dataset(name) else Fit.DIGIT

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 28
-"""Pixels along each side of an image that a network takes."""
+"""Pixels along each side of an image in MNIST's form."""
 
 Grey = NDArray[np.uint8]
 """A picture (H, W) of any size, 0 = black."""
 
 Images = NDArray[np.uint8]
-"""Images (N, 28, 28), 0 = background."""
+"""Images (N, H, W), grey, or (N, H, W, 3), RGB; digits have 0 as their background."""
 
 Labels = NDArray[np.int64]
 """Classes (N,), by their positions."""

@@ -191,7 +191,10 @@ def test_a_single_image_is_a_batch_of_one(tiny_model: Path, random_split: Split)
         (TensorProto.FLOAT, [1, 1, 28, 28], "Input3", "Input3 float32 (1, 1, 28, 28)"),
         (TensorProto.UINT8, ["N", 28, 28], "x", "x uint8 (N, 28, 28)"),
         (TensorProto.UINT8, ["N", 1, 28, 28], "image", "image uint8 (N, 1, 28, 28)"),
-        (TensorProto.UINT8, ["N", 32, 32], "image", "image uint8 (N, 32, 32)"),
+        (TensorProto.UINT8, ["N", 8, 32], "image", "image uint8 (N, 8, 32)"),
+        (TensorProto.UINT8, ["N", 32, 97, 3], "image", "image uint8 (N, 32, 97, 3)"),
+        (TensorProto.UINT8, ["N", 32, 32, 4], "image", "image uint8 (N, 32, 32, 4)"),
+        (TensorProto.UINT8, ["N", 32, "W", 3], "image", "image uint8 (N, 32, N, 3)"),
         (TensorProto.UINT8, ["N", "H", "W"], "image", "image uint8 (N, N, N)"),
         (TensorProto.UINT8, [1, 28, 28], "image", "image uint8 (1, 28, 28)"),
         (TensorProto.UINT8, None, "image", "image uint8 (?)"),
@@ -204,8 +207,17 @@ def test_a_foreign_input_is_refused_and_shown(
     with pytest.raises(ModelError) as raised:
         Classifier(path)
     assert str(raised.value) == (
-        f"{path} is not a file of mnist-edge: its input is {said}, not image uint8 (N, 28, 28)"
+        f"{path} is not a file of mnist-edge: its input is {said}, not image uint8 (N, H, W) or "
+        "(N, H, W, 3)"
     )
+
+
+def test_a_graph_of_another_shape_than_its_card_is_refused(tmp_path: Path) -> None:
+    path = write_passing_on(tmp_path / "other.onnx", TensorProto.UINT8, ["N", 32, 32], "image")
+    add = {PREFIX + key: value for key, value in [("x", "")]} | make_card().to_metadata()
+    path = changed(path, metadata=add)
+    with pytest.raises(ModelError, match="takes images of 32×32 grey, and its metadata say 28×28"):
+        Classifier(path)
 
 
 def test_two_inputs_are_shown_both_and_none_is_missing(tmp_path: Path) -> None:
@@ -234,7 +246,10 @@ def test_two_inputs_are_shown_both_and_none_is_missing(tmp_path: Path) -> None:
     [
         (dict.fromkeys(make_card().to_metadata()), "its metadata lacks mnist_edge.version"),
         ({PREFIX + "classes": None}, "its metadata lacks mnist_edge.classes"),
-        ({PREFIX + "version": "2"}, "it follows version 2 of the contract, this is 1"),
+        (
+            {PREFIX + "version": "3"},
+            "it follows version 3 of the contract, of which 2 is the newest",
+        ),
         ({PREFIX + "accuracy": "good"}, "its metadata mnist_edge.accuracy cannot be read"),
     ],
 )

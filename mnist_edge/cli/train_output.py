@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mnist_edge.lab.training.recipe import Recipe
     from mnist_edge.lab.training.slowdown import Slowdown
     from mnist_edge.lab.training.threads import ThreadChoice
-    from mnist_edge.lab.training.trainer import TrainingInputs
+    from mnist_edge.lab.training.training_inputs import TrainingInputs
 
 _NOTICED = 0.2  # cores' worth of time: what any system does beside
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.datasets.splits import image_digests, split_digest, stratified_mask
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
-from mnist_edge.types import SIDE
+from mnist_edge.image_shape import Fit, ImageShape
 
 DATA_DIR_VARIABLE = "MNIST_EDGE_DATA"
 _VALIDATION_IMAGES = 5000
@@ -18,22 +18,25 @@ _VALIDATION_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """images: uint8 (N, 28, 28), 0 = background; labels: int64 (N,)."""
+    """images: uint8 (N, H, W), or (N, H, W, 3) in RGB; labels: int64 (N,)."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.shape[1:] != (SIDE, SIDE):
-            raise DataError(
-                f"images must be uint8 (N, {SIDE}, {SIDE}), "
-                f"not {self.images.dtype} {self.images.shape}"
-            )
+        try:
+            ImageShape.of(self.images)
+        except ValueError as error:
+            raise DataError(str(error)) from error
         if self.labels.dtype != np.int64 or self.labels.shape != (len(self.images),):
             raise DataError(
                 f"labels must be int64 ({len(self.images)},), "
                 f"not {self.labels.dtype} {self.labels.shape}"
             )
+
+    @property
+    def shape(self) -> ImageShape:
+        return ImageShape.of(self.images)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,7 +76,8 @@ class Dataset:
     `train` are all images but the test's; `held_out`, bool (N,), tells which of them are for
     validation, None where they are drawn. `fingerprint` is None where the name says it all: of
     what is published with a SHA-256. `findings` are of a folder, and so are
-    `names`, those of its files: of `train`'s images, then of `test`'s.
+    `names`, those of its files: of `train`'s images, then of `test`'s. `fit` is how pictures
+    become images like these. DataError for splits of two shapes.
     """
 
     name: str
@@ -85,6 +89,19 @@ class Dataset:
     fingerprint: Fingerprint | None = None
     findings: FolderFindings | None = field(default=None, repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
+    fit: Fit = Fit.DIGIT
+
+    def __post_init__(self) -> None:
+        if self.train.shape != self.test.shape:
+            raise DataError(
+                f"{self.name}: the training images are {self.train.shape}, the test images "
+                f"{self.test.shape}: they have to be alike"
+            )
+
+    @property
+    def shape(self) -> ImageShape:
+        """Of each of its images."""
+        return self.train.shape
 
     # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.
     @cached_property

@@ -17,6 +17,7 @@ from mnist_edge.datasets.splits import split_digest, test_mask, validation_mask
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.image_shape import Fit
 from mnist_edge.preprocess.formats import NAMES
 from mnist_edge.types import SIDE, Progress
 
@@ -93,6 +94,7 @@ def _load(path: Path, progress: Progress | None) -> Dataset:
         ),
         findings=_findings(path, found, everything, coloured),
         names=tuple(str(one.relative_to(path)) for some in everything for one in some.paths),
+        fit=Fit.ZERO_PAD,
     )
 
 

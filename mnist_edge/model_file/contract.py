@@ -9,15 +9,19 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
+from mnist_edge.dataset_names import fit_of_version_1
 from mnist_edge.errors import ModelError
 from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file.golden import Golden
 from mnist_edge.model_file.older_names import rename_fields
 
 INPUT, OUTPUT = "image", "logits"
 PREFIX = "mnist_edge."
-VERSION = 1
+VERSION = 2
+"""The newest version of the contract; a file states the lowest that expresses it. Version 2 added
+images of other shapes than 28×28 grey, and how pictures are fitted into them."""
 MOST_CLASSES, LONGEST_CLASS = 10_000, 200
 """How many classes a file may have, and how many letters the name of one."""
 
@@ -43,7 +47,8 @@ class Card:
     each answer: None in older files, and where there are very many classes. `licence` is an SPDX
     expression, None where nobody stated one: in older files, and for a folder's own images.
     `fingerprint` is that of the data set: None in older files, and where the set's name says it
-    all.
+    all. `shape` is that of the images, and `fit` how pictures become such images: neither is
+    written into a file of version 1.
     """
 
     model: str
@@ -64,7 +69,14 @@ class Card:
     confusion: Counts | None = field(default=None, repr=False)
     licence: str | None = None
     fingerprint: Fingerprint | None = field(default=None, repr=False)
-    version: int = VERSION
+    shape: ImageShape = MNIST_SHAPE
+    fit: Fit = Fit.DIGIT
+
+    @property
+    def version(self) -> int:
+        """The lowest version of the contract that says all of this."""
+        old = self.shape == MNIST_SHAPE and self.fit == fit_of_version_1(self.dataset)
+        return 1 if old else VERSION
 
     @property
     def checkpoint_sha256(self) -> str:
@@ -76,7 +88,7 @@ class Card:
         values = {
             key: entry.encode(value)
             for key, entry in _ENTRIES.items()
-            if (value := getattr(self, key)) is not None
+            if (value := getattr(self, key)) is not None and entry.since <= self.version
         }
         # A folder's name need not be text. In JSON, such an escape is read as what it stands for.
         return {
@@ -94,6 +106,9 @@ class Card:
                     values[key] = entry.decode(metadata[PREFIX + key])
                 elif not entry.optional:
                     raise ModelError(f"its metadata lacks {PREFIX}{key}")
+            if "fit" not in values:
+                values["fit"] = fit_of_version_1(values["dataset"])
+            del values["version"]  # it follows from the rest
             card, key = cls(**values), "confusion"
             card._check_confusion()
             return card
@@ -120,10 +135,10 @@ def _encode_accuracy(accuracy: Accuracy) -> str:
 
 
 def _decode_version(text: str) -> int:
-    if (version := int(text)) != VERSION:
+    if not 1 <= (version := int(text)) <= VERSION:
         raise ModelError(
-            f"it follows version {version} of the contract, this is {VERSION}: "
-            "install a fitting mnist-edge, or export it again"
+            f"it follows version {version} of the contract, of which {VERSION} is the newest known "
+            "here: install a newer mnist-edge, or export it again"
         )
     return version
 
@@ -175,11 +190,12 @@ def _decode_confusion(text: str) -> Counts:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """How a value is read from a text, with an error where that is none of its kind, and how it
-    becomes one."""
+    becomes one; `since` is the version of the contract that brought it."""
 
     decode: Callable[[str], Any]
     encode: Callable[[Any], str] = _encode
     optional: bool = False
+    since: int = 1
 
 
 _ACCURACY = _Entry(_decode_accuracy, _encode_accuracy)
@@ -205,5 +221,7 @@ _ENTRIES = {
     ),
     "licence": _Entry(_decode_text, optional=True),
     "fingerprint": _Entry(lambda text: Fingerprint.from_dict(json.loads(text)), optional=True),
+    "shape": _Entry(lambda text: ImageShape(**json.loads(text)), optional=True, since=2),
+    "fit": _Entry(Fit, optional=True, since=2),
 }
 """Every entry by its key, which is the field's name, in the order of a file."""

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.errors import GoldenError
-from mnist_edge.types import SIDE, Images, LogitsFunction
+from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
+from mnist_edge.types import Images, LogitsFunction
 
 GENERATOR = "xorshift32-strokes-1"
 # A float file differs from itself elsewhere by the order of its sums alone, about 1e-5 of a logit;
@@ -98,33 +99,40 @@ class Golden:
         return cls(str(values["generator"]), str(values["sha256"]), tolerance, rows)
 
 
-def inputs() -> Images:
-    """The inputs of GENERATOR, uint8 (8, 28, 28): blank, full ink, noise, and five of strokes.
+def inputs(shape: ImageShape = MNIST_SHAPE) -> Images:
+    """The inputs of GENERATOR, eight of a shape: blank, full ink, noise, and five of strokes.
 
     All is 32-bit integer arithmetic on Marsaglia's xorshift (Journal of Statistical Software 8,
     2003, the triple 13, 17, 5), so that any language draws the same: a stroke goes from one
     random point to the next in 16 steps; at each, the 3×3 pixels around it get at least 144, and
-    it and its four neighbours 255.
+    it and its four neighbours 255. Points stay 4 pixels away from the border. Noise comes in the
+    order of the bytes; in RGB, each channel has its own strokes, red first.
     """
-    return np.stack([_drawn(at) for at in range(_COUNT)])
+    return np.stack([_drawn(at, shape) for at in range(_COUNT)])
 
 
-def _drawn(at: int) -> Images:
-    field = np.zeros((SIDE, SIDE), np.uint8)
+def _drawn(at: int, shape: ImageShape) -> Images:
+    image = np.zeros((shape.height, shape.width, shape.channels), np.uint8)
     random = _xorshift(_SEED + at)
     if at == 1:
-        field[:] = 255
+        image[:] = 255
     elif at == 2:
-        field[:] = [[next(random) >> 24 for _ in range(SIDE)] for _ in range(SIDE)]
+        image.flat[:] = [next(random) >> 24 for _ in range(image.size)]
     elif at > 2:
-        points = [(4 + next(random) % 20, 4 + next(random) % 20) for _ in range(5)]
-        for (top, left), (bottom, right) in pairwise(points):
-            for step in range(17):
-                y = (top * (16 - step) + bottom * step) // 16
-                x = (left * (16 - step) + right * step) // 16
-                near = field[y - 1 : y + 2, x - 1 : x + 2]
-                np.maximum(near, _STROKE, out=near)
-    return field
+        for channel in range(shape.channels):
+            _draw_strokes(image[:, :, channel], random)
+    return image.reshape(shape.dims)
+
+
+def _draw_strokes(field: Images, random: Iterator[int]) -> None:
+    rows, columns = (side - 8 for side in field.shape)
+    points = [(4 + next(random) % rows, 4 + next(random) % columns) for _ in range(5)]
+    for (top, left), (bottom, right) in pairwise(points):
+        for step in range(17):
+            y = (top * (16 - step) + bottom * step) // 16
+            x = (left * (16 - step) + right * step) // 16
+            near = field[y - 1 : y + 2, x - 1 : x + 2]
+            np.maximum(near, _STROKE, out=near)
 
 
 def _xorshift(seed: int) -> Iterator[int]:
@@ -136,13 +144,13 @@ def _xorshift(seed: int) -> Iterator[int]:
         yield state
 
 
-def compute(run: LogitsFunction, int8: bool) -> Golden:
-    """A file's golden answers, given here by `run`: images uint8 (N, 28, 28) -> logits.
+def compute(run: LogitsFunction, int8: bool, shape: ImageShape = MNIST_SHAPE) -> Golden:
+    """A file's golden answers, given here by `run`: images of its shape -> logits.
 
     Each logit is the shortest decimal that is the same float32 again. ValueError for what is no
     number.
     """
-    images = inputs()
+    images = inputs(shape)
     logits = run(images)
     tolerance = _rounded(logits) if int8 else _exact(logits)
     rows = tuple(tuple(float(str(value)) for value in row) for row in logits)
@@ -157,11 +165,11 @@ def _exact(logits: NDArray[Any]) -> float:
     return ROUNDING * max(1.0, float(np.abs(logits).max()))
 
 
-def check(golden: Golden, run: LogitsFunction) -> GoldenCheck:
+def check(golden: Golden, run: LogitsFunction, shape: ImageShape = MNIST_SHAPE) -> GoldenCheck:
     """Answer the inputs again, with `run`, all at once and one by one, and compare. GoldenError
     where they cannot be drawn."""
     start = time.perf_counter()
-    images = inputs()
+    images = inputs(shape)
     if golden.generator != GENERATOR:
         raise GoldenError(
             f"its golden answers are to inputs of '{golden.generator}', which this version does "

@@ -63,7 +63,8 @@ def test_the_catalogue_has_what_is_published_and_what_is_made_here() -> None:
     ("images", "labels", "words"),
     [
         (np.zeros((2, 28, 28), np.float32), np.zeros(2, np.int64), "not float32 (2, 28, 28)"),
-        (np.zeros((2, 32, 32), np.uint8), np.zeros(2, np.int64), "not uint8 (2, 32, 32)"),
+        (np.zeros((2, 8, 32), np.uint8), np.zeros(2, np.int64), "not uint8 (2, 8, 32)"),
+        (np.zeros((2, 32, 32, 1), np.uint8), np.zeros(2, np.int64), "not uint8 (2, 32, 32, 1)"),
         (np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8), "int64 (2,), not uint8 (2,)"),
         (np.zeros((2, 28, 28), np.uint8), np.zeros(3, np.int64), "int64 (2,), not int64 (3,)"),
     ],

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from mnist_edge.datasets import Dataset, Split, load
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.lab.training.blocks import ConvNorm, ResidualBlock
 from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
@@ -18,7 +19,7 @@ from mnist_edge.lab.training.events import EpochResult
 from mnist_edge.lab.training.models import ZOO, Architecture, Network, build
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.runs import finish, train
-from mnist_edge.lab.training.trainer import TrainingInputs
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 from tests.helpers import shared
 
 CPU = ProcessGroup(0, 1, torch.device("cpu"))
@@ -61,7 +62,7 @@ def residual() -> Network:
         return load_checkpoint(train_once("residual")).trained_network().eval()
 
 
-def residual_body(classes: int, shortcut: str) -> nn.Module:
+def residual_body(classes: int, shortcut: str, shape: ImageShape) -> nn.Module:
     return nn.Sequential(
         ConvNorm(1, 16, kernel=5, stride=2),  # (N, 16, 14, 14)
         nn.ReLU(),

@@ -7,6 +7,7 @@ import pytest
 
 from mnist_edge.errors import ModelError
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file.contract import LICENCE, PREFIX, VERSION, Card
 from mnist_edge.model_file.golden import Golden
@@ -51,9 +52,15 @@ def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
     carried["fingerprint"] = FINGERPRINT
     metadata = make_card(**INT8, **TWO, **carried).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
-    assert {key.removeprefix(PREFIX) for key in metadata} == {
-        field.name for field in dataclasses.fields(Card)
-    }
+    fields = {field.name for field in dataclasses.fields(Card)} | {"version"}
+    assert {key.removeprefix(PREFIX) for key in metadata} == fields - {"shape", "fit"}
+    assert metadata[PREFIX + "version"] == "1"
+    carried |= {"shape": ImageShape(32, 48, 3), "fit": Fit.CROP}
+    metadata = make_card(**INT8, **TWO, **carried).to_metadata()
+    assert {key.removeprefix(PREFIX) for key in metadata} == fields
+    assert metadata[PREFIX + "version"] == str(VERSION) == "2"
+    assert json.loads(metadata[PREFIX + "shape"]) == {"height": 32, "width": 48, "channels": 3}
+    assert Card.from_metadata(metadata) == make_card(**INT8, **TWO, **carried)
 
 
 def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -> None:
@@ -61,7 +68,7 @@ def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -
     fields = {field.name for field in dataclasses.fields(Card)}
     said = {key.removeprefix(PREFIX) for key in metadata}
     optional = {"calibration", "original_sha256", "golden", "threshold", "confusion", "licence"}
-    optional.add("fingerprint")
+    optional |= {"fingerprint", "shape", "fit"}
     assert fields - said == optional
     assert Card.from_metadata(metadata).calibration is card.calibration is None
     assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None
@@ -205,10 +212,38 @@ def test_the_unreadable_entry_is_named(key: str, value: str) -> None:
 @pytest.mark.parametrize("version", [0, VERSION + 1])
 def test_another_version_says_both_and_what_to_do(version: int) -> None:
     metadata = make_card().to_metadata() | {PREFIX + "version": str(version)}
-    with pytest.raises(ModelError, match=f"version {version} .* this is {VERSION}: .*export"):
+    with pytest.raises(ModelError, match=f"version {version} .* {VERSION} is the newest .*export"):
         Card.from_metadata(metadata)
 
 
 def test_the_version_is_judged_before_what_another_version_may_lack() -> None:
-    with pytest.raises(ModelError, match="version 2"):
-        Card.from_metadata({PREFIX + "version": "2"})
+    with pytest.raises(ModelError, match="version 3"):
+        Card.from_metadata({PREFIX + "version": "3"})
+
+
+def test_a_folders_file_of_version_1_pads_with_black() -> None:
+    """As its network learned it."""
+    before = make_card(dataset="folder:leaves", fit=Fit.ZERO_PAD)
+    assert before.version == 1
+    assert PREFIX + "fit" not in before.to_metadata()
+    assert Card.from_metadata(before.to_metadata()).fit is Fit.ZERO_PAD
+    assert make_card(dataset="folder:leaves", fit=Fit.PAD).version == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("shape", "[28, 28]"),
+        ("shape", '{"height": 28}x'),
+        ("shape", '{"height": 28.0, "width": 28, "channels": 1}'),
+        ("shape", '{"height": 8, "width": 28, "channels": 1}'),
+        ("shape", '{"height": 28, "width": 28, "channels": 2}'),
+        ("shape", '{"height": 28, "width": 28, "channels": 1, "depth": 1}'),
+        ("fit", "stretch"),
+        ("fit", ""),
+    ],
+)
+def test_a_shape_or_fit_that_is_none_is_unreadable(key: str, value: str) -> None:
+    metadata = make_card(shape=ImageShape(32, 32, 3), fit=Fit.PAD).to_metadata()
+    with pytest.raises(ModelError, match=rf"^its metadata {PREFIX}{key} cannot be read$"):
+        Card.from_metadata(metadata | {PREFIX + key: value})

@@ -14,7 +14,8 @@ from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import StepResult
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
-from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
+from mnist_edge.lab.training.trainer import Trainer
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.metrics import softmax
 
 MODEL = "edge-xs"

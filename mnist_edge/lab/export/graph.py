@@ -12,23 +12,24 @@ from onnx import numpy_helper
 from torch import nn
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.lab.training.blocks import fold_blocks
-from mnist_edge.lab.training.models import Network
+from mnist_edge.lab.training.models import Network, channels_first
 from mnist_edge.model_file.contract import INPUT, OUTPUT
-from mnist_edge.types import SIDE
 
 _DEFAULTS = {"strides": 1, "dilations": 1, "pads": 0}
 OPSET = 18  # the lowest that torch.onnx writes; what a graph really needs is found afterwards
 
 
 def to_onnx(network: Network) -> onnx.ModelProto:
-    """The network as an ONNX graph: image uint8 (N, 28, 28) -> logits float32 (N, classes).
+    """The network as an ONNX graph: image uint8 (N, H, W) or (N, H, W, 3) -> logits
+    float32 (N, classes).
 
     1/255 and the temperature are folded into weights, batch norms into convolutions. Opset and IR
     are the lowest that express the graph.
     """
     folded = _fold(network)
-    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
+    example = torch.zeros(2, *network.shape.dims, dtype=torch.uint8)
     with _quiet():
         program = torch.onnx.export(
             folded,
@@ -60,7 +61,7 @@ class _Folded(nn.Module):
         self.body = body
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.body(images.float().unsqueeze(1))
+        logits: torch.Tensor = self.body(channels_first(images.float()))
         return logits
 
 
@@ -68,7 +69,7 @@ def _fold(network: Network) -> nn.Module:
     body = copy.deepcopy(network.body).eval()
     fold_blocks(body)
     with torch.no_grad():
-        for convolution in _image_convolutions(body):
+        for convolution in _image_convolutions(body, network.shape):
             convolution.weight.div_(255)
         last = [layer for layer in body.modules() if isinstance(layer, nn.Linear)][-1]
         last.weight.div_(network.temperature)
@@ -76,9 +77,9 @@ def _fold(network: Network) -> nn.Module:
     return _Folded(body).eval()
 
 
-def _image_convolutions(body: nn.Module) -> list[nn.Conv2d]:
+def _image_convolutions(body: nn.Module, shape: ImageShape) -> list[nn.Conv2d]:
     """The convolutions that take the image itself: a stem, or a first block and its shortcut."""
-    image, found = torch.zeros(1, 1, SIDE, SIDE), []
+    image, found = torch.zeros(1, shape.channels, shape.height, shape.width), []
 
     def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if inputs[0] is image and isinstance(layer, nn.Conv2d):

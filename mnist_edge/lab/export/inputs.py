@@ -23,7 +23,7 @@ from mnist_edge.lab.export.publish import PlannedFile
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import Network
-from mnist_edge.lab.training.runs import check_unchanged
+from mnist_edge.lab.training.runs import check_shape, check_unchanged
 from mnist_edge.metrics import Accuracy, fit_temperature
 from mnist_edge.model_file.contract import LICENCE, Card
 from mnist_edge.model_file.reader import ModelFile
@@ -132,6 +132,8 @@ def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
         trained={"recipe": recipe.as_dict(), "seed": recipe.seed, **checkpoint.trained},
         source_sha256=sha256(run / CHECKPOINT),
         fingerprint=checkpoint.fingerprint,
+        shape=checkpoint.shape,
+        fit=checkpoint.fit,
         # What a person may do with their own images, and what comes of them, is theirs to say.
         licence=None if is_folder_dataset(recipe.dataset) else LICENCE,
     )
@@ -152,6 +154,7 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> Accuracy:
             f"{run} was trained on {trained_on}, not on {data.name}: "
             "the gate needs its own test images"
         )
+    check_shape(checkpoint, data, run, "train it again")
     check_unchanged(checkpoint, data, run, "train it again")
     if data.classes != checkpoint.classes or len(data.test) != accuracy.total:
         raise CheckpointError(

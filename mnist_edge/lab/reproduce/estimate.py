@@ -14,7 +14,8 @@ from mnist_edge.lab.training import bf16, threads
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Distillation, Recipe
-from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
+from mnist_edge.lab.training.trainer import trial_step
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.lab.training.training_mix import synthetic_counts
 from mnist_edge.types import SIDE, Progress
 

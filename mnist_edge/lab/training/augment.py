@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.lab.training.models import channels_first
 
 _ELASTIC_GRID = 5  # control points along a side: bends of about 6 pixels and wider
 
@@ -44,10 +45,11 @@ class Augmentation:
 def warp(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Move every image of a batch by its own random affine and elastic warp.
 
-    images: uint8 or float (N, H, W) in 0..255, on the generator's device. Returns float32
-    (N, H, W) in 0..255; what comes in from outside is background, 0. Bilinear, one resampling.
+    images: uint8 or float (N, H, W) or (N, H, W, 3) in 0..255, on the generator's device. Returns
+    float32 of that shape in 0..255; what comes in from outside is background, 0. Bilinear, one
+    resampling.
     """
-    count, height, width = images.shape
+    count, height, width = images.shape[:3]
     return sample(images, random_grid(count, height, width, augmentation, generator))
 
 
@@ -63,8 +65,10 @@ def random_grid(
 
 
 def sample(images: Tensor, grid: Tensor) -> Tensor:
-    """Read images (N, H, W) at a grid (N, H, W, 2): float32 (N, H, W), 0 outside."""
-    return F.grid_sample(images.unsqueeze(1).float(), grid, align_corners=False).squeeze(1)
+    """Read images (N, H, W) or (N, H, W, 3) at a grid (N, H, W, 2): float32 of that shape, 0
+    outside."""
+    read = F.grid_sample(channels_first(images).float(), grid, align_corners=False)
+    return read.squeeze(1) if images.ndim == 3 else read.permute(0, 2, 3, 1)
 
 
 def _affine(count: int, augmentation: Augmentation, generator: torch.Generator) -> Tensor:

@@ -44,7 +44,7 @@ def memory_format(network: Network, device: torch.device, in_bf16: bool) -> torc
 
 
 def logits_function(network: Network, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """What computes a network's logits on a device as fast as it can: uint8 (N, 28, 28) to float32
+    """What computes a network's logits on a device as fast as it can: uint8 images to float32
     (N, C). The network stays as it is."""
     copied = copy.deepcopy(network).to(device).eval()
     in_bf16 = should_use(network, device)

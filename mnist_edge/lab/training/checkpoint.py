@@ -5,7 +5,7 @@ torch.save writes it, and whoever has PyTorch can load it; what reads it here tr
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.file_access import Kind, kind
 from mnist_edge.files import write_together
 from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.lab.training.checkpoint_fields import read_fields
 from mnist_edge.lab.training.dataclass_schema import SchemaError
 from mnist_edge.lab.training.models import Network, build
@@ -35,7 +36,8 @@ class Checkpoint:
     `average` is the EMA of the weights, which is the trained model; `network` and `optimizer` are
     there to go on. `trained` says on what it ran. `result` is None until the test split has been
     measured, which happens once, at the end. `fingerprint` is that of the data set: None in older
-    runs, and where the set's name says it all.
+    runs, and where the set's name says it all. `shape` is that of the images, and `fit` is how
+    pictures become such images.
     """
 
     recipe: Recipe
@@ -48,6 +50,8 @@ class Checkpoint:
     trained: dict[str, Any]
     result: dict[str, Any] | None = None
     fingerprint: Fingerprint | None = None
+    shape: ImageShape = MNIST_SHAPE
+    fit: Fit = Fit.DIGIT
 
     @property
     def test_accuracy(self) -> Accuracy | None:
@@ -57,7 +61,7 @@ class Checkpoint:
 
     def trained_network(self) -> Network:
         """The trained network (the average), in eval mode, on the CPU."""
-        network = build(self.recipe.model, len(self.classes), self.recipe.shortcut)
+        network = build(self.recipe.model, len(self.classes), self.recipe.shortcut, self.shape)
         try:
             network.load_state_dict(self.average)
         except RuntimeError as error:
@@ -72,6 +76,7 @@ def save_checkpoint(run: Path, checkpoint: Checkpoint) -> None:
     """Write a run's checkpoint and history, whole or not at all. EdgeError when it cannot."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     values |= {"format": _FORMAT, "recipe": checkpoint.recipe.as_dict()}
+    values |= {"shape": asdict(checkpoint.shape), "fit": checkpoint.fit.value}
     known = checkpoint.fingerprint
     values["fingerprint"] = None if known is None else known.as_dict()
     # Through memory: torch.save to a file reports a full disk as an unreadable RuntimeError.

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mnist_edge.dataset_names import fit_of_version_1
 from mnist_edge.errors import CheckpointError
 from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.lab.training.dataclass_schema import (
     SchemaError,
     build_dataclass,
@@ -45,7 +47,8 @@ def read_fields(file: TorchFile) -> dict[str, Any]:
     epochs_done = check_value(int, values["epochs_done"], "epochs_done")
     _check(1 <= epochs_done <= recipe.epochs, "epochs_done is no epoch of the recipe")
     network, average = (_weights(values[name], file, name) for name in ("network", "average"))
-    _check_weights(recipe, classes, network, average)
+    shape = _shape(values.get("shape"))
+    _check_weights(recipe, classes, shape, network, average)
     return {
         "recipe": recipe,
         "classes": classes,
@@ -57,6 +60,8 @@ def read_fields(file: TorchFile) -> dict[str, Any]:
         "trained": _environment(values["trained"]),
         "result": _result(values["result"]),
         "fingerprint": _fingerprint(values.get("fingerprint")),
+        "shape": shape,
+        "fit": _fit(values.get("fit"), recipe),
     }
 
 
@@ -111,6 +116,26 @@ def _fingerprint(values: Any) -> Fingerprint | None:
         raise SchemaError("fingerprint is none") from error
 
 
+def _shape(values: Any) -> ImageShape:
+    """MNIST's in runs from before there were others."""
+    if values is None:
+        return MNIST_SHAPE
+    _check(isinstance(values, dict), "shape is no dict")
+    try:
+        return ImageShape(**values)
+    except (ValueError, TypeError) as error:
+        raise SchemaError("shape is none of an image") from error
+
+
+def _fit(value: Any, recipe: Recipe) -> Fit:
+    if value is None:
+        return fit_of_version_1(recipe.dataset)
+    try:
+        return Fit(check_value(str, value, "fit"))
+    except ValueError as error:
+        raise SchemaError("fit is none that is known") from error
+
+
 def _check_count(correct: int, total: int, name: str) -> None:
     _check(0 <= correct <= total <= _MAX_IMAGES and total > 0, f"{name} is no part of its total")
 
@@ -137,11 +162,15 @@ def _weights(values: Any, file: TorchFile, name: str) -> dict[str, Tensor]:
 
 
 def _check_weights(
-    recipe: Recipe, classes: tuple[str, ...], *weights: Mapping[str, Tensor]
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    shape: ImageShape,
+    *weights: Mapping[str, Tensor],
 ) -> None:
     """CheckpointError for weights of another network; before that is built, which takes memory."""
     with torch.device("meta"):
-        wanted = _shapes(build(recipe.model, len(classes), recipe.shortcut).state_dict())
+        network = build(recipe.model, len(classes), recipe.shortcut, shape)
+        wanted = _shapes(network.state_dict())
     if any(_shapes(found) != wanted for found in weights):
         raise CheckpointError(
             f"the weights are not those of a '{recipe.model}' of this version: train it again"

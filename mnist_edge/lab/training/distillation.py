@@ -35,7 +35,7 @@ _SEED = 0  # of the views: every student's are the same
 _BATCH_SIZE = 500
 
 LogitsFunction = Callable[[Tensor], Tensor]
-"""A teacher as a function: uint8 (N, 28, 28) to logits, float32 (N, C)."""
+"""A teacher as a function: images uint8 to logits, float32 (N, C)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class SoftTargets:
-    """`images` uint8 (V, N, 28, 28): warped copies of `whole`, the N training images; `logits`
+    """`images` uint8 (V, N, H, W[, 3]): warped copies of `whole`, the N training images; `logits`
     float32 (V, N, classes): the logarithm of the teachers' mean probabilities."""
 
     whole: Split
@@ -184,7 +184,8 @@ def soft_targets(
 
         images, logits = _compute_view(logits_functions, whole, recipe, number, device, tell)
         soft_target_files.write(files[number], images, logits)
-    found = [soft_target_files.read(file, len(whole), len(teachers[0].classes)) for file in files]
+    size = len(whole), whole.shape, len(teachers[0].classes)
+    found = [soft_target_files.read(file, *size) for file in files]
     images, logits = (np.stack(parts) for parts in zip(*found, strict=True))
     return SoftTargets(whole, torch.from_numpy(images), torch.from_numpy(logits))
 
@@ -221,7 +222,7 @@ def _compute_view(
     device: torch.device,
     tell: Callable[[int], None],
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """One warped copy of every image, uint8 (N, 28, 28), and the answers (N, classes)."""
+    """One warped copy of every image, uint8, and the answers (N, classes)."""
     generator = torch.Generator(device).manual_seed(_SEED * 100_003 + number)
     originals = torch.tensor(whole.images, device=device)
     # In random order: which images get strong augmentation depends on their place in a batch.

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from mnist_edge.catalogue import Cost, Layer, total
 from mnist_edge.lab.training.blocks import fold_blocks
 from mnist_edge.lab.training.models import Network
-from mnist_edge.types import SIDE
 
 
 def cost(network: Network) -> Cost:
@@ -56,7 +55,7 @@ def _holds(module: nn.Module) -> bool:
 def _run(network: Network) -> None:
     was_training, device = network.training, network.temperature.device
     with torch.no_grad():
-        network.eval()(torch.zeros(1, SIDE, SIDE, dtype=torch.uint8, device=device))
+        network.eval()(torch.zeros(1, *network.shape.dims, dtype=torch.uint8, device=device))
     network.train(was_training)
 
 

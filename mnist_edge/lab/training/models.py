@@ -1,4 +1,4 @@
-"""The zoo: small residual networks for 28×28 grey images, and their names.
+"""The zoo: small residual networks for small images, grey or RGB, and their names.
 
 Every network takes the raw pixels, uint8 or float in 0..255, and gives logits. Normalisation is
 x / 255 and nothing else, and it lives in `Network`, once. Shapes stand behind the lines.
@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +18,8 @@ from torch import Tensor, nn
 
 from mnist_edge.catalogue import NETWORKS
 from mnist_edge.errors import EdgeError, UsageError
+from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
 from mnist_edge.lab.training.blocks import ConvNorm, FoldingBlock, ResidualBlock
-from mnist_edge.types import SIDE
 
 CHAIN_EXAMPLE = "16k5s2v-32s2-64s2-64"  # of a chain
 _STEM = re.compile(r"([1-9]\d{0,3})(?:k([13579]))?(?:s([1-9]))?(?P<valid>v)?")
@@ -30,31 +31,33 @@ _MAX_CLASSES = 10_000
 _MAX_BLOCKS = 100  # of a chain
 _MAX_VALUES = 16 << 20  # of a map of all images that are answered at once: 64 MB
 
-Build = Callable[[int, str], nn.Module]
-"""Makes a network's body for so many classes, with a choice of shortcut."""
+Build = Callable[[int, str, ImageShape], nn.Module]
+"""Makes a network's body for so many classes, with a choice of shortcut, and for images of a
+shape."""
 
 
 class Network(nn.Module):
-    """Raw pixels in, logits out: images uint8 or float (N, 28, 28) -> float32 (N, classes).
+    """Raw pixels in, logits out: images uint8 or float (N, H, W), or (N, H, W, 3) in RGB ->
+    float32 (N, classes).
 
-    `temperature` divides the logits (Guo et al. 2017, arXiv 1706.04599); 1 while training.
-    `widest` is how many values the largest map of an image has.
+    `shape` is that of its images. `temperature` divides the logits (Guo et al. 2017, arXiv
+    1706.04599); 1 while training. `widest` is how many values the largest map of an image has.
     """
 
     temperature: Tensor
 
-    def __init__(self, body: nn.Module, widest: int = 1) -> None:
+    def __init__(self, body: nn.Module, shape: ImageShape = MNIST_SHAPE, widest: int = 1) -> None:
         super().__init__()
-        self.body, self.widest = body, widest
+        self.body, self.shape, self.widest = body, shape, widest
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images.unsqueeze(1).float() / 255  # (N, 1, 28, 28)
+        x = channels_first(images).float() / 255  # (N, C, H, W)
         logits: Tensor = self.body(x)
         return logits / self.temperature
 
     def predict_logits(self, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
-        """The logits (N, classes) of images (N, 28, 28), in eval mode, without gradients.
+        """The logits (N, classes) of images of its shape, in eval mode, without gradients.
 
         At most `batch` at once; of a network with wide maps, fewer.
         """
@@ -71,15 +74,24 @@ class Network(nn.Module):
         return logits
 
 
-def _head(channels: int, size: int, classes: int) -> list[nn.Module]:
+def channels_first(images: Tensor) -> Tensor:
+    """Images (N, H, W) or (N, H, W, 3) as (N, C, H, W)."""
+    return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+
+
+Size = tuple[int, int]
+"""Height and width of a map."""
+
+
+def _head(channels: int, size: Size, classes: int) -> list[nn.Module]:
     # AvgPool2d, not AdaptiveAvgPool2d: it exports as AveragePool, which can run in int8.
     return [nn.AvgPool2d(size), nn.Flatten(), nn.Linear(channels, classes)]
 
 
-def _flat_head(channels: int, size: int, classes: int) -> list[nn.Module]:
+def _flat_head(channels: int, size: Size, classes: int) -> list[nn.Module]:
     """Weights of its own for every pixel of the last map. In int8 that costs nothing, neither
     bytes nor time: an average is exported as such weights too."""
-    return [nn.Flatten(), nn.Linear(channels * size * size, classes)]
+    return [nn.Flatten(), nn.Linear(channels * size[0] * size[1], classes)]
 
 
 def chain(spec: str) -> Build:
@@ -108,66 +120,88 @@ def chain(spec: str) -> Build:
     if sum(10 * before * after for before, after in pairwise(widths)) > _MAX_PARAMETERS:
         raise UsageError(f"'{spec}' has more than {_MAX_PARAMETERS:,} parameters: too many here")
 
-    def build(classes: int, shortcut: str) -> nn.Module:
-        layers = [ConvNorm(1, channels, kernel, stride, padding), nn.ReLU()]
-        side, inputs = (SIDE + 2 * padding - kernel) // stride + 1, channels
+    def build(classes: int, shortcut: str, shape: ImageShape) -> nn.Module:
+        layers = [ConvNorm(shape.channels, channels, kernel, stride, padding), nn.ReLU()]
+        sides = [
+            (side + 2 * padding - kernel) // stride + 1 for side in (shape.height, shape.width)
+        ]
+        inputs = channels
         for outputs, by in blocks:
             layers.append(FoldingBlock(inputs, outputs, by))
-            inputs, side = outputs, math.ceil(side / by)
-        return nn.Sequential(*layers, *(_flat_head if flat else _head)(inputs, side, classes))
+            inputs, sides = outputs, [math.ceil(side / by) for side in sides]
+        size = (sides[0], sides[1])
+        return nn.Sequential(*layers, *(_flat_head if flat else _head)(inputs, size, classes))
 
     return build
 
 
-def _widest(spec: str) -> int:
+def _halved(shape: ImageShape, times: int) -> Size:
+    """The size of a map after so many strides of 2, each with padding."""
+    by = 2**times
+    return math.ceil(shape.height / by), math.ceil(shape.width / by)
+
+
+def _widest_of_chain(spec: str, shape: ImageShape) -> int:
     """At most how many values a chain's maps have: as if it did not shrink behind its stem."""
     channels = [int(part) for part in re.findall(r"(?:^|-)(\d+)", spec)]
     stride = int(re.findall(r"^[^-]*s(\d)|$", spec)[0] or 1)
-    return max(channels) * math.ceil(SIDE / stride) ** 2
+    return max(channels) * math.ceil(shape.height / stride) * math.ceil(shape.width / stride)
 
 
-def _resnet3(classes: int, shortcut: str) -> nn.Module:
+def _widest_of_zoo(shape: ImageShape) -> int:
+    """No network of the zoo has more than 16 channels at full size, or 64 at half."""
+    return 64 * math.ceil(shape.height / 2) * math.ceil(shape.width / 2)
+
+
+# Shapes behind the lines are those of a 28×28 image.
+def _resnet3(classes: int, shortcut: str, shape: ImageShape) -> nn.Module:
     kernels = (3, 3, 1)
     return nn.Sequential(
-        ResidualBlock(1, 64, stride=2, kernels=kernels),  # (N, 64, 14, 14)
+        ResidualBlock(shape.channels, 64, stride=2, kernels=kernels),  # (N, 64, 14, 14)
         ResidualBlock(64, 256, stride=2, kernels=kernels),  # (N, 256, 7, 7)
         ResidualBlock(256, 512, stride=2, kernels=kernels),  # (N, 512, 4, 4)
-        *_head(512, 4, classes),
+        *_head(512, _halved(shape, 3), classes),
     )
 
 
-def _resnet18(classes: int, shortcut: str) -> nn.Module:
+def _resnet18(classes: int, shortcut: str, shape: ImageShape) -> nn.Module:
     from torchvision.models import resnet18  # slow to import, and only this model needs it
 
     net: nn.Module = resnet18(num_classes=classes)
-    net.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    net.avgpool = nn.Identity()  # the last map of a 28×28 image is 1×1 already
+    net.conv1 = nn.Conv2d(shape.channels, 64, 7, stride=2, padding=3, bias=False)
+    last = _halved(shape, 5)  # 1×1 of a 28×28 image: nothing to average
+    net.avgpool = nn.Identity() if last == (1, 1) else nn.AvgPool2d(last)
     return net
 
 
-def _cifar_resnet(blocks: int, skips: bool) -> Build:
-    """He et al. 2015, section 4.2: 6 n + 2 layers in three stages of 16, 32, 64 channels."""
+def _cifar_resnet(blocks: int, skips: bool, projection: bool = False) -> Build:
+    """He et al. 2015, section 4.2: 6 n + 2 layers in three stages of 16, 32, 64 channels.
 
-    def build(classes: int, shortcut: str) -> nn.Module:
-        kind = shortcut if skips else None
-        layers: list[nn.Module] = [ConvNorm(1, 16), nn.ReLU()]  # (N, 16, 28, 28)
+    With a `projection` nothing is asked: it is a network that has no other shortcut.
+    """
+
+    def build(classes: int, shortcut: str, shape: ImageShape) -> nn.Module:
+        kind = "projection" if projection else shortcut if skips else None
+        layers: list[nn.Module] = [ConvNorm(shape.channels, 16), nn.ReLU()]  # (N, 16, 28, 28)
         for inputs, outputs in ((16, 16), (16, 32), (32, 64)):
             stride = 1 if inputs == outputs else 2
             layers.append(ResidualBlock(inputs, outputs, stride, shortcut=kind))
             layers += [ResidualBlock(outputs, outputs, shortcut=kind) for _ in range(blocks - 1)]
-        return nn.Sequential(*layers, *_head(64, 7, classes))  # (N, 64, 7, 7) before the head
+        return nn.Sequential(*layers, *_head(64, _halved(shape, 2), classes))  # from (N, 64, 7, 7)
 
     return build
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A name of the zoo: what it is, and how its body is built from (classes, shortcut)."""
+    """A name of the zoo: what it is, and how its body is built from (classes, shortcut, shape).
+
+    `widest` gives the values of the largest map of an image of a shape, or more."""
 
     what: str
     build: Build = field(repr=False)
     shortcuts: tuple[str, ...] = ()  # the choices that --shortcut has here; the first is default
-    widest: int = 16 * SIDE * SIDE  # values of the largest map of an image, or more
+    widest: Callable[[ImageShape], int] = field(default=_widest_of_zoo, repr=False)
 
 
 def _in_catalogue(name: str, build: Build) -> Architecture:
@@ -181,6 +215,7 @@ ZOO: dict[str, Architecture] = {
         "edge": chain("16k5s2v-32s2-32-64s2-64"),
         "edge-xs": chain("16k5s2v-16s2-16-16-24s2-24-flat"),
         "resnet3": _resnet3,
+        "resnet8": _cifar_resnet(1, True, projection=True),
         "resnet18": _resnet18,
         "resnet20": _cifar_resnet(3, True),
         "resnet56": _cifar_resnet(9, True),
@@ -199,11 +234,17 @@ def architecture(name: str) -> Architecture:
         raise UsageError(
             f"there is no model '{name}': choose one of {known}, or a chain such as {CHAIN_EXAMPLE}"
         )
-    return Architecture("a chain of folding blocks", chain(name), widest=_widest(name))
+    widest = partial(_widest_of_chain, name)
+    return Architecture("a chain of folding blocks", chain(name), widest=widest)
 
 
-def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
-    """A fresh network, with PyTorch's default initialisation (global RNG).
+def build(
+    name: str,
+    classes: int = 10,
+    shortcut: str | None = None,
+    shape: ImageShape = MNIST_SHAPE,
+) -> Network:
+    """A fresh network for images of a shape, with PyTorch's default initialisation (global RNG).
 
     Raises EdgeError for an unknown name, a shortcut that the network does not know, or more than
     10,000 classes.
@@ -215,5 +256,5 @@ def build(name: str, classes: int = 10, shortcut: str | None = None) -> Network:
         known = ", ".join(found.shortcuts)
         advice = f"choose one of {known}" if known else "leave --shortcut away"
         raise UsageError(f"model '{name}' has no shortcut '{shortcut}': {advice}")
-    body = found.build(classes, shortcut or "".join(found.shortcuts[:1]))
-    return Network(body, found.widest)
+    body = found.build(classes, shortcut or "".join(found.shortcuts[:1]), shape)
+    return Network(body, shape, found.widest(shape))

@@ -227,6 +227,7 @@ RECIPES: dict[str, Recipe] = {
         synthetic_share=_SYNTHETIC_SHARE,
         outlier_share=_OUTLIER_SHARE,
     ),
+    "resnet8": Recipe(model="resnet8", epochs=20, lr=4e-3),
     "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
     "resnet20": Recipe(model="resnet20", epochs=16),
     "resnet56": Recipe(model="resnet56", epochs=16, lr=2e-3),

@@ -31,7 +31,8 @@ from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
-from mnist_edge.lab.training.trainer import Trainer, TrainingInputs
+from mnist_edge.lab.training.trainer import Trainer
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.metrics import accuracy
 from mnist_edge.types import Progress
 
@@ -133,6 +134,7 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
     recipe, teachers, fingerprint = plan.recipe, plan.teachers, data.fingerprint
     if plan.saved:
         data = align_classes(data, plan.saved.classes, str(plan.folder), _TRAIN_AGAIN)
+        check_shape(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         check_unchanged(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         fingerprint = plan.saved.fingerprint
     elif plan.may_add_epochs:
@@ -247,6 +249,15 @@ def check_resumable(checkpoint: Checkpoint, recipe: Recipe, folder: Path) -> Non
                 f"{folder} was trained with {name} {before[name]}, not {asked[name]}: "
                 "resume it with what it was started with, or choose another --out"
             )
+
+
+def check_shape(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
+    """CheckpointError for a data set of images of another shape than a run was started on."""
+    if data.shape != checkpoint.shape:
+        raise CheckpointError(
+            f"{folder} was trained on images of {checkpoint.shape}, those of {data.name} are "
+            f"{data.shape}: {advice}"
+        )
 
 
 def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from mnist_edge.errors import EdgeError, FileError
 from mnist_edge.files import write_together
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.lab.training.stored_zip import ArchiveError, read_entries
-from mnist_edge.types import SIDE
 
 _MAX_HEADERS = 4096  # bytes around the numbers of a view
 
@@ -21,14 +21,16 @@ def write(file: Path, images: np.ndarray[Any, Any], logits: np.ndarray[Any, Any]
     write_together({file: buffer.getvalue()})
 
 
-def read(file: Path, count: int, classes: int) -> tuple[np.ndarray[Any, Any], ...]:
-    """A kept view: images uint8 (count, 28, 28), logits float32 (count, classes). EdgeError for
-    what is none: it lies in a run's folder, which may come from anywhere."""
+def read(
+    file: Path, count: int, shape: ImageShape, classes: int
+) -> tuple[np.ndarray[Any, Any], ...]:
+    """A kept view: images uint8 of a shape, logits float32 (count, classes). EdgeError for what
+    is none: it lies in a run's folder, which may come from anywhere."""
     sizes: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
-        "images.npy": (np.dtype(np.uint8), (count, SIDE, SIDE)),
+        "images.npy": (np.dtype(np.uint8), (count, *shape.dims)),
         "logits.npy": (np.dtype(np.float32), (count, classes)),
     }
-    most_bytes = _MAX_HEADERS + count * (SIDE * SIDE + 4 * classes)
+    most_bytes = _MAX_HEADERS + count * (shape.values + 4 * classes)
     try:
         entries = read_entries(file, most_bytes)
         images, logits = (_array(entries[name], *size) for name, size in sizes.items())

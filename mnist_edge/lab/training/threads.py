@@ -17,7 +17,8 @@ import torch
 
 from mnist_edge.host.machine import usable_threads
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.trainer import TrainingInputs, trial_step
+from mnist_edge.lab.training.trainer import trial_step
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 
 _ENVIRONMENT_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # what PyTorch heeds when it starts
 _FEW_THREADS = 4  # where there are many cores, a few may be the best

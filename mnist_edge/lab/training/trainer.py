@@ -10,59 +10,29 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets import Split
 from mnist_edge.errors import CheckpointError, EdgeError
-from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.lab.training import bf16, ema
 from mnist_edge.lab.training.acceleration import choose_acceleration, training_forward
 from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
-from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup, training_environment
 from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
 from mnist_edge.lab.training.losses import smoothed_targets, training_loss
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
 from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
 from mnist_edge.metrics import accuracy
 
 _PROGRESS_EVERY_S = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingInputs:
-    """What a run learns from, and what it is measured on after every epoch.
-
-    `soft_targets` is what a recipe with teachers learns from. The split `watched` is answered
-    after every epoch, for a curve, and chooses nothing. `fingerprint` is that of the data set,
-    which checkpoints carry.
-    """
-
-    recipe: Recipe
-    classes: tuple[str, ...]
-    training: Split
-    validation: Split
-    soft_targets: SoftTargets | None = None
-    watched: Split | None = None
-    fingerprint: Fingerprint | None = None
-
-    @classmethod
-    def of(cls, recipe: Recipe, data: Dataset) -> "TrainingInputs":
-        """A recipe on a data set's own splits, learning from labels alone."""
-        return cls(
-            recipe=recipe,
-            classes=data.classes,
-            training=data.training,
-            validation=data.validation,
-            fingerprint=data.fingerprint,
-        )
 
 
 def trial_step(inputs: TrainingInputs, group: ProcessGroup) -> Callable[[], int]:
@@ -114,7 +84,7 @@ class Trainer:
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            network = build(recipe.model, classes, recipe.shortcut)
+            network = build(recipe.model, classes, recipe.shortcut, inputs.training.shape)
         self.in_bf16 = bf16.should_use(network, group.device)
         memory_format = bf16.memory_format(network, group.device, self.in_bf16)
         self.network = network.to(group.device).to(memory_format=memory_format)
@@ -264,6 +234,8 @@ class Trainer:
             optimizer=portable_state(self.optimizer),
             trained=self.trained,
             fingerprint=self.inputs.fingerprint,
+            shape=self.network.shape,
+            fit=self.inputs.fit,
         )
 
 

@@ -56,13 +56,13 @@ def synthetic_counts(images: int, recipe: Recipe) -> tuple[int, int]:
 
 
 def augment_batch(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """A batch as the network sees it in training: float32 (N, H, W) in 0..255.
+    """A batch as the network sees it in training: float32 in 0..255, of the images' shape.
 
-    images: uint8 (N, H, W) in random order. All are warped by the recipe's `augmentation`, but
-    for the part `strong_augmentation.share` at the end of the batch, which is transformed and
-    corrupted as that says.
+    images: uint8 (N, H, W) or (N, H, W, 3) in random order. All are warped by the recipe's
+    `augmentation`, but for the part `strong_augmentation.share` at the end of the batch, which is
+    transformed and corrupted as that says.
     """
-    count, height, width = images.shape
+    count, height, width = images.shape[:3]
     strong = recipe.strong_augmentation if recipe.of_digits else None
     if strong is None and not recipe.augmentation.moves:
         return images.float()

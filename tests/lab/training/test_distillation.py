@@ -13,6 +13,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import sha256
+from mnist_edge.image_shape import MNIST_SHAPE
 from mnist_edge.lab.training import distillation as lab
 from mnist_edge.lab.training import soft_target_files
 from mnist_edge.lab.training.augment import Augmentation
@@ -192,13 +193,13 @@ IMAGES, LOGITS = np.zeros((9, 28, 28), np.uint8), np.zeros((9, 10), np.float32)
 def test_a_strangers_view_is_one_line(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "00.npz"
     file.write_bytes(forged(IMAGES, LOGITS))
-    found = soft_target_files.read(file, 9, 10)
+    found = soft_target_files.read(file, 9, MNIST_SHAPE, 10)
     assert [part.shape for part in found] == [(9, 28, 28), (9, 10)]
     file.write_bytes(content)
     with pytest.raises(
         EdgeError, match=r"00\.npz (is damaged|holds answers that are no numbers): de"
     ):
-        soft_target_files.read(file, 9, 10)
+        soft_target_files.read(file, 9, MNIST_SHAPE, 10)
 
 
 def test_a_view_that_is_an_array_or_a_pipe_is_one_line(

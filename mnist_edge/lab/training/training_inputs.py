@@ -1,0 +1,40 @@
+"""What a training run learns from, as one value."""
+
+from dataclasses import dataclass
+
+from mnist_edge.datasets import Dataset, Split
+from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.image_shape import Fit
+from mnist_edge.lab.training.distillation import SoftTargets
+from mnist_edge.lab.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingInputs:
+    """What a run learns from, and what it is measured on after every epoch.
+
+    `soft_targets` is what a recipe with teachers learns from. The split `watched` is answered
+    after every epoch, for a curve, and chooses nothing. `fingerprint` is that of the data set, and
+    `fit` is how pictures become images like its own: checkpoints carry both.
+    """
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    training: Split
+    validation: Split
+    soft_targets: SoftTargets | None = None
+    watched: Split | None = None
+    fingerprint: Fingerprint | None = None
+    fit: Fit = Fit.DIGIT
+
+    @classmethod
+    def of(cls, recipe: Recipe, data: Dataset) -> "TrainingInputs":
+        """A recipe on a data set's own splits, learning from labels alone."""
+        return cls(
+            recipe=recipe,
+            classes=data.classes,
+            training=data.training,
+            validation=data.validation,
+            fingerprint=data.fingerprint,
+            fit=data.fit,
+        )
