@@ -163,7 +163,7 @@ def _detector(classifier: "Classifier", line: bool, grid: bool) -> "Detector":
 
     if line or grid:
         return MultiDigit(classifier, on_one_line=line)
-    return SingleDigit(classifier.card.dataset)
+    return SingleDigit(classifier.shape, classifier.card.fit)
 
 
 def _silence_pillow() -> None:

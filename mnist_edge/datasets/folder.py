@@ -17,7 +17,7 @@ from mnist_edge.datasets.splits import split_digest, test_mask, validation_mask
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.image_shape import Fit
+from mnist_edge.image_shape import MNIST_SHAPE, Fit
 from mnist_edge.preprocess.formats import NAMES
 from mnist_edge.types import SIDE, Progress
 
@@ -126,9 +126,7 @@ def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
                 digests.append(_digest(path))
                 sizes.append(loaded.size)
                 coloured[at] = _has_colour(loaded.pixels)
-                images[at] = preprocess.prepare_images([loaded.pixels], folder_dataset(split.root))[
-                    0
-                ].image
+                images[at] = preprocess.fit_image(loaded.pixels, MNIST_SHAPE, Fit.ZERO_PAD)
             except DataError as error:
                 errors.append(str(error))
             done += 1

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.predict.results import ONE_DIGIT, Failure, Page
 from mnist_edge.preprocess import PreparedImage
 from mnist_edge.preprocess.loading import Loaded
@@ -24,13 +25,14 @@ Detector = Callable[[Sequence[Loaded]], list[Detection]]
 
 @dataclass(frozen=True, slots=True)
 class SingleDigit:
-    """One character, brought into the form in which `dataset` shows its images."""
+    """One digit, or, where `fit` looks for none, the picture: brought into an image of `shape`."""
 
-    dataset: str
+    shape: ImageShape
+    fit: Fit
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Detection]:
         raw = [each.pixels for each in pictures if not each.is_ready]
-        looked = iter(preprocess.prepare_images(raw, self.dataset))
+        looked = iter(preprocess.prepare_images(raw, self.shape, self.fit))
         return [
             (ONE_DIGIT, [each.pixels]) if each.is_ready else _one_digit(each, next(looked))
             for each in pictures

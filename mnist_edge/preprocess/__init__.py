@@ -1,6 +1,9 @@
-"""Any picture a person has -> uint8 (28, 28), 0 = background, the way the model was trained.
+"""Any picture a person has -> an image of a network's shape, the way the model was trained.
 
-The way of a photograph, step by step:
+Where the network reads digits, a digit is looked for: uint8 (28, 28), 0 = background. For all
+others nothing is: `loading` reads the picture, and `fit` fits it into the shape.
+
+The way of a photograph of a digit, step by step:
 1. `loading`, `pixels`: a file -> upright pixels, less than 2,304 a side. Only usual formats are
    decoded (`formats`), within bounds (`limits`), AVIF and HEIF in a process of their own
    (`decoder_process`); what is transparent is put on a plain ground (`transparency`).
@@ -21,8 +24,7 @@ What is unusual:
 - A picture with no digit, or several, says so instead of guessing.
 - `canvas` has a twin in JavaScript (web/page/drawing.js) that makes the same bytes.
 - `several` reads lines and sheets: it cuts too often, and the network decides what to join.
-
-Pictures of a `folder:` set have no such form: they are fitted into the square and left as they are.
+- `fit` has one too, by the definition in its head.
 
 Where a tuned number of these modules was measured or fitted, its comment says how. How the others
 were found is not recorded, nor how much each may change, and no program fits them again. Whoever
@@ -36,19 +38,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from mnist_edge.dataset_names import is_folder_dataset
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.preprocess.canvas import match_drawing, prepare_drawing
 from mnist_edge.preprocess.colour import project_to_grey
+from mnist_edge.preprocess.fit import fit_image, to_luminance, to_rgb
 from mnist_edge.preprocess.foreground import is_even
 from mnist_edge.preprocess.loading import Loaded, Source, load
-from mnist_edge.preprocess.mnist_format import (
-    centre,
-    letterbox,
-    match_mnist_format,
-    to_mnist_format,
-)
+from mnist_edge.preprocess.mnist_format import centre, match_mnist_format, to_mnist_format
 from mnist_edge.preprocess.sample_digits import render_digits
 from mnist_edge.preprocess.search import find_digit
 from mnist_edge.preprocess.several.lines import FoundDigit, read_grid, read_line
@@ -61,9 +58,8 @@ __all__ = [
     "Source",
     "centre",
     "extract_digit",
-    "letterbox",
+    "fit_image",
     "load",
-    "prepare",
     "prepare_drawing",
     "prepare_images",
     "read_grid",
@@ -71,6 +67,7 @@ __all__ = [
     "read_picture",
     "render_digits",
     "to_luminance",
+    "to_rgb",
 ]
 
 Pixels = NDArray[np.uint8]
@@ -80,9 +77,10 @@ Pixels = NDArray[np.uint8]
 class PreparedImage:
     """What was found on a picture: the `image` of its digit in MNIST's form, uint8 (28, 28), and
     how many `digits` there are: of several the image shows the clearest, of none it is all zeros.
-    A `blank` picture has no ink at all."""
+    A `blank` picture has no ink at all. Where no digit was looked for, it is the picture in the
+    network's shape, uint8 (H, W) or (H, W, 3), and 1."""
 
-    image: Grey
+    image: Pixels
     digits: int
     blank: bool = False
 
@@ -98,7 +96,7 @@ class PreparedImage:
         )
 
 
-def read_picture(source: Source) -> Grey:
+def read_picture(source: Source, shape: ImageShape = MNIST_SHAPE, fit: Fit = Fit.DIGIT) -> Pixels:
     """A picture of one digit in MNIST's form: uint8 (28, 28), 0 = background, 255 = ink.
 
     `source` is the path of a file, an open binary file, or a Pillow image: PNG, JPEG, GIF, BMP,
@@ -106,19 +104,12 @@ def read_picture(source: Source) -> Grey:
     (24 of WebP, AVIF and HEIF), ink lighter or darker than its paper. A blank page gives all zeros.
     Raises DataError, in one line with the file's name, for what cannot be read.
 
+    With any other `fit` no digit is looked for: the picture becomes an image of `shape`, uint8
+    (H, W) or (H, W, 3). `Classifier.read` does it as its file wants it.
+
     >>> Classifier("exported/edge.onnx").predict(read_picture("seven.png")).labels
     """
-    return extract_digit(load(source).pixels)
-
-
-def prepare(source: Source, dataset: str) -> Grey:
-    """Read a picture and bring it into the form in which `dataset` shows its images."""
-    return prepare_images([load(source).pixels], dataset)[0].image
-
-
-def to_luminance(pixels: NDArray[np.uint8]) -> Grey:
-    """The luminance, uint8 (H, W), of grey or RGB pixels."""
-    return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
+    return prepare_images([load(source).pixels], shape, fit)[0].image
 
 
 def extract_digit(pixels: Pixels) -> Grey:
@@ -129,14 +120,16 @@ def extract_digit(pixels: Pixels) -> Grey:
     return prepare_images([pixels])[0].image
 
 
-def prepare_images(pictures: Sequence[Pixels], dataset: str = "mnist") -> list[PreparedImage]:
-    """Pixels (H, W) or (H, W, 3) in the form, (28, 28), in which `dataset` shows its images, and
-    how many digits each picture shows; pictures of a folder show one.
+def prepare_images(
+    pictures: Sequence[Pixels], shape: ImageShape = MNIST_SHAPE, fit: Fit = Fit.DIGIT
+) -> list[PreparedImage]:
+    """Pixels (H, W) or (H, W, 3) of any size as images of `shape`, by `fit`. Only with DIGIT are
+    digits looked for, and counted.
 
-    Those that have the form already are told faster together.
+    Those that have MNIST's form already are told faster together.
     """
-    if is_folder_dataset(dataset):
-        return [PreparedImage(letterbox(to_luminance(pixels)), 1) for pixels in pictures]
+    if fit is not Fit.DIGIT:
+        return [PreparedImage(fit_image(pixels, shape, fit), 1) for pixels in pictures]
     return [
         _prepare_digit(pixels) if image is None else PreparedImage(image, 1)
         for pixels, image in zip(pictures, match_mnist_format(pictures), strict=True)

@@ -174,14 +174,6 @@ def _dilate_once(field: Grey, square: bool) -> Grey:
     return result
 
 
-def letterbox(grey: Grey) -> Grey:
-    """Fit a picture (H, W) into (28, 28): aspect kept, the rest filled with 0."""
-    if grey.shape == (SIDE, SIDE):
-        return grey
-    small = _resize_to_fit(grey, SIDE, Image.Resampling.BICUBIC)
-    return _place_at(small, (SIDE / 2, SIDE / 2), (small.shape[0] / 2, small.shape[1] / 2))
-
-
 def centre(ink: Grey) -> Grey:
     """Light ink on black, (H, W), cropped, scaled into 20×20, centred by mass in (28, 28)."""
     box = _ink_box(ink)

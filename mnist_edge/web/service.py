@@ -55,7 +55,8 @@ class AnswerService:
         it shows."""
         with self._reading:
             loaded = load(io.BytesIO(body))
-            (found,) = prepare_images([loaded.pixels], self._by_name[name].card.dataset)
+            card = self._by_name[name].card
+            (found,) = prepare_images([loaded.pixels], card.shape, card.fit)
         return self._answer(name, found.image) | {"digits": found.digits}
 
     def _answer(self, name: str, image: NDArray[np.uint8]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from mnist_edge.errors import DataError
 from mnist_edge.metrics import Threshold
 from mnist_edge.model_file import model_paths
 from mnist_edge.predict import Failure, Reading
-from mnist_edge.preprocess import prepare, render_digits
+from mnist_edge.preprocess import read_picture, render_digits
 from mnist_edge.preprocess.several import lines
 from tests.conftest import Cli, make_card, write_golden_model, write_tiny_model
 from tests.difficult import several
@@ -101,7 +101,7 @@ def test_a_row_tells_file_label_probability_and_second_guess(
     paths = [write_digit(Path(name), at) for at, name in enumerate(("x.png", "longer.png"))]
     result = invoke("predict", *paths, "--model", tiny_model)
     assert (result.exit_code, result.stderr) == (0, "")
-    images = np.stack([prepare(path, "digits") for path in paths])
+    images = np.stack([read_picture(path) for path in paths])
     expected = Classifier(tiny_model).predict(images).probabilities
     width = max(len(str(path)) for path in paths)
     assert result.stdout.splitlines() == [
@@ -117,7 +117,7 @@ def test_the_json_is_an_object_per_line_with_all_probabilities(
     paths = write_digits(tmp_path, 3)
     found = objects(invoke("predict", *paths, "--model", tiny_model, "--json").stdout)
     assert [item["file"] for item in found] == [str(path) for path in paths]
-    images = np.stack([prepare(path, "digits") for path in paths])
+    images = np.stack([read_picture(path) for path in paths])
     expected = Classifier(tiny_model).predict(images).probabilities
     for item, row in zip(found, expected, strict=True):
         assert list(item) == KEYS
@@ -710,7 +710,7 @@ def test_saved_inputs_are_what_the_network_saw_and_the_json_says_where(
     assert len({item["saved"] for item in found}) == 2
     for item, path in zip(found, paths, strict=True):
         with Image.open(item["saved"]) as image:
-            np.testing.assert_array_equal(np.asarray(image), prepare(path, "digits"))
+            np.testing.assert_array_equal(np.asarray(image), read_picture(path))
 
 
 def test_inputs_that_cannot_be_saved_stop_before_anything_is_read(

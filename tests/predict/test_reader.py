@@ -22,7 +22,11 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def detector(model: Classifier, several: bool) -> Detector:
-    return MultiDigit(model, on_one_line=False) if several else SingleDigit(model.card.dataset)
+    return (
+        MultiDigit(model, on_one_line=False)
+        if several
+        else SingleDigit(model.shape, model.card.fit)
+    )
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["one digit", "a sheet"])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mnist_edge import preprocess
+from mnist_edge.image_shape import MNIST_SHAPE, Fit
 from mnist_edge.preprocess.canvas import match_drawing, prepare_drawing
 from mnist_edge.preprocess.mnist_format import has_mnist_format
 from mnist_edge.types import Grey
@@ -18,7 +19,7 @@ def test_drawings_become_the_bytes_that_every_language_makes_of_them(
     ink: preprocess.Pixels, wanted: Grey, boxed: Grey
 ) -> None:
     assert np.array_equal(prepare_drawing(ink), wanted)
-    assert np.array_equal(preprocess.letterbox(ink), boxed)
+    assert np.array_equal(preprocess.fit_image(ink, MNIST_SHAPE, Fit.ZERO_PAD), boxed)
 
 
 @pytest.mark.parametrize("seed", range(8))

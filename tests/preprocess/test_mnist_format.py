@@ -13,7 +13,6 @@ from mnist_edge.preprocess.mnist_format import (
     centre,
     has_mnist_format,
     have_mnist_format,
-    letterbox,
     stroke_width,
     to_mnist_format,
 )
@@ -252,22 +251,3 @@ def test_dilation_is_an_octagon(steps: int) -> None:
     grown = mnist_format._dilate(dot, steps)[steps + 1 : -steps - 1, steps + 1 : -steps - 1]
 
     np.testing.assert_array_equal(grown, wanted)
-
-
-# folder: sets
-
-
-@pytest.mark.parametrize("size", [(28, 28), (56, 56), (14, 28), (100, 30), (1, 500), (7, 7)])
-def test_letterbox_keeps_the_aspect_in_the_middle(size: tuple[int, int]) -> None:
-    found = letterbox(np.full(size, 90, np.uint8))
-
-    scale = 28 / max(size)
-    assert found.shape == (28, 28)
-    assert extent(found) == tuple(max(1, round(side * scale)) for side in size)
-    np.testing.assert_allclose(ndimage.center_of_mass(found), (13.5, 13.5), atol=0.5 + 1e-9)
-    assert set(np.unique(found)) <= {0, 90}
-
-
-def test_letterbox_leaves_28_by_28() -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
-    np.testing.assert_array_equal(letterbox(noise), noise)

@@ -1,4 +1,4 @@
-"""read_picture and prepare: files in, (28, 28) out; and the shipped network reads them as well."""
+"""read_picture: files in, images out; and the shipped network reads them as well."""
 
 import io
 from pathlib import Path
@@ -11,9 +11,10 @@ from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset
 from mnist_edge.errors import DataError, EdgeError
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.model_file import model_paths
-from mnist_edge.preprocess import extract_digit, load, prepare, prepare_images, read_picture
-from mnist_edge.preprocess.mnist_format import letterbox, to_mnist_format
+from mnist_edge.preprocess import extract_digit, fit_image, load, prepare_images, read_picture
+from mnist_edge.preprocess.mnist_format import to_mnist_format
 from tests.preprocess.drawing import Grey, drawing, likeness
 
 COUNT = 1000
@@ -54,7 +55,6 @@ def test_every_source_is_read(tmp_path: Path) -> None:
     with path.open("rb") as file:
         for source in (path, str(path), file, io.BytesIO(path.read_bytes()), image):
             np.testing.assert_array_equal(read_picture(source), wanted)
-            np.testing.assert_array_equal(prepare(path, "mnist"), wanted)
 
 
 def test_images_of_the_caller_are_left_as_they_were() -> None:
@@ -80,7 +80,7 @@ def test_colours_and_greys_are_read_alike() -> None:
 def test_only_errors_with_a_name(tmp_path: Path) -> None:
     path = tmp_path / "note.png"
     path.write_text("milk, eggs")
-    for read in (read_picture, lambda source: prepare(source, "folder:mine")):
+    for read in (read_picture, lambda source: read_picture(source, MNIST_SHAPE, Fit.PAD)):
         with pytest.raises(DataError) as caught:
             read(path)
         assert str(caught.value).startswith(f"{path}: ")
@@ -90,25 +90,27 @@ def test_only_errors_with_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (60, 90), (300, 40)])
-def test_pictures_of_a_folder_set_are_letterboxed_only(shape: tuple[int, int]) -> None:
+def test_pictures_of_other_sets_are_fitted_only(shape: tuple[int, int]) -> None:
     light = np.full(shape, 230, np.uint8)
     light[shape[0] // 3 : shape[0] // 2] = 200
 
-    np.testing.assert_array_equal(prepare(png(light), "folder:mine"), letterbox(light))
+    for fit in (Fit.PAD, Fit.CROP, Fit.ZERO_PAD):
+        wanted = fit_image(light, MNIST_SHAPE, fit)
+        np.testing.assert_array_equal(read_picture(png(light), MNIST_SHAPE, fit), wanted)
 
 
 def test_colours_of_a_folder_set_become_grey() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
     wanted = np.asarray(Image.fromarray(pixels).convert("L"))
 
-    np.testing.assert_array_equal(prepare_images([pixels], "folder:mine")[0].image, wanted)
+    np.testing.assert_array_equal(prepare_images([pixels], fit=Fit.PAD)[0].image, wanted)
     np.testing.assert_array_equal(preprocess.to_luminance(pixels), wanted)
     np.testing.assert_array_equal(preprocess.to_luminance(wanted), wanted)
 
 
 def test_blank_pictures_of_a_folder_set_stay() -> None:
     blank = np.full((40, 40), 77, np.uint8)
-    assert (prepare(png(blank), "folder:mine") == 77).all()
+    assert (read_picture(png(blank), ImageShape(48, 32, 3), Fit.PAD) == 77).all()
 
 
 # MNIST

@@ -9,14 +9,16 @@ by row, compressed by zlib, in base64), `drawn` and `letterbox` (28 × 28 bytes,
 import base64
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnist_edge.preprocess import letterbox, prepare_drawing
+from mnist_edge.image_shape import MNIST_SHAPE, Fit
+from mnist_edge.preprocess import fit_image, prepare_drawing
 
 Grey = NDArray[np.uint8]
 FILE = Path(__file__).with_name("drawings.json")
@@ -77,7 +79,10 @@ def read() -> list[tuple[str, Grey, Grey, Grey]]:
     return found
 
 
-_FORMS = {"drawn": prepare_drawing, "letterbox": letterbox}
+_FORMS: dict[str, Callable[[Grey], Grey]] = {
+    "drawn": prepare_drawing,
+    "letterbox": partial(fit_image, shape=MNIST_SHAPE, fit=Fit.ZERO_PAD),
+}
 
 
 def _bytes_of(values: bytes, shape: tuple[int, int]) -> Grey:
