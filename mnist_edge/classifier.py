@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.session import open_session, run_once
 from mnist_edge.model_file.tensors import FLOAT, UINT8
 from mnist_edge.types import Images, LogitsFunction
+
+if TYPE_CHECKING:
+    from mnist_edge.preprocess import Source
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Classifier:
 
     >>> model = Classifier()                  # edge.onnx; or "edge-int8", or a path
     >>> model.predict(images).names           # images: uint8 (N, 28, 28), as model.shape says
-    >>> model.predict(read_picture("seven.png")).names[0]
+    >>> model.predict(model.read("seven.png")).names[0]
 
     `path` is a file, or the bare name of one in `exported/` or of one that came with the package
     (see `model_paths.find`). `threads` is how many cores one answer may use; 1 is fastest for small
@@ -138,9 +142,20 @@ class Classifier:
             f"{maybe}"
         )
 
+    def read(self, source: "Source") -> Images:
+        """A picture as an image that it takes, uint8 (H, W) or (H, W, 3), of its `shape`.
+
+        `source` is the path of a file, an open binary file or a Pillow image, as for
+        `read_picture`, and so are the errors. A file that reads digits looks for the digit on it;
+        for any other the picture is set upright, and fitted into the shape as in training.
+        """
+        from mnist_edge.preprocess import read_picture  # Pillow: most callers have no use for it
+
+        return read_picture(source, self.shape, self.card.fit)
+
     def predict(self, images: Images) -> Prediction:
         """The labels and probabilities of images, as for `logits`, or of a single one, (H, W) or
-        (H, W, 3), as `read_picture` gives it: N is 1 then. TypeError for others."""
+        (H, W, 3), as `read` gives it: N is 1 then. TypeError for others."""
         single = isinstance(images, np.ndarray) and images.ndim == len(self.shape.dims)
         logits = self.logits(images[np.newaxis] if single else images)
         return Prediction(logits, self.card.classes, self.threshold)
@@ -160,7 +175,7 @@ def _about_images(images: object, shape: ImageShape) -> str:
     if images.shape[1:] == (3, *size) and shape.is_color:
         return f"{told}: images.transpose(0, 2, 3, 1) has the channels last"
     if images.shape[1:] != shape.dims:
-        return f"{told}: read_picture makes one such image of any picture"
+        return f"{told}: Classifier.read makes one such image of any picture"
     if images.dtype.kind == "f":
         return f"{told}: pixels in 0..1 become (images * 255).round().astype(np.uint8)"
     return f"{told}: images.astype(np.uint8), where its values are pixels 0..255"

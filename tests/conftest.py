@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, Split, digits, load_if_here
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.preprocess import centre
@@ -150,14 +151,30 @@ def make_card(**changes: object) -> Card:
     return Card(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def make_color_card(**changes: object) -> Card:
+    """A card of a file that takes colour pictures, of things that are no digits."""
+    shape = ImageShape(height=24, width=32, channels=3)
+    values: dict[str, object] = {
+        "classes": ("aeroplane", "cat", "ship"),
+        "dataset": "folder:things",
+        "params": 3 * shape.values + 3,
+        "macs": 3 * shape.values,
+        "shape": shape,
+        "fit": Fit.PAD,
+    }
+    return make_card(**{**values, **changes})
+
+
 def write_tiny_model(path: Path, card: Card | None = None, seed: int = 0) -> Path:
-    """A linear classifier that honours the contract, written with onnx.helper: 31 kB."""
+    """A linear classifier that honours the contract, written with onnx.helper, for images of the
+    card's shape: 31 kB with 28×28 grey and ten classes."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     card = card or make_card()
     count = len(card.classes)
-    weights = np.random.default_rng(seed).normal(0, 1e-3, (28 * 28, count)).astype(np.float32)
+    shape = card.shape
+    weights = np.random.default_rng(seed).normal(0, 1e-3, (shape.values, count)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
@@ -165,10 +182,10 @@ def write_tiny_model(path: Path, card: Card | None = None, seed: int = 0) -> Pat
             helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
         ],
         "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 28, 28])],
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", *shape.dims])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", count])],
         [
-            numpy_helper.from_array(np.array([-1, 28 * 28]), "shape"),
+            numpy_helper.from_array(np.array([-1, shape.values]), "shape"),
             numpy_helper.from_array(weights, "weights"),
         ],
     )
@@ -183,17 +200,25 @@ def write_golden_model(path: Path, off_by: float = 0.0, **card: object) -> Path:
     from mnist_edge.classifier import Classifier
     from mnist_edge.model_file import golden
 
-    own = golden.compute(Classifier(write_tiny_model(path)).logits, card.get("precision") == "int8")
+    plain = make_card(**card)
+    logits = Classifier(write_tiny_model(path, plain)).logits
+    own = golden.compute(logits, plain.precision == "int8", plain.shape)
     rows = [list(row) for row in own.logits]
     rows[4][2] += off_by
     carried = replace(own, logits=tuple(map(tuple, rows)))
-    return write_tiny_model(path, make_card(golden=carried, **card))
+    return write_tiny_model(path, replace(plain, golden=carried))
 
 
 @pytest.fixture
 def tiny_model(tmp_path: Path) -> Path:
     """A file that honours the contract and answers nonsense."""
     return write_tiny_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def tiny_color_model(tmp_path: Path) -> Path:
+    """A file that takes pictures of 32×24 pixels in RGB and answers nonsense."""
+    return write_tiny_model(tmp_path / "things.onnx", make_color_card())
 
 
 @pytest.fixture

@@ -7,15 +7,18 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from PIL import ExifTags, Image
 
-from mnist_edge import Classifier
+from mnist_edge import Classifier, read_picture
 from mnist_edge.datasets import Split
 from mnist_edge.errors import ModelError
+from mnist_edge.image_shape import Fit
 from mnist_edge.metrics import Threshold
 from mnist_edge.model_file import model_paths
 from mnist_edge.model_file.contract import PREFIX
 from mnist_edge.model_file.session import open_session
-from tests.conftest import make_card, write_tiny_model
+from mnist_edge.preprocess import fit_image
+from tests.conftest import make_card, make_color_card, write_tiny_model
 
 
 def changed(path: Path, **changes: Any) -> Path:
@@ -139,7 +142,7 @@ def test_other_images_are_a_type_error_that_says_what_came(
         (np.zeros((2, 28, 28), np.float32), r"\(images \* 255\)\.round\(\)\.astype\(np\.uint8\)"),
         (np.zeros((2, 28, 28), np.int64), r"images\.astype\(np\.uint8\)"),
         (np.zeros((2, 1, 28, 28), np.uint8), r"images\[:, 0\] is without the channel"),
-        (np.zeros((2, 28, 28, 3), np.uint8), "read_picture makes"),
+        (np.zeros((2, 28, 28, 3), np.uint8), "Classifier.read makes"),
         (np.uint8(1), "not uint8: "),
     ],
 )
@@ -149,6 +152,27 @@ def test_what_is_no_array_of_images_is_a_type_error_that_says_how_to_make_one(
 ) -> None:
     with pytest.raises(TypeError, match=f"^images must be a NumPy array .*{said}"):
         getattr(Classifier(tiny_model), method)(images)
+
+
+@pytest.mark.parametrize("fit", [Fit.PAD, Fit.CROP, Fit.ZERO_PAD])
+def test_a_picture_is_read_as_its_file_takes_it(tmp_path: Path, fit: Fit) -> None:
+    model = Classifier(write_tiny_model(tmp_path / "things.onnx", make_color_card(fit=fit)))
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    image = model.read(tmp_path / "turned.png")
+    np.testing.assert_array_equal(image, fit_image(pixels[::-1, ::-1], model.shape, fit))
+    (probabilities,) = model.predict(image).probabilities
+    wanted = reference_logits(model.path, image[np.newaxis])[0]
+    np.testing.assert_allclose(probabilities, np.exp(wanted) / np.exp(wanted).sum(), rtol=1e-4)
+
+
+def test_only_a_file_of_digits_looks_for_one(tiny_model: Path) -> None:
+    picture = Image.fromarray(np.pad(np.full((60, 20), 30, np.uint8), 40, constant_values=200))
+    image = Classifier(tiny_model).read(picture)
+    np.testing.assert_array_equal(image, read_picture(picture))
+    assert image[0, 0] == 0  # the paper, which is light in the picture
 
 
 def test_answers_have_names_and_say_whether_they_are_sure(tmp_path: Path) -> None:
