@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mnist_edge.dataset_names import fit_of_version_1
 from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, Split, digits, load_if_here
 from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.metrics import Accuracy
@@ -148,7 +149,9 @@ def make_card(**changes: object) -> Card:
         "trained": {"seed": 0},
         "source_sha256": "0" * 64,
     }
-    return Card(**{**values, **changes})  # type: ignore[arg-type]
+    values |= changes
+    fit = fit_of_version_1(str(values["dataset"]))
+    return Card(**{"fit": fit, **values})  # type: ignore[arg-type]
 
 
 def make_color_card(**changes: object) -> Card:

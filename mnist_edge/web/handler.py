@@ -18,7 +18,6 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from mnist_edge.errors import DataError, ModelError
 from mnist_edge.web.access import GuardedServer, RefusedError
 from mnist_edge.web.request_limits import State
-from mnist_edge.web.service import IMAGE_BYTES
 
 JSON = "application/json"
 _MOST_BODY = 8_000_000  # bytes: a photograph
@@ -134,12 +133,13 @@ class Handler(BaseHTTPRequestHandler):
         if name not in answers:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such model: see site.json")
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        image_bytes = answers.shape(name).values
         if kind != _IMAGE and not kind.startswith(_PICTURE):
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"post an image as {_IMAGE}, {IMAGE_BYTES} bytes, or a picture as image/…",
+                f"post an image as {_IMAGE}, {image_bytes} bytes, or a picture as image/…",
             )
-        size = self._length(IMAGE_BYTES if kind == _IMAGE else _MOST_BODY)
+        size = self._length(image_bytes if kind == _IMAGE else _MOST_BODY)
         with self.server.memory.hold(size) as held:
             if not held:
                 raise RefusedError(

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier, Prediction
 from mnist_edge.errors import DataError, GoldenError, ModelError
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.preprocess import load, prepare_images
-from mnist_edge.types import SIDE
 from mnist_edge.web import site_json
-
-IMAGE_BYTES = SIDE * SIDE
 
 
 class AnswerService:
@@ -41,14 +39,16 @@ class AnswerService:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
+    def shape(self, name: str) -> ImageShape:
+        """That of the images which a model takes."""
+        return self._by_name[name].shape
+
     def answer_image(self, name: str, body: bytes) -> dict[str, Any]:
-        """The answer to an image in the model's own form: 784 bytes, row by row."""
-        if len(body) != IMAGE_BYTES:
-            raise DataError(
-                f"an image is {IMAGE_BYTES} bytes, {SIDE} rows of grey, not {len(body)}"
-            )
-        image = np.frombuffer(body, np.uint8).reshape(SIDE, SIDE)
-        return self._answer(name, image)
+        """The answer to an image in the model's own shape: its bytes row by row, channels last."""
+        shape = self.shape(name)
+        if len(body) != shape.values:
+            raise DataError(f"an image of {shape} is {shape.values} bytes, not {len(body)}")
+        return self._answer(name, np.frombuffer(body, np.uint8).reshape(shape.dims))
 
     def answer_picture(self, name: str, body: bytes) -> dict[str, Any]:
         """The answer to a picture in any format that `read_picture` reads, and how many digits

@@ -140,7 +140,7 @@ def _read_listed(place: Path) -> list[Any] | None:
     """The files that a site says are its own; None where this says no such thing."""
     try:
         site = json.loads(read_bytes(place, _MOST_BYTES))
-        files = site["files"] if site["mnist_edge"] == site_json.VERSION else None
+        files = site["files"] if site_json.is_readable(site["mnist_edge"]) else None
     except (EdgeError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return files if isinstance(files, list) else None

@@ -1,6 +1,7 @@
 """The files of the page, and what it is told of models and of what answers: site.json."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from mnist_edge.escaping import printable
 from mnist_edge.model_file.contract import Card
 
 FILE = "site.json"
-VERSION = 1
+VERSION = 2
 
 
 def page_files() -> dict[str, bytes]:
@@ -25,8 +26,7 @@ def describe_site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> d
 
 
 def describe_model(path: Path, card: Card) -> dict[str, Any]:
-    """A file's facts. `form` is how a drawing is prepared for it: "drawn", as MNIST's digits are,
-    or "letterbox", the whole canvas, for images of a folder."""
+    """A file's facts. `shape` and `fit` are what its images are, and how pictures become them."""
     of_folder = is_folder_dataset(card.dataset)
     return {
         "name": printable(path.stem),
@@ -35,8 +35,14 @@ def describe_model(path: Path, card: Card) -> dict[str, Any]:
         "precision": printable(card.precision),
         "classes": [printable(name) for name in card.classes],
         "dataset": "folder" if of_folder else printable(card.dataset),
-        "form": "letterbox" if of_folder else "drawn",
+        "shape": asdict(card.shape),
+        "fit": card.fit,
         "threshold": card.threshold.value if card.threshold else None,
         "accuracy": {"correct": card.accuracy.correct, "total": card.accuracy.total},
         "size_bytes": path.stat().st_size,
     }
+
+
+def is_readable(version: object) -> bool:
+    """Whether a description of a version is one that lists its files as this one does."""
+    return type(version) is int and 1 <= version <= VERSION

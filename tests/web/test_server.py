@@ -19,6 +19,7 @@ from PIL import Image
 from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.web import handler, request_limits
 from mnist_edge.web import server as web
 from mnist_edge.web.request_limits import State
@@ -29,6 +30,7 @@ from tests.difficult import several
 from tests.preprocess.drawing import drawing
 
 IMAGE = "application/octet-stream"
+SHAPE = ImageShape(height=24, width=40, channels=3)
 Reply = tuple[int, dict[str, str], bytes]
 
 
@@ -40,6 +42,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         write_golden_model(folder / "golden.onnx"),
         write_golden_model(folder / "off.onnx", off_by=1.0),
         write_tiny_model(folder / "animals & so.onnx", names),
+        write_golden_model(
+            folder / "things.onnx", classes=("bus", "cat", "dog"), shape=SHAPE, fit=Fit.CROP
+        ),
     ]
 
 
@@ -102,14 +107,22 @@ def test_the_page_and_all_that_it_names_are_served(server: Server) -> None:
 def test_the_site_says_what_answers(server: Server, models: list[Path]) -> None:
     site = json.loads(ask(server, "/site.json")[2])
     assert site["engine"] == {"kind": "server"}
-    assert [model["name"] for model in site["models"]] == ["golden", "off", "animals & so"]
-    golden, off, animals = site["models"]
+    assert [model["name"] for model in site["models"]] == [
+        "golden",
+        "off",
+        "animals & so",
+        "things",
+    ]
+    golden, off, animals, things = site["models"]
     assert golden["self_test"]["passed"]
     assert not off["self_test"]["passed"]
     assert "golden answers changed" in off["self_test"]["text"]
     assert animals["self_test"] is None
     assert animals["classes"] == ["Löwe", "a b", "c"]
-    assert (golden["form"], animals["form"]) == ("drawn", "letterbox")
+    assert (golden["fit"], animals["fit"]) == ("digit", "zero-pad")
+    assert golden["shape"] == {"height": 28, "width": 28, "channels": 1}
+    assert (things["fit"], things["shape"]) == ("crop", {"height": 24, "width": 40, "channels": 3})
+    assert things["self_test"]["passed"]
     assert animals["dataset"] == "folder"  # where it lies on this machine is nobody's business
     assert "secret" not in json.dumps(site)
 
@@ -135,6 +148,24 @@ def test_a_picture_is_prepared_as_predict_prepares_it(server: Server, kind: str)
     wanted = preprocess.read_picture(io.BytesIO(buffer.getvalue()))
     assert base64.b64decode(found["image"]) == wanted.tobytes()
     assert found["digits"] == 1
+
+
+def test_a_file_of_another_shape_takes_its_own_bytes_and_pictures(
+    server: Server, models: list[Path]
+) -> None:
+    things = Classifier(models[3])
+    picture = np.random.default_rng(1).integers(0, 256, (60, 50, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    wanted = preprocess.fit_image(picture, SHAPE, Fit.CROP)
+    for body, kind in ((buffer.getvalue(), "image/png"), (wanted.tobytes(), IMAGE)):
+        status, found = answer(server, body, kind, "things")
+        assert status == 200
+        assert base64.b64decode(found["image"]) == wanted.tobytes()
+        assert found["logits"] == things.logits(wanted[np.newaxis])[0].tolist()
+    status, told = answer(server, bytes(784), IMAGE, "things")
+    assert (status, told["error"]) == (422, "an image of 40×24 colour is 2880 bytes, not 784")
+    assert answer(server, bytes(2881), IMAGE, "things")[0] == 413
 
 
 def test_of_a_picture_is_said_how_many_digits_it_shows(server: Server) -> None:

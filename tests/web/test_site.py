@@ -70,7 +70,7 @@ def test_models_are_as_they_were_and_described(
     assert card.golden
     assert golden["golden"] == json.loads(card.golden.to_json())
     assert golden["accuracy"] == {"correct": 90, "total": 100}
-    assert (other["golden"], other["form"], other["dataset"]) == (None, "letterbox", "folder")
+    assert (other["golden"], other["fit"], other["dataset"]) == (None, "zero-pad", "folder")
 
 
 def test_the_worker_keeps_every_file(models: list[Path], runtime: Runtime, tmp_path: Path) -> None:
@@ -135,8 +135,31 @@ def test_a_site_is_replaced_with_all_that_belonged_to_it(
     assert not {"models/a b#c.onnx", f"runtime/{MODULE}", f"runtime/{WASM}"} & set(files)
 
 
+def test_a_site_of_an_older_version_is_replaced(
+    models: list[Path], runtime: Runtime, tmp_path: Path
+) -> None:
+    export(models, tmp_path / "new", runtime)
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "gone.js").write_text("of an older page")
+    (folder / "site.json").write_text(
+        '{"mnist_edge": 1, "files": ["site.json", "gone.js"], "models": []}'
+    )
+    export(models, folder, runtime)
+    assert files_of(folder) == files_of(tmp_path / "new")
+
+
 @pytest.mark.parametrize(
-    "site", [None, b"{", b"[]", b'{"mnist_edge": 1}', b'{"mnist_edge": 1, "files": 3}']
+    "site",
+    [
+        None,
+        b"{",
+        b"[]",
+        b'{"mnist_edge": 1}',
+        b'{"mnist_edge": 1, "files": 3}',
+        b'{"mnist_edge": 99, "files": ["thesis.tex"]}',
+        b'{"mnist_edge": true, "files": ["thesis.tex"]}',
+    ],
 )
 def test_a_folder_of_other_things_is_left_alone(
     models: list[Path], runtime: Runtime, tmp_path: Path, site: bytes | None

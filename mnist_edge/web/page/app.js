@@ -1,7 +1,8 @@
 // The page: what is drawn or shown goes to an engine, and what it answers is shown.
 
-import { letterbox, prepareDrawing } from "./drawing.js";
+import { prepareDrawing } from "./drawing.js";
 import { open } from "./engines.js";
+import { fitImage } from "./fit.js";
 import { Pad } from "./pad.js";
 
 const $ = (id) => document.getElementById(id);
@@ -77,8 +78,8 @@ function showModel(model) {
   $("accuracy").textContent = `${percent(correct / total, 2)} of ${total.toLocaleString("en")}`;
   $("self-test").textContent = "…";
   $("self-test").className = "";
-  $("dark").hidden = model.form !== "letterbox";
-  $("pad-title").textContent = model.form === "drawn" ? "Draw a digit" : "Draw a picture";
+  $("dark").hidden = model.fit === "digit";
+  $("pad-title").textContent = model.fit === "digit" ? "Draw a digit" : "Draw a picture";
   if (model.classes.length > MOST_IN_SIGHT) $("bars").tabIndex = 0; // to be scrolled by keyboard
   else $("bars").removeAttribute("tabindex");
   $("bars").classList.toggle("named", model.classes.some((name) => name.length > 2));
@@ -144,9 +145,9 @@ async function ask() {
 
 function imageOf(model) {
   const ink = pad.ink();
-  if (model.form === "drawn") return prepareDrawing(ink);
+  if (model.fit === "digit") return prepareDrawing(ink);
   if ($("inverted").checked) ink.data = ink.data.map((value) => 255 - value);
-  return letterbox(ink);
+  return fitImage(ink, model.shape, model.fit);
 }
 
 function show({ image, label, probabilities, latencyUs, digits = 1 }) {
@@ -189,13 +190,19 @@ function showNothing() {
   }
   $("latency").textContent = "–";
   $("median").textContent = latencies.length ? `${duration(median(latencies))}, of ${latencies.length}` : "–";
-  showSeen(new Uint8Array(784));
+  const { height, width, channels } = state.model.shape;
+  showSeen(new Uint8Array(height * width * channels));
 }
 
 function showSeen(image) {
+  const { height, width, channels } = state.model.shape;
+  Object.assign($("seen"), { width, height });
   const context = $("seen").getContext("2d");
-  const pixels = context.createImageData(28, 28);
-  image.forEach((value, at) => pixels.data.set([value, value, value, 255], 4 * at));
+  const pixels = context.createImageData(width, height);
+  for (let at = 0; at < width * height; at++) {
+    const value = image.subarray(at * channels, (at + 1) * channels);
+    pixels.data.set(channels === 3 ? [...value, 255] : [value[0], value[0], value[0], 255], 4 * at);
+  }
   context.putImageData(pixels, 0, 0);
 }
 

@@ -1,9 +1,11 @@
 // A drawing in MNIST's form: byte for byte what mnist_edge/preprocess/canvas.py makes of it.
 //
 // A field is {width, height, data: Uint8Array}; 0 is canvas, 255 full ink. The names are those of
-// canvas.py and mnist_format.py; resampling is Pillow's, in the same fixed-point numbers.
+// canvas.py and mnist_format.py.
 
-export const SIDE = 28;
+import { resample, roundEven } from "./resample.js";
+
+const SIDE = 28;
 const BOX_SIDE = 20;
 const CENTRE_OF_MASS = 14.5; // where MNIST has the centre of mass
 const OVERSAMPLING = 5; // fine pixels, in which strokes are measured, to a pixel of the field
@@ -21,17 +23,10 @@ export function prepareDrawing(ink) {
 export function toMnistFormat(ink) {
   const box = inkBox(ink);
   if (!box) return new Uint8Array(SIDE * SIDE);
-  const fine = normaliseStrokeWidth(resizeToFit(crop(ink, box), BOX_SIDE * OVERSAMPLING, bicubic, 2));
+  const fine = normaliseStrokeWidth(resizeToFit(crop(ink, box), BOX_SIDE * OVERSAMPLING, "bicubic"));
   const image = centre(fine);
   const scale = Math.fround(255 / Math.max(1, highest(image)));
   return image.map((value) => roundEven(Math.fround(value * scale)));
-}
-
-/** A field fitted into 28×28 as it is, for models of pictures that are no digits. */
-export function letterbox(grey) {
-  if (grey.width === SIDE && grey.height === SIDE) return Uint8Array.from(grey.data);
-  const small = resizeToFit(grey, SIDE, bicubic, 2);
-  return placeAt(small, SIDE / 2, SIDE / 2, small.height / 2, small.width / 2);
 }
 
 function removeSpecks(ink) {
@@ -187,7 +182,7 @@ function centre(ink) {
   if (!box) return new Uint8Array(SIDE * SIDE);
   const cropped = crop(ink, box);
   const shrinks = Math.max(cropped.width, cropped.height) > BOX_SIDE;
-  const small = shrinks ? resizeToFit(cropped, BOX_SIDE, area, 0.5) : resizeToFit(cropped, BOX_SIDE, bicubic, 2);
+  const small = resizeToFit(cropped, BOX_SIDE, shrinks ? "box" : "bicubic");
   let total = 0, down = 0, along = 0;
   small.data.forEach((weight, at) => {
     total += weight;
@@ -240,81 +235,11 @@ function highest(data) {
   return found;
 }
 
-/** To the nearest whole number, halves to the even one, as Python and NumPy round. */
-function roundEven(value) {
-  const below = Math.floor(value);
-  const rest = value - below;
-  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
-  return below % 2 === 0 ? below : below + 1;
-}
-
 /** Resampled so that the longer side is `side` pixels. */
-function resizeToFit(grey, side, filter, support) {
+function resizeToFit(grey, side, kernel) {
   const scale = side / Math.max(grey.height, grey.width);
   const size = (length) => Math.max(1, roundEven(length * scale));
-  return resize(grey, size(grey.width), size(grey.height), filter, support);
-}
-
-// Pillow's resampling of 8-bit pixels (src/libImaging/Resample.c): first along rows, then along
-// columns, with weights of 22 bits.
-const BITS = 22;
-
-function area(x) {
-  return x > -0.5 && x <= 0.5 ? 1 : 0;
-}
-
-function bicubic(x) { // Catmull-Rom's, a = -0.5
-  const a = -0.5;
-  x = Math.abs(x);
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
-  return 0;
-}
-
-function resize(field, width, height, filter, support) {
-  let result = field;
-  if (width !== field.width) result = resizeRows(result, width, filter, support);
-  if (height !== field.height) {
-    result = transpose(resizeRows(transpose(result), height, filter, support));
-  }
-  return result;
-}
-
-function resizeRows({ width, height, data }, wanted, filter, support) {
-  const result = { width: wanted, height, data: new Uint8Array(wanted * height) };
-  const windows = weights(width, wanted, filter, support);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < wanted; x++) {
-      const { first, window } = windows[x];
-      let sum = 2 ** (BITS - 1);
-      for (let at = 0; at < window.length; at++) sum += data[y * width + first + at] * window[at];
-      result.data[y * wanted + x] = Math.min(255, Math.max(0, Math.floor(sum / 2 ** BITS)));
-    }
-  }
-  return result;
-}
-
-/** For each wanted pixel, the first pixel that counts for it, and their weights. */
-function weights(from, wanted, filter, support) {
-  const scale = from / wanted, wider = Math.max(1, scale);
-  const reach = support * wider, finer = 1 / wider;
-  return Array.from({ length: wanted }, (_, x) => {
-    const middle = (x + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(middle - reach + 0.5));
-    const end = Math.min(from, Math.trunc(middle + reach + 0.5));
-    const window = [];
-    let total = 0;
-    for (let at = first; at < end; at++) {
-      const weight = filter((at - middle + 0.5) * finer);
-      window.push(weight);
-      total += weight;
-    }
-    return { first, window: window.map((weight) => toFixedPoint(total ? weight / total : weight)) };
-  });
-}
-
-function toFixedPoint(weight) {
-  return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * 2 ** BITS);
+  return resample(grey, size(grey.width), size(grey.height), kernel);
 }
 
 /** Rows and columns exchanged. */

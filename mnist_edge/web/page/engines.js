@@ -1,9 +1,9 @@
 // What answers: ONNX Runtime in the Python process that serves the page, or here, in WebAssembly.
 //
-// Both give {image: Uint8Array(784), label, logits, probabilities, latencyUs}, and of pictures how
+// Both take images as their bytes, and give {image: Uint8Array, label, logits, probabilities, latencyUs}, and of pictures how
 // many digits they show.
 
-import { looked } from "./picture.js";
+import { decoded, looked } from "./picture.js";
 
 /** What site.json says answers. */
 export async function open(site) {
@@ -68,7 +68,9 @@ class Browser {
 
   async answer(model, image) {
     const session = await this.#session(model);
-    const feeds = { image: new this.ort.Tensor("uint8", image, [1, 28, 28]) };
+    const { height, width, channels } = model.shape;
+    const dims = channels === 1 ? [1, height, width] : [1, height, width, channels];
+    const feeds = { image: new this.ort.Tensor("uint8", image, dims) };
     const start = performance.now();
     const logits = Array.from((await this.#alone(() => session.run(feeds))).logits.data);
     const latencyUs = (performance.now() - start) * 1000;
@@ -78,14 +80,14 @@ class Browser {
   }
 
   async picture(model, file) {
-    const { image, digits } = looked(await createImageBitmap(file), model);
+    const { image, digits } = looked(await decoded(file), model);
     return { ...await this.answer(model, image), digits };
   }
 
   async selfTest(model) {
     if (!model.golden) return null;
     const { check } = await import("./golden.js");
-    return check(model.golden, async (image) => (await this.answer(model, image)).logits);
+    return check(model.golden, model.shape, async (image) => (await this.answer(model, image)).logits);
   }
 
   #session(model) {

@@ -1,11 +1,11 @@
 // The golden answers of a file, given here again: see mnist_edge/model_file/golden.py, whose inputs these are.
 
-const SIDE = 28, COUNT = 8, SEED = 2463534242;
+const COUNT = 8, SEED = 2463534242;
 const GENERATOR = "xorshift32-strokes-1";
 
-/** {passed, text} of a file's golden answers; `run` takes Uint8Array(784), gives the logits. */
-export async function check(golden, run) {
-  const images = Array.from({ length: COUNT }, (_, at) => drawn(at));
+/** {passed, text} of a file's golden answers; `run` takes the bytes of an image, gives the logits. */
+export async function check(golden, shape, run) {
+  const images = Array.from({ length: COUNT }, (_, at) => drawn(at, shape));
   if (golden.generator !== GENERATOR || !(await areThose(images, golden.sha256))) {
     return { passed: false, text: "its golden answers are to other inputs than this page draws" };
   }
@@ -31,27 +31,30 @@ function short(value) {
   return value && value < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(2)));
 }
 
-/** Blank, full ink, noise, and five of strokes. */
-export function drawn(at) {
-  const field = new Uint8Array(SIDE * SIDE);
+/** Blank, full ink, noise, and five of strokes, each channel with its own. */
+export function drawn(at, { height, width, channels }) {
+  const image = new Uint8Array(height * width * channels);
   const next = xorshift(SEED + at);
-  if (at === 1) field.fill(255);
-  else if (at === 2) field.forEach((_, pixel) => { field[pixel] = next() >>> 24; });
+  if (at === 1) image.fill(255);
+  else if (at === 2) image.forEach((_, byte) => { image[byte] = next() >>> 24; });
   else if (at > 2) {
-    const points = Array.from({ length: 5 }, () => [4 + (next() % 20), 4 + (next() % 20)]);
-    for (let n = 0; n < 4; n++) stroke(field, points[n], points[n + 1]);
+    for (let channel = 0; channel < channels; channel++) {
+      const put = (y, x, value) => {
+        const byte = (y * width + x) * channels + channel;
+        image[byte] = Math.max(image[byte], value);
+      };
+      const points = Array.from({ length: 5 }, () => [4 + (next() % (height - 8)), 4 + (next() % (width - 8))]);
+      for (let n = 0; n < 4; n++) stroke(put, points[n], points[n + 1]);
+    }
   }
-  return field;
+  return image;
 }
 
-function stroke(field, from, to) {
+function stroke(put, from, to) {
   for (let step = 0; step <= 16; step++) {
     const [y, x] = [0, 1].map((k) => Math.floor((from[k] * (16 - step) + to[k] * step) / 16));
     for (let dy = -1; dy <= 1; dy++) {
-      for (let dx = -1; dx <= 1; dx++) {
-        const at = (y + dy) * SIDE + x + dx;
-        field[at] = Math.max(field[at], dy && dx ? 144 : 255);
-      }
+      for (let dx = -1; dx <= 1; dx++) put(y + dy, x + dx, dy && dx ? 144 : 255);
     }
   }
 }

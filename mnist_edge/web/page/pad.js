@@ -43,7 +43,7 @@ export class Pad {
     this.field.fillRect(0, 0, SIDE, SIDE);
     this.#draw(this.field, 1, "#fff");
     const pixels = this.field.getImageData(0, 0, SIDE, SIDE).data;
-    return { width: SIDE, height: SIDE, data: Uint8Array.from({ length: SIDE * SIDE }, (_, at) => pixels[4 * at]) };
+    return { width: SIDE, height: SIDE, channels: 1, data: Uint8Array.from({ length: SIDE * SIDE }, (_, at) => pixels[4 * at]) };
   }
 
   /** Put a picture in place of what is drawn. */

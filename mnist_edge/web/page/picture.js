@@ -1,20 +1,48 @@
-// Pictures and photographs, prepared in the browser: a small part of what `mnist-edge predict` does.
+// Pictures and photographs, read in the browser. In a network's shape they are as in Python (fit.js);
+// of those of digits, what is done here is a small part of what `mnist-edge predict` does.
 //
 // The light is evened out by what the paper around each place looks like; ink is what differs from
 // it; what runs into the picture's edge is no digit.
 
-import { prepareDrawing, letterbox, transpose } from "./drawing.js";
+import { prepareDrawing, transpose } from "./drawing.js";
+import { fitImage, flatten, reduce, reductionOf } from "./fit.js";
 
-const SIDE = 280; // the longer side at which pictures are looked at
+const SIDE = 280; // the longer side at which pictures of digits are looked at
 const REACH = 0.2; // of it: as wide a stroke may be
 const LEAST = 20; // grey values: less is the paper's own
+const LEAST_SIDE = 8; // pixels: as in Python
+const STRIPE = 1 << 20; // pixels that are looked at together
 
-/** A picture (ImageBitmap) in the form that a model takes, Uint8Array(784), and how many digits. */
-export function looked(picture, model) {
-  const grey = greyOf(picture);
-  if (model.form === "letterbox") return { image: letterbox(grey), digits: 1 };
-  const ink = inkOf(grey);
+/** A file's picture, upright, with the values that stand in it: colour profiles are not applied. */
+export function decoded(file) {
+  return createImageBitmap(file, { colorSpaceConversion: "none" });
+}
+
+/** A picture (ImageBitmap) in the form that a model takes, as bytes, and how many digits it shows. */
+export function looked(picture, { shape, fit }) {
+  if (fit !== "digit") return { image: fitImage(pixelsOf(picture), shape, fit), digits: 1 };
+  const ink = inkOf(greyOf(picture));
   return { image: prepareDrawing(ink), digits: digitsOf(ink) };
+}
+
+/** A picture's pixels as RGB: a large one reduced, a transparent one on a plain ground. */
+function pixelsOf(picture) {
+  const { width, height } = picture;
+  if (Math.min(width, height) < LEAST_SIDE) throw new Error(`${width}×${height} pixels are too few`);
+  const factor = reductionOf(Math.max(width, height));
+  const whole = { width: Math.ceil(width / factor), height: Math.ceil(height / factor), channels: 4 };
+  whole.data = new Uint8Array(whole.width * whole.height * 4);
+  const lines = factor * Math.max(1, Math.floor(STRIPE / (width * factor))); // a phone has no large canvas
+  const canvas = new OffscreenCanvas(width, Math.min(height, lines)).getContext("2d", { willReadFrequently: true });
+  for (let top = 0; top < height; top += lines) {
+    const high = Math.min(lines, height - top);
+    canvas.clearRect(0, 0, width, high);
+    canvas.drawImage(picture, 0, top, width, high, 0, 0, width, high);
+    const stripe = canvas.getImageData(0, 0, width, high);
+    const part = factor === 1 ? stripe : reduce(stripe, factor);
+    whole.data.set(part.data, (top / factor) * whole.width * 4);
+  }
+  return flatten(whole);
 }
 
 function greyOf(picture) {
