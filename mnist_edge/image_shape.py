@@ -102,3 +102,31 @@ class ImageShape:
 
 MNIST_SHAPE = ImageShape()
 """28×28 grey."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """What is asked of a data set's images. None leaves it to the set: a published one has a shape
+    of its own, and the pictures of a folder choose one.
+
+    `size` is (width, height), in pixels; `color` is whether they are RGB, else grey; `fit` is how
+    pictures become images. ValueError for a size that no image has.
+    """
+
+    size: tuple[int, int] | None = None
+    color: bool | None = None
+    fit: Fit | None = None
+
+    def __post_init__(self) -> None:
+        self.apply(MNIST_SHAPE)
+
+    @classmethod
+    def of(cls, shape: ImageShape, fit: Fit) -> "ImageOptions":
+        """Images of just this shape, as a checkpoint or a file names it."""
+        return cls((shape.width, shape.height), shape.is_color, fit)
+
+    def apply(self, shape: ImageShape) -> ImageShape:
+        """A shape with what is asked for in place of its own."""
+        width, height = self.size or (shape.width, shape.height)
+        color = shape.is_color if self.color is None else self.color
+        return ImageShape(height, width, _RGB if color else _GREY)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 
 from mnist_edge.fingerprint import Fingerprint
+from mnist_edge.image_shape import ImageOptions
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 
+_AS_IT_IS = ImageOptions()
 _QUANTIZED = ("QuantizeLinear", "QLinear", "ConvInteger", "MatMulInteger", "QGemm")
 
 
@@ -19,6 +21,7 @@ class ModelInfo:
     `recorded` is the accuracy that a file of ours says of itself, and `names` are those of its
     classes, in the order of its logits, `fingerprint` that of its data; a foreign file says
     nothing. `batch` is the only number of images that a call takes, None where it takes any.
+    `options` are those with which its data set is to be loaded.
     """
 
     name: str
@@ -32,6 +35,7 @@ class ModelInfo:
     batch: int | None = None
     names: tuple[str, ...] | None = None
     fingerprint: Fingerprint | None = None
+    options: ImageOptions = _AS_IT_IS
 
     @classmethod
     def of_file(cls, name: str, card: Card) -> "ModelInfo":
@@ -46,6 +50,7 @@ class ModelInfo:
             recorded=card.accuracy,
             names=card.classes,
             fingerprint=card.fingerprint,
+            options=ImageOptions.of(card.shape, card.fit),
         )
 
     @classmethod

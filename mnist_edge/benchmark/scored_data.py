@@ -13,6 +13,7 @@ from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import DataError, EdgeError, try_each
+from mnist_edge.image_shape import ImageOptions, ImageShape
 from mnist_edge.preprocess import render_digits
 
 _TIMED_IMAGES = 1000
@@ -28,15 +29,20 @@ def match_data(
     Their own sets count only where they are on this machine: nothing is downloaded. Raises
     DataError for a set that is damaged or has other classes, where no contender is left.
     """
-    chosen = datasets.load(dataset, data_dir) if dataset else None
-    own = cache(lambda name: chosen or datasets.load_if_here(name, data_dir))
+
+    @cache
+    def load(name: str, options: ImageOptions) -> Dataset | None:
+        find = datasets.load_if_here if dataset is None else datasets.load
+        return find(name, data_dir, options=options)
 
     def data_of(contender: Contender) -> Dataset | None:
-        data = own(contender.info.dataset)
+        data = load(dataset or contender.info.dataset, contender.info.options)
         if data is not None:
             _check_classes(data, contender.info)
+            _check_shape(data, contender.info, shapes.setdefault(data.name, data.shape))
         return data
 
+    shapes: dict[str, ImageShape] = {}
     refused: list[EdgeError] = []
     pairs = try_each(contenders, data_of, refused)
     found = {one.info.dataset: data for one, data in pairs if data is not None}
@@ -52,6 +58,15 @@ def _check_classes(data: Dataset, info: ModelInfo) -> None:
         raise DataError(
             f"{data.name} has {len(data.classes)} classes, and {info.name} gives "
             f"{info.classes} values for each image: {advice}, or leave the file out"
+        )
+
+
+def _check_shape(data: Dataset, info: ModelInfo, first: ImageShape) -> None:
+    """DataError for a contender that takes another shape of a data set than those before it."""
+    if data.shape != first:
+        raise DataError(
+            f"{info.name} takes images of {data.shape}, others of {data.name} take {first}: "
+            "measure those of one shape together"
         )
 
 

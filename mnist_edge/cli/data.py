@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_edge.cli.console import echo, echo_json, print_table, progress_bar
-from mnist_edge.cli.options import DATASETS_HELP, AsJson, DataDir
+from mnist_edge.cli.options import (
+    DATASETS_HELP,
+    AsJson,
+    Color,
+    DataDir,
+    FitName,
+    Size,
+    parse_image_options,
+)
 from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +28,9 @@ _PREVIEW_PER_CLASS = 10
 def data(
     name: Annotated[str, typer.Argument(help=f"{DATASETS_HELP}.")] = "mnist",
     data_dir: DataDir = None,
+    size: Size = None,
+    color: Color = None,
+    fit: FitName = None,
     preview: Annotated[
         Path | None, typer.Option(help="Draw ten images of each class into this PNG.")
     ] = None,
@@ -42,13 +53,14 @@ def data(
     from mnist_edge.datasets import load
     from mnist_edge.report import data_check, dataset, tables
 
+    options = parse_image_options(size, color, fit)
     folder = folder_of(name)
     read = [folder] if folder else []
     output_paths.check_files({"--preview": preview, "--sheet": sheet}, read)
     if sheet and not check:
         raise UsageError("--sheet draws what --check finds: add --check")
     with progress_bar() as progress:
-        found = load(name, data_dir, progress)
+        found = load(name, data_dir, progress, options)
     if preview:
         _draw_preview(preview, found)
     checked = _check(found) if check else None

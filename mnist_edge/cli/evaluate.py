@@ -44,6 +44,7 @@ def evaluate(
     from mnist_edge.cli import evaluate_output
     from mnist_edge.datasets import load
     from mnist_edge.datasets.class_names import align_classes
+    from mnist_edge.image_shape import ImageOptions
     from mnist_edge.model_file import model_paths
 
     path = model_paths.find(file)
@@ -52,7 +53,8 @@ def evaluate(
     golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as progress:
-        data = load(name, data_dir, progress)
+        as_trained = ImageOptions.of(model.card.shape, model.card.fit)
+        data = load(name, data_dir, progress, as_trained)
         advice = "name the set that it was trained on with --dataset"
         data = align_classes(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, progress)

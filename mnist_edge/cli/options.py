@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnist_edge.catalogue import DATASETS
+
+if TYPE_CHECKING:
+    from mnist_edge.image_shape import ImageOptions
 
 
 def _usable(threads: int) -> int:
@@ -44,6 +47,34 @@ def split_names(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
 
 
+def parse_image_options(size: str | None, color: bool | None, fit: str | None) -> "ImageOptions":
+    """What --size, --color or --grey, and --fit ask of a data set's images."""
+    from mnist_edge.image_shape import Fit, ImageOptions
+
+    if fit not in (None, Fit.PAD, Fit.CROP):
+        raise typer.BadParameter(f"'{fit}' is neither pad nor crop", param_hint="--fit")
+    chosen = None if fit is None else Fit(fit)
+    return ImageOptions(None if size is None else _parse_size(size), color, chosen)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    """(width, height), of 64, or 48x96."""
+    from mnist_edge.image_shape import MAX_SIDE, MIN_SIDE
+
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise typer.BadParameter(
+            f"'{text}' is no size: give a number of pixels, as 64, or width x height, as 48x96",
+            param_hint="--size",
+        )
+    sides = [int(part[:9]) for part in parts]
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in sides):
+        raise typer.BadParameter(
+            f"'{text}': an image has {MIN_SIDE} to {MAX_SIDE} pixels a side", param_hint="--size"
+        )
+    return sides[0], sides[-1]
+
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -71,4 +102,32 @@ TrainingThreads = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="N|WxH",
+        help="Pixels of an image, width x height, 16 to 96 each [default: what a folder's pictures "
+        "have; a published set's own].",
+        show_default=False,
+    ),
+]
+Color = Annotated[
+    bool | None,
+    typer.Option(
+        "--color/--grey",
+        help="Images in RGB, or in grey [default: RGB where a folder has coloured pictures].",
+        show_default=False,
+    ),
+]
+FitName = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="pad|crop",
+        help="Keep all of a picture, on a ground of its border's mean, or cut out its middle "
+        "[default: pad].",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

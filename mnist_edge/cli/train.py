@@ -11,9 +11,13 @@ from mnist_edge.cli.console import INTERRUPTED, echo_err, progress_bar
 from mnist_edge.cli.options import (
     DATASETS_HELP,
     AsJson,
+    Color,
     DataDir,
     Device,
+    FitName,
+    Size,
     TrainingThreads,
+    parse_image_options,
     parse_threads,
 )
 from mnist_edge.cli.progress import TrainingBar
@@ -21,6 +25,7 @@ from mnist_edge.cli.train_output import show_result, show_start, show_stopped
 from mnist_edge.errors import DataError
 
 if TYPE_CHECKING:
+    from mnist_edge.image_shape import ImageOptions
     from mnist_edge.lab.training.distributed import ProcessGroup
     from mnist_edge.lab.training.runs import RunPlan, TrainingRun
     from mnist_edge.lab.training.threads import ThreadChoice
@@ -43,6 +48,9 @@ def train(
         ),
     ] = None,
     data_dir: DataDir = None,
+    size: Size = None,
+    color: Color = None,
+    fit: FitName = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the images [default: the recipe's].")
     ] = None,
@@ -93,10 +101,11 @@ def train(
         "shortcut": shortcut,
     }
     asked = {name: value for name, value in asked.items() if value is not None}
+    options = parse_image_options(size, color, fit)
     folder = out or _RUNS / (model or "edge")
     with process_group(device) as group:
         count = parse_threads(threads)
-        plan = _plan(asked, teacher or [], folder, resume, group)
+        plan = _plan(asked, options, teacher or [], folder, resume, group)
         if plan.is_finished:
             if group.is_main:
                 _show_finished(plan, as_json)
@@ -105,7 +114,12 @@ def train(
 
 
 def _plan(
-    asked: dict[str, Any], teachers: list[Path], folder: Path, resume: bool, group: "ProcessGroup"
+    asked: dict[str, Any],
+    options: "ImageOptions",
+    teachers: list[Path],
+    folder: Path,
+    resume: bool,
+    group: "ProcessGroup",
 ) -> "RunPlan":
     from mnist_edge.lab.training import runs
     from mnist_edge.lab.training.checkpoint import load_checkpoint
@@ -121,7 +135,9 @@ def _plan(
         option = f"--{error.field.replace('_', '-')}"
         raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
     sources = [_find_teacher(path) for path in teachers]
-    return runs.plan_run(folder, recipe, saved, sources, may_add_epochs="epochs" not in asked)
+    return runs.plan_run(
+        folder, recipe, saved, sources, may_add_epochs="epochs" not in asked, options=options
+    )
 
 
 def _show_finished(plan: "RunPlan", as_json: bool) -> None:
@@ -142,8 +158,10 @@ def _train(
     from mnist_edge.lab.training.checkpoint import load_checkpoint
     from mnist_edge.lab.training.threads import torch_threads, training_threads
 
-    name = plan.recipe.dataset
-    data = _first_on_rank_0(group, lambda progress: datasets.load(name, data_dir, progress))
+    name, options = plan.recipe.dataset, plan.options
+    data = _first_on_rank_0(
+        group, lambda progress: datasets.load(name, data_dir, progress, options)
+    )
     run = runs.prepare_run(plan, data)
     with progress_bar() as progress:
         progress("timing threads", 0, 0)

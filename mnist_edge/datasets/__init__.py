@@ -1,5 +1,7 @@
-"""Data sets by name: images uint8 (N, 28, 28) and labels int64 (N,), checked as they come in."""
+"""Data sets by name: images uint8 (N, H, W) or (N, H, W, 3) and labels int64 (N,), checked as they
+come in."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -9,17 +11,21 @@ from mnist_edge.datasets.base import (
     DATA_DIR_VARIABLE,
     Dataset,
     FolderFindings,
+    Outliers,
     Split,
     compute_fingerprint,
 )
 from mnist_edge.datasets.splits import stratified_mask
-from mnist_edge.errors import DataSetNameError, MissingExtraError
+from mnist_edge.errors import DataError, DataSetNameError, MissingExtraError
+from mnist_edge.image_shape import ImageOptions
 from mnist_edge.types import Progress
 
 __all__ = [
     "DATA_DIR_VARIABLE",
     "Dataset",
     "FolderFindings",
+    "ImageOptions",
+    "Outliers",
     "Split",
     "compute_fingerprint",
     "load",
@@ -27,29 +33,39 @@ __all__ = [
     "stratified_mask",
 ]
 
+_AS_IT_IS = ImageOptions()
 
-def load(name: str, data_dir: Path | None = None, progress: Progress | None = None) -> Dataset:
+
+def load(
+    name: str,
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+    options: ImageOptions = _AS_IT_IS,
+) -> Dataset:
     """The data set of a name: one of `catalogue.DATASETS`, or folder:PATH.
 
-    IDX sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
-    downloaded into the cache. Raises DataError, naming the file and what to do.
+    Published sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
+    downloaded into the cache. `options` are asked of the images. Raises DataError, naming the file
+    and what to do.
     """
     from mnist_edge.datasets import folder, idx_datasets
 
     if (path := folder_of(name)) is not None:
-        return folder.load(path, progress)
+        return folder.load(path, progress, options)
     if name in DATASETS:
         if DATASETS[name].module:
-            return _made(name)
+            return _convert(_made(name), options)
         place = idx_datasets.find(name, data_dir) or idx_datasets.download(name, progress)
-        return idx_datasets.read(name, place)
+        return _convert(idx_datasets.read(name, place), options)
     if name and Path(name).is_dir():
         raise DataSetNameError(f"'{name}' is a folder: name it as {folder_dataset(name)}")
     known = ", ".join([*DATASETS, folder_dataset("PATH")])
     raise DataSetNameError(f"there is no data set '{name}': choose one of {known}")
 
 
-def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
+def load_if_here(
+    name: str, data_dir: Path | None = None, options: ImageOptions = _AS_IT_IS
+) -> Dataset | None:
     """The data set if it is on this machine, else None: nothing is downloaded.
 
     A person's own folder is never here by its name alone. Raises DataError for damaged files.
@@ -60,14 +76,22 @@ def load_if_here(name: str, data_dir: Path | None = None) -> Dataset | None:
         return None
     if DATASETS[name].module:
         try:
-            return _made(name)
+            return _convert(_made(name), options)
         except MissingExtraError:
             return None
     place = idx_datasets.find(name, data_dir)
-    return idx_datasets.read(name, place) if place else None
+    return _convert(idx_datasets.read(name, place), options) if place else None
 
 
 def _made(name: str) -> Dataset:
     """A data set of another form than MNIST's four files, by its own module."""
     found: Dataset = import_module(DATASETS[name].module).load()
     return found
+
+
+def _convert(data: Dataset, options: ImageOptions) -> Dataset:
+    """A published set as it is asked for. DataError where it has images of another shape."""
+    asked = options.apply(data.shape)
+    if asked != data.shape:
+        raise DataError(f"{data.name} has images of {data.shape}: they cannot be {asked}")
+    return replace(data, fit=options.fit) if options.fit else data

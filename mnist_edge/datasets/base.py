@@ -69,6 +69,19 @@ class FolderFindings:
     in_two_classes: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Outliers:
+    """Images of no class, uint8 (N, H, W) or (N, H, W, 3) in the shape of their data set: on these
+    every class is to be equally probable. `validation` is for thresholds."""
+
+    training: NDArray[np.uint8]
+    validation: NDArray[np.uint8]
+    test: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.training) + len(self.validation) + len(self.test)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A data set: its name, the names of its classes, its three splits, and where it lies.
@@ -77,7 +90,8 @@ class Dataset:
     validation, None where they are drawn. `fingerprint` is None where the name says it all: of
     what is published with a SHA-256. `findings` are of a folder, and so are
     `names`, those of its files: of `train`'s images, then of `test`'s. `fit` is how pictures
-    become images like these. DataError for splits of two shapes.
+    become images like these. `outliers` are a person's own images of no class, which are in no
+    split. DataError for splits of two shapes.
     """
 
     name: str
@@ -90,6 +104,7 @@ class Dataset:
     findings: FolderFindings | None = field(default=None, repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
     fit: Fit = Fit.DIGIT
+    outliers: Outliers | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.train.shape != self.test.shape:

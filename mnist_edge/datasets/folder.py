@@ -17,10 +17,11 @@ from mnist_edge.datasets.splits import split_digest, test_mask, validation_mask
 from mnist_edge.errors import DataError
 from mnist_edge.file_access import open_file
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.image_shape import MNIST_SHAPE, Fit
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageOptions, ImageShape
 from mnist_edge.preprocess.formats import NAMES
-from mnist_edge.types import SIDE, Progress
+from mnist_edge.types import Progress
 
+_AS_IT_IS = ImageOptions()
 _MOST_NAMED = 20  # unreadable pictures in one message
 # A pixel has a colour where its channels are so far apart, and a picture where so many pixels have
 # one: JPEG moves the channels of grey by a dozen.
@@ -29,8 +30,8 @@ _FAR_APART, _ENOUGH = 40, 0.01
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """Pictures as read: `images` uint8 (N, 28, 28), `labels` int64 (N,), the SHA-256 of each file,
-    whether it has a colour, and its size (width, height)."""
+    """Pictures as read: `images` uint8 (N, H, W) or (N, H, W, 3), `labels` int64 (N,), the SHA-256
+    of each file, whether it has a colour, and its size (width, height)."""
 
     paths: list[Path]
     images: NDArray[np.uint8]
@@ -54,7 +55,9 @@ class _Pictures:
         return len(self.paths)
 
 
-def load(path: Path, progress: Progress | None = None) -> Dataset:
+def load(
+    path: Path, progress: Progress | None = None, options: ImageOptions = _AS_IT_IS
+) -> Dataset:
     """PATH/train/<class>/* beside PATH/test and, if wanted, PATH/val; or PATH/<class>/*.
 
     What is not there is split off by each picture's hash (see `splits`). Class names are the
@@ -62,17 +65,18 @@ def load(path: Path, progress: Progress | None = None) -> Dataset:
     for a missing folder, a class without images, pictures that cannot be read.
     """
     try:
-        return _load(path.expanduser(), progress)
+        return _load(path.expanduser(), progress, options)
     except (OSError, RuntimeError) as error:  # no permission; ~name of nobody
         raise DataError(f"cannot read the folder {path}: {error}") from error
 
 
-def _load(path: Path, progress: Progress | None) -> Dataset:
+def _load(path: Path, progress: Progress | None, options: ImageOptions) -> Dataset:
     if not path.is_dir():
         raise DataError(f"there is no folder {path}: give folder:PATH with a subfolder per class")
     found = scan(path)
     _check_counts(found)
-    own = _read(found, progress)
+    shape, fit = options.apply(MNIST_SHAPE), options.fit or Fit.ZERO_PAD
+    own = _read(found, shape, fit, progress)
     training, validation, test = _split(own)
     classes = found.classes
     train = np.concatenate([training.images, validation.images])
@@ -94,7 +98,7 @@ def _load(path: Path, progress: Progress | None) -> Dataset:
         ),
         findings=_findings(path, found, everything, coloured),
         names=tuple(str(one.relative_to(path)) for some in everything for one in some.paths),
-        fit=Fit.ZERO_PAD,
+        fit=fit,
     )
 
 
@@ -112,13 +116,15 @@ def _check_counts(found: Layout) -> None:
             raise DataError(f"{split.root} holds no pictures")
 
 
-def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
+def _read(
+    found: Layout, shape: ImageShape, fit: Fit, progress: Progress | None
+) -> dict[str, _Pictures]:
     """All pictures of all splits. DataError, which names those that cannot be read."""
     total, done, errors = sum(len(split.paths) for split in found.splits.values()), 0, []
     read = {}
     for name, split in found.splits.items():
         count = len(split.paths)
-        images = np.zeros((count, SIDE, SIDE), np.uint8)
+        images = np.zeros((count, *shape.dims), np.uint8)
         coloured, digests, sizes = np.zeros(count, bool), [], []
         for at, path in enumerate(split.paths):
             try:
@@ -126,7 +132,7 @@ def _read(found: Layout, progress: Progress | None) -> dict[str, _Pictures]:
                 digests.append(_digest(path))
                 sizes.append(loaded.size)
                 coloured[at] = _has_colour(loaded.pixels)
-                images[at] = preprocess.fit_image(loaded.pixels, MNIST_SHAPE, Fit.ZERO_PAD)
+                images[at] = preprocess.prepare_images([loaded.pixels], shape, fit)[0].image
             except DataError as error:
                 errors.append(str(error))
             done += 1

@@ -34,6 +34,7 @@ from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.errors import DataError, GoldenError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.host.machine import this_machine
+from mnist_edge.image_shape import ImageOptions
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.types import Images, Progress
@@ -505,7 +506,7 @@ def test_a_set_is_read_once_for_all_files_that_have_it(
 ) -> None:
     reads: list[str] = []
 
-    def load(name: str, data_dir: Path | None = None) -> Dataset:
+    def load(name: str, data_dir: Path | None, options: ImageOptions) -> Dataset:
         reads.append(name)
         return digits.load()
 

@@ -662,7 +662,7 @@ def test_without_a_set_digits_drawn_in_a_font_are_guessed_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And nothing is known of the accuracy."""
-    monkeypatch.setattr("mnist_edge.datasets.load_if_here", lambda name, data_dir=None: None)
+    monkeypatch.setattr("mnist_edge.datasets.load_if_here", lambda *args, **options: None)
     path = foreign.write(tmp_path / "foreign.onnx", ("N", 784))
     output, found = measured(tmp_path, path, *SINGLE)
     assert "(guessed on 500 labelled images: " in output.splitlines()[0]

@@ -14,8 +14,8 @@ from mnist_edge.lab.training import runs
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.recipe import Recipe, RecipeError, recipe_for
+from mnist_edge.lab.training.resume_checks import check_resumable
 from mnist_edge.lab.training.runs import (
-    check_resumable,
     complete,
     plan_run,
     prepare_run,

@@ -17,13 +17,14 @@ from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, DataError, EdgeError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.fingerprint import describe_changes
+from mnist_edge.image_shape import ImageOptions
 from mnist_edge.lab.export.candidate import OnnxModel
 from mnist_edge.lab.export.int8_layout import is_exported_graph
 from mnist_edge.lab.export.publish import PlannedFile
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import Network
-from mnist_edge.lab.training.runs import check_shape, check_unchanged
+from mnist_edge.lab.training.resume_checks import check_shape, check_unchanged
 from mnist_edge.metrics import Accuracy, fit_temperature
 from mnist_edge.model_file.contract import LICENCE, Card
 from mnist_edge.model_file.reader import ModelFile
@@ -86,7 +87,8 @@ def open_inputs(
         # Where the gate is passed, the file is as accurate as the original.
         name, dataset = f"{checkpoint.recipe.model}.onnx", public_name(checkpoint.recipe.dataset)
         check_output(PlannedFile(name, dataset, accuracy))
-    data = datasets.load(checkpoint.recipe.dataset, data_dir, progress)
+    as_trained = ImageOptions.of(checkpoint.shape, checkpoint.fit)
+    data = datasets.load(checkpoint.recipe.dataset, data_dir, progress, as_trained)
     # Its labels are numbered as they were when the run was trained.
     data = align_classes(data, checkpoint.classes, str(run), "train it again")
     progress("opening the original", 0, 0)
@@ -174,7 +176,8 @@ def _load_data_of_file(
             f"{path} was trained on {card.dataset}, and its run is not in {runs}/, "
             "which knows where that lies: export the run instead"
         )
-    data = datasets.load(card.dataset, data_dir, progress)
+    as_trained = ImageOptions.of(card.shape, card.fit)
+    data = datasets.load(card.dataset, data_dir, progress, as_trained)
     data = align_classes(data, card.classes, str(path), "quantize it where its own set is")
     if changes := describe_changes(card.fingerprint, data.fingerprint):
         raise DataError(

@@ -11,13 +11,8 @@ from mnist_edge.files import sha256
 from mnist_edge.lab.reproduce.experiments import WATCHED_VALIDATION, Experiment, Options, Run
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.runs import (
-    TrainingRun,
-    check_resumable,
-    check_unchanged,
-    plan_run,
-    prepare_run,
-)
+from mnist_edge.lab.training.resume_checks import check_resumable, check_unchanged
+from mnist_edge.lab.training.runs import TrainingRun, plan_run, prepare_run
 from mnist_edge.metrics import Accuracy
 
 

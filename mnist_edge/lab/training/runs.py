@@ -18,7 +18,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import lock_folder
-from mnist_edge.fingerprint import describe_changes
+from mnist_edge.image_shape import ImageOptions
 from mnist_edge.lab.training import distillation
 from mnist_edge.lab.training.checkpoint import (
     CHECKPOINT,
@@ -31,12 +31,19 @@ from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.resume_checks import (
+    check_options,
+    check_resumable,
+    check_shape,
+    check_unchanged,
+)
 from mnist_edge.lab.training.trainer import Trainer
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.metrics import accuracy
 from mnist_edge.types import Progress
 
 _MODEL, _DATASET = "edge", "mnist"
+_AS_IT_IS = ImageOptions()
 _TRAIN_AGAIN = "train again without --resume"
 
 
@@ -46,10 +53,12 @@ class RunPlan:
 
     `saved` is the checkpoint that it goes on behind; None for a new run. `may_add_epochs`: a
     small data set may have more epochs than the recipe, as nobody asked for a number of them.
+    `options` are those with which its data set is to be loaded.
     """
 
     folder: Path
     recipe: Recipe
+    options: ImageOptions = _AS_IT_IS
     teachers: tuple[Teacher, ...] = ()
     saved: Checkpoint | None = None
     may_add_epochs: bool = False
@@ -113,18 +122,26 @@ def plan_run(
     saved: Checkpoint | None = None,
     teachers: Sequence[Path] = (),
     may_add_epochs: bool = False,
+    options: ImageOptions = _AS_IT_IS,
 ) -> RunPlan:
     """A run by a recipe in a folder; `teachers` are finished runs and exported files.
 
-    CheckpointError where what is saved was begun with another recipe, or a teacher is not there.
+    CheckpointError where what is saved was begun with another recipe or on other images, or a
+    teacher is not there.
     """
     opened = tuple(distillation.open_teacher(source, folder.parent) for source in teachers)
     if opened:
         recipe = distillation.with_teachers(recipe, opened)
     if saved:
         check_resumable(saved, recipe, folder)
+        options = check_options(saved, options, folder)
     return RunPlan(
-        folder=folder, recipe=recipe, teachers=opened, saved=saved, may_add_epochs=may_add_epochs
+        folder=folder,
+        recipe=recipe,
+        options=options,
+        teachers=opened,
+        saved=saved,
+        may_add_epochs=may_add_epochs,
     )
 
 
@@ -238,32 +255,3 @@ def set_aside(folder: Path) -> Path | None:
         raise CheckpointError(
             f"cannot rename {folder}, which holds a run: {error.strerror}. Choose another --out"
         ) from error
-
-
-def check_resumable(checkpoint: Checkpoint, recipe: Recipe, folder: Path) -> None:
-    """CheckpointError when a run was started with another recipe than the one asked for."""
-    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
-    for name in before:
-        if before[name] != asked[name]:
-            raise CheckpointError(
-                f"{folder} was trained with {name} {before[name]}, not {asked[name]}: "
-                "resume it with what it was started with, or choose another --out"
-            )
-
-
-def check_shape(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
-    """CheckpointError for a data set of images of another shape than a run was started on."""
-    if data.shape != checkpoint.shape:
-        raise CheckpointError(
-            f"{folder} was trained on images of {checkpoint.shape}, those of {data.name} are "
-            f"{data.shape}: {advice}"
-        )
-
-
-def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
-    """CheckpointError for a data set with other images than those that a run was started on."""
-    if told := describe_changes(checkpoint.fingerprint, data.fingerprint):
-        raise CheckpointError(
-            f"{data.name} has changed since {folder} was trained on it: {told}. Put its pictures "
-            f"back as they were, or {advice}"
-        )

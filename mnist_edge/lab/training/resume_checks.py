@@ -1,0 +1,55 @@
+"""Whether a saved run fits what it meets again: a recipe, image options, a data set."""
+
+from pathlib import Path
+
+from mnist_edge.datasets import Dataset
+from mnist_edge.errors import CheckpointError
+from mnist_edge.fingerprint import describe_changes
+from mnist_edge.image_shape import ImageOptions
+from mnist_edge.lab.training.checkpoint import Checkpoint
+from mnist_edge.lab.training.recipe import Recipe
+
+
+def check_resumable(checkpoint: Checkpoint, recipe: Recipe, folder: Path) -> None:
+    """CheckpointError when a run was started with another recipe than the one asked for."""
+    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
+    for name in before:
+        if before[name] != asked[name]:
+            raise CheckpointError(
+                f"{folder} was trained with {name} {before[name]}, not {asked[name]}: "
+                "resume it with what it was started with, or choose another --out"
+            )
+
+
+def check_options(checkpoint: Checkpoint, asked: ImageOptions, folder: Path) -> ImageOptions:
+    """With which options a run goes on: its own. CheckpointError where others are asked for."""
+    shape, fit = checkpoint.shape, checkpoint.fit
+    if asked.apply(shape) != shape:
+        raise CheckpointError(
+            f"{folder} was trained on images of {shape}, not {asked.apply(shape)}: resume it "
+            "without another size or colour, or choose another --out"
+        )
+    if asked.fit not in (None, fit):
+        raise CheckpointError(
+            f"{folder} was trained with fit {fit}, not {asked.fit}: resume it without --fit, or "
+            "choose another --out"
+        )
+    return ImageOptions.of(shape, fit)
+
+
+def check_shape(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
+    """CheckpointError for a data set of images of another shape than a run was started on."""
+    if data.shape != checkpoint.shape:
+        raise CheckpointError(
+            f"{folder} was trained on images of {checkpoint.shape}, those of {data.name} are "
+            f"{data.shape}: {advice}"
+        )
+
+
+def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
+    """CheckpointError for a data set with other images than those that a run was started on."""
+    if told := describe_changes(checkpoint.fingerprint, data.fingerprint):
+        raise CheckpointError(
+            f"{data.name} has changed since {folder} was trained on it: {told}. Put its pictures "
+            f"back as they were, or {advice}"
+        )
