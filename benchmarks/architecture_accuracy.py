@@ -25,7 +25,8 @@ from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup, process_group
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import RECIPES, Recipe
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.recipes import RECIPES
 from mnist_edge.lab.training.runs import train
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 

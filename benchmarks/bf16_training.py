@@ -22,7 +22,7 @@ from mnist_edge.intervals import paired_ratio
 from mnist_edge.lab.training import bf16
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import recipe_for
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.trainer import trial_step
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.types import SIDE

@@ -65,7 +65,7 @@ def train_until(
     from mnist_edge.datasets import load
     from mnist_edge.lab.training.distributed import process_group
     from mnist_edge.lab.training.events import StepResult
-    from mnist_edge.lab.training.recipe import recipe_for
+    from mnist_edge.lab.training.recipes import recipe_for
     from mnist_edge.lab.training.runs import train
     from mnist_edge.lab.training.training_inputs import TrainingInputs
 

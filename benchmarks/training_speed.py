@@ -27,7 +27,8 @@ from mnist_edge.datasets import Split, load_if_here
 from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.trainer import Trainer
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 

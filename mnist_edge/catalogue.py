@@ -10,6 +10,8 @@ the real networks. CONTRIBUTING.md says how one is added.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_edge.image_kind import ImageKind
+
 SHORTCUTS = ("zero", "projection")
 
 
@@ -39,7 +41,8 @@ NETWORKS: dict[str, Network] = {
 
 @dataclass(frozen=True, slots=True)
 class PublicDataset:
-    """What a data set is of, and by whom. `mnist_digits`: it is of the ten digits in MNIST's form.
+    """What a data set is of, and by whom. `mnist_digits`: it is of the ten digits in MNIST's form;
+    `kind` is what its images are of; None: as their pixels say.
 
     `module` is the one whose `load()` makes it; "" for four files in MNIST's format, which
     `datasets.published` names.
@@ -48,20 +51,29 @@ class PublicDataset:
     what: str
     mnist_digits: bool = False
     module: str = ""
+    kind: ImageKind | None = None
 
 
 DATASETS: dict[str, PublicDataset] = {
-    "mnist": PublicDataset("handwritten digits, by LeCun, Cortes and Burges", mnist_digits=True),
-    "fashion-mnist": PublicDataset(
-        "articles of clothing, by Xiao, Rasul and Vollgraf (Zalando Research)"
+    "mnist": PublicDataset(
+        "handwritten digits, by LeCun, Cortes and Burges", mnist_digits=True, kind=ImageKind.GLYPHS
     ),
-    "kmnist": PublicDataset("cursive Japanese characters, by Clanuwat et al."),
+    "fashion-mnist": PublicDataset(
+        "articles of clothing, by Xiao, Rasul and Vollgraf (Zalando Research)",
+        kind=ImageKind.PHOTOGRAPHS,
+    ),
+    "kmnist": PublicDataset(
+        "cursive Japanese characters, by Clanuwat et al.", kind=ImageKind.GLYPHS
+    ),
     "qmnist": PublicDataset(
-        "MNIST rebuilt, with more test digits, by Yadav and Bottou", mnist_digits=True
+        "MNIST rebuilt, with more test digits, by Yadav and Bottou",
+        mnist_digits=True,
+        kind=ImageKind.GLYPHS,
     ),
     "digits": PublicDataset(
         "UCI's handwritten digits, by Alpaydin and Kaynak; 8×8 pixels made 28×28",
         mnist_digits=True,
+        kind=ImageKind.GLYPHS,
         module="mnist_edge.datasets.digits",
     ),
 }

@@ -28,7 +28,7 @@ import sys
 from mnist_edge.catalogue import NETWORKS
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import recipe_for
+from mnist_edge.lab.training.recipes import recipe_for
 (name,) = sys.argv[1:]
 found = cost(build(name))
 assert (found.params, found.macs) == (NETWORKS[name].params, NETWORKS[name].macs), found

@@ -14,7 +14,7 @@ from mnist_edge.datasets import load
 from mnist_edge.lab.training import distillation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.recipe import recipe_for
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from benchmarks.gpu.plan import Finding, Plan
 from benchmarks.seconds_to import TARGETS, Epoch, reached, train_until
-from mnist_edge.lab.training.recipe import recipe_for
+from mnist_edge.lab.training.recipes import recipe_for
 
 _MODEL, _EPOCHS, _SEEDS = "edge", 16, 5
 _TRY_EPOCHS = 8

@@ -18,7 +18,8 @@ from mnist_edge.datasets import Split, load
 from mnist_edge.lab.training.bf16 import should_use
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.recipes import recipe_for
 
 MODELS = ("edge", "edge-xs", "resnet3", "resnet20")
 _FURTHER = (

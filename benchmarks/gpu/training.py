@@ -16,7 +16,7 @@ from benchmarks.gpu.plan import Ended, Finding, Plan, edge, edge_interrupted
 from mnist_edge.datasets import load
 from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.recipe import recipe_for
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.trainer import Trainer
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.metrics import Accuracy

@@ -23,10 +23,12 @@ from mnist_edge.cli.options import (
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.train_output import show_result, show_start, show_stopped
 from mnist_edge.errors import DataError
+from mnist_edge.image_kind import ImageKind
 
 if TYPE_CHECKING:
     from mnist_edge.image_shape import ImageOptions
     from mnist_edge.lab.training.distributed import ProcessGroup
+    from mnist_edge.lab.training.recipes import RecipeRequest
     from mnist_edge.lab.training.runs import RunPlan, TrainingRun
     from mnist_edge.lab.training.threads import ThreadChoice
     from mnist_edge.types import Progress
@@ -73,6 +75,22 @@ def train(
             show_default=False,
         ),
     ] = None,
+    kind: Annotated[
+        ImageKind | None,
+        typer.Option(
+            metavar="KIND",
+            help="glyphs or photographs: what the images are of [default: by the data].",
+            show_default=False,
+        ),
+    ] = None,
+    flip: Annotated[
+        bool | None,
+        typer.Option(
+            "--flip/--no-flip",
+            help="Mirror photographs, left to right [default: on]. Text would become another.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     threads: TrainingThreads = "auto",
     out: Annotated[
@@ -90,6 +108,7 @@ def train(
     --resume goes on. Under torchrun, every process trains its share of each batch.
     """
     from mnist_edge.lab.training.distributed import process_group
+    from mnist_edge.lab.training.recipes import RecipeRequest
 
     asked: dict[str, Any] = {
         "model": model,
@@ -100,12 +119,13 @@ def train(
         "seed": seed,
         "shortcut": shortcut,
     }
-    asked = {name: value for name, value in asked.items() if value is not None}
+    given = {name: value for name, value in asked.items() if value is not None}
     options = parse_image_options(size, color, fit)
     folder = out or _RUNS / (model or "edge")
     with process_group(device) as group:
         count = parse_threads(threads)
-        plan = _plan(asked, options, teacher or [], folder, resume, group)
+        request = RecipeRequest(given, kind, flip)
+        plan = _plan(request, options, teacher or [], folder, resume, group)
         if plan.is_finished:
             if group.is_main:
                 _show_finished(plan, as_json)
@@ -114,7 +134,7 @@ def train(
 
 
 def _plan(
-    asked: dict[str, Any],
+    request: "RecipeRequest",
     options: "ImageOptions",
     teachers: list[Path],
     folder: Path,
@@ -130,14 +150,12 @@ def _plan(
         check_folder("--out", folder)
     saved = load_checkpoint(folder) if resume else None
     try:
-        recipe = runs.resolve_recipe(asked, saved)
+        recipe = runs.resolve_recipe(request, saved)
     except RecipeError as error:
         option = f"--{error.field.replace('_', '-')}"
         raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
     sources = [_find_teacher(path) for path in teachers]
-    return runs.plan_run(
-        folder, recipe, saved, sources, may_add_epochs="epochs" not in asked, options=options
-    )
+    return runs.plan_run(folder, recipe, saved, sources, request=request, options=options)
 
 
 def _show_finished(plan: "RunPlan", as_json: bool) -> None:

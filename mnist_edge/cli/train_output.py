@@ -28,10 +28,11 @@ def show_start(
     from mnist_edge.lab.training.training_mix import synthetic_counts
     from mnist_edge.report import dataset
     from mnist_edge.report.formatting import amount
+    from mnist_edge.report.training_description import augmentation_names
 
     recipe = inputs.recipe
     training, validation = len(inputs.training), len(inputs.validation)
-    spent = cost(build(recipe.model, len(data.classes), recipe.shortcut))
+    spent = cost(build(recipe.model, len(data.classes), recipe.shortcut, data.shape))
     where = f"{group.device}, {threads_text(choice)}"
     if group.size > 1:
         where = f"{group.size} processes on {where} each"
@@ -48,16 +49,19 @@ def show_start(
         )
     for line in dataset.lines(data):
         echo_err(line)
+    if not recipe.of_digits:
+        names = ", ".join(augmentation_names(recipe.as_dict())) or "as they are"
+        echo_err(f"{recipe.kind}: {names}")
     if digits or others:
         echo_err(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
 
 
 def _epochs_text(recipe: "Recipe", training: int) -> str:
     """Their number, and why, where few images make it larger than the model's own recipe has."""
-    from mnist_edge.lab.training.recipe import recipe_for
+    from mnist_edge.lab.training.recipes import recipe_for
 
     told = f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"
-    own = recipe_for(recipe.model, recipe.dataset)
+    own = recipe_for(recipe.model, recipe.dataset, recipe.kind)
     sized = replace(own, batch_size=recipe.batch_size).with_enough_epochs(training)
     if own.epochs < sized.epochs == recipe.epochs:
         steps = max(1, training // recipe.batch_size)

@@ -6,9 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.catalogue import DATASETS
+from mnist_edge.datasets.guess_kind import guess_kind
 from mnist_edge.datasets.splits import image_digests, split_digest, stratified_mask
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.image_kind import ImageKind
 from mnist_edge.image_shape import Fit, ImageShape
 
 DATA_DIR_VARIABLE = "MNIST_EDGE_DATA"
@@ -117,6 +120,12 @@ class Dataset:
     def shape(self) -> ImageShape:
         """Of each of its images."""
         return self.train.shape
+
+    @cached_property
+    def kind(self) -> ImageKind:
+        """What its images are of: as the catalogue says, else by their pixels."""
+        known = DATASETS.get(self.name)
+        return (known and known.kind) or guess_kind(self.train.images)
 
     # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.
     @cached_property

@@ -109,6 +109,29 @@ def _extent(key: str, value: float) -> str:
     return f"{name} {text}" if name == "elastic" else f"{name} ±{text}"
 
 
+def _photographs(values: Mapping[str, Any]) -> str:
+    """How photographs are changed, at most, in either direction."""
+    parts = ["mirrored at random"] if values["flip"] else []
+    for name in ("shift", "brightness", "contrast", "saturation"):
+        if value := values[name]:
+            parts.append(f"{name} ±{_share(value)}")
+    if value := values["cutout"]:
+        parts.append(f"cutout of {_share(value)} of the side")
+    return ", ".join(parts)
+
+
+def augmentation_names(recipe: Mapping[str, Any]) -> list[str]:
+    """What is done to every training image, of a recipe's plain values: rotation, scale, …"""
+    names = [
+        _row(name, value)[0] for name, value in recipe.get("augmentation", {}).items() if value
+    ]
+    photographs = recipe.get("photograph_augmentation") or {}
+    names += [name for name in ("flip", "shift") if photographs.get(name)]
+    jitter = [name for name in ("brightness", "contrast") if photographs.get(name)]
+    names += ["colour jitter"] if photographs.get("saturation") else jitter
+    return names + ["cutout"] * bool(photographs.get("cutout"))
+
+
 def _corruptions(values: Mapping[str, float]) -> str:
     kinds = {key: value for key, value in values.items() if value and key != "probability"}
     return f"each with probability {values['probability']:g}: {_plain(kinds)}" if kinds else ""
@@ -139,6 +162,7 @@ _RECIPE: Columns = {
     ),
     "shortcut": ("shortcuts", _plain),
     "augmentation": ("augmentation", _transform),
+    "photograph_augmentation": ("augmentation of photographs", _photographs),
     "strong_augmentation": (
         "strong augmentation",
         lambda one: f"{_share(one['share'])} of each batch: {_transform(one['transform'])}",

@@ -27,7 +27,7 @@ def _make(home: Path) -> None:
 
     from mnist_edge.lab.training import checkpoint
     from mnist_edge.lab.training.distributed import ProcessGroup
-    from mnist_edge.lab.training.recipe import recipe_for
+    from mnist_edge.lab.training.recipes import recipe_for
     from mnist_edge.lab.training.runs import finish, train
     from mnist_edge.lab.training.training_inputs import TrainingInputs
     from tests.helpers.exports import exported

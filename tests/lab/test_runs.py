@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from mnist_edge.datasets import Dataset, Split, compute_fingerprint
 from mnist_edge.errors import CheckpointError, UsageError
+from mnist_edge.image_kind import ImageKind
 from mnist_edge.lab.training import runs
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distributed import ProcessGroup
-from mnist_edge.lab.training.recipe import Recipe, RecipeError, recipe_for
+from mnist_edge.lab.training.recipe import Recipe, RecipeError
+from mnist_edge.lab.training.recipes import RecipeRequest, recipe_for
 from mnist_edge.lab.training.resume_checks import check_resumable
 from mnist_edge.lab.training.runs import (
     complete,
@@ -49,13 +52,13 @@ def written(run: Path, content: bytes) -> Path:
 def test_a_recipe_is_the_models_own_with_what_is_asked_for() -> None:
     asked = {"model": "edge-xs", "dataset": "digits", "epochs": 3, "lr": 0.1}
     own = recipe_for("edge-xs", "digits")
-    assert resolve_recipe(asked, None) == replace(own, epochs=3, lr=0.1)
-    assert resolve_recipe({}, None) == recipe_for("edge", "mnist")
+    assert resolve_recipe(RecipeRequest(asked), None) == replace(own, epochs=3, lr=0.1)
+    assert resolve_recipe(RecipeRequest(), None) == recipe_for("edge", "mnist")
     with pytest.raises(RecipeError) as caught:
-        resolve_recipe({"lr": -1.0}, None)
+        resolve_recipe(RecipeRequest({"lr": -1.0}), None)
     assert (caught.value.field, caught.value.value) == ("lr", -1.0)
     with pytest.raises(UsageError):
-        resolve_recipe({"shortcut": "zero"}, None)
+        resolve_recipe(RecipeRequest({"shortcut": "zero"}), None)
 
 
 def test_a_run_is_planned_trained_and_measured(own: Dataset, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_a_run_is_planned_trained_and_measured(own: Dataset, tmp_path: Path) -> 
     assert saved.fingerprint == own.fingerprint
     assert saved.result is not None
     assert saved.result["total"] == len(own.test)
-    again = plan_run(tmp_path, resolve_recipe({}, saved), saved)
+    again = plan_run(tmp_path, resolve_recipe(RecipeRequest(), saved), saved)
     assert again.is_finished
     assert again.recipe == ONE
 
@@ -97,10 +100,82 @@ def test_a_small_set_has_more_epochs_where_nobody_asked_for_a_number(
     own: Dataset, tmp_path: Path
 ) -> None:
     asked = prepare_run(plan_run(tmp_path, ONE), own).inputs.recipe
-    sized = prepare_run(plan_run(tmp_path, ONE, may_add_epochs=True), own).inputs.recipe
     assert asked == ONE
-    assert sized == ONE.with_enough_epochs(len(own.training))
-    assert sized.epochs > ONE.epochs
+    fields = {"model": ONE.model, "dataset": ONE.dataset}
+    for request in (RecipeRequest(fields), RecipeRequest(fields | {"epochs": 1})):
+        recipe = request.resolve()
+        planned = plan_run(tmp_path, recipe, request=request)
+        sized = prepare_run(planned, own).inputs.recipe
+        is_free = "epochs" not in request.fields
+        assert sized == (recipe.with_enough_epochs(len(own.training)) if is_free else recipe)
+        assert (sized.epochs > recipe.epochs) == is_free
+
+
+def colored(own: Dataset) -> Dataset:
+    """The same pictures, of three channels, as a folder has them."""
+
+    def split(of: Split) -> Split:
+        return Split(np.repeat(of.images[..., None], 3, axis=3), of.labels)
+
+    return replace(own, name="folder:own", train=split(own.train), test=split(own.test))
+
+
+FOLDER = {"model": ONE.model, "dataset": "folder:/own", "epochs": 1}
+
+
+def test_the_data_choose_the_kind_where_nobody_does(own: Dataset, tmp_path: Path) -> None:
+    data = {
+        ImageKind.PHOTOGRAPHS: colored(own),
+        ImageKind.GLYPHS: replace(own, name="folder:own"),
+    }
+    for found, given in data.items():
+        for asked in (None, *ImageKind):
+            request = RecipeRequest(FOLDER, kind=asked)
+            planned = plan_run(tmp_path, resolve_recipe(request, None), request=request)
+            recipe = prepare_run(planned, given).inputs.recipe
+            assert recipe.kind == (asked or found)
+            assert recipe.dataset == "folder:/own"
+            photographs = recipe.photograph_augmentation
+            assert photographs is None or (photographs.saturation > 0) == given.shape.is_color
+
+
+@pytest.mark.parametrize("flip", [None, False, True])
+def test_flips_are_as_asked_for_and_not_of_glyphs(
+    own: Dataset, tmp_path: Path, flip: bool | None
+) -> None:
+    request = RecipeRequest(FOLDER, flip=flip)
+    planned = plan_run(tmp_path, resolve_recipe(request, None), request=request)
+    photographs = prepare_run(planned, colored(own)).inputs.recipe.photograph_augmentation
+    assert photographs is not None
+    assert photographs.flip == (flip is not False)
+    glyphs = replace(own, name="folder:own")
+    if flip:
+        with pytest.raises(UsageError, match="--flip is for photographs"):
+            prepare_run(planned, glyphs)
+    else:
+        assert prepare_run(planned, glyphs).inputs.recipe.photograph_augmentation is None
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "digits"])
+def test_digits_are_no_photographs(dataset: str) -> None:
+    for wrong in ({"kind": ImageKind.PHOTOGRAPHS}, {"flip": True}):
+        with pytest.raises(UsageError):
+            RecipeRequest({"dataset": dataset}, **wrong).resolve()
+
+
+def test_a_run_goes_on_as_the_kind_that_it_was_begun_with(own: Dataset, tmp_path: Path) -> None:
+    request = RecipeRequest(FOLDER | {"epochs": 2}, flip=False)
+    planned = plan_run(tmp_path, resolve_recipe(request, None), request=request)
+    run = prepare_run(planned, colored(own))
+    next(train(run.inputs, tmp_path, CPU))
+    saved = load_checkpoint(tmp_path)
+    assert saved.recipe == run.inputs.recipe
+    for same in (RecipeRequest(), RecipeRequest(kind=ImageKind.PHOTOGRAPHS, flip=False)):
+        plan = plan_run(tmp_path, resolve_recipe(same, saved), saved, request=same)
+        assert prepare_run(plan, colored(own)).inputs.recipe == saved.recipe
+    for other in (RecipeRequest(kind=ImageKind.GLYPHS), RecipeRequest(flip=True)):
+        with pytest.raises(CheckpointError):
+            plan_run(tmp_path, resolve_recipe(other, saved), saved, request=other)
 
 
 def test_a_set_that_has_changed_is_refused(own: Dataset, tmp_path: Path) -> None:

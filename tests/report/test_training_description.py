@@ -127,7 +127,7 @@ def test_without_a_recipe_the_rest_is_told(values: dict[str, Any]) -> None:
 
 
 def test_every_shipped_recipe_is_words() -> None:
-    recipes = pytest.importorskip("mnist_edge.lab.training.recipe", exc_type=ImportError).RECIPES
+    recipes = pytest.importorskip("mnist_edge.lab.training.recipes", exc_type=ImportError).RECIPES
     for recipe in recipes.values():
         for name, text in training_description.training_rows(
             {"recipe": recipe.as_dict(), "seed": recipe.seed}

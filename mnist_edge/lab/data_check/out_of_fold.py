@@ -13,7 +13,8 @@ from mnist_edge.datasets.duplicates import Duplicate
 from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import StepResult
-from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.trainer import Trainer
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.metrics import softmax
@@ -51,6 +52,7 @@ class CheckPlan:
             outlier_share=0.0,
             strong_augmentation=None,
             augmentation=_AUGMENTATION,
+            photograph_augmentation=None,
         )
 
 

@@ -8,7 +8,8 @@ from mnist_edge import catalogue
 from mnist_edge.catalogue import DATASETS, NETWORKS, SHORTCUTS
 from mnist_edge.errors import UsageError
 from mnist_edge.lab.training.augment import NO_AUGMENTATION
-from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.recipes import recipe_for
 
 SIZES = ("small", "full")
 WATCHED_VALIDATION = 1000  # validation images of watched runs, which choose nothing

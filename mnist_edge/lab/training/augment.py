@@ -42,15 +42,21 @@ class Augmentation:
             raise EdgeError("augmentation: scale must be below 1")
 
 
-def warp(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+def warp(
+    images: Tensor,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    *,
+    outside: str = "zeros",
+) -> Tensor:
     """Move every image of a batch by its own random affine and elastic warp.
 
     images: uint8 or float (N, H, W) or (N, H, W, 3) in 0..255, on the generator's device. Returns
-    float32 of that shape in 0..255; what comes in from outside is background, 0. Bilinear, one
+    float32 of that shape in 0..255; what comes in from `outside` is as in `sample`. Bilinear, one
     resampling.
     """
     count, height, width = images.shape[:3]
-    return sample(images, random_grid(count, height, width, augmentation, generator))
+    return sample(images, random_grid(count, height, width, augmentation, generator), outside)
 
 
 def random_grid(
@@ -64,10 +70,15 @@ def random_grid(
     return grid
 
 
-def sample(images: Tensor, grid: Tensor) -> Tensor:
-    """Read images (N, H, W) or (N, H, W, 3) at a grid (N, H, W, 2): float32 of that shape, 0
-    outside."""
-    read = F.grid_sample(channels_first(images).float(), grid, align_corners=False)
+def sample(images: Tensor, grid: Tensor, outside: str = "zeros") -> Tensor:
+    """Read images (N, H, W) or (N, H, W, 3) at a grid (N, H, W, 2): float32 of that shape.
+
+    `outside` is grid_sample's padding mode: "zeros" for a background of 0, "border", or
+    "reflection" for photographs.
+    """
+    read = F.grid_sample(
+        channels_first(images).float(), grid, align_corners=False, padding_mode=outside
+    )
     return read.squeeze(1) if images.ndim == 3 else read.permute(0, 2, 3, 1)
 
 

@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mnist_edge.datasets import Split
 from mnist_edge.datasets.class_names import describe_mismatch, match_names
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
+from mnist_edge.image_shape import MNIST_SHAPE
 from mnist_edge.lab.training import bf16, soft_target_files
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.recipe import Distillation, Recipe
@@ -197,6 +198,7 @@ _VIEW_FIELDS = (
     "strong_augmentation",
     "synthetic_share",
     "outlier_share",
+    "photograph_augmentation",
 )
 """The fields of a recipe that decide on what teachers see."""
 
@@ -205,9 +207,11 @@ def _key(recipe: Recipe, whole: Split) -> str:
     """What views and answers depend on, in eight letters."""
     assert recipe.distillation is not None
     parts: dict[str, Any] = {
-        name: value for name, value in asdict(recipe).items() if name in _VIEW_FIELDS
+        name: value for name, value in recipe.as_dict().items() if name in _VIEW_FIELDS
     }
     parts["teachers"] = recipe.distillation.teachers
+    if whole.shape != MNIST_SHAPE:
+        parts["shape"] = whole.shape.dims
     if is_folder_dataset(recipe.dataset):  # whose pictures and classes change under its name
         parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
         parts["labels"] = hashlib.sha256(whole.labels.tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a training run does, as one frozen value; one recipe per model of the zoo."""
+"""What a training run does, as one frozen value. Those that are shipped are in `recipes`."""
 
 import math
 from dataclasses import asdict, dataclass, field, replace
@@ -6,10 +6,12 @@ from typing import Any
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.errors import EdgeError
+from mnist_edge.image_kind import ImageKind
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.dataclass_schema import SchemaError, build_dataclass
-from mnist_edge.lab.training.models import architecture
+from mnist_edge.lab.training.photographs import PhotographAugmentation
 from mnist_edge.model_file.older_names import rename_fields
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
@@ -17,6 +19,7 @@ SCHEDULES = ("one-cycle", "steps", "constant")
 MAX_EPOCHS = 10_000
 _MAX_TEACHERS, _MAX_VIEWS = 100, 1000
 _MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
+_LATER = ("photograph_augmentation",)  # fields that recipes of files of version 1 do not have
 
 
 class RecipeError(EdgeError):
@@ -85,6 +88,8 @@ class Recipe:
     model has no choice. What follows `augmentation` is for digits in MNIST's form, and means
     nothing on other data sets: `strong_augmentation` of a part of every batch, and the parts of all
     training images that are synthetic digits, and outliers (no digits at all).
+    `photograph_augmentation` is None where the images are glyphs; with it, what `augmentation`
+    moves comes before it, and is mirrored at the border.
     """
 
     model: str = "edge"
@@ -106,6 +111,7 @@ class Recipe:
     synthetic_share: float = 0.0
     outlier_share: float = 0.0
     distillation: Distillation | None = None
+    photograph_augmentation: PhotographAugmentation | None = None
 
     def __post_init__(self) -> None:
         rules = {
@@ -132,6 +138,12 @@ class Recipe:
         """Whether it trains on the ten digits in MNIST's form."""
         return self.dataset in DATASETS and DATASETS[self.dataset].mnist_digits
 
+    @property
+    def kind(self) -> ImageKind:
+        """What it takes its images to be of."""
+        is_glyphs = self.photograph_augmentation is None
+        return ImageKind.GLYPHS if is_glyphs else ImageKind.PHOTOGRAPHS
+
     def learning_rate(self, step: int, steps: int) -> float:
         """The learning rate of `step` (from 0) out of `steps`: a pure function, so a resumed run
         needs no schedule of its own."""
@@ -150,6 +162,13 @@ class Recipe:
         steps = max(1, training_images // self.batch_size)
         return replace(self, epochs=max(self.epochs, math.ceil(_MIN_STEPS / steps)))
 
+    def for_shape(self, shape: ImageShape) -> "Recipe":
+        """The same recipe, without what images of a shape do not have: grey has no saturation."""
+        photographs = self.photograph_augmentation
+        if photographs is None or shape.is_color:
+            return self
+        return replace(self, photograph_augmentation=replace(photographs, saturation=0.0))
+
     def for_timing(self) -> "Recipe":
         """The same steps, for a trial: without what is prepared before the first of them (digits
         that are drawn, images that teachers have seen), and at a rate that lets nothing diverge."""
@@ -157,12 +176,18 @@ class Recipe:
         if self.distillation is None:
             return plan
         return replace(
-            plan, distillation=None, augmentation=NO_AUGMENTATION, strong_augmentation=None
+            plan,
+            distillation=None,
+            augmentation=NO_AUGMENTATION,
+            strong_augmentation=None,
+            photograph_augmentation=None,
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, for checkpoints and metadata."""
-        return asdict(self)
+        """Plain numbers and strings, for checkpoints and metadata. What only later versions know
+        is left out where it is off: files of digits stay as they were."""
+        values = asdict(self)
+        return {name: one for name, one in values.items() if one is not None or name not in _LATER}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
@@ -174,76 +199,3 @@ class Recipe:
             return build_dataclass(cls, rename_fields(values), "recipe")
         except SchemaError as error:
             raise EdgeError(f"this recipe is not of this version of mnist-edge: {error}") from error
-
-
-# Chosen on validation images, as they are and as other pens and cameras would have left them.
-_STRONG_AUGMENTATION = StrongAugmentation(
-    share=0.5,
-    transform=Augmentation(rotation_deg=18.0, scale=0.18, shear=0.25, shift=0.10, elastic_px=0.9),
-    corruptions=Corruptions(
-        probability=0.3,
-        erode=0.8,
-        dilate=1.0,
-        blur=0.8,
-        dropout=1.2,
-        speckle=1.1,
-        downsample=0.8,
-        contrast=4.0,
-        gamma=0.6,
-        fade=0.4,
-        noise=0.12,
-    ),
-)
-_SYNTHETIC_SHARE, _OUTLIER_SHARE = 0.12, 0.08
-
-RECIPES: dict[str, Recipe] = {
-    "edge": Recipe(
-        model="edge",
-        epochs=60,
-        lr=4e-3,
-        weight_decay=0.05,
-        ema_decay=0.999,
-        strong_augmentation=_STRONG_AUGMENTATION,
-        synthetic_share=_SYNTHETIC_SHARE,
-        outlier_share=_OUTLIER_SHARE,
-    ),
-    "edge-xs": Recipe(
-        model="edge-xs",
-        epochs=60,
-        lr=5e-3,
-        label_smoothing=0.02,
-        strong_augmentation=_STRONG_AUGMENTATION,
-        synthetic_share=_SYNTHETIC_SHARE,
-        outlier_share=_OUTLIER_SHARE,
-    ),
-    "resnet3": Recipe(
-        model="resnet3",
-        epochs=16,
-        lr=1e-3,
-        weight_decay=0.05,
-        label_smoothing=0.02,  # little: smoothed teachers teach less (Müller et al. 2019)
-        ema_decay=0.999,
-        strong_augmentation=_STRONG_AUGMENTATION,
-        synthetic_share=_SYNTHETIC_SHARE,
-        outlier_share=_OUTLIER_SHARE,
-    ),
-    "resnet8": Recipe(model="resnet8", epochs=20, lr=4e-3),
-    "resnet18": Recipe(model="resnet18", epochs=12, lr=1e-3),
-    "resnet20": Recipe(model="resnet20", epochs=16),
-    "resnet56": Recipe(model="resnet56", epochs=16, lr=2e-3),
-    "plain20": Recipe(model="plain20", epochs=16),
-    "plain56": Recipe(model="plain56", epochs=16, lr=1e-3),
-}
-
-
-def recipe_for(model: str, dataset: str = "mnist") -> Recipe:
-    """The shipped recipe of a model, edge's for a chain, without what means nothing on a data set
-    of other things.
-
-    Raises EdgeError for an unknown name.
-    """
-    architecture(model)
-    recipe = replace(RECIPES.get(model, RECIPES["edge"]), model=model, dataset=dataset)
-    if recipe.of_digits:
-        return recipe
-    return replace(recipe, strong_augmentation=None, synthetic_share=0.0, outlier_share=0.0)

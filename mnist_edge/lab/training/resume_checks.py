@@ -1,5 +1,6 @@
 """Whether a saved run fits what it meets again: a recipe, image options, a data set."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from mnist_edge.datasets import Dataset
@@ -12,7 +13,7 @@ from mnist_edge.lab.training.recipe import Recipe
 
 def check_resumable(checkpoint: Checkpoint, recipe: Recipe, folder: Path) -> None:
     """CheckpointError when a run was started with another recipe than the one asked for."""
-    before, asked = checkpoint.recipe.as_dict(), recipe.as_dict()
+    before, asked = asdict(checkpoint.recipe), asdict(recipe)
     for name in before:
         if before[name] != asked[name]:
             raise CheckpointError(

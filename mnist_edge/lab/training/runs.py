@@ -6,11 +6,10 @@ the data set, `complete` trains what is left and measures the test split. `train
 both go this way; what is shown of it is theirs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,7 +29,8 @@ from mnist_edge.lab.training.distillation import Teacher
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import Recipe, recipe_for
+from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.recipes import RecipeRequest
 from mnist_edge.lab.training.resume_checks import (
     check_options,
     check_resumable,
@@ -42,7 +42,6 @@ from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.metrics import accuracy
 from mnist_edge.types import Progress
 
-_MODEL, _DATASET = "edge", "mnist"
 _AS_IT_IS = ImageOptions()
 _TRAIN_AGAIN = "train again without --resume"
 
@@ -51,8 +50,8 @@ _TRAIN_AGAIN = "train again without --resume"
 class RunPlan:
     """What is asked for, before the data set is there.
 
-    `saved` is the checkpoint that it goes on behind; None for a new run. `may_add_epochs`: a
-    small data set may have more epochs than the recipe, as nobody asked for a number of them.
+    `saved` is the checkpoint that it goes on behind; None for a new run. `request` is what a person
+    asked for: what they did not, the data set may decide. None where the recipe is as it is to be.
     `options` are those with which its data set is to be loaded.
     """
 
@@ -61,7 +60,7 @@ class RunPlan:
     options: ImageOptions = _AS_IT_IS
     teachers: tuple[Teacher, ...] = ()
     saved: Checkpoint | None = None
-    may_add_epochs: bool = False
+    request: RecipeRequest | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -102,16 +101,19 @@ class TrainingRun:
         return replace(self, inputs=replace(own, soft_targets=soft))
 
 
-def resolve_recipe(asked: Mapping[str, Any], saved: Checkpoint | None) -> Recipe:
-    """The model's own recipe, or that of a saved run, with the fields that are asked for.
+def resolve_recipe(request: RecipeRequest, saved: Checkpoint | None) -> Recipe:
+    """The model's own recipe, or that of a saved run, with what is asked for.
 
     RecipeError for a field that cannot have its value, UsageError for an unknown model or a
     shortcut that it has not.
     """
     if saved:
-        return replace(saved.recipe, **asked)
-    own = recipe_for(asked.get("model", _MODEL), asked.get("dataset", _DATASET))
-    recipe = replace(own, **asked)
+        if request.kind not in (None, saved.recipe.kind):
+            raise CheckpointError(
+                f"this run was trained as {saved.recipe.kind}, not {request.kind}: {_TRAIN_AGAIN}"
+            )
+        return request.change(replace(saved.recipe, **request.fields))
+    recipe = request.resolve()
     build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
     return recipe
 
@@ -121,7 +123,7 @@ def plan_run(
     recipe: Recipe,
     saved: Checkpoint | None = None,
     teachers: Sequence[Path] = (),
-    may_add_epochs: bool = False,
+    request: RecipeRequest | None = None,
     options: ImageOptions = _AS_IT_IS,
 ) -> RunPlan:
     """A run by a recipe in a folder; `teachers` are finished runs and exported files.
@@ -141,7 +143,7 @@ def plan_run(
         options=options,
         teachers=opened,
         saved=saved,
-        may_add_epochs=may_add_epochs,
+        request=request,
     )
 
 
@@ -154,8 +156,11 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
         check_shape(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         check_unchanged(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         fingerprint = plan.saved.fingerprint
-    elif plan.may_add_epochs:
-        recipe = recipe.with_enough_epochs(len(data.training))
+    elif plan.request:
+        own = plan.request.resolve(data.kind).for_shape(data.shape)
+        recipe = replace(own, distillation=recipe.distillation)
+        if "epochs" not in plan.request.fields:
+            recipe = recipe.with_enough_epochs(len(data.training))
     if recipe.distillation and not teachers:
         names = recipe.distillation.teachers
         teachers = tuple(distillation.find_teachers(names, plan.folder.parent))

@@ -10,6 +10,7 @@ from mnist_edge.lab.synthetic import glyphs, strokes
 from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training.augment import random_grid, sample, warp
 from mnist_edge.lab.training.corruptions import corrupt
+from mnist_edge.lab.training.photographs import augment_photographs
 from mnist_edge.lab.training.recipe import Recipe
 
 _SUBSET_SEED = 0  # the seed of which images: the same for every run
@@ -58,10 +59,15 @@ def synthetic_counts(images: int, recipe: Recipe) -> tuple[int, int]:
 def augment_batch(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """A batch as the network sees it in training: float32 in 0..255, of the images' shape.
 
-    images: uint8 (N, H, W) or (N, H, W, 3) in random order. All are warped by the recipe's
+    images: uint8 (N, H, W) or (N, H, W, 3) in random order. Glyphs are warped by the recipe's
     `augmentation`, but for the part `strong_augmentation.share` at the end of the batch, which is
-    transformed and corrupted as that says.
+    transformed and corrupted as that says. Photographs are warped where it moves anything, and
+    changed as `photograph_augmentation` says.
     """
+    if recipe.photograph_augmentation is not None:
+        if recipe.augmentation.moves:
+            images = warp(images, recipe.augmentation, generator, outside="reflection")
+        return augment_photographs(images, recipe.photograph_augmentation, generator)
     count, height, width = images.shape[:3]
     strong = recipe.strong_augmentation if recipe.of_digits else None
     if strong is None and not recipe.augmentation.moves:

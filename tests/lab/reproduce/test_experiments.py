@@ -14,7 +14,7 @@ from mnist_edge.lab.reproduce.experiments import (
 )
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import recipe_for
+from mnist_edge.lab.training.recipes import recipe_for
 
 IMAGES = 55_000
 

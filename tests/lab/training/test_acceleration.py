@@ -13,7 +13,8 @@ from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
-from mnist_edge.lab.training.recipe import Distillation, recipe_for
+from mnist_edge.lab.training.recipe import Distillation
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.runs import train
 from mnist_edge.lab.training.training_mix import with_synthetic
 from tests.lab.conftest import CPU, inputs

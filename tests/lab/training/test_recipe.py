@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.image_kind import ImageKind
 from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.models import ZOO
-from mnist_edge.lab.training.recipe import RECIPES, Recipe, StrongAugmentation, recipe_for
+from mnist_edge.lab.training.recipe import Recipe, StrongAugmentation
+from mnist_edge.lab.training.recipes import RECIPES, recipe_for
 
 NAN, INF = math.nan, math.inf
 
@@ -88,6 +90,21 @@ def test_dict_round_trip_survives_json_with_strong_augmentation() -> None:
     strong = StrongAugmentation(0.4, Augmentation(20, 0.2), Corruptions(0.2, dilate=0.7, noise=0.1))
     recipe = Recipe(strong_augmentation=strong, synthetic_share=0.1, outlier_share=0.05)
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+def test_a_recipe_of_photographs_survives_json_and_one_of_digits_says_nothing_of_them() -> None:
+    recipe = recipe_for("edge", "fashion-mnist")
+    assert recipe.photograph_augmentation is not None
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+    assert not [name for name in recipe_for("edge").as_dict() if "photograph" in name]
+
+
+@pytest.mark.parametrize("model", [*ZOO, "8k5s2v-16s2"])
+def test_every_model_has_a_recipe_for_photographs(model: str) -> None:
+    recipe = recipe_for(model, "folder:things", ImageKind.PHOTOGRAPHS)
+    assert (recipe.model, recipe.kind) == (model, ImageKind.PHOTOGRAPHS)
+    assert not recipe.augmentation.moves
+    assert recipe_for(model, "folder:things", ImageKind.GLYPHS).kind is ImageKind.GLYPHS
 
 
 def test_what_an_older_recipe_did_not_know_is_off() -> None:

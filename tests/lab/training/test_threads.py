@@ -13,7 +13,8 @@ from mnist_edge.lab.export.finetune import trial_step as tuning_step
 from mnist_edge.lab.training import threads
 from mnist_edge.lab.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.lab.training.models import build
-from mnist_edge.lab.training.recipe import Distillation, Recipe, recipe_for
+from mnist_edge.lab.training.recipe import Distillation, Recipe
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.runs import train
 from mnist_edge.lab.training.threads import (
     Step,

@@ -8,6 +8,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training.augment import Augmentation, warp
 from mnist_edge.lab.training.corruptions import Corruptions
+from mnist_edge.lab.training.photographs import PhotographAugmentation
 from mnist_edge.lab.training.recipe import Recipe, StrongAugmentation
 from mnist_edge.lab.training.training_mix import (
     OUTLIER,
@@ -86,6 +87,16 @@ def test_without_strong_augmentation_a_batch_is_warped_as_ever() -> None:
     torch.testing.assert_close(
         augment_batch(blobs(20), recipe, seeded(2)), expected, atol=0, rtol=0
     )
+
+
+def test_photographs_are_mirrored_at_the_border_and_never_dark_there() -> None:
+    """As glyphs are, whose background is 0: of an image that is white there is nothing else."""
+    white = torch.full((30, 28, 28, 3), 255, dtype=torch.uint8)
+    how = PhotographAugmentation(brightness=0, contrast=0, saturation=0)
+    recipe = replace(PLAIN, dataset="cifar10", augmentation=MOVED.transform)
+    assert augment_batch(white, recipe, seeded()).min() < 1
+    recipe = replace(recipe, photograph_augmentation=how)
+    assert augment_batch(white, recipe, seeded()).min() > 254.9
 
 
 def test_the_share_of_strong_augmentation_stands_at_the_end_of_a_batch() -> None:
