@@ -79,7 +79,7 @@ def _decode(paths: Paths) -> None:
 
 
 def _read(paths: Paths, model: Classifier, processes: int) -> None:
-    look = predict.SingleDigit(model.shape, model.card.fit)
+    look = predict.SingleDigit()
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     with open(os.devnull, "w") as out:  # noqa: PTH123
         for batch in predict.read(model, map(predict.Source, paths), look, 0.5, processes):
@@ -114,23 +114,19 @@ def _time(call: Callable[[Paths], object], paths: Paths) -> float:
 
 def _stages(model: Classifier, paths: Paths) -> None:
     """What each stage takes by itself: the fastest of seven turns."""
-    shape, fit = model.shape, model.card.fit
     loaded = [preprocess.load(path) for path in paths]
     pixels = [each.pixels for each in loaded]
-    images = np.stack([found.image for found in preprocess.prepare_images(pixels, shape, fit)])
+    images = np.stack([found.image for found in preprocess.prepare_images(pixels)])
     sources = [predict.Source(path) for path in paths]
     readings = [
-        each
-        for batch in predict.read(model, sources, predict.SingleDigit(shape, fit), 0.5)
-        for each in batch
+        each for batch in predict.read(model, sources, predict.SingleDigit(), 0.5) for each in batch
     ]
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     stages: dict[str, Callable[[Paths], object]] = {
         "Image.open(path).load()": _decode,
         "preprocess.load": lambda paths: [preprocess.load(path) for path in paths],
         "preprocess.prepare_images, 64 at once": lambda _: [
-            preprocess.prepare_images(pixels[at : at + 64], shape, fit)
-            for at in range(0, len(pixels), 64)
+            preprocess.prepare_images(pixels[at : at + 64]) for at in range(0, len(pixels), 64)
         ],
         "network, 64 at once": lambda _: [
             model.predict(images[at : at + 64]).probabilities for at in range(0, len(images), 64)

@@ -30,8 +30,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Pictures, folders of pictures, arrays (.npy: uint8, N × 28 × 28), or - for one "
-            "picture from standard input.",
+            help="Pictures, folders of pictures, arrays (.npy: uint8, images of the file's own "
+            "size), or - for one picture from standard input.",
             show_default=False,
         ),
     ] = None,
@@ -63,7 +63,7 @@ def predict(
     ] = False,
     save_input: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write what the network saw: 28×28 PNGs."),
+        typer.Option(metavar="DIR", help="Write what the network saw, as PNGs."),
     ] = None,
     workers: Annotated[
         int,
@@ -88,7 +88,8 @@ def predict(
 ) -> None:
     """Classify pictures: a row each, with label and probability.
 
-    Any size, PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF and a few more, dark on light or light on dark.
+    Any size, PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF and a few more; digits dark on light or light on
+    dark.
     What cannot be read is said, the rest goes on, and the exit code is 1.
     """
     paths = paths or []
@@ -105,7 +106,8 @@ def predict(
     classifier = Classifier(model)
     threshold = classifier.threshold if threshold is None else threshold
     detector = _detector(classifier, line, grid)
-    sources = find(paths, recursive)
+    shape, fit = classifier.shape, classifier.card.fit
+    sources = find(paths, recursive, shape, fit)
     first = list(islice(sources, _ALIGNED))
     layout = predict_formats.layout_of(line, grid)
     names = [source.name for source in first]
@@ -120,7 +122,7 @@ def predict(
     output.rows(writer.head)
     folder = InputFolder(save_input) if save_input else None
     # Nobody knows how many lie below before all folders have been looked into.
-    total = partial(count, [] if recursive else paths)
+    total = partial(count, [] if recursive else paths, shape)
     with predict_output.reading_bar(len(first) > _MANY, total) as progress:
         batches = read(classifier, chain(first, sources), detector, threshold, processes)
         counts = predict_output.print_readings(batches, writer, folder, output, progress)
@@ -158,12 +160,22 @@ def _check_options(
 
 
 def _detector(classifier: "Classifier", line: bool, grid: bool) -> "Detector":
-    """What finds digits in a picture: one that fills it, or those of a line or a sheet."""
-    from mnist_edge.predict import MultiDigit, SingleDigit
+    """What makes images of a picture: all of it, the digit that fills it, or those of a line or a
+    sheet. UsageError for those of a file that takes pictures whole."""
+    from mnist_edge.image_shape import Fit
+    from mnist_edge.predict import MultiDigit, SingleDigit, WholePicture
 
+    card = classifier.card
+    if card.fit is not Fit.DIGIT:
+        if line or grid:
+            raise UsageError(
+                f"{'--line' if line else '--grid'} cuts a picture into digits, and "
+                f"{classifier.path} takes pictures whole: leave it out"
+            )
+        return WholePicture(card.shape, card.fit)
     if line or grid:
         return MultiDigit(classifier, on_one_line=line)
-    return SingleDigit(classifier.shape, classifier.card.fit)
+    return SingleDigit("digit" if card.reads_digits else "character")
 
 
 def _silence_pillow() -> None:

@@ -158,8 +158,9 @@ def _csv(values: Sequence[Any]) -> str:
 class Text:
     """A row for a person; `name_width` columns for the name. Where there is an error, no row.
 
-    With `colours` (see `report.blocks`) what the network saw is drawn below, and the probabilities
-    beside it, on a screen of `columns`.
+    With `colours` (see `report.terminal_image`) what the network saw is drawn below, and the
+    probabilities beside it or, of a wide one, under it, on a screen of `columns`. `noun` is what
+    was looked for in pictures of several.
     """
 
     layout: str
@@ -168,6 +169,7 @@ class Text:
     name_width: int
     colours: str | None = None
     columns: int = 80
+    noun: str = "digit"
     head: str = ""
 
     def text(self, reading: Reading, saved: Sequence[Path]) -> str:
@@ -193,29 +195,38 @@ class Text:
     def _line(self, reading: Reading) -> str:
         share = joint_probability(reading.digits)
         if share is None:
-            return "no digit"
+            return f"no {self.noun}"
         return f"{printable(labels_text(reading.rows))}  {percent(share, 1):>7}"
 
     def _grid(self, reading: Reading) -> str:
         if not reading.digits:
-            return "no digit"
-        sizes = f"{count(len(reading.digits), 'digit')} in {count(len(reading.rows), 'row')}"
+            return f"no {self.noun}"
+        sizes = f"{count(len(reading.digits), self.noun)} in {count(len(reading.rows), 'row')}"
         return "\n".join((sizes, *(f"  {printable(labels_text([row]))}" for row in reading.rows)))
 
     def _draw(self, digit: Digit) -> list[str]:
         if self.colours is None:
             return []
-        left = terminal_image.render_image(digit.image, self.colours)
+        image = terminal_image.shrink(digit.image, self.columns - _INDENT)
+        pixels = terminal_image.render_image(image, self.colours)
         shares = dict(zip(map(printable, self.classes), digit.probabilities, strict=True))
-        beside = digit.image.shape[1] + max(map(text_width, shares)) + _BESIDE
-        width = min(30, self.columns - beside)
-        right = terminal_image.render_bars(shares, width, self.colours) if width >= 5 else []
-        above = (len(left) - len(right)) // 2
-        lines = zip_longest(left, [""] * above + right, fillvalue="")
-        return ["", *(f"  {pixels}   {bar}".rstrip() for pixels, bar in lines), ""]
+        # A name, a bar and a percentage, with blanks between them, beside the pixels or below.
+        below = self.columns - _INDENT - max(map(text_width, shares)) - 1 - 1 - 7
+        beside = below - image.shape[1] - _GAP
+        width = beside if beside >= _LEAST_BAR else below
+        bars = terminal_image.render_bars(shares, min(30, width), self.colours)
+        if width < _LEAST_BAR:
+            lines = pixels
+        elif width == below:
+            lines = [*pixels, "", *bars]
+        else:
+            above = (len(pixels) - len(bars)) // 2
+            pairs = zip_longest(pixels, [""] * above + bars, fillvalue=" " * image.shape[1])
+            lines = [f"{left}{' ' * _GAP}{right}" for left, right in pairs]
+        return ["", *(f"{' ' * _INDENT}{line}".rstrip() for line in lines), ""]
 
 
-_BESIDE = 2 + 3 + 1 + 1 + 7  # columns of a drawing besides pixels, name and bar
+_INDENT, _GAP, _LEAST_BAR = 2, 3, 5  # columns of what `--show` draws
 
 
 def name_width(names: Sequence[str]) -> int:

@@ -38,7 +38,8 @@ def make_writer(
         return Csv(layout, threshold, model)
     colours = _colour_depth() if show else None
     columns = shutil.get_terminal_size().columns
-    return Text(layout, classifier.classes, threshold, name_width(names), colours, columns)
+    noun = "digit" if classifier.card.reads_digits else "character"
+    return Text(layout, classifier.classes, threshold, name_width(names), colours, columns, noun)
 
 
 def _colour_depth() -> str:

@@ -79,6 +79,11 @@ class Card:
         return 1 if old else VERSION
 
     @property
+    def reads_digits(self) -> bool:
+        """Whether its classes are digits, and may be called so."""
+        return set(self.classes) <= set("0123456789")
+
+    @property
     def checkpoint_sha256(self) -> str:
         """The SHA-256 of the PyTorch checkpoint that the file comes from, directly or not."""
         return self.original_sha256 or self.source_sha256

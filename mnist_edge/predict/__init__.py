@@ -1,6 +1,6 @@
 """Pictures, by the thousand, read by a network: sources -> readings, in order, as they come."""
 
-from mnist_edge.predict.detectors import Detector, MultiDigit, SingleDigit
+from mnist_edge.predict.detectors import Detector, MultiDigit, SingleDigit, WholePicture
 from mnist_edge.predict.reader import read
 from mnist_edge.predict.results import UNSURE, ClassProbability, Digit, Failure, Reading
 from mnist_edge.predict.sources import STDIN, Source, count, find
@@ -16,6 +16,7 @@ __all__ = [
     "Reading",
     "SingleDigit",
     "Source",
+    "WholePicture",
     "count",
     "find",
     "read",

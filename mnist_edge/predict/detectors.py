@@ -1,4 +1,4 @@
-"""What is looked for in a picture: one digit, a line of them, or a sheet."""
+"""What is looked for in a picture: nothing, one digit, a line of them, or a sheet."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,33 +10,53 @@ from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
 from mnist_edge.image_shape import Fit, ImageShape
-from mnist_edge.predict.results import ONE_DIGIT, Failure, Page
-from mnist_edge.preprocess import PreparedImage
+from mnist_edge.predict.results import ONE_IMAGE, Failure, Page
+from mnist_edge.preprocess import Pixels, PreparedImage
 from mnist_edge.preprocess.loading import Loaded
 from mnist_edge.preprocess.several import lines
 from mnist_edge.types import Grey
 
-Detection = tuple[Page | Failure, Sequence[Grey]]
-"""A page, or why it cannot be read, and the images of its digits, uint8 (28, 28), in turn."""
+Detection = tuple[Page | Failure, Sequence[Pixels]]
+"""A page, or why it cannot be read, and the images for the network, of its digits in turn."""
 
 Detector = Callable[[Sequence[Loaded]], list[Detection]]
-"""What finds the digits of pictures, of each in turn."""
+"""What makes images for a network of pictures, of each in turn."""
 
 
 @dataclass(frozen=True, slots=True)
-class SingleDigit:
-    """One digit, or, where `fit` looks for none, the picture: brought into an image of `shape`."""
+class WholePicture:
+    """The picture, fitted into an image of `shape`: nothing is looked for."""
 
     shape: ImageShape
     fit: Fit
 
     def __call__(self, pictures: Sequence[Loaded]) -> list[Detection]:
+        return [(_page(each.note), [self._image(each)]) for each in pictures]
+
+    def _image(self, loaded: Loaded) -> Pixels:
+        if loaded.is_ready:
+            return loaded.pixels
+        return preprocess.fit_image(loaded.pixels, self.shape, self.fit)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleDigit:
+    """One digit, brought into MNIST's form. `noun` is what notes call it: the classes of some
+    networks of such images are no digits."""
+
+    noun: str = "digit"
+
+    def __call__(self, pictures: Sequence[Loaded]) -> list[Detection]:
         raw = [each.pixels for each in pictures if not each.is_ready]
-        looked = iter(preprocess.prepare_images(raw, self.shape, self.fit))
+        looked = iter(preprocess.prepare_images(raw))
         return [
-            (ONE_DIGIT, [each.pixels]) if each.is_ready else _one_digit(each, next(looked))
+            (ONE_IMAGE, [each.pixels]) if each.is_ready else self._detect(each, next(looked))
             for each in pictures
         ]
+
+    def _detect(self, loaded: Loaded, found: PreparedImage) -> Detection:
+        notes = [note for note in (loaded.note, found.note(self.noun)) if note]
+        return _page("; ".join(notes), may_be_sure=found.digits == 1), [found.image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +89,8 @@ class MultiDigit:
         return best
 
 
-def _one_digit(loaded: Loaded, found: PreparedImage) -> Detection:
-    notes = [note for note in (loaded.note, found.note) if note]
-    if found.digits == 1 and not notes:
-        return ONE_DIGIT, [found.image]
-    note = "; ".join(notes) or None
-    return ONE_DIGIT._replace(note=note, one_digit=found.digits == 1), [found.image]
+def _page(note: str | None, may_be_sure: bool = True) -> Page:
+    """The page of one image."""
+    if may_be_sure and not note:
+        return ONE_IMAGE
+    return ONE_IMAGE._replace(note=note or None, may_be_sure=may_be_sure)

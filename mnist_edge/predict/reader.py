@@ -17,7 +17,7 @@ from mnist_edge.predict.detectors import Detector
 from mnist_edge.predict.parallel import map_chunks
 from mnist_edge.predict.results import Answers, Failure, Page, Reading, to_readings
 from mnist_edge.predict.sources import STDIN, Source
-from mnist_edge.types import SIDE, Grey
+from mnist_edge.types import Images
 
 _BATCH = 64  # images in one call of the network
 
@@ -42,7 +42,7 @@ def read(
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Opens sources, looks for digits in them, and asks the network what they are."""
+    """Opens sources, makes images of them, and asks the network what they show."""
 
     model: Classifier
     detector: Detector
@@ -56,10 +56,10 @@ class Reader:
             for source, each in zip(sources, opened, strict=True)
         ]
         images = np.array([image for _, each in seen for image in each], np.uint8)
-        images = images.reshape(-1, SIDE, SIDE)
+        images = images.reshape(-1, *self.model.shape.dims)
         return Answers(pages, images, self._probabilities(images))
 
-    def _probabilities(self, images: Grey) -> NDArray[np.float32]:
+    def _probabilities(self, images: Images) -> NDArray[np.float32]:
         if not len(images):
             return np.empty((0, len(self.model.classes)), np.float32)
         return Prediction(in_chunks(self.model.logits, images, _BATCH)).probabilities
@@ -78,7 +78,8 @@ def _open(source: Source) -> preprocess.Loaded | Failure:
 
 def _load(source: Source) -> preprocess.Loaded:
     if source.image is not None:
-        return preprocess.Loaded(source.image, (SIDE, SIDE), is_ready=True)
+        height, width = source.image.shape[:2]
+        return preprocess.Loaded(source.image, (width, height), is_ready=True)
     if not source.streams:
         return preprocess.load(source.name)
     if source.name == STDIN:

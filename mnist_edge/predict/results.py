@@ -1,4 +1,4 @@
-"""What a network read in pictures: the answers, digit by digit."""
+"""What a network read in pictures: its answers, one for each image that a picture gave."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.preprocess import Pixels
 from mnist_edge.preprocess.view import Box
-from mnist_edge.types import Grey
+from mnist_edge.types import Images
 
 UNSURE = "?"
 
@@ -21,7 +22,7 @@ class ClassProbability(NamedTuple):
 
 
 class Digit(NamedTuple):
-    """One answer: what the network saw, uint8 (28, 28), and what it took it for.
+    """One answer: what the network saw, uint8 (H, W) or (H, W, 3), and what it took it for.
 
     `label` is that of the first guess, or `?` where its probability is below the threshold.
     `second` is None for a network that knows one class only. `probabilities` are those of all
@@ -29,7 +30,7 @@ class Digit(NamedTuple):
     where several digits were looked for.
     """
 
-    image: Grey
+    image: Pixels
     label: str
     first: ClassProbability
     second: ClassProbability | None
@@ -57,16 +58,16 @@ class Failure(NamedTuple):
 class Page(NamedTuple):
     """What is known of a picture besides its digits: rows of their boxes.
 
-    Where one was looked for, `one_digit` is whether there is one: of a page with none or with
-    several a network may be sure, and cannot be right.
+    Where one digit was looked for, and there is none or there are several, no answer
+    `may_be_sure`: the network may be, and cannot be right.
     """
 
     rows: Sequence[Sequence[Box | None]]
     note: str | None = None
-    one_digit: bool = True
+    may_be_sure: bool = True
 
 
-ONE_DIGIT = Page(((None,),))
+ONE_IMAGE = Page(((None,),))
 """The page of most pictures: there is nothing to tell."""
 
 
@@ -75,18 +76,19 @@ NOT_A_NUMBER = Failure("the model answers with what is no number")
 
 class Answers(NamedTuple):
     """Of each picture its page, or why there is none; of all digits on the pages, in turn, the
-    `images`, uint8 (N, 28, 28), and the network's `probabilities`, float32 (N, classes)."""
+    `images`, uint8 (N, H, W) or (N, H, W, 3), and the network's `probabilities`, float32
+    (N, classes)."""
 
     pages: Sequence[Page | Failure]
-    images: Grey
+    images: Images
     probabilities: NDArray[np.float32]
 
 
 class Reading(NamedTuple):
     """What became of one picture: rows of digits, or the `failure` for which there are none.
 
-    A picture of one digit has one row of one digit. `note` is what a person should know of how
-    the picture was read, such as that it is the first of an animation.
+    A picture in which nothing was looked for, or one digit, has one row of one. `note` is what a
+    person should know of how the picture was read, such as that it is the first of an animation.
     """
 
     file: str
@@ -127,7 +129,7 @@ def to_readings(
     def reading(name: str, page: Page | Failure) -> Reading:
         if isinstance(page, Failure):
             return Reading(name, failure=page)
-        rows = [[digit(box, page.one_digit) for box in row] for row in page.rows]
+        rows = [[digit(box, page.may_be_sure) for box in row] for row in page.rows]
         if any(math.isnan(digit.first.probability) for row in rows for digit in row):
             return Reading(name, failure=NOT_A_NUMBER)
         return Reading(name, rows, page.note)

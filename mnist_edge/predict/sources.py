@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.predict import arrays
 from mnist_edge.predict.results import Failure
+from mnist_edge.preprocess import Pixels
 from mnist_edge.preprocess.formats import SUFFIXES
-from mnist_edge.types import Grey
 
 STDIN = "-"
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -30,29 +31,35 @@ class Source:
 
     `streams` is whether it can be read from its beginning to its end and once only, as standard
     input, a named pipe or a device. `failure` is why there is nothing to read, where that is known
-    from the start. `image`, uint8 (28, 28), is a picture of an array, as the network takes it.
+    from the start. `image`, uint8 (H, W) or (H, W, 3), is one of an array, as the network takes it.
     """
 
     name: str
     streams: bool = False
     failure: Failure | None = None
-    image: Grey | None = field(default=None, repr=False, compare=False)
+    image: Pixels | None = field(default=None, repr=False, compare=False)
 
 
-def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
+def find(
+    paths: Sequence[str],
+    recursive: bool = False,
+    shape: ImageShape = MNIST_SHAPE,
+    fit: Fit = Fit.DIGIT,
+) -> Iterator[Source]:
     """The pictures that `paths` name, lazily; what is given twice is read twice.
 
     Of a folder those directly inside, or with `recursive` all below, in natural order: 2.png
     before 10.png. Hidden files, and those with a suffix of no picture, are passed over. A folder
     that holds none, or that cannot be listed, is one source with a `failure`. An array, .npy, is
-    as many as it holds: digits.npy[0], digits.npy[1], …
+    as many as it holds: digits.npy[0], digits.npy[1], …; its images are of the `shape` and `fit`
+    of the network that they are for.
     """
     for path in paths:
         mode = 0 if path == STDIN else _mode(path)
         if stat.S_ISDIR(mode):
             yield from _in_folder(path, recursive)
         elif stat.S_ISREG(mode) and path.lower().endswith(_ARRAY):
-            yield from _in_array(path)
+            yield from _in_array(path, shape, fit)
         else:
             streams = path == STDIN or stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
             yield Source(
@@ -60,16 +67,16 @@ def find(paths: Sequence[str], recursive: bool = False) -> Iterator[Source]:
             )
 
 
-def count(paths: Sequence[str]) -> int:
+def count(paths: Sequence[str], shape: ImageShape = MNIST_SHAPE) -> int:
     """How many sources `find` will give without `recursive`."""
-    return sum(1 for _ in find(paths))
+    return sum(1 for _ in find(paths, shape=shape))
 
 
-def _in_array(path: str) -> Iterator[Source]:
-    found = arrays.read(path)
+def _in_array(path: str, shape: ImageShape, fit: Fit) -> Iterator[Source]:
+    found = arrays.read(path, shape, fit)
     if isinstance(found, Failure):
         yield Source(path, failure=found)
-    elif found.ndim == 2:
+    elif found.shape == shape.dims:
         yield Source(path, image=found)
     else:
         for at, image in enumerate(found):

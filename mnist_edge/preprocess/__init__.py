@@ -84,15 +84,14 @@ class PreparedImage:
     digits: int
     blank: bool = False
 
-    @property
-    def note(self) -> str | None:
-        """What a person should know, of a picture in which one digit was looked for."""
+    def note(self, noun: str = "digit") -> str | None:
+        """What a person should know, of a picture in which one `noun` was looked for."""
         if self.digits == 1:
             return None
         if self.digits:
-            return f"several digits ({self.digits}) are here: --line or --grid"
+            return f"several {noun}s ({self.digits}) are here: --line or --grid"
         return (
-            "is blank: there is nothing to read" if self.blank else "shows no digit that is clear"
+            "is blank: there is nothing to read" if self.blank else f"shows no {noun} that is clear"
         )
 
 

@@ -35,8 +35,8 @@ class Loaded:
     """A picture: `pixels` uint8, (H, W) grey or (H, W, 3) RGB, upright.
 
     `size` is (width, height) of the upright picture in the file, of which `pixels` may be a
-    reduced copy. `note` is what a person should know of how it was read. One that `is_ready` is
-    28×28 as a network takes it, whatever it shows.
+    reduced copy. `note` is what a person should know of how it was read. One that `is_ready` is an
+    image as a network takes it, whatever it shows.
     """
 
     pixels: NDArray[np.uint8]
@@ -96,7 +96,7 @@ def _check_size(size: tuple[int, int], form: Format | None) -> None:
             f"{most / 1e6:.0f} that are read{of}: reduce it"
         )
     if min(size) < MIN_SIDE:
-        raise DataError(f"{width}×{height} pixels are too few to hold a digit")
+        raise DataError(f"{width}×{height} pixels are too few: {MIN_SIDE} a side are the fewest")
     if max(size) > MAX_SIDE:
         raise DataError(f"{width}×{height} pixels are longer than {MAX_SIDE:,} on a side: cut it")
 

@@ -22,11 +22,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def detector(model: Classifier, several: bool) -> Detector:
-    return (
-        MultiDigit(model, on_one_line=False)
-        if several
-        else SingleDigit(model.shape, model.card.fit)
-    )
+    return MultiDigit(model, on_one_line=False) if several else SingleDigit()
 
 
 @pytest.mark.parametrize("several", [False, True], ids=["one digit", "a sheet"])

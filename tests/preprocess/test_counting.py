@@ -37,19 +37,20 @@ def test_four_sixes_in_a_row() -> None:
     ImageDraw.Draw(image).text((150, 40), "6 6 6 6", 0, font, anchor="mm")
     (found,) = preprocess.prepare_images([np.asarray(image)])
     assert found.digits == 4
-    assert found.note == "several digits (4) are here: --line or --grid"
+    assert found.note() == "several digits (4) are here: --line or --grid"
 
 
 def test_one_digit_is_one_whatever_lies_around_it() -> None:
     kinds = ["pen", "pencil", "lined", "chalk", "specks", "figure", "screenshot", "squared, photo"]
     found = [(case.name, looked(case.data)) for case in cases([Drawn()], 4, 3, kinds)]
     assert [name for name, each in found if each.digits > 1] == []
-    assert [each.note for _, each in found if each.digits == 1] == [None] * len(found)
+    assert [each.note() for _, each in found if each.digits == 1] == [None] * len(found)
 
 
 def test_what_is_said_of_none() -> None:
     (blank,) = preprocess.prepare_images([np.full((80, 90), 240, np.uint8)])
     shade = np.tile(np.linspace(60, 250, 200), (150, 1)).astype(np.uint8)
     (shaded,) = preprocess.prepare_images([shade])
-    assert (blank.digits, blank.note) == (0, "is blank: there is nothing to read")
-    assert (shaded.digits, shaded.note) == (0, "shows no digit that is clear")
+    assert (blank.digits, blank.note()) == (0, "is blank: there is nothing to read")
+    assert (shaded.digits, shaded.note()) == (0, "shows no digit that is clear")
+    assert shaded.note("character") == "shows no character that is clear"

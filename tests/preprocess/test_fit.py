@@ -131,4 +131,4 @@ def test_digits_are_looked_for_elsewhere() -> None:
     with pytest.raises(ValueError, match="prepare_images"):
         fit_image(noise(28, 28), MNIST_SHAPE, Fit.DIGIT)
     (found,) = prepare_images([noise(60, 60, 3)], ImageShape(32, 32, 3), Fit.PAD)
-    assert (found.image.shape, found.digits, found.note) == ((32, 32, 3), 1, None)
+    assert (found.image.shape, found.digits, found.note()) == ((32, 32, 3), 1, None)

@@ -19,6 +19,7 @@ from mnist_edge.benchmark import Benchmark, Score
 from mnist_edge.benchmark.kernels import Deviation
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.host.noise import Noise
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import advice, benchmark_tables, plots
 from mnist_edge.report import html as page
@@ -283,9 +284,39 @@ def test_how_sure_an_answer_was_is_never_rounded_to_certainty() -> None:
     ]
 
 
-def scored(logits: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> Benchmark:
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [
+        (ImageShape(28, 28), (84, 84)),
+        (ImageShape(32, 32, 3), (96, 96)),
+        (ImageShape(24, 40, 3), (80, 48)),
+        (ImageShape(96, 64, 3), (64, 96)),
+    ],
+)
+def test_images_of_any_shape_are_shown_with_their_aspect(
+    shape: ImageShape, shown: tuple[int, int]
+) -> None:
+    """In colour, and in whole pixels for each of their own."""
+    images = np.random.default_rng(0).integers(0, 256, (1, *shape.dims), np.uint8)
+    html = predictions.sections(scored(np.eye(2)[:1], np.array([1]), ("cat", "ship"), images))
+    (source, width, height) = re.findall(
+        r'<img src="data:image/png;base64,([^"]*)" [^>]*width="(\d+)" height="(\d+)"', html
+    )[0]
+    assert (int(width), int(height)) == shown
+    with Image.open(io.BytesIO(base64.b64decode(source))) as opened:
+        np.testing.assert_array_equal(opened, images[0])
+
+
+def scored(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    images: np.ndarray | None = None,
+) -> Benchmark:
     """One contender, and its answers to a set of its own."""
-    split = Split(np.zeros((len(labels), 28, 28), np.uint8), labels.astype(np.int64))
+    if images is None:
+        images = np.zeros((len(labels), 28, 28), np.uint8)
+    split = Split(images, labels.astype(np.int64))
     right = metrics.accuracy(logits.argmax(axis=1), split.labels)
     made = entry(file("a.onnx"), score=Score(logits.astype(np.float32), right, 0.01, None))
     return benchmark(made, data={"digits": Dataset("own", classes, split, split, "made")})

@@ -6,21 +6,26 @@ import pytest
 from mnist_edge.preprocess import render_digits
 from mnist_edge.report import terminal_image
 
-COLOURED = (terminal_image.SIXTEEN, terminal_image.GREYS, terminal_image.FULL)
+COLOURED = (terminal_image.SIXTEEN, terminal_image.INDEXED, terminal_image.FULL)
 
 
 def pixels(line: str) -> list[tuple[int, int]]:
     """The greys of a line of half blocks, as a terminal would show them: above, below."""
-    shown, pair = [], (0, 0)
-    for codes, letter in re.findall(r"\x1b\[([0-9;]*)m|(.)", line):
+    return [(grey(above), grey(below)) for above, below in codes(line)]
+
+
+def codes(line: str) -> list[tuple[str, str]]:
+    """The colours of a line of half blocks, as they are written: above, below."""
+    shown, pair = [], ("", "")
+    for written, letter in re.findall(r"\x1b\[([0-9;]*)m|(.)", line):
         if letter:
             assert letter == "▀"
             shown.append(pair)
-        elif codes != "0":
+        elif written != "0":
             first, second = re.fullmatch(
-                r"(38;2;\d+;\d+;\d+|38;5;\d+|\d+);(48;2;.*|48;5;.*|\d+)", codes
+                r"(38;2;\d+;\d+;\d+|38;5;\d+|\d+);(48;2;.*|48;5;.*|\d+)", written
             ).groups()  # type: ignore[union-attr]
-            pair = (grey(first), grey(second))
+            pair = (first, second)
     return shown
 
 
@@ -36,7 +41,7 @@ def grey(code: str) -> int:
 
 @pytest.mark.parametrize(
     ("colours", "off"),
-    [(terminal_image.FULL, 0), (terminal_image.GREYS, 8), (terminal_image.SIXTEEN, 101)],
+    [(terminal_image.FULL, 0), (terminal_image.INDEXED, 8), (terminal_image.SIXTEEN, 101)],
 )
 def test_the_colours_of_the_half_blocks_are_the_pixels(colours: str, off: int) -> None:
     image = np.arange(0, 252, 9, dtype=np.uint8)[:, None].repeat(28, axis=1)
@@ -45,6 +50,64 @@ def test_the_colours_of_the_half_blocks_are_the_pixels(colours: str, off: int) -
         back = np.array(lines).transpose(0, 2, 1).reshape(28, 28)
         assert np.abs(back - shown.astype(int)).max() <= off
         assert set(np.unique(back[shown == 0])) <= {0}
+
+
+def test_in_full_colour_the_half_blocks_are_the_pixels() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    for at, line in enumerate(terminal_image.render_image(image, terminal_image.FULL)):
+        shown = [
+            [tuple(map(int, code.split(";")[2:])) for code in column]
+            for column in zip(*codes(line), strict=True)
+        ]
+        assert shown == [list(map(tuple, row)) for row in image[2 * at : 2 * at + 2].tolist()]
+
+
+@pytest.mark.parametrize(
+    ("colours", "colour", "code"),
+    [
+        (terminal_image.INDEXED, (255, 0, 0), "38;5;196"),  # of xterm's cube
+        (terminal_image.INDEXED, (90, 140, 170), f"38;5;{16 + 36 + 2 * 6 + 3}"),
+        (terminal_image.INDEXED, (119, 118, 117), "38;5;243"),  # nearly grey: of the ramp
+        (terminal_image.SIXTEEN, (190, 10, 5), "31"),
+        (terminal_image.SIXTEEN, (10, 250, 20), "92"),
+        (terminal_image.SIXTEEN, (140, 120, 130), "90"),
+    ],
+)
+def test_fewer_colours_are_the_nearest(
+    colours: str, colour: tuple[int, int, int], code: str
+) -> None:
+    image = np.full((2, 1, 3), colour, np.uint8)
+    (line,) = terminal_image.render_image(image, colours)
+    below = code.replace("38;", "48;") if ";" in code else str(int(code) + 10)
+    assert codes(line) == [(code, below)]
+
+
+@pytest.mark.parametrize("dims", [(21, 16), (21, 16, 3)])
+def test_below_an_odd_row_is_the_terminals_own_ground(dims: tuple[int, ...]) -> None:
+    image = np.full(dims, 200, np.uint8)
+    for colours in COLOURED:
+        *_, last = terminal_image.render_image(image, colours)
+        assert {below for _, below in codes(last)} == {"49"}
+    lines = terminal_image.render_image(image, terminal_image.PLAIN)
+    assert len(lines) == 11
+    assert set(lines) == {lines[0]}
+
+
+def test_without_colours_it_is_the_luminance() -> None:
+    image = np.zeros((2, 3, 3), np.uint8)
+    image[:, 1, 1], image[:, 2] = 255, 255  # black, green, white
+    (line,) = terminal_image.render_image(image, terminal_image.PLAIN)
+    assert (line[0], line[2]) == (" ", "@")
+    assert line[1] not in " @"
+
+
+def test_what_is_wider_than_the_screen_is_reduced() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    assert terminal_image.shrink(image, 96) is image
+    half = terminal_image.shrink(image, 95)
+    wanted = image.reshape(48, 2, 48, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(half, wanted, atol=0.51)
+    assert terminal_image.shrink(image[:, :, 0], 10).shape == (10, 10)
 
 
 @pytest.mark.parametrize("colours", COLOURED)
@@ -69,7 +132,7 @@ def test_without_colours_it_is_plain_ascii_and_the_ink_is_where_it_is() -> None:
 @pytest.mark.parametrize(
     ("terminal", "environment", "colours"),
     [
-        (True, {"TERM": "xterm-256color"}, terminal_image.GREYS),
+        (True, {"TERM": "xterm-256color"}, terminal_image.INDEXED),
         (True, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, terminal_image.FULL),
         (True, {"TERM": "xterm", "COLORTERM": "24bit"}, terminal_image.FULL),
         (True, {"TERM": "linux"}, terminal_image.SIXTEEN),
@@ -79,7 +142,7 @@ def test_without_colours_it_is_plain_ascii_and_the_ink_is_where_it_is() -> None:
         (
             True,
             {"TERM": "xterm-256color", "NO_COLOR": ""},
-            terminal_image.GREYS,
+            terminal_image.INDEXED,
         ),  # as no-color.org says
         (False, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, terminal_image.PLAIN),
     ],

@@ -12,6 +12,7 @@ from PIL import Image
 from mnist_edge import metrics
 from mnist_edge.benchmark import Benchmark, Score
 from mnist_edge.datasets import Dataset
+from mnist_edge.image_shape import MAX_SIDE
 from mnist_edge.report import formatting, labels, tables
 from mnist_edge.report.html.elements import (
     Html,
@@ -24,7 +25,6 @@ from mnist_edge.report.html.elements import (
 
 MOST_MISREAD = 60
 _MOST_CLASSES = 24  # of more of them, the commonest mistakes are listed
-_SIDE = 84  # pixels: three for each of an image's own
 _DARKEST = 0.45  # below it, ink stays readable on the heat in both themes
 
 
@@ -146,6 +146,8 @@ def _figure(image: NDArray[np.uint8], alternative: str, caption: str) -> Html:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", optimize=True)
     source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    size = str(_SIDE)
-    attributes = {"src": source, "alt": alternative, "width": size, "height": size}
+    height, width = image.shape[:2]
+    scale = MAX_SIDE // max(height, width)  # whole, so that its pixels are of one size
+    size = {"width": str(scale * width), "height": str(scale * height)}
+    attributes = {"src": source, "alt": alternative} | size
     return element("figure", element("img", attributes), element("figcaption", caption))
