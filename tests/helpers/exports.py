@@ -8,6 +8,7 @@ import onnx
 import torch
 
 from mnist_edge.datasets import Dataset
+from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
 from mnist_edge.lab.export import pipeline
 from mnist_edge.lab.export.candidate import Candidate
 from mnist_edge.lab.export.gate import Gate, Portability, Verification
@@ -30,16 +31,37 @@ def to_onnx_once(network: Network) -> onnx.ModelProto:
     """`to_onnx`, once for equal networks: it takes seconds, and gives the same every time."""
     state = [*sorted(network.state_dict().items()), ("T", network.temperature)]
     parts = [name.encode() + value.detach().numpy().tobytes() for name, value in state]
-    key = hashlib.sha256(b"".join([repr(network).encode(), *parts])).hexdigest()
+    built = repr((network, network.shape)).encode()
+    key = hashlib.sha256(b"".join([built, *parts])).hexdigest()
     content = shared.bytes_once(key, lambda: to_onnx(network).SerializeToString())
     return onnx.load_model_from_string(content)
 
 
-def zoo_network(name: str, shortcut: str | None = None) -> Network:
+ZooCase = tuple[str, str | None, ImageShape]
+"""A network's name, its shortcut, and the shape of its images."""
+
+OTHER_SHAPES: list[ZooCase] = [
+    ("edge", None, ImageShape(16, 16, 1)),
+    ("edge-xs", None, ImageShape(48, 96, 3)),
+    ("resnet3", None, ImageShape(32, 32, 3)),
+    ("resnet8", None, ImageShape(32, 32, 3)),
+    ("resnet18", None, ImageShape(48, 96, 3)),
+    ("8k5s2-8s2", None, ImageShape(30, 30, 3)),  # whose rows are no whole groups of four bytes
+]
+"""Networks for images of other shapes than MNIST's: grey and in colour, not square, with every
+stem of the zoo."""
+
+
+def case_name(case: ZooCase) -> str:
+    name, shortcut, shape = case
+    return "-".join([name, *filter(None, [shortcut]), *map(str, shape.dims)])
+
+
+def zoo_network(name: str, shortcut: str | None = None, shape: ImageShape = MNIST_SHAPE) -> Network:
     """A network of the zoo as training may leave it: settled batch norms, a temperature; and with
     another number of classes."""
     torch.manual_seed(0)
-    network = settled(build(name, 7, shortcut))
+    network = settled(build(name, 7, shortcut, shape))
     network.temperature.fill_(1.7)
     return network
 

@@ -64,7 +64,7 @@ def residual() -> Network:
 
 def residual_body(classes: int, shortcut: str, shape: ImageShape) -> nn.Module:
     return nn.Sequential(
-        ConvNorm(1, 16, kernel=5, stride=2),  # (N, 16, 14, 14)
+        ConvNorm(shape.channels, 16, kernel=5, stride=2),  # (N, 16, 14, 14)
         nn.ReLU(),
         ResidualBlock(16, 16, stride=2),  # (N, 16, 7, 7)
         ResidualBlock(16, 32, stride=2),  # (N, 32, 4, 4)
@@ -106,7 +106,7 @@ def settled(network: Network, seed: int = 0) -> Network:
             layer.bias.data.uniform_(-0.5, 0.5, generator=random)
     with torch.no_grad():
         for _ in range(3):
-            network.train()(torch.randint(0, 256, (16, 28, 28), generator=random))
+            network.train()(torch.randint(0, 256, (16, *network.shape.dims), generator=random))
     return network.eval()
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mnist_edge import metrics
-from mnist_edge.lab.export.int8_layout import readers
+from mnist_edge.lab.export.graph_editor import readers
 from mnist_edge.lab.export.qdq import WEIGHTED, Quantizer
 from mnist_edge.model_file.contract import INPUT, OUTPUT
 from mnist_edge.model_file.session import open_session

@@ -12,7 +12,7 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.export.graph import slim
-from mnist_edge.lab.export.int8_layout import readers, to_int8_layout
+from mnist_edge.lab.export.graph_editor import readers
+from mnist_edge.lab.export.int8_layout import to_int8_layout
 from mnist_edge.model_file.contract import INPUT, OUTPUT
 
 METHODS = {
@@ -56,9 +57,10 @@ class Quantizer:
         images: NDArray[np.uint8],
         method: str = "minmax",
         weight_bits: int = 7,
+        layout: Callable[[onnx.ModelProto], onnx.ModelProto] = to_int8_layout,
     ) -> None:
         _check_images(images)
-        self.model = onnx.shape_inference.infer_shapes(to_int8_layout(model))
+        self.model = onnx.shape_inference.infer_shapes(layout(model))
         self.weight_bits = weight_bits
         self._ranges = _calibrate(self.model, images, METHODS[method])
 
