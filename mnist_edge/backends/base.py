@@ -32,8 +32,9 @@ class ContenderKind(Enum):
 class Runner(Protocol):
     """A model that is loaded and answers: `run(prepare(images))` is one answer.
 
-    `prepare` brings images, uint8 (N, 28, 28), into the form that the model takes; it is timed by
-    itself. `run` gives the logits, float32 (N, classes), and is what the stopwatch times.
+    `prepare` brings images of the model's shape, uint8 (N, H, W) or (N, H, W, 3), into the form
+    that it takes; it is timed by itself. `run` gives the logits, float32 (N, classes), and is what
+    the stopwatch times.
     """
 
     def prepare(self, images: Images) -> Any: ...
@@ -117,5 +118,5 @@ def chunk_size(contender: Contender) -> int:
 
 
 def answer(runner: Runner, images: Images) -> NDArray[np.float32]:
-    """The logits, float32 (N, classes), of images uint8 (N, 28, 28)."""
+    """The logits, float32 (N, classes), of images of the model's shape, uint8."""
     return runner.run(runner.prepare(images))

@@ -1,15 +1,11 @@
 """What a file of others expects of its pixels: the form in which it is least surprised by labelled
-training images.
+training images (see `format_scores`).
 
-Accuracy tells little: many networks read as many digits right under any scaling. Their log-loss
-does, because it is what they were trained to keep small. Some networks escape it. Where answers
-are so sure that they are 0 or 1, it counts little more than mistakes, and where they were never
-meant as probabilities, it means nothing: then accuracy decides. Where a network knows all training
-images, a larger scale only makes it surer: then two images laid over each other decide, of which
-it can never be sure.
+Where a network knows all training images, a larger scale only makes it surer: then two images laid
+over each other decide, of which it can never be sure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -17,44 +13,52 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mnist_edge import metrics
 from mnist_edge.backends import outputs
-from mnist_edge.backends.input_format import (
-    RAW_PIXELS,
-    USUAL_SCALINGS,
-    GuessBasis,
-    GuessVerdict,
-    InputFormat,
-    InputGuess,
+from mnist_edge.backends.format_scores import (
+    MARGIN,
+    FormatScore,
+    choose_format,
+    plausible,
+    with_guess,
+    without_alike,
 )
+from mnist_edge.backends.input_format import GuessBasis, InputFormat
 from mnist_edge.backends.outputs import OutputKind, Outputs
+from mnist_edge.backends.pixel_scaling import (
+    GREY_SCALINGS,
+    RAW,
+    RGB_SCALINGS,
+    PerChannel,
+    Scaling,
+    of_images,
+)
 from mnist_edge.classifier import CHUNK_SIZE, in_chunks
 from mnist_edge.datasets import Split, stratified_mask
 from mnist_edge.errors import ModelError
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 from mnist_edge.model_file.session import open_session
 
 FEW, MANY = 500, 5000
-
-# The next best form has to have twice the log-loss of the best, or 1.25 times where it also reads
-# fewer right than chance explains; and more by three standard errors. Of 18 small networks of known
-# form, trained for 1,500 steps on MNIST, the one with the least loss was always the true one; the
-# next had 1.16 to 9.6 times its loss.
-MARGIN, _SMALL_MARGIN, _ERRORS = 2.0, 1.25, 3.0
 _PERFECT = 0.02  # a log-loss below which a smaller one says nothing
-_BY_CHANCE = 0.01  # McNemar's p below which accuracies differ
 _SATURATED = 1 - 1e-6  # a top probability that a float32 hardly tells from 1
-_POOR = 0.5
+_SAME = 0.02  # a part of a deviation that changes nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Labelled images of `classes` classes, never test images: `few`, and `many` for what few
-    cannot decide."""
+    cannot decide. `all` are those that they were taken from."""
 
     few: Split
     many: Split
     classes: int
+    all: Split
+
+    @property
+    def image(self) -> ImageShape:
+        """The shape of each."""
+        return self.all.shape
 
     @classmethod
     def of(cls, split: Split, classes: int) -> "Examples":
@@ -63,68 +67,100 @@ class Examples:
         def some(count: int) -> Split:
             return split[stratified_mask(split.labels, min(count, len(split)), seed=0)]
 
-        return cls(some(FEW), some(MANY), classes)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FormatScore:
-    """How a form did: the log-loss of each example, float64 (N,), which were read right, bool
-    (N,), and the share whose top probability is as good as 1."""
-
-    input_format: InputFormat
-    losses: NDArray[np.float64]
-    right: NDArray[np.bool_]
-    saturated: float
-
-    @property
-    def loss(self) -> float:
-        return float(self.losses.mean())
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.right.mean())
+        return cls(some(FEW), some(MANY), classes, split)
 
 
 def detect_input_format(
     model: AnyModel,
     input_format: InputFormat,
     examples: Callable[[], Examples],
-    scale: float | None = None,
-    mean: float | None = None,
+    scale: PerChannel | None = None,
+    mean: PerChannel | None = None,
     invert: bool | None = None,
+    bgr: bool | None = None,
 ) -> InputFormat:
     """The input format of a file with the usual preparation that suits the examples best.
 
-    What is given stays; what is None is tried. A scale that is given alone means a mean of 0.
-    `examples` is called only when there is something to try. ModelError when scale or mean are
-    given for an input that has no room for them.
+    What is given stays; what is None is tried: but for inverted colours, which nobody trains with.
+    A scale that is given alone means a mean of 0. `examples` is called only when there is something
+    to try. ModelError when what is given has no meaning for such an input.
     """
     model = ModelFile.of(model)
-    if scale is not None and mean is None:
-        mean = 0.0
-    forms = dict.fromkeys(
-        (own if scale is None else scale, other if mean is None else mean)
-        for own, other in (USUAL_SCALINGS if input_format.dtype != "uint8" else (RAW_PIXELS,))
-    )
-    if input_format.dtype == "uint8" and RAW_PIXELS not in forms:
+    _check_given(model, input_format, scale, mean, bgr)
+    scalings = _scalings(input_format, examples, scale, mean)
+    forms = list(_forms(input_format, scalings, invert, bgr))
+    return forms[0] if len(forms) == 1 else _find_best(open_session(model), forms, examples())
+
+
+def _forms(
+    input_format: InputFormat,
+    scalings: Sequence[Scaling],
+    invert: bool | None,
+    bgr: bool | None,
+) -> Iterator[InputFormat]:
+    """All that are to be tried, the plainest first."""
+    color = input_format.image.is_color
+    inverted = ((False,) if color else (False, True)) if invert is None else (invert,)
+    orders = ((False, True) if color else (False,)) if bgr is None else (bgr,)
+    either = color and input_format.is_flat
+    planes = (True, False) if either else (input_format.channels_first,)
+    for turned, swapped, first, (scale, mean) in product(inverted, orders, planes, scalings):
+        yield replace(
+            input_format,
+            scale=scale,
+            mean=mean,
+            invert=turned,
+            channels_first=first,
+            bgr=swapped,
+        )
+
+
+def _scalings(
+    input_format: InputFormat,
+    examples: Callable[[], Examples],
+    scale: PerChannel | None,
+    mean: PerChannel | None,
+) -> Sequence[Scaling]:
+    """What was given, or what is usual."""
+    if scale is not None:
+        return (Scaling(scale, 0.0 if mean is None else mean),)
+    usual = [RAW] if input_format.dtype == "uint8" else _usual_scalings(examples())
+    return list(dict.fromkeys(one if mean is None else Scaling(one.scale, mean) for one in usual))
+
+
+def _check_given(
+    model: ModelFile,
+    input_format: InputFormat,
+    scale: PerChannel | None,
+    mean: PerChannel | None,
+    bgr: bool | None,
+) -> None:
+    given = Scaling(1.0 if scale is None else scale, 0.0 if mean is None else mean)
+    if input_format.dtype == "uint8" and given != RAW:
         raise ModelError(
             f"{model.path} takes pixels as uint8: --input-scale and --input-mean have no meaning "
             "there"
         )
-    inverted = (False, True) if invert is None else (invert,)
-    forms_of = [
-        replace(input_format, scale=form[0], mean=form[1], invert=turned)
-        for turned, form in product(inverted, forms)
-    ]
-    if len(forms_of) == 1:
-        return forms_of[0]
-    return _find_best(open_session(model), forms_of, examples())
+    if not input_format.image.is_color and (given.per_channel or bgr):
+        raise ModelError(
+            f"{model.path} takes grey images: one number is enough for --input-scale and "
+            "--input-mean, and --bgr has no meaning there"
+        )
+
+
+def _usual_scalings(examples: Examples) -> list[Scaling]:
+    """The usual ones, and that by the mean and the deviation of the examples' own set, where it is
+    none of them."""
+    usual = RGB_SCALINGS if examples.image.is_color else GREY_SCALINGS
+    own = of_images(examples.all.images)
+    known = any(own.is_near(one, _SAME) for one in usual)
+    return [*usual] if known else [*usual, own]
 
 
 def _find_best(
     session: ort.InferenceSession, forms: Sequence[InputFormat], examples: Examples
 ) -> InputFormat:
-    tried = _score_formats(session, forms, examples.few)
+    tried = without_alike(_score_formats(session, forms, examples.few))
     perfect = [one.input_format for one in tried if one.loss <= _PERFECT]
     if len(perfect) > 1:
         return _choose_least_surprised(
@@ -133,7 +169,7 @@ def _find_best(
     found = choose_format(tried)
     if found.tied and len(examples.many) > len(examples.few):
         tried = _score_formats(
-            session, [one.input_format for one in _plausible(tried)], examples.many
+            session, [one.input_format for one in plausible(tried)], examples.many
         )
         found = choose_format(tried)
     return found
@@ -157,7 +193,7 @@ def _choose_least_surprised(
     ranked = near + [one for one in ranked if one not in near]
     alone = {one.input_format: one for one in tried}
     best, rival = (alone[one.input_format] for one in ranked[:2])
-    return _with_guess(best, rival, len(near) == 1, GuessBasis.MIXED)
+    return with_guess(best, rival, len(near) == 1, GuessBasis.MIXED)
 
 
 def _score_formats(
@@ -185,67 +221,3 @@ def _run_all(session: ort.InferenceSession, form: InputFormat, images: Split) ->
         )
 
     return in_chunks(answer, images.images, min(CHUNK_SIZE, form.most))
-
-
-def choose_format(tried: Sequence[FormatScore]) -> InputFormat:
-    """The form that did best, with what that rests on; of equally good ones, the first."""
-    ranked = sorted(tried, key=lambda one: one.loss)
-    most = max(tried, key=lambda one: one.accuracy)
-    if _loss_misleads(ranked[0], most):
-        near = [one for one in ranked if _mcnemar_p(most, one) >= _BY_CHANCE]
-        ranked = near + [one for one in ranked if one not in near]
-        apart, basis = len(near) == 1, GuessBasis.ACCURACY
-    else:
-        apart, basis = _is_clearly_better(ranked[0], ranked[1]), GuessBasis.LOG_LOSS
-    return _with_guess(ranked[0], ranked[1], apart, basis)
-
-
-def _loss_misleads(best: FormatScore, most: FormatScore) -> bool:
-    """Whether the log-loss, which chose `best`, is not to be believed against the accuracy, which
-    speaks for `most`: even the best answers are saturated, or the softmax means nothing. Where
-    only `most` is saturated, its scale is too large: that changes no answer of many networks.
-    """
-    saturated = best.saturated > 0.5
-    return most.accuracy > best.accuracy and (saturated or _mcnemar_p(most, best) < _BY_CHANCE)
-
-
-def _with_guess(
-    best: FormatScore, rival: FormatScore, apart: bool, basis: GuessBasis
-) -> InputFormat:
-    verdict = GuessVerdict.APART if apart else GuessVerdict.TIED
-    made = InputGuess(
-        examples=len(best.losses),
-        basis=basis,
-        accuracy=best.accuracy,
-        loss=best.loss,
-        rival=rival.input_format.form,
-        rival_accuracy=rival.accuracy,
-        rival_loss=rival.loss,
-        verdict=GuessVerdict.POOR if best.accuracy < _POOR else verdict,
-    )
-    return replace(best.input_format, guess=made)
-
-
-def _is_clearly_better(best: FormatScore, rival: FormatScore) -> bool:
-    """Whether the log-losses of the same images differ by more than the margin, and chance."""
-    more = rival.losses - best.losses
-    error = float(more.std()) / np.sqrt(len(more))
-    worse = rival.accuracy < best.accuracy and _mcnemar_p(best, rival) < _BY_CHANCE
-    margin = _SMALL_MARGIN if worse else MARGIN
-    return rival.loss >= margin * best.loss and float(more.mean()) > _ERRORS * error
-
-
-def _mcnemar_p(one: FormatScore, other: FormatScore) -> float:
-    """McNemar's p of the difference in what two forms read right."""
-    same = np.ones(len(one.right), np.int64)
-    return metrics.agreement(one.right.astype(np.int64), other.right.astype(np.int64), same).p
-
-
-def _plausible(tried: Sequence[FormatScore]) -> list[FormatScore]:
-    """Those that may be the best: more images are asked of no others."""
-    best, most = min(tried, key=lambda one: one.loss), max(tried, key=lambda one: one.accuracy)
-    return [
-        one
-        for one in tried
-        if not _is_clearly_better(best, one) or _mcnemar_p(most, one) >= _BY_CHANCE
-    ]

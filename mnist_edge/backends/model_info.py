@@ -1,15 +1,24 @@
 """What a contender runs: a file of ours, the network it was exported from, or a file of others."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.image_shape import ImageOptions
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.reader import AnyModel, ModelFile
 
-_AS_IT_IS = ImageOptions()
 _QUANTIZED = ("QuantizeLinear", "QLinear", "ConvInteger", "MatMulInteger", "QGemm")
+
+
+class ImagesKey(NamedTuple):
+    """Which images a model answers: those of a data set, in the shape that it takes, fitted into it
+    in its way."""
+
+    dataset: str
+    shape: ImageShape = MNIST_SHAPE
+    fit: Fit = Fit.DIGIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +29,8 @@ class ModelInfo:
     itself where it is not ours), so that an original, its fp32 and its int8 file have one family.
     `recorded` is the accuracy that a file of ours says of itself, and `names` are those of its
     classes, in the order of its logits, `fingerprint` that of its data; a foreign file says
-    nothing. `batch` is the only number of images that a call takes, None where it takes any.
-    `options` are those with which its data set is to be loaded.
+    nothing. `shape` is that of the images that it takes, and `fit` how pictures become such images.
+    `batch` is the only number of images that a call takes, None where it takes any.
     """
 
     name: str
@@ -35,7 +44,13 @@ class ModelInfo:
     batch: int | None = None
     names: tuple[str, ...] | None = None
     fingerprint: Fingerprint | None = None
-    options: ImageOptions = _AS_IT_IS
+    shape: ImageShape = MNIST_SHAPE
+    fit: Fit = Fit.DIGIT
+
+    @property
+    def images(self) -> ImagesKey:
+        """What it is scored on."""
+        return ImagesKey(self.dataset, self.shape, self.fit)
 
     @classmethod
     def of_file(cls, name: str, card: Card) -> "ModelInfo":
@@ -50,7 +65,8 @@ class ModelInfo:
             recorded=card.accuracy,
             names=card.classes,
             fingerprint=card.fingerprint,
-            options=ImageOptions.of(card.shape, card.fit),
+            shape=card.shape,
+            fit=card.fit,
         )
 
     @classmethod
@@ -61,7 +77,13 @@ class ModelInfo:
 
     @classmethod
     def of_foreign(
-        cls, model: AnyModel, dataset: str, classes: int, batch: int | None = None
+        cls,
+        model: AnyModel,
+        dataset: str,
+        classes: int,
+        batch: int | None = None,
+        shape: ImageShape = MNIST_SHAPE,
+        fit: Fit = Fit.DIGIT,
     ) -> "ModelInfo":
         """A file that says nothing of itself; it is scored on `dataset`."""
         model = ModelFile.of(model)
@@ -76,4 +98,6 @@ class ModelInfo:
             recorded=None,
             ours=False,
             batch=batch,
+            shape=shape,
+            fit=fit,
         )

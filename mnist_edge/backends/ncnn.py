@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from mnist_edge.backends.base import FileContender
 from mnist_edge.errors import ModelError
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.resource_bounds import LARGEST_BATCH
-from mnist_edge.types import SIDE, Images
+from mnist_edge.types import Images
 
 _MISSING = "ncnn and pnnx are not installed: pip install 'mnist-edge[ncnn]'"
 _CAST = "Tensor.to"
@@ -46,7 +47,7 @@ class Ncnn(FileContender):
     @classmethod
     def of(cls, file: FileContender) -> Self:
         """ModelError when pnnx cannot convert it."""
-        return cls(file.model, file.info, file.input_format, *_convert(file.model))
+        return cls(file.model, file.info, file.input_format, *_convert(file.model, file.info.shape))
 
     @property
     def most_images(self) -> int:
@@ -104,13 +105,14 @@ def _find_pnnx() -> Path | None:
     return Path(found.origin).with_name("pnnx.exe" if sys.platform == "win32" else "pnnx")
 
 
-def _convert(model: ModelFile) -> tuple[str, bytes]:
+def _convert(model: ModelFile, shape: ImageShape) -> tuple[str, bytes]:
     """A file as ncnn's .param and .bin, with its weights in fp32 and the cast at its beginning
     left away."""
+    sizes = ",".join(map(str, (1, *shape.dims)))
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "net.onnx")
         copy.write_bytes(model.content)
-        command = [str(_find_pnnx()), "net.onnx", f"inputshape=[1,{SIDE},{SIDE}]u8", "fp16=0"]
+        command = [str(_find_pnnx()), "net.onnx", f"inputshape=[{sizes}]u8", "fp16=0"]
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
         graph, weights = Path(folder, "net.ncnn.param"), Path(folder, "net.ncnn.bin")
         if done.returncode or not graph.is_file() or not weights.is_file():

@@ -1,4 +1,4 @@
-"""ONNX Runtime: files of ours, and any other ONNX classifier of 28×28 images."""
+"""ONNX Runtime: files of ours, and any other ONNX classifier of small images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from mnist_edge.backends.base import Contender, ContenderKind, FileContender, answer
 from mnist_edge.backends.input_format import InputFormat, Values
 from mnist_edge.backends.model_info import ModelInfo
+from mnist_edge.backends.sample_images import sample_images
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import INPUT, Card
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.session import open_session
-from mnist_edge.preprocess import render_digits
-from mnist_edge.types import SIDE, Images
+from mnist_edge.types import Images
 
 _APART = 1e-3
 _ROUNDED_APART = 0.1  # int8 graphs are rounded by each runtime in its own way
@@ -42,9 +42,9 @@ class OnnxRuntime(FileContender):
     @classmethod
     def ours(cls, model: ModelFile, card: Card) -> "OnnxRuntime":
         """A file of ours whose card has been read."""
-        most = model.bounds({INPUT: (1, SIDE, SIDE)}, free=True).most_images
+        most = model.bounds({INPUT: (1, *card.shape.dims)}, free=True).most_images
         info = ModelInfo.of_file(model.path.name, card)
-        return cls(model, info, InputFormat.ours(len(card.classes), most))
+        return cls(model, info, InputFormat.ours(len(card.classes), most, card.shape))
 
     @staticmethod
     def unavailable_reason() -> None:
@@ -62,13 +62,14 @@ class OnnxRuntime(FileContender):
     def feed(self, images: Images) -> dict[str, Values]:
         """What one call of `session.run` takes: the images, repeated where it takes a fixed
         number of them."""
-        images = np.resize(images, (self.input_format.batch or len(images), SIDE, SIDE))
-        return {self.input_format.name: self.input_format.prepare(images)}
+        form = self.input_format
+        images = np.resize(images, (form.batch or len(images), *form.image.dims))
+        return {form.name: form.prepare(images)}
 
     def check(self, other: Contender) -> None:
         """ModelError when another runtime makes something else of this file: converters and
         optimizers have faults."""
-        images = render_digits(10)
+        images = sample_images(10, self.info.shape)
         expected, found = answer(self.load(1), images), answer(other.load(1), images)
         exact = self.info.precision == "fp32" and self.input_format.dtype != "float16"
         allowed = (_APART if exact else _ROUNDED_APART) * np.ptp(expected)

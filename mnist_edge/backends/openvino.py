@@ -15,7 +15,6 @@ from mnist_edge.backends.base import FileContender
 from mnist_edge.backends.input_format import Call, InputFormat, Values
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.reader import ModelFile
-from mnist_edge.types import SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class OpenVino(FileContender):
             "INFERENCE_PRECISION_HINT": "f32",
         }
         runner = OpenVinoRunner(_core(), self.model, options, self.input_format)
-        runner.run(runner.prepare(np.zeros((1, SIDE, SIDE), np.uint8)))
+        runner.run(runner.prepare(np.zeros((1, *self.info.shape.dims), np.uint8)))
         return runner
 
 

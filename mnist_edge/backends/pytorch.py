@@ -101,7 +101,7 @@ class TorchCompile(PyTorch):
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         runner = Compiled(self._network(threads), self.backend)
         try:
-            runner.run(runner.prepare(np.zeros((1, 28, 28), np.uint8)))
+            runner.run(runner.prepare(np.zeros((1, *self.info.shape.dims), np.uint8)))
         except Exception as error:  # whatever a compiler may say
             reason = " ".join(str(error).strip().splitlines()[:2])[:200]  # who raised, and what
             raise ModelError(

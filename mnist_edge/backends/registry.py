@@ -12,10 +12,12 @@ from mnist_edge.backends.detect_input import Examples, detect_input_format
 from mnist_edge.backends.input_format import InputFormat
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
+from mnist_edge.backends.pixel_scaling import PerChannel
 from mnist_edge.backends.pytorch import PyTorch, find_original
 from mnist_edge.catalogue import BACKENDS
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError, UsageError, try_each
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.model_file.contract import PREFIX, Card
 from mnist_edge.model_file.reader import ModelFile
 
@@ -25,6 +27,9 @@ RUNTIMES = tuple(BACKENDS)
 
 _DEFAULT = ("onnxruntime", "pytorch")
 
+FOREIGN_FIT = Fit.PAD
+"""How pictures of a folder become images for files of others."""
+
 Source = OnnxRuntime | PyTorch
 
 
@@ -33,15 +38,16 @@ class ForeignOptions:
     """What a person says of files that are not ours: the data set to score them on, and how they
     take pixels (see `InputFormat`), None being what is to be found out.
 
-    `examples` gives labelled images to find it out with; it is called only when there is
-    something to find out.
+    `examples` gives labelled images to find it out with, of that shape where the set can have
+    several; it is called only when there is something to find out.
     """
 
-    examples: Callable[[], Examples]
+    examples: Callable[[ImageShape | None], Examples]
     dataset: str = "mnist"
-    scale: float | None = None
-    mean: float | None = None
+    scale: PerChannel | None = None
+    mean: PerChannel | None = None
     invert: bool | None = None
+    bgr: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +176,22 @@ def _own_card(model: ModelFile) -> Card | None:
 
 
 def _open_foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
-    read = input_format.read(model, lambda: options.examples().classes)
+    stated = input_format.stated_image(model)
+
+    def examples() -> Examples:
+        found = options.examples(stated)
+        if stated and stated != found.image:
+            raise ModelError(
+                input_format.describe_misfit(model.path, stated, options.dataset, found.image)
+            )
+        return found
+
+    image = stated or examples().image
+    read = input_format.read(model, lambda: examples().classes, image)
     found = detect_input_format(
-        model, read, options.examples, options.scale, options.mean, options.invert
+        model, read, examples, options.scale, options.mean, options.invert, options.bgr
     )
-    info = ModelInfo.of_foreign(model, options.dataset, found.classes, found.batch)
+    info = ModelInfo.of_foreign(
+        model, options.dataset, found.classes, found.batch, image, FOREIGN_FIT
+    )
     return OnnxRuntime(model, info, found)

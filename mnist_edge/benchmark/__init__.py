@@ -2,7 +2,7 @@
 
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
 from mnist_edge.benchmark.runner import run
-from mnist_edge.benchmark.scored_data import load_examples, match_data, timing_images
+from mnist_edge.benchmark.scored_data import TimingImages, load_examples, match_data
 
 __all__ = [
     "Benchmark",
@@ -10,8 +10,8 @@ __all__ = [
     "Entry",
     "Plan",
     "Score",
+    "TimingImages",
     "load_examples",
     "match_data",
     "run",
-    "timing_images",
 ]

@@ -30,7 +30,7 @@ class ColdStart:
 
 
 def start(contender: Contender, threads: int, image: Images) -> ColdStart:
-    """Start a process that answers `image`, uint8 (1, 28, 28), and then a few times more.
+    """Start a process that answers `image`, a batch of one, and then a few times more.
 
     ModelError when it fails. Whatever interrupts this ends the process too.
     """

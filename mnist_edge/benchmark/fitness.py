@@ -54,7 +54,7 @@ def unfit_reason(record: Benchmark, entry: Entry) -> UnfitReason | None:
 def _near_chance(record: Benchmark, entry: Entry) -> bool:
     """Below a ninth of the way from chance to perfection, which is twice chance for ten classes, or
     not to be told from chance. Chance is to answer the commonest class always."""
-    data = record.data.get(entry.info.dataset)
+    data = record.data.get(entry.info.images)
     shares = np.bincount(data.test.labels) / len(data.test) if data else np.zeros(1)
     chance = max(1 / entry.info.classes, float(shares.max()))
     assert entry.accuracy is not None

@@ -46,7 +46,7 @@ class Inspection:
 def inspect(
     contender: Contender, runner: Runner, images: NDArray[np.uint8], threads: int
 ) -> Inspection | None:
-    """Look into a file that ONNX Runtime runs, on uint8 (N, 28, 28); None for other runtimes.
+    """Look into a file that ONNX Runtime runs, on images of its shape; None for other runtimes.
 
     GoldenError for a file that does not compute here what it computed where it was made.
     """

@@ -15,6 +15,7 @@ from mnist_edge.benchmark.cold_start import ColdStart
 from mnist_edge.benchmark.inspection import Inspection, check_batches, inspect
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.record import Data, Plan
+from mnist_edge.benchmark.scored_data import TimingImages
 from mnist_edge.benchmark.scoring import answers
 from mnist_edge.benchmark.timing import fraction_progress
 from mnist_edge.errors import EdgeError, ModelError, try_each
@@ -46,7 +47,7 @@ def prepare_contenders(
     contenders: Sequence[Contender],
     data: Data,
     plan: Plan,
-    images: NDArray[np.uint8],
+    images: TimingImages,
     progress: Progress,
     refused: list[EdgeError],
 ) -> list[PreparedContender]:
@@ -58,14 +59,14 @@ def prepare_contenders(
 
     opened = _each(
         contenders,
-        lambda contender: _open(contender, plan, images),
+        lambda contender: _open(contender, plan, images.of(contender)),
         fraction_progress(progress, "loading"),
         refused,
     )
     answered = _each(opened, with_answers, fraction_progress(progress, "accuracy"), refused)
     progress("accuracy", 1.0, 1.0)
     tell = fraction_progress(progress, "fresh processes")
-    ready = _with_cold_starts(answered, plan, images[:1], tell, refused)
+    ready = _with_cold_starts(answered, plan, images, tell, refused)
     if not ready:
         raise refused[0]
     return ready
@@ -112,7 +113,7 @@ def _load(contender: Contender, threads: int, image: NDArray[np.uint8]) -> tuple
 def _with_cold_starts(
     ready: Sequence[PreparedContender],
     plan: Plan,
-    image: NDArray[np.uint8],
+    images: TimingImages,
     progress: Callable[[float], None],
     refused: list[EdgeError],
 ) -> list[PreparedContender]:
@@ -126,7 +127,8 @@ def _with_cold_starts(
             if at not in starts:
                 continue
             try:
-                starts[at].append(cold_start.start(ready[at].contender, plan.threads, image))
+                one = ready[at].contender
+                starts[at].append(cold_start.start(one, plan.threads, images.of(one)[:1]))
             except ModelError as error:
                 refused.append(error)
                 del starts[at]

@@ -253,7 +253,7 @@ def _gap(record: Benchmark, one: Entry, other: Entry) -> float:
     """By how much `other` is the more accurate, in -1..1; 0 where that may be chance."""
     if one.score is None or other.score is None:
         return 0.0
-    truth = record.data[one.info.dataset].test.labels
+    truth = record.data[one.info.images].test.labels
     before, after = (score.logits.argmax(axis=1) for score in (one.score, other.score))
     gap = other.score.accuracy.value - one.score.accuracy.value
     return 0.0 if metrics.agreement(before, after, truth).is_chance else gap

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import Contender, ContenderKind, ModelInfo, outputs
+from mnist_edge.backends.model_info import ImagesKey
 from mnist_edge.backends.outputs import OutputKind
 from mnist_edge.benchmark.inspection import Inspection
 from mnist_edge.benchmark.latency import Latency, speedup
@@ -17,8 +18,8 @@ from mnist_edge.host.noise import Noise
 from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy, Agreement
 
-Data = dict[str, Dataset]
-"""What a contender's file calls its data set -> the set to score it on."""
+Data = dict[ImagesKey, Dataset]
+"""What a contender is scored on -> the set, in that shape."""
 
 
 @dataclass(frozen=True, slots=True)

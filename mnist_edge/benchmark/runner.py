@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnist_edge.backends import Contender, ContenderKind, FileContender, OnnxRuntime, Runner
 from mnist_edge.backends.base import full_name
@@ -13,7 +12,7 @@ from mnist_edge.benchmark import stopwatch
 from mnist_edge.benchmark.latency import Latency
 from mnist_edge.benchmark.loading import PreparedContender, prepare_contenders
 from mnist_edge.benchmark.record import Benchmark, Data, Entry, Plan, Score
-from mnist_edge.benchmark.scored_data import timing_images
+from mnist_edge.benchmark.scored_data import TimingImages
 from mnist_edge.benchmark.scoring import scores
 from mnist_edge.benchmark.stopwatch import THREAD_METERS, Meter
 from mnist_edge.benchmark.timing import Timings, time_all, time_preparation
@@ -39,11 +38,11 @@ def run(
     or GoldenError is raised where no other is left.
     """
     began = datetime.now(UTC)
-    images, described = timing_images(data)
+    images = TimingImages.choose(contenders, data)
     refused: list[EdgeError] = []
     ready = prepare_contenders(contenders, data, plan, images, progress, refused)
     scored = scores([one.contender for one in ready], [one.logits for one in ready], data)
-    prepared = [time_preparation(one.runner, images) for one in ready]
+    prepared = [time_preparation(one.runner, images.of(one.contender)) for one in ready]
     energy_j = energy.meter()
     timed, quiet = _time(ready, images, plan, energy_j, progress)
     entries = [
@@ -55,7 +54,7 @@ def run(
         plan=plan,
         machine=this_machine(),
         noise=quiet,
-        images=described,
+        images=images.source,
         yardstick={size: found[-1] for size, found in timed.batches.items()},
         energy_why_not=None if energy_j else energy.unavailable_reason(),
         measured_at=began.isoformat(timespec="seconds"),
@@ -68,7 +67,7 @@ def run(
 
 def _time(
     ready: Sequence[PreparedContender],
-    images: NDArray[np.uint8],
+    images: TimingImages,
     plan: Plan,
     energy_j: Meter | None,
     progress: Progress,
@@ -80,7 +79,7 @@ def _time(
     before = noise.take_snapshot()
     timed = time_all(
         runners,
-        images,
+        [images.of(one) for one in contenders],
         plan,
         meters | ({"energy_j": energy_j} if energy_j else {}),
         progress,

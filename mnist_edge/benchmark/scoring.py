@@ -21,7 +21,7 @@ def answers(contender: Contender, runner: Runner, data: Data) -> Logits | None:
 
     ModelError for one that answers with what is no number, or the same to everything.
     """
-    own = data.get(contender.info.dataset)
+    own = data.get(contender.info.images)
     return None if own is None else _logits(contender, runner, own)
 
 
@@ -59,7 +59,7 @@ def _logits(contender: Contender, runner: Runner, data: Dataset) -> Logits:
 
 
 def _score(contender: Contender, logits: Logits, before: Logits | None, data: Data) -> Score:
-    truth = data[contender.info.dataset].test.labels
+    truth = data[contender.info.images].test.labels
     labels = logits.argmax(axis=1)
     change = None if before is None else metrics.agreement(before.argmax(axis=1), labels, truth)
     kind = OutputKind.LOGITS if contender.info.ours else outputs.detect_kind(logits)

@@ -44,7 +44,7 @@ def fraction_progress(progress: Progress, what: str) -> Callable[[float], None]:
 
 def time_all(
     runners: Sequence[Runner],
-    images: Images,
+    images: Sequence[Images],
     plan: Plan,
     meters: Mapping[str, Meter],
     progress: Progress,
@@ -52,7 +52,7 @@ def time_all(
     waiting: Sequence[Runner] | None = None,
 ) -> Timings:
     """Time every runner by the plan, all of them and a yardstick interleaved; in the paced run,
-    those that are `waiting` in their place.
+    those that are `waiting` in their place. `images` are each one's own.
 
     `fixed` is how many images a call of each runner takes where it takes no other number. Such a
     call is filled with images, and a batch is given its share of the time: of ten images a call,
@@ -129,10 +129,13 @@ def _scale(whole: Latency, share: float) -> Latency:
 
 
 def _calls(
-    job: _Job, runners: Sequence[Runner], images: Images, fixed: Sequence[int | None]
+    job: _Job,
+    runners: Sequence[Runner],
+    images: Sequence[Images],
+    fixed: Sequence[int | None],
 ) -> list[Call]:
     sizes = [filled_size(job.size, one) for one in fixed]
-    calls = [_call(one, images, size) for one, size in zip(runners, sizes, strict=True)]
+    calls = [_call(*one) for one in zip(runners, images, sizes, strict=True)]
     # A paced run's turns last a second each, whoever takes them.
     return calls if _is_paced(job) else [*calls, _yardstick()]
 

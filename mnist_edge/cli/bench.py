@@ -155,7 +155,7 @@ def bench(
         bench_options.check_loadgen(outputs, compare, cold, strict, record_it)
     bench_options.check_outputs(outputs)
     old = bench_options.read_earlier(compare, plan)
-    examples = cache(lambda: benchmark.load_examples(dataset, data_dir))
+    examples = cache(lambda shape: benchmark.load_examples(dataset, data_dir, shape))
     foreign = backends.ForeignOptions(examples, dataset or "mnist", input_scale, input_mean, invert)
     found = _find_contenders(files, split_names(contender or ()) or None, foreign)
     logs = loadgen_logs if loadgen else None
@@ -197,7 +197,7 @@ def _run_loadgen(
     from mnist_edge.benchmark import loadgen
     from mnist_edge.report.loadgen import notes, table
 
-    images, described = benchmark.timing_images(data)
+    images = benchmark.TimingImages.choose(contenders, data)
     results: list[loadgen.LoadResult] = []
     with progress_bar() as progress:
         for contender, name in zip(contenders, loadgen.folder_names(contenders), strict=True):
@@ -205,7 +205,7 @@ def _run_loadgen(
             results.append(
                 loadgen.run(
                     contender,
-                    images,
+                    images.of(contender),
                     scenario,
                     plan.threads,
                     plan.duration_s,
@@ -218,7 +218,7 @@ def _run_loadgen(
     print_table(table(results))
     for line in notes(results):
         echo(line)
-    echo(f"{described}; LoadGen's own logs are in {logs}/")
+    echo(f"{images.source}; LoadGen's own logs are in {logs}/")
 
 
 def _end(result: "Benchmark", strict: bool, slower: bool) -> None:

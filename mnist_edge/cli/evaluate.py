@@ -43,8 +43,8 @@ def evaluate(
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import evaluate_output
     from mnist_edge.datasets import load
+    from mnist_edge.datasets.as_trained import check_shape, options_as_trained
     from mnist_edge.datasets.class_names import align_classes
-    from mnist_edge.image_shape import ImageOptions
     from mnist_edge.model_file import model_paths
 
     path = model_paths.find(file)
@@ -53,9 +53,10 @@ def evaluate(
     golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as progress:
-        as_trained = ImageOptions.of(model.card.shape, model.card.fit)
+        as_trained = options_as_trained(name, model.shape, model.card.fit)
         data = load(name, data_dir, progress, as_trained)
         advice = "name the set that it was trained on with --dataset"
+        check_shape(data, model.shape, str(model.path), advice)
         data = align_classes(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, progress)
     note_other_images(str(model.path), model.card.dataset, model.card.fingerprint, data)

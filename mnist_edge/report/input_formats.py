@@ -1,6 +1,7 @@
 """How files of others are fed, in words."""
 
-from mnist_edge.backends.input_format import FREE, GuessVerdict, InputFormat, InputGuess
+from mnist_edge.backends.input_format import GuessVerdict, InputFormat, InputGuess
+from mnist_edge.backends.input_shapes import FREE
 
 
 def describe_input(input_format: InputFormat) -> str:

@@ -112,6 +112,6 @@ def _other_images(record: Benchmark) -> list[str]:
     """Once for each file, however many runtimes run it."""
     lines = []
     for one in (entry.info for entry in record.entries if entry.info.ours):
-        if data := record.data.get(one.dataset):
+        if data := record.data.get(one.images):
             lines.append(changed_images_note(one.name, one.dataset, one.fingerprint, data))
     return list(dict.fromkeys(filter(None, lines)))

@@ -1,4 +1,3 @@
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -6,16 +5,12 @@ import pytest
 
 from mnist_edge.backends import Examples, GuessVerdict
 from mnist_edge.backends.base import answer
-from mnist_edge.backends.detect_input import (
-    FEW,
-    MARGIN,
-    FormatScore,
-    choose_format,
-    detect_input_format,
-)
-from mnist_edge.backends.input_format import USUAL_SCALINGS, GuessBasis, InputFormat, read
+from mnist_edge.backends.detect_input import FEW, detect_input_format
+from mnist_edge.backends.format_scores import MARGIN, FormatScore, choose_format
+from mnist_edge.backends.input_format import GuessBasis, InputFormat, read
 from mnist_edge.backends.model_info import ModelInfo
 from mnist_edge.backends.onnxruntime import OnnxRuntime
+from mnist_edge.backends.pixel_scaling import PerChannel
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.reader import ModelFile
@@ -23,7 +18,6 @@ from tests.backends import nets
 from tests.backends.foreign import Preparation, examples, greys, write
 
 MNIST_12 = Path(__file__).parents[3] / "shared" / "peers" / "mnist-12.onnx"
-FORMS = [Preparation(*form, invert) for form, invert in product(USUAL_SCALINGS, (False, True))]
 
 
 def never() -> Examples:
@@ -31,7 +25,10 @@ def never() -> Examples:
 
 
 def prepared_as(input_format: InputFormat) -> Preparation:
-    return Preparation(input_format.scale, input_format.mean, input_format.invert)
+    scale, mean = input_format.scale, input_format.mean
+    assert isinstance(scale, float)
+    assert isinstance(mean, float)
+    return Preparation(scale, mean, input_format.invert)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +120,7 @@ def tried(
     return FormatScore(input_format, each, np.arange(count) < right, saturated)
 
 
-def chosen(*forms: FormatScore) -> tuple[float, GuessBasis, GuessVerdict]:
+def chosen(*forms: FormatScore) -> tuple[PerChannel, GuessBasis, GuessVerdict]:
     found = choose_format(forms)
     assert found.guess is not None
     return found.scale, found.guess.basis, found.guess.verdict

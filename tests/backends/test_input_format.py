@@ -7,7 +7,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from mnist_edge.backends import InputFormat, Runner, answer
-from mnist_edge.backends.input_format import FREE, read
+from mnist_edge.backends.input_format import read
+from mnist_edge.backends.input_shapes import FREE
 from mnist_edge.backends.onnxruntime import OnnxRuntimeRunner
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.session import open_session
@@ -121,7 +122,11 @@ def test_of_several_outputs_that_of_the_sets_size_is_the_answer(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("shape", "dtype", "said"),
     [
-        (("N", 3, 28, 28), "float32", r"takes in float32 \(N, 3, 28, 28\): .* 28×28 or 784 values"),
+        (
+            ("N", 3, 28, 28),
+            "float32",
+            r"takes in float32 \(N, 3, 28, 28\): .* 28×28 grey .*784",
+        ),
         (("N", 1, 32, 32), "float32", r"takes in float32 \(N, 1, 32, 32\)"),
         (("N",), "float32", r"takes in float32 \(N\)"),
         (None, "float32", r"takes in float32 \(\?\)"),

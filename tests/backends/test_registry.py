@@ -22,18 +22,19 @@ from mnist_edge.catalogue import EXTRAS
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import EdgeError, MissingExtraError, ModelError
 from mnist_edge.files import sha256
+from mnist_edge.image_shape import ImageShape
 from tests.backends.foreign import Preparation, examples, write
 from tests.conftest import write_tiny_model
 from tests.helpers.trained import Trained
 
 
-def never() -> Examples:
+def never(shape: ImageShape | None) -> Examples:
     raise AssertionError("there was nothing to guess")
 
 
 KNOWN = ("onnxruntime", "openvino", "ncnn", "torch-compile", "pytorch")
 OURS = ForeignOptions(examples=never)
-FOREIGN = ForeignOptions(examples=examples)
+FOREIGN = ForeignOptions(examples=lambda shape: examples())
 
 
 def shown(found: Discovery) -> list[tuple[str, str]]:

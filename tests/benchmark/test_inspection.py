@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.backends import Examples, ForeignOptions, OnnxRuntime, Runner, find_contenders
 from mnist_edge.benchmark.inspection import Inspection, inspect
 from mnist_edge.errors import GoldenError
+from mnist_edge.image_shape import ImageShape
 from mnist_edge.model_file.contract import INPUT
 from mnist_edge.model_file.session import open_session
 from mnist_edge.preprocess import render_digits
@@ -107,7 +108,7 @@ def test_a_file_of_others_is_looked_into_in_its_own_form(
     assert (found.golden, found.saturates, found.kernels.products) == (None, False, 1)
 
 
-def _never() -> Examples:
+def _never(shape: ImageShape | None) -> Examples:
     raise AssertionError("there was nothing to guess")
 
 

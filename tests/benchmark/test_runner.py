@@ -19,22 +19,23 @@ from mnist_edge.backends import (
     Runner,
     find_contenders,
 )
+from mnist_edge.backends.model_info import ImagesKey
 from mnist_edge.benchmark import (
     Benchmark,
     Data,
     Plan,
+    TimingImages,
     cold_start,
     loading,
     match_data,
     stopwatch,
-    timing_images,
 )
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split, digits
 from mnist_edge.errors import DataError, GoldenError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.host.machine import this_machine
-from mnist_edge.image_shape import ImageOptions
+from mnist_edge.image_shape import ImageOptions, ImageShape
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.types import Images, Progress
@@ -46,7 +47,7 @@ from tests.helpers.trained import Trained
 QUICK = Plan(duration_s=0.02, batches=(1, 64))
 SINGLE = replace(QUICK, batches=(1,))
 LABELS = np.arange(300, dtype=np.int64) % 10
-NUMBERED: Data = {"numbered": dataset(LABELS)}
+NUMBERED: Data = {ImagesKey("numbered"): dataset(LABELS)}
 
 pytestmark = pytest.mark.usefixtures("cold_machine")
 
@@ -66,14 +67,14 @@ def run(files: list[Path], data: Data, plan: Plan = QUICK) -> Benchmark:
 
 
 def gathered(files: list[Path], runs: Path) -> tuple[Contender, ...]:
-    def never() -> Examples:
+    def never(shape: ImageShape | None) -> Examples:
         raise AssertionError("no file is of others")
 
     return find_contenders(files, runs, None, ForeignOptions(never)).contenders
 
 
 def test_accuracy_is_measured_on_the_whole_test_split(tiny_model: Path, noise: Dataset) -> None:
-    entry = run([tiny_model], {"digits": noise}).entries[0]
+    entry = run([tiny_model], {ImagesKey("digits"): noise}).entries[0]
     right = Classifier(tiny_model).predict(noise.test.images).labels == noise.test.labels
     assert entry.accuracy == Accuracy(int(right.sum()), 200)
     assert not entry.recorded
@@ -92,7 +93,7 @@ def test_a_record_says_what_was_measured_and_on_what(
 ) -> None:
     other = write_tiny_model(tmp_path / "other.onnx", seed=1)
     contenders = [OnnxRuntime.open(path) for path in (tiny_model, other)]
-    data = {"digits": noise}
+    data = {ImagesKey("digits"): noise}
     result = benchmark.run(contenders, data, QUICK, missing=("ncnn is not installed",))
     assert [entry.contender for entry in result.entries] == contenders
     assert (result.plan, result.machine, result.data) == (QUICK, this_machine(), data)
@@ -112,7 +113,7 @@ def test_samples_are_raw_and_in_rounds_that_pair(
     tmp_path: Path, tiny_model: Path, noise: Dataset
 ) -> None:
     other = write_tiny_model(tmp_path / "other.onnx", seed=1)
-    result = run([tiny_model, other], {"digits": noise}, replace(QUICK, duration_s=0.1))
+    result = run([tiny_model, other], {ImagesKey("digits"): noise}, replace(QUICK, duration_s=0.1))
     for size, least in ((1, 700), (64, 64)):
         latencies = [entry.batches[size] for entry in result.entries] + [result.yardstick[size]]
         assert len({len(latency.turns) for latency in latencies}) == 1
@@ -135,7 +136,7 @@ def test_noise_is_watched_while_calls_are_timed_and_no_longer(tiny_model: Path) 
     """Loading takes half a second."""
     contenders: list[Contender] = [Loading(0.05), OnnxRuntime.open(tiny_model)]
     begin = time.monotonic()
-    data = {"digits": NUMBERED["numbered"]} | NUMBERED
+    data = {ImagesKey("digits"): NUMBERED[ImagesKey("numbered")]} | NUMBERED
     result = benchmark.run(contenders, data, QUICK)
     in_all_s = time.monotonic() - begin
     latencies = [found for entry in result.entries for found in entry.batches.values()]
@@ -163,7 +164,7 @@ def test_progress_names_each_phase_in_order_and_stays_within_it(
     def tell(what: str, done: float, total: float) -> None:
         told.append((what, done / total))
 
-    benchmark.run(contenders, {"digits": noise}, QUICK, tell)
+    benchmark.run(contenders, {ImagesKey("digits"): noise}, QUICK, tell)
     assert list(dict(told)) == [
         "loading",
         "accuracy",
@@ -229,7 +230,7 @@ def test_memory_comes_from_one_fresh_process_each(
     tiny_model: Path, noise: Dataset, starts: list[Contender]
 ) -> None:
     contenders: list[Contender] = [OnnxRuntime.open(tiny_model), Known(table_of(LABELS))]
-    data = {"digits": NUMBERED["numbered"]} | NUMBERED
+    data = {ImagesKey("digits"): NUMBERED[ImagesKey("numbered")]} | NUMBERED
     result = benchmark.run(contenders, data, QUICK)
     assert sorted(map(contenders.index, starts)) == [0, 1]
     for entry, contender in zip(result.entries, contenders, strict=True):
@@ -264,7 +265,7 @@ def test_processes_are_really_started(
 ) -> None:
     monkeypatch.setattr(cold_start, "start", REAL_START)
     monkeypatch.setattr(loading, "_COLD_STARTS", 2)
-    (entry,) = run([tiny_model], {"digits": noise}, replace(QUICK, cold=True)).entries
+    (entry,) = run([tiny_model], {ImagesKey("digits"): noise}, replace(QUICK, cold=True)).entries
     assert entry.cold is not None
     assert len(entry.cold.samples_us) == 2
     assert entry.cold.samples_us.min() > entry.first.samples_us.min()
@@ -278,7 +279,7 @@ def test_a_paced_run_is_beside_the_tight_one(
     tiny_model: Path, noise: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopwatch, "_PACED_TURN_S", 0.02)
-    (entry,) = run([tiny_model], {"digits": noise}, replace(QUICK, rate_hz=400)).entries
+    (entry,) = run([tiny_model], {ImagesKey("digits"): noise}, replace(QUICK, rate_hz=400)).entries
     assert entry.paced is not None
     assert len(entry.paced.samples_us) >= 64
     assert set(entry.paced.turns) == {8}
@@ -316,20 +317,20 @@ def test_a_file_whose_golden_answers_fail_is_refused_and_the_rest_measured(
 ) -> None:
     bad = with_golden(tmp_path / "bad.onnx", make_card(), off=0.5)
     contenders = [OnnxRuntime.open(path) for path in (bad, tiny_model)]
-    found = benchmark.run(contenders, {"digits": noise}, QUICK)
+    found = benchmark.run(contenders, {ImagesKey("digits"): noise}, QUICK)
     assert [entry.contender for entry in found.entries] == contenders[1:]
     assert starts == contenders[1:]
     (refused,) = found.refused
     assert "bad.onnx does not compute here" in refused
     with pytest.raises(GoldenError, match=r"bad\.onnx does not compute here"):
-        benchmark.run(contenders[:1], {"digits": noise}, QUICK)
+        benchmark.run(contenders[:1], {ImagesKey("digits"): noise}, QUICK)
 
 
 def test_one_that_answers_what_is_no_number_does_not_end_the_others(tiny_model: Path) -> None:
     table = table_of(LABELS)
     table.logits[3] = np.nan
     good = OnnxRuntime.open(tiny_model)
-    data = NUMBERED | {"digits": NUMBERED["numbered"]}
+    data = NUMBERED | {ImagesKey("digits"): NUMBERED[ImagesKey("numbered")]}
     found = benchmark.run([Known(table, "bad.onnx"), good], data, QUICK)
     assert [entry.contender for entry in found.entries] == [good]
     assert found.refused[0].startswith("bad.onnx in numpy answers nan to some images")
@@ -346,7 +347,7 @@ def test_one_that_fails_in_its_own_process_does_not_end_the_others(
         return cold_start.ColdStart(1.0, 1_000_000)
 
     monkeypatch.setattr(cold_start, "start", start)
-    found = run([other, tiny_model], {"digits": noise}, replace(SINGLE, cold=True))
+    found = run([other, tiny_model], {ImagesKey("digits"): noise}, replace(SINGLE, cold=True))
     assert [entry.contender.path for entry in found.entries] == [tiny_model]
     assert found.entries[0].cold is not None
     assert found.refused == ("other.onnx failed in a process of its own: why",)
@@ -360,7 +361,7 @@ def test_a_contender_that_fails_in_its_own_process_ends_it(
 
     monkeypatch.setattr(cold_start, "start", start)
     with pytest.raises(ModelError, match="process of its own: why"):
-        run([tiny_model], {"digits": noise})
+        run([tiny_model], {ImagesKey("digits"): noise})
 
 
 @pytest.fixture
@@ -471,23 +472,26 @@ def test_a_file_and_its_int8_file_are_compared_with_the_original(
 
 
 def test_real_test_images_are_what_is_timed() -> None:
-    data = {"numbered": dataset(np.zeros(2000, np.int64))}
-    images, described = timing_images(data)
-    np.testing.assert_array_equal(images, numbered(1000))
-    assert described == "test images of numbered"
+    data = {ImagesKey("numbered"): dataset(np.zeros(2000, np.int64))}
+    known = Known(table_of(LABELS))
+    images = TimingImages.choose([known], data)
+    np.testing.assert_array_equal(images.of(known), numbered(1000))
+    assert images.source == "test images of numbered"
 
 
 def test_where_no_set_is_here_many_different_digits_are_drawn() -> None:
-    images, described = timing_images({})
+    known = Known(table_of(LABELS))
+    found = TimingImages.choose([known], {})
+    images = found.of(known)
     assert images.dtype == np.uint8
     assert images.shape == (1000, 28, 28)
     assert len(np.unique(images.reshape(1000, -1), axis=0)) > 800
     assert images.any(axis=(1, 2)).all()
-    assert described == "digits drawn in a font: no data set is here"
+    assert found.source == "digits drawn in a font: no data set is here"
 
 
 def test_even_a_test_split_below_one_batch_is_what_is_timed(tiny_model: Path) -> None:
-    few = {"digits": dataset(LABELS[:5])}
+    few = {ImagesKey("digits"): dataset(LABELS[:5])}
     result = run([tiny_model], few)
     assert result.images == "test images of numbered"
     assert result.entries[0].accuracy is not None
@@ -498,7 +502,7 @@ def test_each_contender_gets_its_own_set_where_it_is_here(tmp_path: Path, tiny_m
     elsewhere = write_tiny_model(tmp_path / "other.onnx", make_card(dataset="folder:letters"))
     contenders = [OnnxRuntime.open(tiny_model), OnnxRuntime.open(elsewhere)]
     _, found, _ = match_data(contenders, None, None)
-    assert {name: data.name for name, data in found.items()} == {"digits": "digits"}
+    assert {name: data.name for name, data in found.items()} == {ImagesKey("digits"): "digits"}
 
 
 def test_a_set_is_read_once_for_all_files_that_have_it(
@@ -521,7 +525,9 @@ def test_a_chosen_set_is_for_all_of_them(tmp_path: Path) -> None:
     files = [write_tiny_model(tmp_path / f"{seed}.onnx", card, seed) for seed in (0, 1)]
     contenders = [OnnxRuntime.open(path) for path in files]
     _, found, _ = match_data(contenders, f"folder:{root}", None)
-    assert [(name, data.source) for name, data in found.items()] == [("folder:letters", str(root))]
+    assert [(key.dataset, data.source) for key, data in found.items()] == [
+        ("folder:letters", str(root))
+    ]
 
 
 def test_a_set_with_other_classes_is_refused(tmp_path: Path, tiny_model: Path) -> None:
@@ -534,5 +540,5 @@ def test_a_set_with_other_classes_is_refused(tmp_path: Path, tiny_model: Path) -
 def test_mnist_is_found_by_its_name(tmp_path: Path, mnist: Dataset) -> None:
     path = write_tiny_model(tmp_path / "m.onnx", make_card(dataset="mnist"))
     _, found, _ = match_data([OnnxRuntime.open(path)], None, None)
-    assert len(found["mnist"].test) == 10_000
-    np.testing.assert_array_equal(found["mnist"].test.labels, mnist.test.labels)
+    assert len(found[ImagesKey("mnist")].test) == 10_000
+    np.testing.assert_array_equal(found[ImagesKey("mnist")].test.labels, mnist.test.labels)

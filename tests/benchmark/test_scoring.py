@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.backends import Contender, outputs
+from mnist_edge.backends.model_info import ImagesKey
 from mnist_edge.backends.outputs import OutputKind
 from mnist_edge.benchmark import Data, Score
 from mnist_edge.benchmark.scoring import answers as answers_of
@@ -16,7 +17,7 @@ from tests.helpers.fakes import Known, Table, dataset, table_of
 
 COUNT = 1203  # more than two chunks
 LABELS = np.arange(COUNT, dtype=np.int64) * 7 % 10
-DATA: Data = {"numbered": dataset(LABELS)}
+DATA: Data = {ImagesKey("numbered"): dataset(LABELS)}
 
 
 def answers(seed: int) -> NDArray[np.int64]:
@@ -50,7 +51,7 @@ def test_the_whole_split_is_answered_however_many_images_it_has() -> None:
 
 
 def test_classes_in_another_order_are_scored_by_their_names() -> None:
-    own = DATA["numbered"].classes
+    own = DATA[ImagesKey("numbered")].classes
     turned = own[::-1]
     table = table_of(np.array([turned.index(own[label]) for label in LABELS]))
 
@@ -184,7 +185,10 @@ def test_a_contender_whose_set_is_not_here_has_no_score() -> None:
 
 def test_each_is_scored_on_its_own_set() -> None:
     """The same answers to two sets whose labels differ."""
-    data = {"a": dataset(LABELS), "b": dataset((LABELS + 1) % 10)}
+    data = {
+        ImagesKey("a"): dataset(LABELS),
+        ImagesKey("b"): dataset((LABELS + 1) % 10),
+    }
     runner = table_of(LABELS)
     found = score_them(Known(runner, dataset="a"), Known(runner, dataset="b"), data=data)
     assert [score.accuracy.correct for score in found if score] == [COUNT, 0]

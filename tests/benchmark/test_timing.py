@@ -30,7 +30,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def time_them(
     runners: list[Any], plan: Plan, meters: Mapping[str, Callable[[], float]] | None = None
 ) -> timing.Timings:
-    return time_all(runners, IMAGES, plan, meters or {}, lambda what, done, total: None)
+    return time_all(
+        runners, [IMAGES] * len(runners), plan, meters or {}, lambda what, done, total: None
+    )
 
 
 def calls_of(latency: Latency) -> NDArray[np.int64]:
@@ -165,7 +167,7 @@ def test_a_paced_run_comes_beside_the_tight_loop(clock: Clock) -> None:
 def test_who_waits_is_asked_in_the_paced_run_alone(clock: Clock) -> None:
     spins, sleeps = Timed(clock), Timed(clock, (3000.0,))
     plan = Plan(duration_s=1, batches=(1,), rate_hz=20)
-    found = time_all([spins], IMAGES, plan, {}, lambda *one: None, waiting=[sleeps])
+    found = time_all([spins], [IMAGES], plan, {}, lambda *one: None, waiting=[sleeps])
     assert found.paced is not None
     assert set(found.paced[0].samples_us) == {3000.0}
     assert 3000.0 not in found.batches[1][0].samples_us
@@ -185,7 +187,7 @@ def test_progress_names_what_is_under_way_and_ends_each(clock: Clock) -> None:
     def tell(what: str, done: float, total: float) -> None:
         told.append((what, done / total))
 
-    time_all([Timed(clock)], IMAGES, plan, {}, tell)
+    time_all([Timed(clock)], [IMAGES], plan, {}, tell)
     assert list(dict(told)) == [
         "timing, 1 image a call",
         "timing, 64 images a call",
@@ -287,7 +289,7 @@ def test_real_time_passes_too() -> None:
             return prepared.sum()
 
     runners: list[Runner] = [Quick(), Quick()]
-    found = time_all(runners, IMAGES, SHORT, {}, lambda what, done, total: None)
+    found = time_all(runners, [IMAGES] * len(runners), SHORT, {}, lambda what, done, total: None)
     samples: Iterator[float] = chain.from_iterable(one.samples_us for one in found.batches[1])
     assert min(samples) > 0
 
@@ -309,6 +311,6 @@ def test_of_a_fixed_number_of_images_each_batch_takes_its_share(
             return np.zeros((len(prepared), 10), np.float32)
 
     plan = Plan(duration_s=0.01, batches=(size,))
-    found = time_all([Ten()], IMAGES, plan, {}, lambda what, done, total: None, [10])
+    found = time_all([Ten()], [IMAGES], plan, {}, lambda what, done, total: None, [10])
     assert sizes == {through}
     np.testing.assert_allclose(found.batches[size][0].samples_us, 10 * size)

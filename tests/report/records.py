@@ -177,4 +177,4 @@ def _data(entries: tuple[Entry, ...]) -> Data:
     """One set for all: scores of different sizes cannot stand in one record made by hand."""
     totals = {entry.score.accuracy.total for entry in entries if entry.score}
     assert len(totals) <= 1, "these scores are of different sets"
-    return {one.info.dataset: dataset(total) for total in totals for one in entries}
+    return {one.info.images: dataset(total) for total in totals for one in entries}

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mnist_edge import metrics
 from mnist_edge.backends import Contender
+from mnist_edge.backends.model_info import ImagesKey
 from mnist_edge.benchmark import Benchmark, Score
 from mnist_edge.benchmark.kernels import Deviation
 from mnist_edge.datasets import Dataset, Split
@@ -236,7 +237,7 @@ def test_the_confusion_is_the_matrix(root: Node, record: Benchmark) -> None:
     header, *body = rows(next(part.all("table")))
     score = record.entries[0].score
     assert score
-    truth = record.data["digits"].test.labels
+    truth = record.data[ImagesKey("digits")].test.labels
     counts = metrics.confusion(score.logits.argmax(axis=1), truth, 10)
     assert header == ["label", *"0123456789", "recall"]
     assert [row[1:-1] for row in body] == [[str(count) for count in row] for row in counts]
@@ -252,7 +253,7 @@ def test_misread_images_come_with_the_surest_first(root: Node, record: Benchmark
     ):
         score = record.entries[at].score
         assert score
-        test = record.data["digits"].test
+        test = record.data[ImagesKey("digits")].test
         figures = list(part.all("figure"))
         assert len(figures) == shown == min(shown, predictions.MOST_MISREAD)
         certain = metrics.softmax(score.logits).max(axis=1)
@@ -319,7 +320,9 @@ def scored(
     split = Split(images, labels.astype(np.int64))
     right = metrics.accuracy(logits.argmax(axis=1), split.labels)
     made = entry(file("a.onnx"), score=Score(logits.astype(np.float32), right, 0.01, None))
-    return benchmark(made, data={"digits": Dataset("own", classes, split, split, "made")})
+    return benchmark(
+        made, data={ImagesKey("digits"): Dataset("own", classes, split, split, "made")}
+    )
 
 
 def test_without_a_mistake_no_image_is_shown() -> None:
@@ -352,10 +355,10 @@ def test_without_data_the_page_says_so() -> None:
 def test_whoever_chose_the_names_they_are_only_text() -> None:
     classes = (EVIL, *"12345678", "<b>")
     base = benchmark(entry(file(f"x/{EVIL.replace('/', '')}.onnx"), Accuracy(80, 100)))
-    known = replace(base.data["digits"], classes=classes, name=EVIL)
+    known = replace(base.data[ImagesKey("digits")], classes=classes, name=EVIL)
     record = replace(
         base,
-        data={"digits": known},
+        data={ImagesKey("digits"): known},
         images=EVIL,
         machine=replace(base.machine, cpu=EVIL),
         missing=(EVIL,),

@@ -38,7 +38,7 @@ def run(
     batch: int,
     name: str = "",
 ) -> LoadResult:
-    """Drive a contender on `threads` threads with images, uint8 (N, 28, 28), for at least
+    """Drive a contender on `threads` threads with images of its shape for at least
     `duration_s`, and as many queries as a p99 needs.
 
     `server` issues one image at a time, `target_qps` of them a second on average; `offline` all

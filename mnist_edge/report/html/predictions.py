@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_edge import metrics
+from mnist_edge.backends.model_info import ImagesKey
 from mnist_edge.benchmark import Benchmark, Score
 from mnist_edge.datasets import Dataset
 from mnist_edge.image_shape import MAX_SIDE
@@ -49,11 +50,11 @@ def sections(record: Benchmark) -> Html:
 
 
 def _groups(record: Benchmark) -> list[_Group]:
-    alike: dict[tuple[str, bytes], _Group] = {}
+    alike: dict[tuple[ImagesKey, bytes], _Group] = {}
     for name, entry in zip(labels.full_names(record), record.entries, strict=True):
-        if entry.score and entry.info.dataset in record.data:
-            key = entry.info.dataset, entry.score.logits.argmax(axis=1).tobytes()
-            data = record.data[entry.info.dataset]
+        if entry.score and entry.info.images in record.data:
+            key = entry.info.images, entry.score.logits.argmax(axis=1).tobytes()
+            data = record.data[entry.info.images]
             group = alike.setdefault(key, _Group((), entry.score, data))
             alike[key] = replace(group, names=(*group.names, name))
     return list(alike.values())
