@@ -91,6 +91,15 @@ def train(
             show_default=False,
         ),
     ] = None,
+    balance: Annotated[
+        bool | None,
+        typer.Option(
+            "--balance/--no-balance",
+            help="Weight the losses by class [default: where one has 3 times as many images as "
+            "another].",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     threads: TrainingThreads = "auto",
     out: Annotated[
@@ -124,7 +133,7 @@ def train(
     folder = out or _RUNS / (model or "edge")
     with process_group(device) as group:
         count = parse_threads(threads)
-        request = RecipeRequest(given, kind, flip)
+        request = RecipeRequest(given, kind, flip, balance)
         plan = _plan(request, options, teacher or [], folder, resume, group)
         if plan.is_finished:
             if group.is_main:

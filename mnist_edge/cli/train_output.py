@@ -52,8 +52,24 @@ def show_start(
     if not recipe.of_digits:
         names = ", ".join(augmentation_names(recipe.as_dict())) or "as they are"
         echo_err(f"{recipe.kind}: {names}")
+    if recipe.class_weights:
+        echo_err(_balance_text(inputs))
     if digits or others:
         echo_err(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
+
+
+def _balance_text(inputs: "TrainingInputs") -> str:
+    """Which classes differ most in number, and what is done about it."""
+    import numpy as np
+
+    names = inputs.classes
+    counts = np.bincount(inputs.training.labels, minlength=len(names))
+    few, many = int(counts.argmin()), int(counts.argmax())
+    return (
+        f"losses are weighted by class, as there are {counts[few]:,} training images of "
+        f"'{names[few]}' and {counts[many]:,} of '{names[many]}', "
+        f"{counts[many] / max(1, counts[few]):.1f} times as many; --no-balance leaves that"
+    )
 
 
 def _epochs_text(recipe: "Recipe", training: int) -> str:

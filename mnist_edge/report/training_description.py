@@ -3,7 +3,7 @@
 What this version does not know is shown by its own name; what was not done is left out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mnist_edge.report import formatting
@@ -109,6 +109,10 @@ def _extent(key: str, value: float) -> str:
     return f"{name} {text}" if name == "elastic" else f"{name} ±{text}"
 
 
+def _weights(values: Sequence[float]) -> str:
+    return f"{min(values):g} to {max(values):g}" if values else ""
+
+
 def _photographs(values: Mapping[str, Any]) -> str:
     """How photographs are changed, at most, in either direction."""
     parts = ["mirrored at random"] if values["flip"] else []
@@ -170,6 +174,7 @@ _RECIPE: Columns = {
     "corruptions": ("corruptions, with strong augmentation", _corruptions),
     "synthetic_share": ("synthetic digits", _of_images),
     "outlier_share": ("outliers: no digits, every class equally probable", _of_images),
+    "class_weights": ("class weights in the loss", _weights),
     "distillation": ("distillation", _distillation),
     "teachers": ("SHA-256 of the teachers", _plain),
 }

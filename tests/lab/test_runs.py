@@ -1,5 +1,6 @@
 """Training runs in their folders: planned, begun, gone on with, measured, found, set aside."""
 
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,46 @@ def test_digits_are_no_photographs(dataset: str) -> None:
     for wrong in ({"kind": ImageKind.PHOTOGRAPHS}, {"flip": True}):
         with pytest.raises(UsageError):
             RecipeRequest({"dataset": dataset}, **wrong).resolve()
+
+
+@pytest.mark.parametrize(
+    ("rare", "balance", "weighted"),
+    [(30, None, False), (8, None, True), (8, False, False), (30, True, True)],
+)
+def test_losses_are_weighted_where_classes_differ_by_three_or_as_asked(
+    own: Dataset, tmp_path: Path, rare: int, balance: bool | None, weighted: bool
+) -> None:
+    labels = np.repeat(np.arange(10), 30).astype(np.int64)[: 270 + rare]
+    train_split = Split(np.zeros((len(labels), 28, 28), np.uint8), labels)
+    data = replace(own, name="folder:own", train=train_split, held_out=np.arange(len(labels)) == 0)
+    request = RecipeRequest(FOLDER, balance=balance)
+    planned = plan_run(tmp_path, resolve_recipe(request, None), request=request)
+    weights = prepare_run(planned, data).inputs.recipe.class_weights
+    assert bool(weights) == weighted
+    if rare == 8 and weighted:
+        assert max(weights) == weights[9] > 3 * min(weights)
+
+
+def test_a_weighted_run_goes_on_to_the_same_bits(own: Dataset, tmp_path: Path) -> None:
+    request = RecipeRequest(FOLDER | {"epochs": 2}, balance=True)
+    data = replace(own, train=own.train[(own.train.labels != 3) | (np.arange(200) % 9 == 0)])
+    data = replace(data, fingerprint=compute_fingerprint(data))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        planned = plan_run(folder, resolve_recipe(request, None), request=request)
+        run = prepare_run(planned, data)
+        assert len(set(run.inputs.recipe.class_weights)) > 1
+        stop_after = None if folder is whole else 1
+        for _ in itertools.islice(train(run.inputs, folder, CPU), stop_after):
+            pass
+    saved = load_checkpoint(parts)
+    again = plan_run(parts, resolve_recipe(RecipeRequest(), saved), saved, request=RecipeRequest())
+    for _ in train(prepare_run(again, data).inputs, parts, CPU, resume=saved):
+        pass
+    ends = [load_checkpoint(folder).network for folder in (whole, parts)]
+    torch.testing.assert_close(*ends, atol=0, rtol=0)
+    with pytest.raises(CheckpointError, match="with weights of its classes"):
+        resolve_recipe(RecipeRequest(balance=False), saved)
 
 
 def test_a_run_goes_on_as_the_kind_that_it_was_begun_with(own: Dataset, tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ def read_fields(file: TorchFile) -> dict[str, Any]:
     values = file.values
     recipe = Recipe.from_dict(values["recipe"])
     classes = _classes(values["classes"])
+    _check(
+        len(recipe.class_weights) in (0, len(classes)), "recipe.class_weights are not its classes'"
+    )
     epochs_done = check_value(int, values["epochs_done"], "epochs_done")
     _check(1 <= epochs_done <= recipe.epochs, "epochs_done is no epoch of the recipe")
     network, average = (_weights(values[name], file, name) for name in ("network", "average"))

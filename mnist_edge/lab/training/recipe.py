@@ -19,7 +19,8 @@ SCHEDULES = ("one-cycle", "steps", "constant")
 MAX_EPOCHS = 10_000
 _MAX_TEACHERS, _MAX_VIEWS = 100, 1000
 _MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
-_LATER = ("photograph_augmentation",)  # fields that recipes of files of version 1 do not have
+# Fields that recipes in files of version 1 do not have.
+_LATER = ("photograph_augmentation", "class_weights")
 
 
 class RecipeError(EdgeError):
@@ -89,7 +90,8 @@ class Recipe:
     nothing on other data sets: `strong_augmentation` of a part of every batch, and the parts of all
     training images that are synthetic digits, and outliers (no digits at all).
     `photograph_augmentation` is None where the images are glyphs; with it, what `augmentation`
-    moves comes before it, and is mirrored at the border.
+    moves comes before it, and is mirrored at the border. `class_weights` are those of the losses of
+    each class's images, () where all count alike.
     """
 
     model: str = "edge"
@@ -112,8 +114,10 @@ class Recipe:
     outlier_share: float = 0.0
     distillation: Distillation | None = None
     photograph_augmentation: PhotographAugmentation | None = None
+    class_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "class_weights", tuple(self.class_weights))  # a list, in JSON
         rules = {
             "epochs": 1 <= self.epochs <= MAX_EPOCHS,
             "batch_size": self.batch_size >= 2,  # batch norm has no variance from one image
@@ -127,6 +131,7 @@ class Recipe:
             "images": self.images is None or self.images >= 2,
             "seed": 0 <= self.seed < 2**31,
             "synthetic_share": 0 <= self.synthetic_share <= 0.5,
+            "class_weights": all(0 < weight < math.inf for weight in self.class_weights),
             "outlier_share": 0 <= self.outlier_share <= 0.4,
         }
         for name, right in rules.items():
@@ -187,7 +192,7 @@ class Recipe:
         """Plain numbers and strings, for checkpoints and metadata. What only later versions know
         is left out where it is off: files of digits stay as they were."""
         values = asdict(self)
-        return {name: one for name, one in values.items() if one is not None or name not in _LATER}
+        return {name: one for name, one in values.items() if one or name not in _LATER}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":

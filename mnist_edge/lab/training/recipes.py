@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.errors import UsageError
+from mnist_edge.datasets import Dataset
+from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.image_kind import ImageKind
 from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
+from mnist_edge.lab.training.class_weights import IMBALANCED_FROM, class_weights, imbalance
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.models import architecture
 from mnist_edge.lab.training.photographs import PhotographAugmentation
@@ -114,12 +116,14 @@ PHOTOGRAPH_RECIPES: dict[str, Recipe] = {
 
 @dataclass(frozen=True, slots=True)
 class RecipeRequest:
-    """What a person asks of a recipe: `fields` by their names; the `kind` of the images, and
-    whether photographs are mirrored, None where the data and the recipe decide."""
+    """What a person asks of a recipe: `fields` by their names; the `kind` of the images, whether
+    photographs are mirrored, and whether the classes' losses are weighted, None where the data and
+    the recipe decide."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     kind: ImageKind | None = None
     flip: bool | None = None
+    balance: bool | None = None
 
     @property
     def model(self) -> str:
@@ -138,6 +142,27 @@ class RecipeRequest:
         if recipe.of_digits and kind is not ImageKind.GLYPHS:
             raise UsageError(f"{dataset} is of digits, which are glyphs: leave --kind away")
         return self.change(recipe) if kind else recipe
+
+    def for_data(self, data: Dataset) -> Recipe:
+        """The recipe for a data set: by the kind and the number of its images, and by how many of
+        them each class has."""
+        recipe = self.resolve(data.kind).for_shape(data.shape)
+        labels, classes = data.training.labels, len(data.classes)
+        is_imbalanced = imbalance(labels, classes) >= IMBALANCED_FROM
+        if is_imbalanced if self.balance is None else self.balance:
+            recipe = replace(recipe, class_weights=class_weights(labels, classes))
+        return recipe if "epochs" in self.fields else recipe.with_enough_epochs(len(labels))
+
+    def check(self, saved: Recipe) -> None:
+        """CheckpointError where a saved run was begun with another kind, or other weights."""
+        again = "train again without --resume"
+        if self.kind not in (None, saved.kind):
+            raise CheckpointError(f"this run was trained as {saved.kind}, not {self.kind}: {again}")
+        if self.balance not in (None, bool(saved.class_weights)):
+            with_or_without = "with" if saved.class_weights else "without"
+            raise CheckpointError(
+                f"this run was trained {with_or_without} weights of its classes: {again}"
+            )
 
     def change(self, recipe: Recipe) -> Recipe:
         """A recipe for images of a known kind, mirroring them or not as is asked for."""

@@ -108,10 +108,7 @@ def resolve_recipe(request: RecipeRequest, saved: Checkpoint | None) -> Recipe:
     shortcut that it has not.
     """
     if saved:
-        if request.kind not in (None, saved.recipe.kind):
-            raise CheckpointError(
-                f"this run was trained as {saved.recipe.kind}, not {request.kind}: {_TRAIN_AGAIN}"
-            )
+        request.check(saved.recipe)
         return request.change(replace(saved.recipe, **request.fields))
     recipe = request.resolve()
     build(recipe.model, shortcut=recipe.shortcut)  # a wrong shortcut shows now, not after loading
@@ -157,10 +154,7 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
         check_unchanged(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         fingerprint = plan.saved.fingerprint
     elif plan.request:
-        own = plan.request.resolve(data.kind).for_shape(data.shape)
-        recipe = replace(own, distillation=recipe.distillation)
-        if "epochs" not in plan.request.fields:
-            recipe = recipe.with_enough_epochs(len(data.training))
+        recipe = replace(plan.request.for_data(data), distillation=recipe.distillation)
     if recipe.distillation and not teachers:
         names = recipe.distillation.teachers
         teachers = tuple(distillation.find_teachers(names, plan.folder.parent))

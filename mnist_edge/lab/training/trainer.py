@@ -24,7 +24,7 @@ from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
 from mnist_edge.lab.training.distributed import ProcessGroup, training_environment
 from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
-from mnist_edge.lab.training.losses import smoothed_targets, training_loss
+from mnist_edge.lab.training.losses import label_weights, smoothed_targets, training_loss
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
 from mnist_edge.lab.training.recipe import Recipe
@@ -80,6 +80,8 @@ class Trainer:
         self.labels = torch.tensor(training.labels, device=group.device)
         classes = len(inputs.classes)
         self.targets = smoothed_targets(classes, recipe.label_smoothing).to(group.device)
+        weights = recipe.class_weights
+        self.weights = label_weights(classes, weights).to(group.device) if weights else None
         self.steps = len(self.labels) // batch
         self.epochs_done, self.history = 0, list[dict[str, Any]]()
         with torch.random.fork_rng(devices=[]):
@@ -196,7 +198,8 @@ class Trainer:
         if teacher_logits is not None:
             teacher_logits = teacher_logits[share]
         plan = self.recipe.distillation
-        loss = training_loss(logits, self.targets[labels], teacher_logits, plan)
+        weights = None if self.weights is None else self.weights[labels]
+        loss = training_loss(logits, self.targets[labels], teacher_logits, plan, weights)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

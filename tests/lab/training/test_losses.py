@@ -6,7 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mnist_edge.lab.training.losses import distillation, divergence, smoothed_targets, training_loss
+from mnist_edge.lab.training.losses import (
+    distillation,
+    divergence,
+    label_weights,
+    smoothed_targets,
+    training_loss,
+)
 from mnist_edge.lab.training.recipe import Distillation
 from mnist_edge.lab.training.training_mix import OUTLIER
 from tests.lab.training.test_augment import seeded
@@ -45,3 +51,21 @@ def test_training_learns_from_labels_alone_where_there_is_no_teacher() -> None:
     both = training_loss(logits, targets, taught, PLAN)
     assert torch.equal(both, distillation(logits, targets, taught, PLAN))
     assert not torch.isclose(both, alone)
+
+
+@pytest.mark.parametrize("plan", [None, PLAN])
+def test_an_image_of_weight_two_counts_as_two_images(plan: Distillation | None) -> None:
+    logits, taught = (torch.randn(3, 4, generator=torch.Generator().manual_seed(s)) for s in (1, 2))
+    labels = torch.tensor([0, 2, -1])
+    targets, answers = smoothed_targets(4, 0.1)[labels], None if plan is None else taught
+    weights = label_weights(4, [2.0, 1.0, 0.5, 1.0])[labels]
+    assert weights.tolist() == [2, 0.5, 1]
+    each = [
+        training_loss(logits[at : at + 1], targets[at : at + 1], one, plan)
+        for at in range(3)
+        for one in [None if answers is None else answers[at : at + 1]]
+    ]
+    found = training_loss(logits, targets, answers, plan, weights)
+    torch.testing.assert_close(found, (2 * each[0] + 0.5 * each[1] + each[2]) / 3)
+    even = training_loss(logits, targets, answers, plan, torch.ones(3))
+    torch.testing.assert_close(even, training_loss(logits, targets, answers, plan))
