@@ -1,13 +1,13 @@
 """How fast `mnist-edge predict` reads small files, against decoding them alone. Run it with
 
-    python -m benchmarks.reading_speed [--files N] [--rounds N] [--model FILE]
+    python -m benchmarks.reading_speed [--files N] [--rounds N] [--model FILE] [--pictures DIR]
 
 Decoding alone is `Image.open(path).load()`, in a loop on one thread. Reading is all that the
 command does after its start, into JSON lines that go nowhere, by one process and by as many as
 there are cores. All take turns on the same files, and the ratio is the median over the turns, with
-its 95 % interval. Files: MNIST's
-own images as PNGs of 28×28, and the same drawn black on white, 280×280; digits in Pillow's font
-where MNIST is not here. Below, what each stage costs when it is all that is done, on one thread.
+its 95 % interval. Files: MNIST's own images as PNGs of 28×28, and the same drawn black on white,
+280×280; digits in Pillow's font where MNIST is not here. Or those of a folder, with a file that
+takes such pictures. Below, what each stage costs when it is all that is done, on one thread.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -43,17 +44,26 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", type=Path, default=None)
+    parser.add_argument("--pictures", type=Path, default=None)
     args = parser.parse_args()
     model = Classifier(args.model or model_paths.default())
+    if args.pictures:
+        found = islice(predict.find([str(args.pictures)], recursive=True), args.files)
+        _measure(model, f"pictures of {args.pictures}", [one.name for one in found], args.rounds)
+        return
     with tempfile.TemporaryDirectory() as name:
         kinds = {
             "28×28, in MNIST's form": _write(Path(name) / "28", args.files, _as_it_is),
             "280×280, black on white": _write(Path(name) / "280", args.files // 20, _draw),
         }
         for kind, paths in kinds.items():
-            print(f"\n{len(paths):,} PNGs of {kind}; {model.path}")
-            _race(model, paths, args.rounds)
-            _stages(model, paths[:_STAGED])
+            _measure(model, f"PNGs of {kind}", paths, args.rounds)
+
+
+def _measure(model: Classifier, kind: str, paths: Paths, rounds: int) -> None:
+    print(f"\n{len(paths):,} {kind}; {model.path}")
+    _race(model, paths, rounds)
+    _stages(model, paths[:_STAGED])
 
 
 def _write(folder: Path, count: int, form: Callable[[NDArray[np.uint8]], Image.Image]) -> Paths:
@@ -79,7 +89,7 @@ def _decode(paths: Paths) -> None:
 
 
 def _read(paths: Paths, model: Classifier, processes: int) -> None:
-    look = predict.SingleDigit()
+    look = predict.detector_of(model.card)
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     with open(os.devnull, "w") as out:  # noqa: PTH123
         for batch in predict.read(model, map(predict.Source, paths), look, 0.5, processes):
@@ -116,17 +126,17 @@ def _stages(model: Classifier, paths: Paths) -> None:
     """What each stage takes by itself: the fastest of seven turns."""
     loaded = [preprocess.load(path) for path in paths]
     pixels = [each.pixels for each in loaded]
-    images = np.stack([found.image for found in preprocess.prepare_images(pixels)])
+    shape, fit, detector = model.shape, model.card.fit, predict.detector_of(model.card)
+    images = np.stack([found.image for found in preprocess.prepare_images(pixels, shape, fit)])
     sources = [predict.Source(path) for path in paths]
-    readings = [
-        each for batch in predict.read(model, sources, predict.SingleDigit(), 0.5) for each in batch
-    ]
+    readings = [each for batch in predict.read(model, sources, detector, 0.5) for each in batch]
     writer = Json(SINGLE, model.classes, 0.5, "edge.onnx")
     stages: dict[str, Callable[[Paths], object]] = {
         "Image.open(path).load()": _decode,
         "preprocess.load": lambda paths: [preprocess.load(path) for path in paths],
         "preprocess.prepare_images, 64 at once": lambda _: [
-            preprocess.prepare_images(pixels[at : at + 64]) for at in range(0, len(pixels), 64)
+            preprocess.prepare_images(pixels[at : at + 64], shape, fit)
+            for at in range(0, len(pixels), 64)
         ],
         "network, 64 at once": lambda _: [
             model.predict(images[at : at + 64]).probabilities for at in range(0, len(images), 64)

@@ -163,19 +163,16 @@ def _detector(classifier: "Classifier", line: bool, grid: bool) -> "Detector":
     """What makes images of a picture: all of it, the digit that fills it, or those of a line or a
     sheet. UsageError for those of a file that takes pictures whole."""
     from mnist_edge.image_shape import Fit
-    from mnist_edge.predict import MultiDigit, SingleDigit, WholePicture
+    from mnist_edge.predict import MultiDigit, detector_of
 
-    card = classifier.card
-    if card.fit is not Fit.DIGIT:
-        if line or grid:
-            raise UsageError(
-                f"{'--line' if line else '--grid'} cuts a picture into digits, and "
-                f"{classifier.path} takes pictures whole: leave it out"
-            )
-        return WholePicture(card.shape, card.fit)
-    if line or grid:
-        return MultiDigit(classifier, on_one_line=line)
-    return SingleDigit("digit" if card.reads_digits else "character")
+    if not (line or grid):
+        return detector_of(classifier.card)
+    if classifier.card.fit is not Fit.DIGIT:
+        raise UsageError(
+            f"{'--line' if line else '--grid'} cuts a picture into digits, and {classifier.path} "
+            "takes pictures whole: leave it out"
+        )
+    return MultiDigit(classifier, on_one_line=line)
 
 
 def _silence_pillow() -> None:

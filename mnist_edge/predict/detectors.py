@@ -10,6 +10,7 @@ from mnist_edge import preprocess
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import DataError
 from mnist_edge.image_shape import Fit, ImageShape
+from mnist_edge.model_file.contract import Card
 from mnist_edge.predict.results import ONE_IMAGE, Failure, Page
 from mnist_edge.preprocess import Pixels, PreparedImage
 from mnist_edge.preprocess.loading import Loaded
@@ -57,6 +58,13 @@ class SingleDigit:
     def _detect(self, loaded: Loaded, found: PreparedImage) -> Detection:
         notes = [note for note in (loaded.note, found.note(self.noun)) if note]
         return _page("; ".join(notes), may_be_sure=found.digits == 1), [found.image]
+
+
+def detector_of(card: Card) -> Detector:
+    """What looks at pictures of one thing as a file wants them."""
+    if card.fit is not Fit.DIGIT:
+        return WholePicture(card.shape, card.fit)
+    return SingleDigit("digit" if card.reads_digits else "character")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ def _read_all(file: BinaryIO | io.RawIOBase, start: bytes, most: int) -> io.Byte
     """What a file holds that began with `start`: all, or a little more than `most` bytes."""
     stream = io.BytesIO()
     stream.write(start)
-    while stream.tell() <= most and (piece := file.read(_LARGE_READ)):
-        stream.write(piece)
+    size = len(start)  # of a small file, only its end is left: no room is made for more
+    while stream.tell() <= most and (piece := file.read(min(size, _LARGE_READ))):
+        size += stream.write(piece)
     return stream

@@ -17,6 +17,7 @@ MIN_SIDE, MAX_SIDE = 8, 65_535
 MAX_PIXELS = max(one.most_pixels for one in FORMATS)
 _USEFUL_SIDE = 1536  # a stroke of a pen on a whole page is still some pixels wide
 _STRIPE = 1 << 20  # pixels
+_FEW_BYTES = 3 << 12  # of 4,096 pixels
 _FULL_SCALES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # full scale of 8 to 16 bits
 _ORIENTATIONS = {  # EXIF's orientations
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -154,9 +155,10 @@ def _convert(image: Image.Image, mode: str, depth: "_Depth | None") -> Image.Ima
 def _flat_pixels(plain: Image.Image) -> NDArray[np.uint8]:
     if plain.mode == "L":
         return _grey_pixels(plain)
-    if plain.mode.endswith("A"):
-        return _grey_if_colourless(flatten_alpha(plain))
-    return _grey_if_colourless(np.asarray(plain))
+    if plain.mode == "LA":
+        return flatten_alpha(plain)[:, :, 0]
+    content = plain.tobytes() if plain.mode == "RGB" else flatten_alpha(plain).tobytes()
+    return _rgb_pixels(content, plain.size)
 
 
 def _grey_pixels(image: Image.Image) -> NDArray[np.uint8]:
@@ -165,12 +167,17 @@ def _grey_pixels(image: Image.Image) -> NDArray[np.uint8]:
     return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width)
 
 
-def _grey_if_colourless(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey where the colours say nothing."""
-    if pixels.shape[2] == 1:
-        return pixels[:, :, 0]
-    red, green, blue = pixels[:, :, 0], pixels[:, :, 1], pixels[:, :, 2]
-    return red if np.array_equal(red, green) and np.array_equal(green, blue) else pixels
+def _rgb_pixels(content: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The pixels of an RGB image of that width and height: grey where the colours say nothing.
+
+    Bytes of a small image are compared in a third of the time that NumPy takes, and a large one
+    mostly shows at its beginning that it has colours.
+    """
+    width, height = size
+    for part in (content[:_FEW_BYTES], content):
+        if not part[::3] == part[1::3] == part[2::3]:
+            return np.frombuffer(content, np.uint8).reshape(height, width, 3)
+    return np.frombuffer(content[::3], np.uint8).reshape(height, width)
 
 
 @dataclass(frozen=True, slots=True)
