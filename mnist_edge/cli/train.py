@@ -22,7 +22,8 @@ from mnist_edge.cli.options import (
 )
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.train_output import show_result, show_start, show_stopped
-from mnist_edge.errors import DataError
+from mnist_edge.cli.train_sources import TrainingSources, absolute_folder, find_source
+from mnist_edge.errors import UsageError
 from mnist_edge.image_kind import ImageKind
 
 if TYPE_CHECKING:
@@ -100,11 +101,24 @@ def train(
             show_default=False,
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN|FILE",
+            help="Fine-tune: start from the weights of a run, or of an exported fp32 file or its "
+            "name.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     threads: TrainingThreads = "auto",
     out: Annotated[
         Path | None,
-        typer.Option(help="The run's folder [default: runs/<model>].", show_default=False),
+        typer.Option(
+            help="The run's folder [default: runs/<model>, or runs/<what --from names>-finetuned].",
+            show_default=False,
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the run in --out stopped.")
@@ -121,7 +135,7 @@ def train(
 
     asked: dict[str, Any] = {
         "model": model,
-        "dataset": _absolute_folder(dataset),
+        "dataset": absolute_folder(dataset),
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -130,11 +144,12 @@ def train(
     }
     given = {name: value for name, value in asked.items() if value is not None}
     options = parse_image_options(size, color, fit)
-    folder = out or _RUNS / (model or "edge")
+    folder = out or _RUNS / (f"{start.stem}-finetuned" if start else model or "edge")
     with process_group(device) as group:
         count = parse_threads(threads)
         request = RecipeRequest(given, kind, flip, balance)
-        plan = _plan(request, options, teacher or [], folder, resume, group)
+        sources = TrainingSources(start, teacher or [])
+        plan = _plan(request, options, sources, folder, resume, group)
         if plan.is_finished:
             if group.is_main:
                 _show_finished(plan, as_json)
@@ -145,26 +160,39 @@ def train(
 def _plan(
     request: "RecipeRequest",
     options: "ImageOptions",
-    teachers: list[Path],
+    sources: TrainingSources,
     folder: Path,
     resume: bool,
     group: "ProcessGroup",
 ) -> "RunPlan":
     from mnist_edge.lab.training import runs
     from mnist_edge.lab.training.checkpoint import load_checkpoint
+    from mnist_edge.lab.training.pretrained import fine_tuning_request, open_pretrained
     from mnist_edge.lab.training.recipe import RecipeError
     from mnist_edge.output_paths import check_folder
 
+    if resume and sources.start:
+        raise UsageError("--resume goes on with the weights of the run in --out: leave --from away")
     if group.is_main:
         check_folder("--out", folder)
+    pretrained = open_pretrained(find_source(sources.start)) if sources.start else None
     saved = load_checkpoint(folder) if resume else None
     try:
+        if pretrained:
+            request = fine_tuning_request(request, pretrained)
         recipe = runs.resolve_recipe(request, saved)
     except RecipeError as error:
         option = f"--{error.field.replace('_', '-')}"
         raise typer.BadParameter(f"it cannot be {error.value}", param_hint=option) from error
-    sources = [_find_teacher(path) for path in teachers]
-    return runs.plan_run(folder, recipe, saved, sources, request=request, options=options)
+    return runs.plan_run(
+        folder,
+        recipe,
+        saved,
+        teachers=[find_source(path) for path in sources.teachers],
+        request=request,
+        options=options,
+        pretrained=pretrained,
+    )
 
 
 def _show_finished(plan: "RunPlan", as_json: bool) -> None:
@@ -228,28 +256,6 @@ def _epochs(run: "TrainingRun", group: "ProcessGroup", choice: "ThreadChoice") -
     on_one_thread = f"mnist-edge train --resume --threads 1 --out {run.folder}"
     with TrainingBar(group.is_main, starting=starting) as bar:
         bar.follow(run, group, choice, on_one_thread)
-
-
-def _find_teacher(path: Path) -> Path:
-    """A run's folder, or an exported file by its path or name."""
-    from mnist_edge.model_file import model_paths
-
-    if path.is_dir() or (len(path.parts) > 1 and path.suffix != ".onnx"):
-        return path
-    return model_paths.find(path)
-
-
-def _absolute_folder(dataset: str | None) -> str | None:
-    """A folder's path so that a later export, from another place, finds it again."""
-    from mnist_edge.dataset_names import folder_dataset, folder_of
-
-    path = folder_of(dataset) if dataset else None
-    if path is None:
-        return dataset
-    try:
-        return folder_dataset(path.expanduser().resolve())
-    except RuntimeError as error:  # ~name of nobody
-        raise DataError(f"there is no folder {path}: {error}") from error
 
 
 def _first_on_rank_0(group: "ProcessGroup", make: "Callable[[Progress], Made]") -> Made:

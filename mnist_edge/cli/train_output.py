@@ -1,5 +1,6 @@
 """What is said of a training run: before it begins, when it is slow or stopped, and at its end."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mnist_edge.lab.training.threads import ThreadChoice
     from mnist_edge.lab.training.training_inputs import TrainingInputs
 
+_MOST_NAMED = 8  # classes
 _NOTICED = 0.2  # cores' worth of time: what any system does beside
 
 
@@ -41,6 +43,8 @@ def show_start(
         f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
         f"{_epochs_text(recipe, training)} on {where}"
     )
+    if told := _start_text(inputs):
+        echo_err(told)
     digits, others = synthetic_counts(training, recipe)
     total = training + digits + others
     if recipe.batch_size > total:
@@ -72,12 +76,32 @@ def _balance_text(inputs: "TrainingInputs") -> str:
     )
 
 
+def _start_text(inputs: "TrainingInputs") -> str:
+    """Where the weights come from, and what becomes of the last layer; "" for random ones."""
+    from mnist_edge.report.formatting import join_words
+
+    origin, initial = inputs.recipe.pretrained, inputs.initial
+    if origin is None or initial is None:
+        return ""
+    new = [name for name in inputs.classes if name not in initial.kept]
+    told = f"it starts from {origin.name}, which was trained on {origin.dataset}"
+    if not new:
+        return f"{told}, with its last layer: the classes are the same"
+    if not initial.kept:
+        return f"{told}, with a new last layer: none of the {len(new):,} classes is one of its own"
+    more = f" and {len(new) - _MOST_NAMED:,} more" if len(new) > _MOST_NAMED else ""
+    kept = f"its last layer keeps {len(initial.kept):,} classes"
+    return f"{told}; {kept}, and learns {join_words(new[:_MOST_NAMED])}{more} anew"
+
+
 def _epochs_text(recipe: "Recipe", training: int) -> str:
     """Their number, and why, where few images make it larger than the model's own recipe has."""
-    from mnist_edge.lab.training.recipes import recipe_for
+    from mnist_edge.lab.training.recipes import for_fine_tuning, recipe_for
 
     told = f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"
     own = recipe_for(recipe.model, recipe.dataset, recipe.kind)
+    if recipe.pretrained:
+        own = for_fine_tuning(own, recipe.pretrained)
     sized = replace(own, batch_size=recipe.batch_size).with_enough_epochs(training)
     if own.epochs < sized.epochs == recipe.epochs:
         steps = max(1, training // recipe.batch_size)
@@ -125,7 +149,9 @@ def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
         f"{formatting.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
     )
     echo(f"wrote {run / CHECKPOINT}, {HISTORY} and {CURVE}")
-    echo(f"next: mnist-edge export {run}")
+    # A fine-tuned one is called as its run: what it came from keeps its own name.
+    name = f" --name {shlex.quote(run.resolve().name)}" if finished.recipe.pretrained else ""
+    echo(f"next: mnist-edge export {shlex.quote(str(run))}{name}")
 
 
 def _draw_curve(run: Path, saved: "Checkpoint") -> None:

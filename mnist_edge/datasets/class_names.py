@@ -18,8 +18,8 @@ def match_names(have: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp] 
 
     Names are compared as Unicode's NFC: macOS spells an é in two characters.
     """
-    place = {_composed(name): at for at, name in enumerate(wanted)}
-    found = [place.get(_composed(name), -1) for name in have]
+    place = {composed(name): at for at, name in enumerate(wanted)}
+    found = [place.get(composed(name), -1) for name in have]
     if len(have) != len(wanted) or sorted(found) != list(range(len(wanted))):
         return None
     return np.array(found, np.intp)
@@ -66,8 +66,8 @@ def describe_mismatch(
 
 
 def _without(names: Sequence[str], others: Sequence[str]) -> list[str]:
-    known = set(map(_composed, others))
-    return [name for name in names if _composed(name) not in known]
+    known = set(map(composed, others))
+    return [name for name in names if composed(name) not in known]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -75,5 +75,5 @@ def _listed(names: Sequence[str]) -> str:
     return (", ".join(shown) or "none") + (f" and {more:,} more" if more > 0 else "")
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)

@@ -150,7 +150,12 @@ def _distillation(values: Mapping[str, Any]) -> str:
     )
 
 
+def _pretrained(values: Mapping[str, str]) -> str:
+    return f"{values['name']}, trained on {values['dataset']} (SHA-256 {values['sha256']})"
+
+
 _RECIPE: Columns = {
+    "pretrained": ("fine-tuned from", _pretrained),
     "epochs": ("epochs", _plain),
     "batch_size": ("batch", lambda size: formatting.count(size, "image")),
     "images": ("training images", _plain),

@@ -523,6 +523,35 @@ def test_a_student_learns_from_a_finished_run_and_finds_it_again(finished: Path)
     )
 
 
+def test_fine_tuning_says_what_it_starts_from(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "to_onnx", to_onnx_once)
+    assert invoke("export", finished).exit_code == 0
+    tuned = Path("runs/edge-xs-finetuned")
+    start = ("train", "--from", "edge-xs", "--dataset", "digits", "--epochs", 1)
+    done = invoke(*start)
+    assert done.exit_code == 0, done.stderr
+    assert "it starts from edge-xs.onnx, which was trained on digits, with its last" in done.stderr
+    assert f"next: mnist-edge export {tuned} --name edge-xs-finetuned" in done.stdout
+    origin = load_checkpoint(tuned).recipe.pretrained
+    assert origin is not None
+    assert origin.sha256 == sha256(Path("exported/edge-xs.onnx"))
+    assert invoke("export", tuned, "--name", "mine").exit_code == 0
+    assert (
+        f"edge-xs.onnx, trained on digits (SHA-256 {origin.sha256})"
+        in Path("exported/mine.md").read_text()
+    )
+    write_signs(Path("signs"), 6)
+    done = invoke(*start[:3], "--dataset", "folder:signs", "--epochs", 1, "--out", "runs/signs")
+    assert "a new last layer: none of the 3 classes is one of its own" in done.stderr
+    assert_fails(invoke(*start, "--resume", "--out", tuned), "leave --from away", code=2)
+    assert_fails(invoke(*start, "--model", "edge"), "holds the network 'edge-xs'", code=2)
+    assert_fails(invoke("train", "--from", "nobody"), "there is no model file nobody")
+    assert_fails(invoke("train", "--from", "runs/nobody"), "runs/nobody holds no checkpoint")
+    assert invoke("train", "--resume", "--out", tuned).exit_code == 0  # is finished
+
+
 def test_a_student_learns_from_an_exported_file(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,14 @@ def test_a_distillation_names_its_teachers(
     }
 
 
+def test_a_fine_tuned_network_says_what_it_started_from() -> None:
+    origin = {"name": "edge.onnx", "sha256": "a" * 64, "dataset": "mnist"}
+    assert told({"pretrained": origin, "epochs": 4}) == {
+        "fine-tuned from": f"edge.onnx, trained on mnist (SHA-256 {'a' * 64})",
+        "epochs": "4",
+    }
+
+
 def test_what_a_later_version_did_is_told_by_its_own_name() -> None:
     later = {
         "teacher": {"model": "resnet3", "weight": 0.7, "files": ["a", "b"], "inner": {"x_px": 2}},

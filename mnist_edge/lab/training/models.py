@@ -56,6 +56,10 @@ class Network(nn.Module):
         logits: Tensor = self.body(x)
         return logits / self.temperature
 
+    def largest_batch(self, most: int = 1000) -> int:
+        """How many images to answer at once, at most `most`: of a network with wide maps, fewer."""
+        return max(1, min(most, _MAX_VALUES // self.widest))
+
     def predict_logits(self, images: NDArray[np.uint8], batch: int = 1000) -> NDArray[np.float32]:
         """The logits (N, classes) of images of its shape, in eval mode, without gradients.
 
@@ -63,7 +67,7 @@ class Network(nn.Module):
         """
         was_training, device = self.training, self.temperature.device
         self.eval()
-        batch = max(1, min(batch, _MAX_VALUES // self.widest))
+        batch = self.largest_batch(batch)
         with torch.inference_mode():
             parts = [
                 self(torch.tensor(images[at : at + batch], device=device)).cpu()

@@ -20,7 +20,7 @@ MAX_EPOCHS = 10_000
 _MAX_TEACHERS, _MAX_VIEWS = 100, 1000
 _MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 # Fields that recipes in files of version 1 do not have.
-_LATER = ("photograph_augmentation", "class_weights")
+_LATER = ("photograph_augmentation", "class_weights", "pretrained")
 
 
 class RecipeError(EdgeError):
@@ -78,6 +78,17 @@ class Distillation:
 
 
 @dataclass(frozen=True, slots=True)
+class Pretrained:
+    """What a run started from in place of random weights: a file or a run by its `name`, without
+    the way to it, the SHA-256 of the file or of the run's checkpoint, and the data set that it was
+    trained on."""
+
+    name: str
+    sha256: str
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """An optimizer under a learning rate's schedule, label smoothing, and an EMA of the weights.
 
@@ -115,6 +126,7 @@ class Recipe:
     distillation: Distillation | None = None
     photograph_augmentation: PhotographAugmentation | None = None
     class_weights: tuple[float, ...] = ()
+    pretrained: Pretrained | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_weights", tuple(self.class_weights))  # a list, in JSON

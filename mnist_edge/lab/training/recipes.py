@@ -13,7 +13,7 @@ from mnist_edge.lab.training.class_weights import IMBALANCED_FROM, class_weights
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.models import architecture
 from mnist_edge.lab.training.photographs import PhotographAugmentation
-from mnist_edge.lab.training.recipe import Recipe, StrongAugmentation
+from mnist_edge.lab.training.recipe import Pretrained, Recipe, StrongAugmentation
 
 _MODEL, _DATASET = "edge", "mnist"
 
@@ -113,17 +113,22 @@ PHOTOGRAPH_RECIPES: dict[str, Recipe] = {
     ),
 }
 
+# Chosen on hands and draws of their own, see docs/fine-tuning.md; the first is a share.
+_FINE_TUNING_LR, _FINE_TUNING_EPOCHS = 0.25, 4
+_FINE_TUNING_WARMUP, _FINE_TUNING_EMA_DECAY = 0.1, 0.99
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeRequest:
     """What a person asks of a recipe: `fields` by their names; the `kind` of the images, whether
     photographs are mirrored, and whether the classes' losses are weighted, None where the data and
-    the recipe decide."""
+    the recipe decide; what is fine-tuned, if anything is."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     kind: ImageKind | None = None
     flip: bool | None = None
     balance: bool | None = None
+    pretrained: Pretrained | None = None
 
     @property
     def model(self) -> str:
@@ -138,7 +143,10 @@ class RecipeRequest:
         """
         dataset = self.fields.get("dataset", _DATASET)
         kind = self.kind or found or _published_kind(dataset)
-        recipe = replace(recipe_for(self.model, dataset, kind), **self.fields)
+        own = recipe_for(self.model, dataset, kind)
+        if self.pretrained:
+            own = for_fine_tuning(own, self.pretrained)
+        recipe = replace(own, **self.fields)
         if recipe.of_digits and kind is not ImageKind.GLYPHS:
             raise UsageError(f"{dataset} is of digits, which are glyphs: leave --kind away")
         return self.change(recipe) if kind else recipe
@@ -205,6 +213,18 @@ def recipe_for(model: str, dataset: str = "mnist", kind: ImageKind | None = None
     if recipe.of_digits:
         return recipe
     return replace(recipe, strong_augmentation=None, synthetic_share=0.0, outlier_share=0.0)
+
+
+def for_fine_tuning(recipe: Recipe, pretrained: Pretrained) -> Recipe:
+    """A recipe for the steps that follow a training: a lower learning rate, fewer epochs."""
+    return replace(
+        recipe,
+        lr=recipe.lr * _FINE_TUNING_LR,
+        epochs=_FINE_TUNING_EPOCHS,
+        warmup=_FINE_TUNING_WARMUP,
+        ema_decay=_FINE_TUNING_EMA_DECAY,
+        pretrained=pretrained,
+    )
 
 
 def _published_kind(dataset: str) -> ImageKind | None:

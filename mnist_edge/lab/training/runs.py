@@ -29,6 +29,11 @@ from mnist_edge.lab.training.distillation import Teacher
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import EpochResult, Watcher
 from mnist_edge.lab.training.models import build
+from mnist_edge.lab.training.pretrained import (
+    PretrainedModel,
+    choose_options,
+    initial_weights,
+)
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.recipes import RecipeRequest
 from mnist_edge.lab.training.resume_checks import (
@@ -52,7 +57,8 @@ class RunPlan:
 
     `saved` is the checkpoint that it goes on behind; None for a new run. `request` is what a person
     asked for: what they did not, the data set may decide. None where the recipe is as it is to be.
-    `options` are those with which its data set is to be loaded.
+    `options` are those with which its data set is to be loaded, and `pretrained` is what a new run
+    starts from, random weights by None.
     """
 
     folder: Path
@@ -61,6 +67,7 @@ class RunPlan:
     teachers: tuple[Teacher, ...] = ()
     saved: Checkpoint | None = None
     request: RecipeRequest | None = None
+    pretrained: PretrainedModel | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -122,6 +129,7 @@ def plan_run(
     teachers: Sequence[Path] = (),
     request: RecipeRequest | None = None,
     options: ImageOptions = _AS_IT_IS,
+    pretrained: PretrainedModel | None = None,
 ) -> RunPlan:
     """A run by a recipe in a folder; `teachers` are finished runs and exported files.
 
@@ -134,6 +142,8 @@ def plan_run(
     if saved:
         check_resumable(saved, recipe, folder)
         options = check_options(saved, options, folder)
+    elif pretrained:
+        options = choose_options(pretrained, options, recipe.dataset)
     return RunPlan(
         folder=folder,
         recipe=recipe,
@@ -141,6 +151,7 @@ def plan_run(
         teachers=opened,
         saved=saved,
         request=request,
+        pretrained=pretrained,
     )
 
 
@@ -158,9 +169,10 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
     if recipe.distillation and not teachers:
         names = recipe.distillation.teachers
         teachers = tuple(distillation.find_teachers(names, plan.folder.parent))
+    initial = initial_weights(plan.pretrained, data, recipe) if plan.pretrained else None
     return TrainingRun(
         folder=plan.folder,
-        inputs=replace(TrainingInputs.of(recipe, data), fingerprint=fingerprint),
+        inputs=replace(TrainingInputs.of(recipe, data), initial=initial, fingerprint=fingerprint),
         test=data.test,
         teachers=tuple(
             distillation.match_classes(teacher, data.classes, data.name) for teacher in teachers

@@ -24,15 +24,18 @@ from mnist_edge.lab.training.checkpoint import Checkpoint
 from mnist_edge.lab.training.cuda_graph import GraphedStep, Launch
 from mnist_edge.lab.training.distributed import ProcessGroup, training_environment
 from mnist_edge.lab.training.events import EpochResult, StepResult, Watcher
+from mnist_edge.lab.training.folded_weights import calibrate_norms
 from mnist_edge.lab.training.losses import label_weights, smoothed_targets, training_loss
 from mnist_edge.lab.training.models import build
 from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, restore_state
+from mnist_edge.lab.training.pretrained import InitialWeights
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
 from mnist_edge.metrics import accuracy
 
 _PROGRESS_EVERY_S = 0.1
+_CALIBRATION_IMAGES = 2000
 
 
 def trial_step(inputs: TrainingInputs, group: ProcessGroup) -> Callable[[], int]:
@@ -90,12 +93,14 @@ class Trainer:
         self.in_bf16 = bf16.should_use(network, group.device)
         memory_format = bf16.memory_format(network, group.device, self.in_bf16)
         self.network = network.to(group.device).to(memory_format=memory_format)
+        self.generator = torch.Generator(group.device)
+        if inputs.initial and not resume:
+            self._begin_with(inputs.initial)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         how = choose_acceleration(acceleration, group, self.steps * recipe.epochs)
         self.optimizer = build_optimizer(
             self.network, recipe, capturable=how.graphed and group.device.type == "cuda"
         )
-        self.generator = torch.Generator(group.device)
         self.trained: dict[str, Any] = training_environment(group, self.in_bf16)
         if resume:
             self._restore(resume)
@@ -106,6 +111,14 @@ class Trainer:
             self.launch = GraphedStep(
                 self._compute, self.generator, batch, self.optimizer.zero_grad
             )
+
+    def _begin_with(self, initial: InitialWeights) -> None:
+        """Pretrained weights, and batch norms that know the images of this training."""
+        self.network.load_state_dict(initial.state)
+        draws = self.generator.manual_seed(self.recipe.seed)
+        order = torch.randperm(len(self.images), generator=draws, device=self.group.device)
+        some = self.images[order[:_CALIBRATION_IMAGES]]
+        calibrate_norms(self.network, augment_batch(some, self.recipe, draws))
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.classes != self.inputs.classes:

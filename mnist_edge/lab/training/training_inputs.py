@@ -6,6 +6,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.image_shape import Fit
 from mnist_edge.lab.training.distillation import SoftTargets
+from mnist_edge.lab.training.pretrained import InitialWeights
 from mnist_edge.lab.training.recipe import Recipe
 
 
@@ -13,15 +14,17 @@ from mnist_edge.lab.training.recipe import Recipe
 class TrainingInputs:
     """What a run learns from, and what it is measured on after every epoch.
 
-    `soft_targets` is what a recipe with teachers learns from. The split `watched` is answered
-    after every epoch, for a curve, and chooses nothing. `fingerprint` is that of the data set, and
-    `fit` is how pictures become images like its own: checkpoints carry both.
+    `initial` are the weights to begin with, random ones by None. `soft_targets` is what a recipe
+    with teachers learns from. The split `watched` is answered after every epoch, for a curve, and
+    chooses nothing. `fingerprint` is that of the data set, and `fit` is how pictures become images
+    like its own: checkpoints carry both.
     """
 
     recipe: Recipe
     classes: tuple[str, ...]
     training: Split
     validation: Split
+    initial: InitialWeights | None = None
     soft_targets: SoftTargets | None = None
     watched: Split | None = None
     fingerprint: Fingerprint | None = None
