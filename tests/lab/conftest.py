@@ -142,7 +142,7 @@ def make_run(
 ) -> Path:
     """A finished run's folder without any training: random features, a fitted last layer."""
     torch.manual_seed(seed)
-    network = settled(build(model, len(data.classes), shortcut), seed)
+    network = settled(build(model, len(data.classes), shortcut, data.shape), seed)
     weights = solved(network, data.train).state_dict()
     recipe = Recipe(model, dataset or data.name, epochs=1, shortcut=shortcut)
     checkpoint = Checkpoint(
@@ -154,6 +154,8 @@ def make_run(
         average=weights,
         optimizer={},
         trained={"device": "cpu", "threads": 1},
+        shape=data.shape,
+        fit=data.fit,
     )
     finish(run, checkpoint, data.test)
     return run

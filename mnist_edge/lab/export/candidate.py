@@ -51,6 +51,8 @@ class Candidate(OnnxModel):
             "bytes": len(self.file.content),
             "precision": card.precision,
             "dataset": card.dataset,
+            "shape": asdict(card.shape),
+            "fit": card.fit,
             "opset": self.opset,
             "temperature": card.temperature,
             "threshold": None if card.threshold is None else asdict(card.threshold),

@@ -68,7 +68,7 @@ def diagnose_layers(
     images: NDArray[np.uint8],
     watch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Diagnosis:
-    """Measure every layer on images uint8 (N, 28, 28) that neither trained nor test.
+    """Measure every layer on images uint8 (N, H, W) or (N, H, W, 3) that neither trained nor test.
 
     `watch` is told how many layers are done, and how many there are.
     """
@@ -197,7 +197,7 @@ def _constant(model: onnx.ModelProto, name: str) -> NDArray[Any]:
 
 
 def _describe(model: onnx.ModelProto, name: str) -> str:
-    """A layer's shape: 16→32 channels, 3×3. (The first ones count groups of pixels.)"""
+    """A layer's shape: 16→32 channels, 3×3. (The first ones count groups of bytes.)"""
     if _node(model, name).op_type not in WEIGHTED:
         return ""
     shape = _weights(model, name).shape

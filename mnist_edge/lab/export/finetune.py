@@ -23,7 +23,7 @@ from mnist_edge.datasets import Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.training.blocks import fold_blocks
 from mnist_edge.lab.training.losses import divergence
-from mnist_edge.lab.training.models import Network
+from mnist_edge.lab.training.models import Network, channels_first
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
 
@@ -106,12 +106,12 @@ class _Tuner:
         self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=plan.lr, weight_decay=0.0)
 
     def step(self, images: Tensor, rate: float) -> None:
-        """One step on a batch, uint8 (N, 28, 28), at a learning rate."""
+        """One step on a batch, uint8 (N, H, W) or (N, H, W, 3), at a learning rate."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        # Whole greys, as the file will see: its first scale is exact for nothing else.
+        # Whole values, as the file will see: its first scale is exact for nothing else.
         seen = augment_batch(images, self.recipe, self.generator).round().clamp(0, 255)
-        seen = seen.unsqueeze(1) / 255
+        seen = channels_first(seen) / 255
         with torch.no_grad():
             wanted = self.teacher.body(seen)
         found = self.simulated(seen)

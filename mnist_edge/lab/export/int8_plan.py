@@ -47,7 +47,8 @@ class Int8Plan:
 
 
 def calibration_images(data: Dataset, count: int | None, seed: int) -> NDArray[np.uint8]:
-    """Seeded images of the training split, uint8 (count, 28, 28); never of validation or test.
+    """Seeded images of the training split, uint8 (count, H, W) or (count, H, W, 3); never of
+    validation or test.
 
     EdgeError when there are fewer than were asked for.
     """

@@ -119,6 +119,8 @@ def _manifest_entry(candidate: Candidate) -> dict[str, Any]:
         "bytes": len(candidate.file.content),
         "model": card.model,
         "dataset": card.dataset,
+        "shape": asdict(card.shape),
+        "fit": card.fit,
         "precision": card.precision,
         "params": card.params,
         "macs": card.macs,

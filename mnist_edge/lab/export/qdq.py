@@ -47,8 +47,8 @@ _HISTOGRAM = {"num_bins": 2048, "num_quantized_bins": 128}
 class Quantizer:
     """One fp32 graph, calibrated once, quantized as often as is wanted.
 
-    `images` are uint8 (N, 28, 28), for calibration only. Raises EdgeError for images on which
-    nothing can be calibrated.
+    `images` are uint8 (N, H, W) or (N, H, W, 3), for calibration only. Raises EdgeError for images
+    on which nothing can be calibrated.
     """
 
     def __init__(
@@ -114,9 +114,10 @@ def check_layers(model: onnx.ModelProto, names: Sequence[str]) -> None:
 
 
 def _check_images(images: NDArray[np.uint8]) -> None:
-    if images.size == 0 or images.min() == images.max():
+    if images.size == 0 or (images == images[:1, :1, :1]).all():
         raise EdgeError(
-            "the calibration images are all of one grey: they show no range of values. "
+            f"the calibration images are all of one {'grey' if images.ndim == 3 else 'colour'}: "
+            "they show no range of values. "
             "Calibrate on more images of the training split (--calibration-images)"
         )
 

@@ -18,7 +18,7 @@ from mnist_edge.lab.export.finetune import Finetuning, finetune
 from mnist_edge.lab.export.graph import to_onnx
 from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.training.augment import Augmentation
-from mnist_edge.lab.training.models import Network, build
+from mnist_edge.lab.training.models import Network, build, channels_first
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.model_file.session import open_session
 from tests.helpers.exports import to_onnx_once
@@ -124,7 +124,7 @@ def range_of(model: onnx.ModelProto, name: str) -> tuple[float, float]:
 
 
 def floats(images: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(images).unsqueeze(1).float() / 255
+    return channels_first(torch.from_numpy(images)).float() / 255
 
 
 def roundings(body: nn.Module) -> list[lab._FakeQuantize]:
