@@ -10,22 +10,6 @@ from mnist_edge.report.formatting import count
 
 _MOST_PAIRS = 3
 _HEIF = (".heic", ".heif", ".hif")
-PREPARATION = (
-    ("colour", "is not used: grey is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601)"),
-    (
-        "size",
-        "the longer side becomes 28 pixels and the aspect is kept (bicubic, antialiased, as Pillow "
-        "does it); the picture lies in the middle, and the rest is filled with 0, which is black. "
-        "28×28 stays as it is",
-    ),
-    ("light and dark", "stay as they are in the picture: 0 = black, 255 = white"),
-    (
-        "transparency",
-        "what is transparent gets the median colour of the rest; in a picture that mostly is, "
-        "black under light ink, white under dark",
-    ),
-)
-"""How pictures of a folder become 28×28 grey, in the order in which it is done."""
 
 
 def lines(data: Dataset) -> list[str]:

@@ -1,9 +1,15 @@
 """What a file cannot do, as far as its metadata tells."""
 
-from mnist_edge.dataset_names import is_folder_dataset
+import numpy as np
+
+from mnist_edge.catalogue import DATASETS
+from mnist_edge.image_kind import ImageKind
+from mnist_edge.image_shape import Fit
+from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.contract import Card
 from mnist_edge.report import formatting
 
+_A_POINT = 0.01
 _FEW = 1000  # test images, below which an accuracy is known to about a point at best
 
 
@@ -12,9 +18,10 @@ def lines(card: Card, timed: bool) -> list[str]:
     text = [
         _form(card),
         _classes(card),
+        *_worst_class(card),
         f"Its accuracy is that on the test split of {card.dataset}, {card.accuracy.total:,} images "
-        "of the same origin as those that it learned from. Other writers, pens, cameras or things "
-        "can be much harder, and were not measured here.",
+        f"of the same origin as those that it learned from. {_others(card)} can be much harder, "
+        "and were not measured here.",
     ]
     if card.accuracy.total < _FEW:
         low, high = card.accuracy.interval
@@ -31,23 +38,65 @@ def lines(card: Card, timed: bool) -> list[str]:
     return text
 
 
+def drawn_in_ink(card: Card) -> bool:
+    """Whether its images are light strokes on a background of 0: digits, letters."""
+    return card.fit is Fit.DIGIT and not _of_photographs(card)
+
+
+def _of_photographs(card: Card) -> bool:
+    public = DATASETS.get(card.dataset)
+    return card.shape.is_color or (public is not None and public.kind is ImageKind.PHOTOGRAPHS)
+
+
+def _others(card: Card) -> str:
+    """What an accuracy says nothing of."""
+    if _of_photographs(card):
+        return "Other cameras, light or things"
+    return "Other writers, pens, cameras or things"
+
+
 def _form(card: Card) -> str:
-    if is_folder_dataset(card.dataset):
+    shape = card.shape
+    if card.fit is Fit.DIGIT:
+        light = "light ink" if drawn_in_ink(card) else "light"
         return (
-            "It sees 28×28 grey pixels and nothing else: colour, and detail finer than a 28th of a "
-            "picture's longer side, are lost before it answers."
+            f"It sees {shape} pixels, {light} on a background of 0, and nothing else: any other "
+            "picture has to be brought into that form first, and errors there are not in its "
+            "accuracy."
         )
+    lost = [] if shape.is_color else ["colour"]
+    lost += ["what lies outside of a picture's middle"] if card.fit is Fit.CROP else []
+    lost.append(f"detail finer than {_finest(card)}")
+    if len(lost) == 1:
+        return f"It sees {shape} pixels and nothing else: {lost[0]} is lost before it answers."
     return (
-        "It sees 28×28 grey pixels, light ink on a background of 0, and nothing else: any other "
-        "picture has to be brought into that form first, and errors there are not in its accuracy."
+        f"It sees {shape} pixels and nothing else: {', '.join(lost[:-1])}, and {lost[-1]}, are "
+        "lost before it answers."
     )
+
+
+def _finest(card: Card) -> str:
+    shape = card.shape
+    if shape.width != shape.height:
+        return f"{shape.size} pixels hold"
+    side = "shorter" if card.fit is Fit.CROP else "longer"
+    return f"a {_ordinal(shape.width)} of a picture's {side} side"
+
+
+def _ordinal(number: int) -> str:
+    """28th, 32nd, 63rd: from 16 to 96."""
+    endings = {1: "st", 2: "nd", 3: "rd"} if number > 20 else {}
+    return f"{number}{endings.get(number % 10, 'th')}"
 
 
 def _classes(card: Card) -> str:
     recipe = card.trained.get("recipe")
     others = recipe.get("outlier_share") if isinstance(recipe, dict) else None
+    public = DATASETS.get(card.dataset)
+    digits = card.reads_digits or (public is not None and public.mnist_digits)
+    what, of_these = ("no digits", "what is none") if digits else ("of no class", "what is of none")
     seen = (
-        "Some of its training images were no digits, so that it doubts what is none; it can still "
+        f"Some of its training images were {what}, so that it doubts {of_these}; it can still "
         "be sure of one."
         if others
         else "It was never shown anything else, and can be sure of nonsense."
@@ -55,6 +104,28 @@ def _classes(card: Card) -> str:
     return (
         f"It knows its {len(card.classes):,} classes alone, and always answers one of them. {seen}"
     )
+
+
+def _worst_class(card: Card) -> list[str]:
+    """The class that is read worst, where it is worse than all together by a point, and by more
+    than chance."""
+    counts = np.array(card.confusion or (), np.int64)
+    read = {
+        at: Accuracy(int(row[at]), int(row.sum())) for at, row in enumerate(counts) if row.any()
+    }
+    if not read:
+        return []
+    worst = min(read, key=lambda at: read[at].value)
+    if max(read[worst].interval[1], read[worst].value + _A_POINT) >= card.accuracy.value:
+        return []
+    row = counts[worst].copy()
+    row[worst] = 0
+    mistaken, most = card.classes[int(row.argmax())], int(row.max())
+    return [
+        f"The class that it reads worst is {card.classes[worst]}: "
+        f"{formatting.percent(read[worst].value)} of its {read[worst].total:,} test images are "
+        f"read right. Most often it is taken for {mistaken}, {formatting.count(most, 'time')}."
+    ]
 
 
 def _threshold(card: Card) -> str:

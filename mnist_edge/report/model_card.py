@@ -6,14 +6,15 @@ import numpy as np
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.classifier import read_card
-from mnist_edge.dataset_names import is_folder_dataset
 from mnist_edge.escaping import json_text
 from mnist_edge.files import sha256
+from mnist_edge.image_shape import Fit
 from mnist_edge.model_file.card_files import MARK, FileFacts
 from mnist_edge.model_file.contract import Card
 from mnist_edge.model_file.manifest import MANIFEST, read_manifest, recorded_latency
-from mnist_edge.report import dataset, formatting, known_limits, tables, training_description
+from mnist_edge.report import formatting, known_limits, preparation, tables, training_description
 from mnist_edge.report.grid import Grid
+from mnist_edge.report.known_limits import drawn_in_ink
 from mnist_edge.report.markdown_elements import bullets, escape, grid, pairs, table
 
 _MOST_CLASSES = 100  # that are listed by name
@@ -53,7 +54,7 @@ def render(card: Card, facts: FileFacts) -> str:
 
 def _summary(card: Card, facts: FileFacts) -> str:
     return (
-        f"A classifier of 28×28 grey images into {len(card.classes):,} classes: the network "
+        f"A classifier of {card.shape} images into {len(card.classes):,} classes: the network "
         f"{card.model}, trained on {card.dataset}, in {card.precision}. One ONNX file of "
         f"{formatting.size(facts.size_bytes)} that takes raw pixels and needs nothing but an ONNX "
         f"runtime. {formatting.percent(card.accuracy.value)} of its answers to the "
@@ -62,24 +63,24 @@ def _summary(card: Card, facts: FileFacts) -> str:
 
 
 def _use(card: Card, facts: FileFacts) -> list[str]:
-    of_folder = is_folder_dataset(card.dataset)
-    meaning = "0 = black, 255 = white" if of_folder else "0 = background, 255 = ink"
+    fitted = card.fit is not Fit.DIGIT
     contract = [
-        ("input", f"`image`: uint8 (N, 28, 28), raw grey pixels, {meaning}"),
+        ("input", f"`image`: uint8 {card.shape.array}, raw {_pixels(card)}"),
         (
             "output",
             f"`logits`: float32 (N, {len(card.classes)}), whose softmax is a calibrated "
             "probability",
         ),
     ]
+    dims = ", ".join(map(str, (1, *card.shape.dims)))
     example = [
         "```python",
         "import json, numpy as np, onnxruntime as ort",
         "",
         f"session = ort.InferenceSession({json_text(facts.name)})",
         'classes = json.loads(session.get_modelmeta().custom_metadata_map["mnist_edge.classes"])',
-        "image = np.zeros((1, 28, 28), np.uint8)  # put your pixels here: "
-        + ("prepared as below" if of_folder else "no preprocessing"),
+        f"image = np.zeros(({dims}), np.uint8)  # put your pixels here: "
+        + ("prepared as below" if fitted else "no preprocessing"),
         'logits = session.run(["logits"], {"image": image})[0][0]',
         "print(classes[logits.argmax()], np.exp(logits).max() / np.exp(logits).sum())",
         "```",
@@ -88,19 +89,30 @@ def _use(card: Card, facts: FileFacts) -> list[str]:
     return [
         *table(("", ""), contract, left=2),
         *example,
-        *(_preparation(card) if of_folder else []),
+        *(_preparation(card) if fitted else []),
     ]
 
 
+def _pixels(card: Card) -> str:
+    """What the values of its input are."""
+    if card.shape.is_color:
+        return "RGB pixels, 0 = dark, 255 = bright"
+    if drawn_in_ink(card):
+        return "grey pixels, 0 = background, 255 = ink"
+    return "grey pixels, 0 = black, 255 = white"
+
+
 def _preparation(card: Card) -> list[str]:
-    """How a picture has to be brought into the form of those that a folder's network knows."""
+    """How a picture has to be brought into the form of those that a network knows."""
     coloured = card.fingerprint.coloured if card.fingerprint else 0
-    loss = f" {coloured:,} of its pictures were coloured." if coloured else ""
+    lost = coloured and not card.shape.is_color
+    loss = f" {coloured:,} of its pictures were coloured." if lost else ""
+    form = f"{card.shape.size} pixels in colour" if card.shape.is_color else f"{card.shape}"
     return [
-        f"Its network learned from pictures of any size, made 28×28 grey.{loss} Do the same with "
+        f"Its network learned from pictures of any size, made {form}.{loss} Do the same with "
         "yours, as `mnist-edge predict` does:",
         "",
-        *pairs(dataset.PREPARATION),
+        *pairs(preparation.rows(card.shape, card.fit)),
     ]
 
 

@@ -15,6 +15,7 @@ from sklearn.metrics import classification_report
 
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file import card_files
 from mnist_edge.model_file.card_files import FileFacts
@@ -202,8 +203,47 @@ def test_very_many_classes_are_not_all_listed() -> None:
     assert pairs(render(card, FACTS))["1,234 classes"].endswith(", c98, c99 and 1,134 more")
 
 
-def test_the_example_runs_with_onnxruntime_alone(tmp_path: Path) -> None:
-    path = write_tiny_model(tmp_path / 'my "tiny" one.onnx', make_card(classes=tuple("abc")))
+COLOR, TALL = ImageShape(32, 32, 3), ImageShape(48, 24, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fit", "said"),
+    [
+        (COLOR, Fit.PAD, "the longer side becomes 32 pixels"),
+        (COLOR, Fit.CROP, "the largest square in the middle"),
+        (TALL, Fit.PAD, "the largest that fits into 24×48 pixels"),
+        (TALL, Fit.CROP, "the largest part of its aspect in the middle"),
+        (ImageShape(), Fit.ZERO_PAD, "28 pixels, and the aspect is kept"),
+    ],
+)
+def test_a_card_speaks_of_its_own_shape_and_of_no_digits(
+    shape: ImageShape, fit: Fit, said: str
+) -> None:
+    card = make_card(classes=tuple("abc"), dataset="folder:things", shape=shape, fit=fit)
+    text = render(card, FACTS)
+    assert f"A classifier of {shape} images into 3 classes" in text
+    assert pairs(text)["input"].startswith(f"image: uint8 {shape.array}, raw ")
+    assert said in text
+    assert not re.search(r"\bdigits?\b|\bink, |= ink", text)
+    if shape != ImageShape():
+        assert "28" not in re.sub(r"28 %|0\.\d+", "", text)
+    if shape.is_color:
+        assert "grey" not in text.replace("a grey picture", "")
+
+
+def test_the_class_that_is_read_worst_is_named() -> None:
+    counts = ((90, 10, 0), (0, 99, 1), (20, 30, 50))
+    card = make_card(classes=("a", "b", "c"), accuracy=Accuracy(239, 300), confusion=counts)
+    assert "reads worst is c: 50.00 % of its 100 test images" in render(card, FACTS)
+    assert "it is taken for b, 30 times" in render(card, FACTS)
+    even = replace(card, confusion=((79, 21, 0), (20, 80, 0), (0, 20, 80)))
+    assert "reads worst" not in render(even, FACTS)  # within chance
+
+
+@pytest.mark.parametrize("shape", [ImageShape(), COLOR, TALL], ids=str)
+def test_the_example_runs_with_onnxruntime_alone(tmp_path: Path, shape: ImageShape) -> None:
+    card = make_card(classes=tuple("abc"), shape=shape)
+    path = write_tiny_model(tmp_path / 'my "tiny" one.onnx', card)
     (code,) = re.findall(r"^```python\n(.*?)^```$", cards.render_file(path), re.M | re.S)
     assert len([line for line in code.splitlines() if line]) == 6
     assert "mnist_edge" not in re.sub(r'"mnist_edge\.classes"', "", code)
