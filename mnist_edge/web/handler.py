@@ -18,9 +18,9 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from mnist_edge.errors import DataError, ModelError
 from mnist_edge.web.access import GuardedServer, RefusedError
 from mnist_edge.web.request_limits import State
+from mnist_edge.web.service import MOST_PICTURE_BYTES
 
 JSON = "application/json"
-_MOST_BODY = 8_000_000  # bytes: a photograph
 _SLOWEST_S = 15.0  # for a body to arrive
 _SINGLE = ("Host", "Origin", "Content-Length", "Content-Type")  # of two, which one counts?
 _IMAGE, _PICTURE = "application/octet-stream", "image/"
@@ -139,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 f"post an image as {_IMAGE}, {image_bytes} bytes, or a picture as image/…",
             )
-        size = self._length(image_bytes if kind == _IMAGE else _MOST_BODY)
+        size = self._length(image_bytes if kind == _IMAGE else MOST_PICTURE_BYTES)
         with self.server.memory.hold(size) as held:
             if not held:
                 raise RefusedError(

@@ -16,6 +16,8 @@ from mnist_edge.image_shape import ImageShape
 from mnist_edge.preprocess import load, prepare_images
 from mnist_edge.web import site_json
 
+MOST_PICTURE_BYTES = 8_000_000  # a photograph
+
 
 class AnswerService:
     """What models answer, by the names of their files; of two of one name, the first.
@@ -34,7 +36,8 @@ class AnswerService:
             | {"self_test": _self_test(classifier)}
             for classifier in self._by_name.values()
         ]
-        self.site = site_json.describe_site({"kind": "server"}, models)
+        engine = {"kind": "server", "most_bytes": MOST_PICTURE_BYTES}
+        self.site = site_json.describe_site(engine, models)
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name

@@ -4,8 +4,10 @@
 and say why.
 """
 
+import base64
 import functools
 import http.server
+import json
 import os
 import shutil
 import tarfile
@@ -17,15 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mnist_edge.classifier import Classifier
+from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.model_file import model_paths
 from mnist_edge.web.runtime import NAME, VERSION, Runtime, from_package
 from mnist_edge.web.server import Server
 from mnist_edge.web.service import AnswerService
 from mnist_edge.web.site import export
-from tests.conftest import make_card, write_tiny_model
+from tests.conftest import make_card, write_golden_model, write_tiny_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -33,6 +38,27 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ROOT / ".web"
 NAMES = ("apple", "Birne", "a rather long name of a class")
+OTHERS: dict[str, dict[str, Any]] = {
+    "things": {
+        "classes": ("aeroplane", "cat", "ship"),
+        "dataset": "folder:things",
+        "shape": ImageShape(height=24, width=32, channels=3),
+        "fit": Fit.PAD,
+    },
+    "parts": {
+        "classes": ("ok", "left door, scratched on the outside of the frame", "x" * 200),
+        "dataset": "folder:parts",
+        "shape": ImageShape(height=96, width=48, channels=3),
+        "fit": Fit.CROP,
+    },
+    "signs": {
+        "classes": ("left", "right", "straight on"),
+        "dataset": "folder:signs",
+        "shape": ImageShape(height=20, width=64),
+        "fit": Fit.PAD,
+    },
+}
+"""Files in colour and in grey, of other shapes than MNIST's: what is changed of their cards."""
 _PATIENCE_MS = 20_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # As root, and without what makes Chromium call home.
@@ -44,6 +70,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera, which pages still have to ask for
 ]
 
 
@@ -96,10 +123,12 @@ def hosting(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The shipped files, and one of a folder's classes."""
+    """The shipped files, one of a folder's classes, and three of pictures in other shapes."""
+    folder = tmp_path_factory.mktemp("own")
     card = make_card(classes=NAMES, dataset="folder:fruit")
-    own = write_tiny_model(tmp_path_factory.mktemp("own") / "fruit & more.onnx", card)
-    return [*model_paths.default_files(), own]
+    own = write_tiny_model(folder / "fruit & more.onnx", card)
+    others = [write_golden_model(folder / f"{name}.onnx", **card) for name, card in OTHERS.items()]
+    return [*model_paths.default_files(), own, *others]
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +155,19 @@ def url(request: pytest.FixtureRequest) -> str:
     """The page, served by `mnist-edge draw` and by a static host in turn."""
     found: str = request.getfixturevalue(request.param)
     return found
+
+
+_SEEN = """(() => {
+  const canvas = document.getElementById("seen");
+  const { width, height } = canvas;
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  let data = "";
+  for (const byte of copy.getImageData(0, 0, width, height).data) {
+    data += String.fromCharCode(byte);
+  }
+  return JSON.stringify({ width, height, data: btoa(data) });
+})()"""
 
 
 @dataclass
@@ -166,6 +208,21 @@ class Opened:
         self.page.evaluate("import('./app.js').then((app) => app.refresh())")
         self.until("import('./app.js').then((app) => app.settled())")
         return self
+
+    def show(self, name: str, body: bytes, kind: str = "image/png") -> None:
+        """A picture that is chosen; until it is answered."""
+        file = {"name": name, "mimeType": kind, "buffer": body}
+        self.page.locator("#file").set_input_files(file)  # type: ignore[arg-type]
+        self.until(
+            "name => import('./app.js').then((app) => app.pad.picture?.file.name === name)", name
+        )
+        self.settled()
+
+    def seen(self) -> NDArray[np.uint8]:
+        """What the network sees, as the page shows it: (H, W, 4)."""
+        found = json.loads(self.page.evaluate(_SEEN))
+        pixels = np.frombuffer(base64.b64decode(found["data"]), np.uint8)
+        return pixels.reshape(found["height"], found["width"], 4)
 
     def choose(self, name: str) -> None:
         option = self.page.locator("#model option").filter(has_text=f"{name} ·")

@@ -61,7 +61,7 @@ def test_the_network_sees_what_python_makes_of_the_same_canvas(tab: Open, url: s
         opened.draw(*strokes)
         opened.settled()
         ink = grey(opened.page.evaluate(_TO_TEXT % "app.pad.ink().data"), 280)
-        seen = grey(opened.page.evaluate(_SEEN), 28)
+        seen = opened.seen()[:, :, 0]
         assert np.array_equal(seen, preprocess.prepare_drawing(ink))
         page = io.BytesIO()
         Image.fromarray(255 - ink).save(page, "PNG")
@@ -74,12 +74,6 @@ _TO_TEXT = """import('./app.js').then((app) => {
   for (const byte of %s) text += String.fromCharCode(byte);
   return btoa(text);
 })"""
-_SEEN = """(() => {
-  const pixels = document.getElementById("seen").getContext("2d").getImageData(0, 0, 28, 28).data;
-  let text = "";
-  for (let at = 0; at < pixels.length; at += 4) text += String.fromCharCode(pixels[at]);
-  return btoa(text);
-})()"""
 
 
 def grey(text: str, side: int) -> Grey:
@@ -91,8 +85,9 @@ _ANSWERS = """async ([name, text]) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const model = state.site.models.find((one) => one.name === name);
   const found = [];
-  for (let at = 0; at < bytes.length; at += 784) {
-    const answer = await state.engine.answer(model, bytes.slice(at, at + 784));
+  const { height, width, channels } = model.shape, size = height * width * channels;
+  for (let at = 0; at < bytes.length; at += size) {
+    const answer = await state.engine.answer(model, bytes.slice(at, at + size));
     found.push([answer.label, answer.logits]);
   }
   return JSON.stringify(found);
@@ -173,11 +168,11 @@ def test_names_of_ones_own_classes_are_shown(tab: Open, url: str) -> None:
     opened.settled()
     assert opened.page.locator(".bars .name").all_inner_texts() == list(NAMES)
     assert opened.text("label") in NAMES
-    before = opened.page.evaluate(_SEEN)
+    before = opened.seen()
     opened.page.get_by_label("dark on light").check()
     opened.settled()
-    after = grey(opened.page.evaluate(_SEEN), 28)
-    assert abs(int(after[0, 0]) - int(grey(before, 28)[0, 0])) == 255
+    after = opened.seen()
+    assert abs(int(after[0, 0, 0]) - int(before[0, 0, 0])) == 255
 
 
 def test_undo_and_clear_by_keyboard(tab: Open, url: str) -> None:
@@ -185,19 +180,19 @@ def test_undo_and_clear_by_keyboard(tab: Open, url: str) -> None:
     press = opened.page.keyboard.press
     opened.draw(DIGITS["7"][0])
     opened.settled()
-    seven = opened.page.evaluate(_SEEN)
+    seven = opened.seen()
     opened.draw([(40, 40), (60, 250)])
     opened.settled()
-    assert opened.page.evaluate(_SEEN) != seven
+    assert not np.array_equal(opened.seen(), seven)
     press("Control+z")
     opened.settled()
-    assert opened.page.evaluate(_SEEN) == seven
+    assert np.array_equal(opened.seen(), seven)
     press("Delete")
     opened.settled()
     assert (opened.text("label"), opened.text("sure")) == ("–", "Nothing is drawn yet.")
     press("Control+z")  # what was cleared comes back
     opened.settled()
-    assert opened.page.evaluate(_SEEN) == seven
+    assert np.array_equal(opened.seen(), seven)
     for _ in range(5):
         press("Control+z")
     opened.settled()

@@ -106,7 +106,7 @@ def test_the_page_and_all_that_it_names_are_served(server: Server) -> None:
 
 def test_the_site_says_what_answers(server: Server, models: list[Path]) -> None:
     site = json.loads(ask(server, "/site.json")[2])
-    assert site["engine"] == {"kind": "server"}
+    assert site["engine"] == {"kind": "server", "most_bytes": 8_000_000}
     assert [model["name"] for model in site["models"]] == [
         "golden",
         "off",

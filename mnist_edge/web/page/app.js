@@ -1,5 +1,6 @@
 // The page: what is drawn or shown goes to an engine, and what it answers is shown.
 
+import { Camera, hasCameras } from "./camera.js";
 import { prepareDrawing } from "./drawing.js";
 import { open } from "./engines.js";
 import { fitImage } from "./fit.js";
@@ -8,17 +9,47 @@ import { Pad } from "./pad.js";
 const $ = (id) => document.getElementById(id);
 const QUIET_MS = 600; // after which an answer is told to a screen reader
 const MOST_LATENCIES = 1000;
-const MOST_IN_SIGHT = 14; // classes
+const SEEN = { small: 196, large: 252 }; // pixels, at most, of the picture that the network sees
+const SHORT_NAME = 2, USUAL_NAME = 14; // letters of a class
+
+// What the page is for, by the file: digits to be drawn, other grey pictures, colours.
+const KINDS = {
+  digit: {
+    title: "Draw a digit",
+    nothing: "Nothing is drawn yet.",
+    invitation: "Draw here,\nor drop or paste a picture",
+    choose: "Picture or photo",
+  },
+  drawing: {
+    title: "Draw a picture",
+    nothing: "Nothing is drawn yet.",
+    invitation: "Draw here,\nor drop or paste a picture",
+    choose: "Picture or photo",
+  },
+  picture: {
+    title: "Show a picture",
+    nothing: "There is no picture yet.",
+    invitation: matchMedia("(pointer: coarse)").matches
+      ? "Choose a picture"
+      : "Drop or paste a picture here,\nor choose one",
+    choose: "Choose a picture",
+  },
+};
 
 export const state = { site: null, engine: null, model: null };
 let latencies = [];
 let busy = false, dirty = false, spoken;
 
 export const pad = new Pad($("pad"), () => refresh());
+export const camera = new Camera($("live"), showCamera);
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("model").addEventListener("change", () => choose($("model").selectedIndex));
 $("inverted").addEventListener("change", refresh);
+$("sheet").addEventListener("click", () => !pad.drawable && pad.empty && !camera.on && $("file").click());
+$("camera").addEventListener("click", openCamera);
+$("take").addEventListener("click", takePicture);
+$("close").addEventListener("click", () => camera.close());
 $("file").addEventListener("change", () => {
   take($("file").files[0]);
   $("file").value = ""; // so that the same picture can be chosen again
@@ -78,12 +109,52 @@ function showModel(model) {
   $("accuracy").textContent = `${percent(correct / total, 2)} of ${total.toLocaleString("en")}`;
   $("self-test").textContent = "…";
   $("self-test").className = "";
-  $("dark").hidden = model.fit === "digit";
-  $("pad-title").textContent = model.fit === "digit" ? "Draw a digit" : "Draw a picture";
-  if (model.classes.length > MOST_IN_SIGHT) $("bars").tabIndex = 0; // to be scrolled by keyboard
-  else $("bars").removeAttribute("tabindex");
-  $("bars").classList.toggle("named", model.classes.some((name) => name.length > 2));
-  $("bars").replaceChildren(...model.classes.map((name) => {
+  showForm(model);
+  showClasses(model.classes);
+  showNothing();
+}
+
+function kindOf({ shape, fit, classes }) {
+  if (shape.channels === 3) return "picture"; // one draws in ink: a drawing is grey
+  return fit === "digit" && classes.every((name) => /^[0-9]$/.test(name)) ? "digit" : "drawing";
+}
+
+/** What is drawn or shown, and how: by the shape of the model's images. */
+function showForm(model) {
+  const { shape: { height, width, channels }, fit } = model;
+  const kind = kindOf(model);
+  const { title, invitation, choose } = KINDS[kind];
+  document.title = `mnist-edge: ${title.toLowerCase()}`;
+  $("pad-title").textContent = title;
+  $("invitation").textContent = invitation;
+  $("choose").textContent = choose;
+  $("dark").hidden = kind === "picture" || fit === "digit";
+  $("camera").hidden = kind === "digit" || !hasCameras;
+  $("tools").classList.toggle("many", !$("camera").hidden);
+  $("no-camera").hidden = kind === "digit" || hasCameras;
+  if (kind === "digit") camera.close();
+  $("sheet").classList.toggle("pictures", kind === "picture");
+  $("sheet").classList.toggle("covered", fit === "crop");
+  $("sheet").style.setProperty("--aspect", width / height);
+  $("pen-help").hidden = kind === "picture";
+  $("paste-help").hidden = kind !== "picture";
+  pad.setForm(model.shape, { drawable: kind !== "picture", covered: fit === "crop" });
+  const seen = $("seen"), longest = Math.max(height, width);
+  Object.assign(seen, { width, height });
+  seen.style.setProperty("--width", width);
+  for (const [name, most] of Object.entries(SEEN)) seen.style.setProperty(`--${name}`, Math.floor(most / longest));
+  const colours = channels === 3 ? "coloured" : "grey";
+  seen.ariaLabel = `The picture as the network gets it: ${width} by ${height} ${colours} pixels`;
+}
+
+function showClasses(classes) {
+  const longest = Math.max(...classes.map((name) => name.length));
+  const named = longest > SHORT_NAME, long = longest > USUAL_NAME;
+  for (const part of [$("bars"), $("verdict")]) {
+    part.classList.toggle("named", named);
+    part.classList.toggle("long", long);
+  }
+  $("bars").replaceChildren(...classes.map((name) => {
     const row = document.createElement("li");
     for (const part of ["name", "track", "value"]) {
       const cell = row.appendChild(document.createElement("span"));
@@ -94,17 +165,50 @@ function showModel(model) {
     row.children[1].ariaHidden = "true";
     return row;
   }));
-  showNothing();
+  if (overflows($("bars"))) $("bars").tabIndex = 0; // to be scrolled by keyboard
+  else $("bars").removeAttribute("tabindex");
 }
 
-/** A picture that was chosen, dropped or pasted. */
+function overflows(list) {
+  return list.scrollHeight > list.clientHeight;
+}
+
+/** A picture that was chosen, dropped, pasted, or taken with the camera. */
 async function take(file) {
   if (!file || !state.engine) return;
   try {
-    pad.show({ image: await createImageBitmap(file), file });
+    const image = await createImageBitmap(file);
+    camera.close();
+    pad.show({ image, file });
   } catch {
     fail(new Error(`${file.name || "that"} is no picture that this browser can read`));
   }
+}
+
+async function openCamera() {
+  $("error").textContent = "";
+  try {
+    await camera.open();
+    if (camera.on) $("take").focus();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function takePicture() {
+  const file = await camera.take();
+  if (!file) return;
+  await take(file);
+  $("camera").focus();
+}
+
+function showCamera(reason) {
+  $("live").hidden = $("live-tools").hidden = !camera.on;
+  $("tools").hidden = camera.on;
+  if (camera.on) showNothing();
+  else refresh();
+  say(camera.on ? "The camera is on." : "The camera is off.");
+  if (reason) fail(new Error(reason));
 }
 
 /** Ask for an answer to what there is now; one question at a time, and never an old one last. */
@@ -132,7 +236,7 @@ export function settled() {
 
 async function ask() {
   const { engine, model } = state;
-  if (pad.empty) return showNothing();
+  if (pad.empty || camera.on) return showNothing();
   try {
     const found = pad.picture
       ? await engine.picture(model, pad.picture.file)
@@ -151,19 +255,18 @@ function imageOf(model) {
 }
 
 function show({ image, label, probabilities, latencyUs, digits = 1 }) {
-  const blank = !image.some((value) => value > 0);
+  const { fit, threshold } = state.model;
+  const blank = fit === "digit" && !image.some((value) => value > 0);
   const highest = Math.max(...probabilities);
-  const threshold = state.model.threshold ?? 0;
   const several = digits > 1;
-  const sure = !blank && !several && highest >= threshold;
+  const sure = !blank && !several && highest >= (threshold ?? 0);
+  const told = blank ? "Nothing is to be seen on it."
+    : several ? severalOf(digits)
+    : sure ? `${percent(highest)}: sure`
+    : `${percent(highest)}: not sure (below ${percent(threshold, 2)})`;
   $("error").textContent = "";
-  $("label").textContent = blank ? "–" : several ? "?" : label;
-  $("label").classList.toggle("long", label.length > 2);
+  $("label").textContent = $("label").title = blank ? "–" : several ? "?" : label;
   $("label").classList.toggle("unsure", !sure);
-  const told = blank
-    ? "Nothing is to be seen on it."
-    : several ? `Several digits (${digits}) are here: mnist-edge predict --line or --grid reads them.`
-    : sure ? `${percent(highest)}: sure` : `${percent(highest)}: not sure (below ${percent(threshold, 2)})`;
   $("sure").textContent = told;
   [...$("bars").children].forEach((row, at) => {
     const probability = blank ? 0 : probabilities[at];
@@ -171,6 +274,7 @@ function show({ image, label, probabilities, latencyUs, digits = 1 }) {
     row.querySelector(".bar").style.transform = `scaleX(${probability})`;
     row.children[2].textContent = percent(probability);
   });
+  showTop();
   showSeen(image);
   latencies.push(latencyUs);
   if (latencies.length > MOST_LATENCIES) latencies.shift();
@@ -179,10 +283,25 @@ function show({ image, label, probabilities, latencyUs, digits = 1 }) {
   say(blank || several ? told : `${label}, ${told}`);
 }
 
+function severalOf(digits) {
+  return kindOf(state.model) === "digit"
+    ? `Several digits (${digits}) are here: mnist-edge predict --line or --grid reads them.`
+    : `Several things (${digits}) are here: show one.`;
+}
+
+/** Scroll a long list to the likeliest class. */
+function showTop() {
+  const list = $("bars"), top = list.querySelector(".top");
+  if (!top || !overflows(list)) return;
+  const place = top.offsetTop - list.scrollTop;
+  if (place < 0 || place + top.offsetHeight > list.clientHeight) list.scrollTop = top.offsetTop;
+}
+
 function showNothing() {
   $("label").textContent = "–";
-  $("label").classList.remove("long", "unsure");
-  $("sure").textContent = "Nothing is drawn yet.";
+  $("label").title = "";
+  $("label").classList.remove("unsure");
+  $("sure").textContent = camera.on ? "Take a picture: it is answered then." : KINDS[kindOf(state.model)].nothing;
   for (const row of $("bars").children) {
     row.classList.remove("top");
     row.querySelector(".bar").style.transform = "scaleX(0)";
@@ -196,7 +315,6 @@ function showNothing() {
 
 function showSeen(image) {
   const { height, width, channels } = state.model.shape;
-  Object.assign($("seen"), { width, height });
   const context = $("seen").getContext("2d");
   const pixels = context.createImageData(width, height);
   for (let at = 0; at < width * height; at++) {
@@ -220,6 +338,8 @@ function shortcut(event) {
   if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
     event.preventDefault();
     pad.undo();
+  } else if (event.key === "Escape") {
+    camera.close();
   } else if (!typing && (event.key === "Delete" || event.key === "Backspace")) {
     event.preventDefault();
     pad.clear();

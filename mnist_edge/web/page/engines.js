@@ -7,20 +7,28 @@ import { decoded, looked } from "./picture.js";
 
 /** What site.json says answers. */
 export async function open(site) {
-  const engine = site.engine.kind === "server" ? new Server() : new Browser(site.engine);
+  const engine = site.engine.kind === "server" ? new Server(site.engine) : new Browser(site.engine);
   await engine.ready?.();
   return engine;
 }
 
 class Server {
+  constructor({ most_bytes: mostBytes }) {
+    this.mostBytes = mostBytes;
+  }
+
   told = "Answered by ONNX Runtime in the mnist-edge process that serves this page.";
 
   answer(model, image) {
     return this.#post(model, image, "application/octet-stream");
   }
 
-  /** Prepared there, as `mnist-edge predict` does. */
-  picture(model, file) {
+  /** Prepared there, as `mnist-edge predict` does; here where it is too large to be sent. */
+  async picture(model, file) {
+    if (file.size > this.mostBytes) {
+      const { image, digits } = looked(await decoded(file), model);
+      return { ...await this.answer(model, image), digits };
+    }
     return this.#post(model, file, file.type.startsWith("image/") ? file.type : "image/unknown");
   }
 

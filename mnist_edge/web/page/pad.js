@@ -1,6 +1,7 @@
-// The canvas that is drawn on: strokes of a pen, by mouse, finger, stylus or keyboard.
+// The canvas that is drawn on, or that shows a picture: strokes of a pen, by mouse, finger, stylus
+// or keyboard. Files that take colours show pictures only; what was drawn is kept for the others.
 
-const SIDE = 280; // of the field in which strokes are kept, whatever size the canvas is shown at
+const SIDE = 280; // the longer, of the field in which strokes are kept, whatever size it is shown at
 const PEN = 20; // width
 const STEP = 7; // of the keyboard's pen
 
@@ -9,20 +10,21 @@ export class Pad {
   constructor(canvas, changed) {
     this.canvas = canvas;
     this.changed = changed;
+    this.width = this.height = SIDE;
+    this.drawable = true;
+    this.covered = false; // by a picture, of which then only the middle is seen
     this.strokes = [];
     this.picture = null; // {image: ImageBitmap, file}, in place of strokes
     this.undone = []; // what was there before it was cleared, or a picture was put on it
     this.pen = { x: SIDE / 2, y: SIDE / 2, down: false, shown: false };
-    const field = document.createElement("canvas");
-    field.width = field.height = SIDE;
-    this.field = field.getContext("2d", { willReadFrequently: true, alpha: false });
+    this.field = document.createElement("canvas").getContext("2d", { willReadFrequently: true, alpha: false });
     this.active = new Map(); // strokes under way, by pointer
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    canvas.addEventListener("pointerdown", (event) => this.drawable && this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
       canvas.addEventListener(end, (event) => this.active.delete(event.pointerId));
     }
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("keydown", (event) => this.drawable && this.#key(event));
     canvas.addEventListener("focus", () => this.#showPen(canvas.matches(":focus-visible")));
     canvas.addEventListener("blur", () => this.#showPen(false));
     new ResizeObserver(() => this.redraw()).observe(canvas);
@@ -30,20 +32,42 @@ export class Pad {
   }
 
   get empty() {
-    return !this.strokes.length && !this.picture;
+    return !this.picture && !this.#drawn;
   }
 
   get canUndo() {
-    return this.strokes.length > 0 || this.undone.length > 0;
+    return this.#drawn || this.undone.some((before) => this.drawable || before.picture || this.picture);
   }
 
-  /** What is drawn, as drawing.js wants it: 0 is canvas, 255 ink. */
+  get #drawn() {
+    return this.drawable && this.strokes.length > 0;
+  }
+
+  /** Take the aspect of a shape. */
+  setForm({ width, height }, { drawable, covered }) {
+    const scale = SIDE / Math.max(width, height);
+    Object.assign(this, { width: Math.round(width * scale), height: Math.round(height * scale), drawable, covered });
+    const { canvas } = this;
+    canvas.role = drawable ? "application" : "img";
+    canvas.ariaRoleDescription = drawable ? "drawing area" : null;
+    canvas.tabIndex = drawable ? 0 : -1;
+    this.pen.down = false;
+    this.active.clear();
+    this.redraw();
+  }
+
+  /** What is drawn, in grey: 0 is canvas, 255 ink. */
   ink() {
+    const { width, height } = this;
+    if (this.field.canvas.width !== width || this.field.canvas.height !== height) {
+      Object.assign(this.field.canvas, { width, height });
+    }
     this.field.fillStyle = "#000";
-    this.field.fillRect(0, 0, SIDE, SIDE);
+    this.field.fillRect(0, 0, width, height);
     this.#draw(this.field, 1, "#fff");
-    const pixels = this.field.getImageData(0, 0, SIDE, SIDE).data;
-    return { width: SIDE, height: SIDE, channels: 1, data: Uint8Array.from({ length: SIDE * SIDE }, (_, at) => pixels[4 * at]) };
+    const pixels = this.field.getImageData(0, 0, width, height).data;
+    const data = Uint8Array.from({ length: width * height }, (_, at) => pixels[4 * at]);
+    return { width, height, channels: 1, data };
   }
 
   /** Put a picture in place of what is drawn. */
@@ -55,9 +79,9 @@ export class Pad {
   }
 
   undo() {
-    if (this.strokes.length) this.strokes.pop();
-    else if (this.undone.length) Object.assign(this, this.undone.pop());
-    else return;
+    if (!this.canUndo) return;
+    if (this.#drawn) this.strokes.pop();
+    else Object.assign(this, this.undone.pop());
     this.pen.down = false;
     this.active.clear();
     this.#told();
@@ -74,13 +98,15 @@ export class Pad {
   }
 
   redraw() {
-    const scale = this.canvas.clientWidth * devicePixelRatio / SIDE;
-    const side = Math.max(1, Math.round(SIDE * scale));
-    if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
+    const scale = this.canvas.clientWidth * devicePixelRatio / this.width;
+    const width = Math.max(1, Math.round(this.width * scale));
+    const height = Math.max(1, Math.round(this.height * scale));
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     const context = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);
-    context.clearRect(0, 0, side, side);
-    if (this.picture) this.#fit(context, side);
+    context.clearRect(0, 0, width, height);
+    if (this.picture) this.#fit(context, width, height);
+    if (!this.drawable) return;
     this.#draw(context, scale, style.getPropertyValue("--ink"));
     if (this.pen.shown) this.#drawPen(context, scale, style.getPropertyValue("--accent"));
   }
@@ -95,11 +121,13 @@ export class Pad {
     this.changed();
   }
 
-  #fit(context, side) {
-    const { width, height } = this.picture.image;
-    const scale = side / Math.max(width, height);
-    const [w, h] = [width * scale, height * scale];
-    context.drawImage(this.picture.image, (side - w) / 2, (side - h) / 2, w, h);
+  #fit(context, width, height) {
+    const { image } = this.picture;
+    const scales = [width / image.width, height / image.height];
+    const scale = this.covered ? Math.max(...scales) : Math.min(...scales);
+    const [w, h] = [image.width * scale, image.height * scale];
+    context.imageSmoothingQuality = "high";
+    context.drawImage(image, (width - w) / 2, (height - h) / 2, w, h);
   }
 
   #draw(context, scale, colour) {
@@ -138,7 +166,10 @@ export class Pad {
 
   #place(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) * SIDE / box.width, (event.clientY - box.top) * SIDE / box.height];
+    return [
+      (event.clientX - box.left) * this.width / box.width,
+      (event.clientY - box.top) * this.height / box.height,
+    ];
   }
 
   #begin(point) {
@@ -175,8 +206,8 @@ export class Pad {
     this.pen.shown = true;
     if (way) {
       const step = event.shiftKey ? 3 * STEP : STEP;
-      this.pen.x = Math.min(SIDE, Math.max(0, this.pen.x + way[0] * step));
-      this.pen.y = Math.min(SIDE, Math.max(0, this.pen.y + way[1] * step));
+      this.pen.x = Math.min(this.width, Math.max(0, this.pen.x + way[0] * step));
+      this.pen.y = Math.min(this.height, Math.max(0, this.pen.y + way[1] * step));
     } else {
       this.pen.down = !this.pen.down;
       if (this.pen.down) this.pen.stroke = this.#begin([this.pen.x, this.pen.y]);
