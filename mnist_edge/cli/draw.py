@@ -35,10 +35,11 @@ def draw(
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Open a page to draw digits on, and watch the predictions.
+    """Open a page to draw on, or to show pictures to, and watch the predictions.
 
     The page is served by this machine, to this machine alone, until Ctrl-C. All exported files
-    are there to switch between.
+    are there to switch between. A file that takes colours is shown pictures: dropped, pasted,
+    chosen, or taken with the camera.
     """
     try:
         _serve(file, host, port, browser, as_json)

@@ -26,7 +26,8 @@ def describe_site(engine: dict[str, Any], models: Sequence[dict[str, Any]]) -> d
 
 
 def describe_model(path: Path, card: Card) -> dict[str, Any]:
-    """A file's facts. `shape` and `fit` are what its images are, and how pictures become them."""
+    """A file's facts. `shape` and `fit` are what its images are, and how pictures become them;
+    where it `reads_digits`, the page may say so."""
     of_folder = is_folder_dataset(card.dataset)
     return {
         "name": printable(path.stem),
@@ -35,6 +36,7 @@ def describe_model(path: Path, card: Card) -> dict[str, Any]:
         "precision": printable(card.precision),
         "classes": [printable(name) for name in card.classes],
         "dataset": "folder" if of_folder else printable(card.dataset),
+        "reads_digits": card.reads_digits,
         "shape": asdict(card.shape),
         "fit": card.fit,
         "threshold": card.threshold.value if card.threshold else None,

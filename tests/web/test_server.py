@@ -123,6 +123,7 @@ def test_the_site_says_what_answers(server: Server, models: list[Path]) -> None:
     assert golden["shape"] == {"height": 28, "width": 28, "channels": 1}
     assert (things["fit"], things["shape"]) == ("crop", {"height": 24, "width": 40, "channels": 3})
     assert things["self_test"]["passed"]
+    assert [model["reads_digits"] for model in site["models"]] == [True, True, False, False]
     assert animals["dataset"] == "folder"  # where it lies on this machine is nobody's business
     assert "secret" not in json.dumps(site)
 

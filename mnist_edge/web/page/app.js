@@ -114,9 +114,9 @@ function showModel(model) {
   showNothing();
 }
 
-function kindOf({ shape, fit, classes }) {
+function kindOf({ shape, fit, reads_digits: readsDigits }) {
   if (shape.channels === 3) return "picture"; // one draws in ink: a drawing is grey
-  return fit === "digit" && classes.every((name) => /^[0-9]$/.test(name)) ? "digit" : "drawing";
+  return fit === "digit" && readsDigits ? "digit" : "drawing";
 }
 
 /** What is drawn or shown, and how: by the shape of the model's images. */
@@ -283,10 +283,9 @@ function show({ image, label, probabilities, latencyUs, digits = 1 }) {
   say(blank || several ? told : `${label}, ${told}`);
 }
 
-function severalOf(digits) {
-  return kindOf(state.model) === "digit"
-    ? `Several digits (${digits}) are here: mnist-edge predict --line or --grid reads them.`
-    : `Several things (${digits}) are here: show one.`;
+function severalOf(count) {
+  const noun = state.model.reads_digits ? "digits" : "characters";
+  return `Several ${noun} (${count}) are here: mnist-edge predict --line or --grid reads them.`;
 }
 
 /** Scroll a long list to the likeliest class. */
