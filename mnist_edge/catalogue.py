@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_edge.image_kind import ImageKind
+from mnist_edge.image_shape import Fit
 
 SHORTCUTS = ("zero", "projection")
 
@@ -42,7 +43,8 @@ NETWORKS: dict[str, Network] = {
 @dataclass(frozen=True, slots=True)
 class PublicDataset:
     """What a data set is of, and by whom. `mnist_digits`: it is of the ten digits in MNIST's form;
-    `kind` is what its images are of; None: as their pixels say.
+    `kind` is what its images are of; None: as their pixels say. `fit` is how pictures become images
+    like its own.
 
     `module` is the one whose `load()` makes it; "" for four files in MNIST's format, which
     `datasets.published` names.
@@ -52,6 +54,7 @@ class PublicDataset:
     mnist_digits: bool = False
     module: str = ""
     kind: ImageKind | None = None
+    fit: Fit = Fit.DIGIT
 
 
 DATASETS: dict[str, PublicDataset] = {
@@ -61,6 +64,7 @@ DATASETS: dict[str, PublicDataset] = {
     "fashion-mnist": PublicDataset(
         "articles of clothing, by Xiao, Rasul and Vollgraf (Zalando Research)",
         kind=ImageKind.PHOTOGRAPHS,
+        fit=Fit.PAD,
     ),
     "kmnist": PublicDataset(
         "cursive Japanese characters, by Clanuwat et al.", kind=ImageKind.GLYPHS

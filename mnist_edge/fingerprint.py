@@ -28,15 +28,20 @@ class SplitDigest:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """The three splits of a data set; `coloured` is how many of its pictures lost a colour."""
+    """The three splits of a data set; `coloured` is how many of its pictures lost a colour.
+    `outliers` are those of no class, of all splits; None where there are none."""
 
     training: SplitDigest
     validation: SplitDigest
     test: SplitDigest
     coloured: int = 0
+    outliers: SplitDigest | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        if self.outliers is None:
+            del values["outliers"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Any) -> "Fingerprint":
@@ -47,7 +52,9 @@ class Fingerprint:
         training, validation, test = (
             SplitDigest(**dict(values[name])) for name in ("training", "validation", "test")
         )
-        return cls(training, validation, test, coloured)
+        known = values.get("outliers")
+        outliers = None if known is None else SplitDigest(**dict(known))
+        return cls(training, validation, test, coloured, outliers)
 
 
 def describe_changes(before: Fingerprint | None, now: Fingerprint | None) -> str | None:
@@ -58,6 +65,9 @@ def describe_changes(before: Fingerprint | None, now: Fingerprint | None) -> str
         _changed(name, getattr(before, name), getattr(now, name))
         for name in ("training", "validation", "test")
     ]
+    # They can be given apart from the set: where they are not, its images are what they were.
+    if before.outliers and now.outliers:
+        told.append(_changed("of no class", before.outliers, now.outliers))
     return ", ".join(filter(None, told)) or None
 
 

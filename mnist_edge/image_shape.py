@@ -6,9 +6,10 @@ A shape belongs to a data set, to the networks that are trained on it, and to th
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the catalogue knows shapes, and --help needs no NumPy
+    from numpy.typing import NDArray
 
 MIN_SIDE, MAX_SIDE = 16, 96
 """Pixels along a side of an image: from the fewest to the most."""
@@ -76,14 +77,14 @@ class ImageShape:
         """28×28 grey; 32×32 colour."""
         return f"{self.size} {'colour' if self.is_color else 'grey'}"
 
-    def holds(self, images: NDArray[np.generic]) -> bool:
+    def holds(self, images: "NDArray[Any]") -> bool:
         """Whether these are images uint8 (N, H, W) or (N, H, W, 3) of this shape."""
-        return images.dtype == np.uint8 and images.shape[1:] == self.dims
+        return images.dtype == "uint8" and images.shape[1:] == self.dims
 
     @classmethod
-    def of(cls, images: NDArray[np.generic]) -> "ImageShape":
+    def of(cls, images: "NDArray[Any]") -> "ImageShape":
         """The shape of images uint8 (N, H, W) or (N, H, W, 3). ValueError for any other array."""
-        if images.dtype == np.uint8:
+        if images.dtype == "uint8":
             with suppress(ValueError):
                 return cls.from_dims(images.shape[1:])
         raise ValueError(

@@ -1,5 +1,6 @@
 """mnist-edge data"""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ from mnist_edge.cli.options import (
 from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from mnist_edge.datasets import Dataset
+    from mnist_edge.datasets import Dataset, Outliers
     from mnist_edge.datasets.check_results import DataCheck
     from mnist_edge.lab.training.events import StepResult
 
@@ -60,7 +61,7 @@ def data(
     if sheet and not check:
         raise UsageError("--sheet draws what --check finds: add --check")
     with progress_bar() as progress:
-        found = load(name, data_dir, progress, options)
+        found = load(name, data_dir, progress, options, skip_unreadable=check)
     if preview:
         _draw_preview(preview, found)
     checked = _check(found) if check else None
@@ -93,11 +94,23 @@ def _echo_json(found: "Dataset", checked: "DataCheck | None") -> None:
     }
     findings = dataset.as_json(found.findings)
     echo_json(
-        {"name": found.name, "source": found.source, "classes": found.classes}
+        {
+            "name": found.name,
+            "source": found.source,
+            "classes": found.classes,
+            "shape": asdict(found.shape),
+            "fit": found.fit.value,
+        }
         | counts
+        | ({"outliers": _count_outliers(found.outliers)} if found.outliers else {})
         | ({"findings": findings} if findings else {})
         | ({"check": data_check.as_json(checked, found.classes)} if checked else {})
     )
+
+
+def _count_outliers(outliers: "Outliers") -> dict[str, int]:
+    names = ("training", "validation", "test")
+    return {name: len(getattr(outliers, name)) for name in names}
 
 
 def _check(found: "Dataset") -> "DataCheck":

@@ -41,17 +41,32 @@ def load(
     data_dir: Path | None = None,
     progress: Progress | None = None,
     options: ImageOptions = _AS_IT_IS,
+    *,
+    outliers: Path | None = None,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """The data set of a name: one of `catalogue.DATASETS`, or folder:PATH.
 
     Published sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
-    downloaded into the cache. `options` are asked of the images. Raises DataError, naming the file
-    and what to do.
+    downloaded into the cache. `options` are asked of the images. `outliers` is a folder of pictures
+    of no class, in place of those that the set has. Where unreadable pictures of a folder are
+    skipped, they are findings. Raises DataError, naming the file and what to do.
     """
+    data = _load(name, data_dir, progress, options, skip_unreadable)
+    return data if outliers is None else _with_outliers(data, outliers, progress)
+
+
+def _load(
+    name: str,
+    data_dir: Path | None,
+    progress: Progress | None,
+    options: ImageOptions,
+    skip_unreadable: bool,
+) -> Dataset:
     from mnist_edge.datasets import folder, idx_datasets
 
     if (path := folder_of(name)) is not None:
-        return folder.load(path, progress, options)
+        return folder.load(path, progress, options, skip_unreadable)
     if name in DATASETS:
         if DATASETS[name].module:
             return _convert(_made(name), options)
@@ -61,6 +76,15 @@ def load(
         raise DataSetNameError(f"'{name}' is a folder: name it as {folder_dataset(name)}")
     known = ", ".join([*DATASETS, folder_dataset("PATH")])
     raise DataSetNameError(f"there is no data set '{name}': choose one of {known}")
+
+
+def _with_outliers(data: Dataset, path: Path, progress: Progress | None) -> Dataset:
+    """The set with the pictures of a folder as its images of no class."""
+    from mnist_edge.datasets import folder
+
+    images, digest = folder.load_outliers(path.expanduser(), data.shape, data.fit, progress)
+    known = data.fingerprint and replace(data.fingerprint, outliers=digest)
+    return replace(data, outliers=images, fingerprint=known)
 
 
 def load_if_here(

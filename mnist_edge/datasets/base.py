@@ -52,11 +52,13 @@ class Split:
 class FolderFindings:
     """What was found in a person's folder that they should know of.
 
-    pictures: how many were read; coloured: how many of them lose a colour; smallest, largest:
+    pictures: how many were read; coloured: how many of them have a colour; smallest, largest:
     sizes (width, height). suffixes: how many files of each suffix, in small letters, were passed
     over; loose: pictures in no class; folders: those beside the splits. cut_test: whether the test
     split was split off by hash; untested: classes without test images. in_two_splits,
-    in_two_classes: pairs of files that show the network the same pixels.
+    in_two_classes: pairs of files that show the network the same pixels. of_several: how many are
+    the first of several in their files, frames or pages; unreadable: files that were left out,
+    where that was asked for, each with the reason.
     """
 
     pictures: int
@@ -70,6 +72,8 @@ class FolderFindings:
     untested: tuple[str, ...]
     in_two_splits: tuple[tuple[str, str], ...]
     in_two_classes: tuple[tuple[str, str], ...]
+    of_several: int = 0
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class Dataset:
     `train` are all images but the test's; `held_out`, bool (N,), tells which of them are for
     validation, None where they are drawn. `fingerprint` is None where the name says it all: of
     what is published with a SHA-256. `findings` are of a folder, and so are
-    `names`, those of its files: of `train`'s images, then of `test`'s. `fit` is how pictures
+    `names` and `sizes`, those of its files and pictures (int64 (N, 2), width and height): of
+    `train`'s images, then of `test`'s. `fit` is how pictures
     become images like these. `outliers` are a person's own images of no class, which are in no
     split. DataError for splits of two shapes.
     """
@@ -106,6 +111,7 @@ class Dataset:
     fingerprint: Fingerprint | None = None
     findings: FolderFindings | None = field(default=None, repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
+    sizes: NDArray[np.int64] | None = field(default=None, repr=False)
     fit: Fit = Fit.DIGIT
     outliers: Outliers | None = field(default=None, repr=False)
 

@@ -1,105 +1,194 @@
-"""A person's own images: one subfolder per class, any size and mode, brought to 28×28 grey."""
+"""A person's own images: one subfolder per class, pictures of any size and mode. What the files say
+of themselves is read first, and decides on splits and shape; then each picture is read once."""
 
-import hashlib
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge import preprocess
 from mnist_edge.dataset_names import folder_dataset, public_name
-from mnist_edge.datasets.base import Dataset, FolderFindings, Split
-from mnist_edge.datasets.folder_layout import TEST, TRAINING, VALIDATION, Layout, scan
-from mnist_edge.datasets.splits import split_digest, test_mask, validation_mask
+from mnist_edge.datasets.base import Dataset, FolderFindings, Outliers, Split
+from mnist_edge.datasets.folder_layout import (
+    TEST,
+    TRAINING,
+    VALIDATION,
+    Layout,
+    Skipped,
+    list_pictures,
+    scan,
+)
+from mnist_edge.datasets.folder_pictures import (
+    PictureFile,
+    Pictures,
+    look_through,
+    quiet_decoders,
+    read_pictures,
+)
+from mnist_edge.datasets.folder_shape import check_memory, choose_shape, possible_shapes
+from mnist_edge.datasets.splits import image_digests, split_digest, test_mask, validation_mask
 from mnist_edge.errors import DataError
-from mnist_edge.file_access import open_file
-from mnist_edge.fingerprint import Fingerprint
-from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageOptions, ImageShape
+from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.image_shape import Fit, ImageOptions, ImageShape
 from mnist_edge.preprocess.formats import NAMES
 from mnist_edge.types import Progress
 
 _AS_IT_IS = ImageOptions()
 _MOST_NAMED = 20  # unreadable pictures in one message
-# A pixel has a colour where its channels are so far apart, and a picture where so many pixels have
-# one: JPEG moves the channels of grey by a dozen.
-_FAR_APART, _ENOUGH = 40, 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class _Pictures:
-    """Pictures as read: `images` uint8 (N, H, W) or (N, H, W, 3), `labels` int64 (N,), the SHA-256
-    of each file, whether it has a colour, and its size (width, height)."""
-
-    paths: list[Path]
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    digests: list[bytes]
-    coloured: NDArray[np.bool_]
-    sizes: list[tuple[int, int]]
-
-    def __getitem__(self, chosen: NDArray[np.bool_]) -> "_Pictures":
-        at = np.flatnonzero(chosen)
-        return _Pictures(
-            [self.paths[one] for one in at],
-            self.images[at],
-            self.labels[at],
-            [self.digests[one] for one in at],
-            self.coloured[at],
-            [self.sizes[one] for one in at],
-        )
-
-    def __len__(self) -> int:
-        return len(self.paths)
+_Files = list[PictureFile]
 
 
 def load(
-    path: Path, progress: Progress | None = None, options: ImageOptions = _AS_IT_IS
+    path: Path,
+    progress: Progress | None = None,
+    options: ImageOptions = _AS_IT_IS,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """PATH/train/<class>/* beside PATH/test and, if wanted, PATH/val; or PATH/<class>/*.
 
     What is not there is split off by each picture's hash (see `splits`). Class names are the
-    subfolders' names, sorted; pictures below a class's subfolders belong to it. Raises DataError
-    for a missing folder, a class without images, pictures that cannot be read.
+    subfolders' names, sorted; pictures below a class's subfolders belong to it; those below
+    `_none`, beside the classes, belong to none. The shape is what is asked for, or else what the
+    pictures have (see `folder_shape`). Raises DataError for a missing folder, a class without
+    images, pictures that cannot be read (unless these are to be skipped, and findings), or more
+    than memory holds.
     """
     try:
-        return _load(path.expanduser(), progress, options)
+        with quiet_decoders():
+            return _load(path.expanduser(), progress, options, skip_unreadable)
     except (OSError, RuntimeError) as error:  # no permission; ~name of nobody
         raise DataError(f"cannot read the folder {path}: {error}") from error
 
 
-def _load(path: Path, progress: Progress | None, options: ImageOptions) -> Dataset:
+def load_outliers(
+    path: Path, shape: ImageShape, fit: Fit, progress: Progress | None = None
+) -> tuple[Outliers, SplitDigest]:
+    """All pictures of a folder as images of no class, split by each one's hash, and their
+    fingerprint. DataError where there are none, or one cannot be read."""
+    if not path.is_dir():
+        raise DataError(f"there is no folder {path}: name one with pictures of no class")
+    try:
+        found = list_pictures(path, Skipped())
+    except OSError as error:
+        raise DataError(f"cannot read the folder {path}: {error}") from error
+    if not found.paths:
+        raise DataError(f"{path} holds no pictures ({NAMES})")
+    check_memory(len(found.paths), shape)
+    step = _steps(f"looking through {path}", len(found.paths), progress)
+    read = _steps(f"reading {path}", len(found.paths), progress)
+    with quiet_decoders():
+        files = look_through(found, step)
+        parts = [read_pictures(part, [shape], fit, read) for part in _split({TRAINING: files})]
+    if errors := _errors(parts):
+        raise DataError(_unreadable([reason for _, reason in errors], len(files)))
+    return Outliers(*(part.images[shape] for part in parts)), _digest_outliers(parts)
+
+
+def _load(
+    path: Path, progress: Progress | None, options: ImageOptions, skip_unreadable: bool
+) -> Dataset:
     if not path.is_dir():
         raise DataError(f"there is no folder {path}: give folder:PATH with a subfolder per class")
     found = scan(path)
     _check_counts(found)
-    shape, fit = options.apply(MNIST_SHAPE), options.fit or Fit.ZERO_PAD
-    own = _read(found, shape, fit, progress)
+    step = _steps(f"looking through {path}", len(found), progress)
+    own = {name: look_through(split, step) for name, split in found.splits.items()}
+    outliers = {name: look_through(split, step) for name, split in found.outliers.items()}
+    shapes = possible_shapes([file for part in own.values() for file in part], options)
+    check_memory(len(found), shapes[0])
+    fit = options.fit or Fit.PAD
+    step = _steps(f"reading {path}", len(found), progress)
     training, validation, test = _split(own)
-    classes = found.classes
-    train = np.concatenate([training.images, validation.images])
-    labels = np.concatenate([training.labels, validation.labels])
-    everything = [training, validation, test]
-    coloured = sum(int(some.coloured.sum()) for some in everything)
+    groups = [training + validation, test, *_split(outliers)]
+    read = [read_pictures(files, shapes, fit, step) for files in groups]
+    errors = _errors(read)
+    if errors and not (skip_unreadable and all(len(part) > len(part.errors) for part in read[:2])):
+        raise DataError(_unreadable([reason for _, reason in errors], len(found)))
+    shape = choose_shape(shapes, sum(_colored(part) for part in read[:2]), len(found))
+    held_out = np.arange(len(read[0])) >= len(training)
+    held_out = held_out[read[0].is_read]
+    return _assemble(path, found, [part.readable() for part in read], held_out, shape, fit, errors)
+
+
+def _assemble(
+    path: Path,
+    found: Layout,
+    read: Sequence[Pictures],
+    held_out: NDArray[np.bool_],
+    shape: ImageShape,
+    fit: Fit,
+    errors: Sequence[tuple[Path, str]],
+) -> Dataset:
+    """The data set of the training and validation pictures, of which some are held out, the test's,
+    and the three parts of those of no class."""
+    train, test, *outliers = read
+    classes, images = found.classes, [part.images[shape] for part in read]
+    three = {
+        "training": (train, ~held_out),
+        "validation": (train, held_out),
+        "test": (test, np.ones(len(test), bool)),
+    }
+    digests = {name: _digest(part, chosen, classes) for name, (part, chosen) in three.items()}
+    names = tuple(str(file.path.relative_to(path)) for part in read[:2] for file in part.files)
+    sizes = np.concatenate([train.sizes, test.sizes])
+    tested, any_outliers = set(test.labels.tolist()), any(map(len, outliers))
+    findings = FolderFindings(
+        pictures=len(names),
+        coloured=_colored(train) + _colored(test),
+        smallest=_extreme(sizes, min),
+        largest=_extreme(sizes, max),
+        untested=tuple(classes[label] for label in sorted(set(range(len(classes))) - tested)),
+        of_several=sum(int(part.of_several.sum()) for part in read),
+        unreadable=tuple((str(one.relative_to(path)), reason) for one, reason in errors),
+        **_layout_findings(found),
+        **_copies(train, test, shape, held_out, names),
+    )
     return Dataset(
         public_name(folder_dataset(path)),
         classes,
-        Split(train, labels),
-        Split(test.images, test.labels),
+        Split(images[0], train.labels),
+        Split(images[1], test.labels),
         str(path),
-        held_out=np.arange(len(labels)) >= len(training),
+        held_out=held_out,
         fingerprint=Fingerprint(
-            training=split_digest(training.digests, training.labels, classes),
-            validation=split_digest(validation.digests, validation.labels, classes),
-            test=split_digest(test.digests, test.labels, classes),
-            coloured=coloured,
+            **digests,
+            coloured=0 if shape.is_color else findings.coloured,
+            outliers=_digest_outliers(outliers) if any_outliers else None,
         ),
-        findings=_findings(path, found, everything, coloured),
-        names=tuple(str(one.relative_to(path)) for some in everything for one in some.paths),
+        findings=findings,
+        names=names,
+        sizes=sizes,
         fit=fit,
+        outliers=Outliers(*images[2:]) if any_outliers else None,
     )
+
+
+def _layout_findings(found: Layout) -> dict[str, Any]:
+    return {
+        "suffixes": dict(sorted(found.passed_over.suffixes.items())),
+        "loose": found.passed_over.loose,
+        "folders": tuple(found.passed_over.folders),
+        "cut_test": TEST not in found.splits,
+    }
+
+
+def _copies(
+    train: Pictures,
+    test: Pictures,
+    shape: ImageShape,
+    held_out: NDArray[np.bool_],
+    names: Sequence[str],
+) -> dict[str, Any]:
+    shown = image_digests(train.images[shape]) + image_digests(test.images[shape])
+    splits = np.concatenate([held_out.astype(np.int64), np.full(len(test), 2)])
+    labels = np.concatenate([train.labels, test.labels])
+    return {
+        "in_two_splits": _alike(shown, splits, names),
+        "in_two_classes": _alike(shown, labels, names),
+    }
 
 
 def _check_counts(found: Layout) -> None:
@@ -116,33 +205,52 @@ def _check_counts(found: Layout) -> None:
             raise DataError(f"{split.root} holds no pictures")
 
 
-def _read(
-    found: Layout, shape: ImageShape, fit: Fit, progress: Progress | None
-) -> dict[str, _Pictures]:
-    """All pictures of all splits. DataError, which names those that cannot be read."""
-    total, done, errors = sum(len(split.paths) for split in found.splits.values()), 0, []
-    read = {}
-    for name, split in found.splits.items():
-        count = len(split.paths)
-        images = np.zeros((count, *shape.dims), np.uint8)
-        coloured, digests, sizes = np.zeros(count, bool), [], []
-        for at, path in enumerate(split.paths):
-            try:
-                loaded = preprocess.load(path)
-                digests.append(_digest(path))
-                sizes.append(loaded.size)
-                coloured[at] = _has_colour(loaded.pixels)
-                images[at] = preprocess.prepare_images([loaded.pixels], shape, fit)[0].image
-            except DataError as error:
-                errors.append(str(error))
-            done += 1
-            if progress:
-                progress(f"reading {split.root}", done, total)
-        labels = np.array(split.labels, np.int64)
-        read[name] = _Pictures(split.paths, images, labels, digests, coloured, sizes)
-    if errors:
-        raise DataError(_unreadable(errors, total))
-    return read
+def _steps(what: str, total: int, progress: Progress | None) -> Callable[[], None]:
+    """What is called after each of `total` pictures."""
+    count = itertools.count(1)
+    return lambda: progress(what, next(count), total) if progress else None
+
+
+def _split(own: Mapping[str, _Files]) -> tuple[_Files, _Files, _Files]:
+    """The training, validation and test pictures: a person's own splits, or by hash."""
+    training, validation, test = own.get(TRAINING, []), own.get(VALIDATION), own.get(TEST)
+    if test is None:
+        training, test = _divide(training, test_mask)
+    if validation is None:
+        training, validation = _divide(training, validation_mask)
+    return training, validation, test
+
+
+def _divide(
+    files: _Files, choose: Callable[[list[bytes], NDArray[np.int64]], NDArray[np.bool_]]
+) -> tuple[_Files, _Files]:
+    """Those that stay, and those that are chosen."""
+    labels = np.array([file.label for file in files], np.int64)
+    mask = choose([file.digest for file in files], labels)
+    pairs = list(zip(files, mask, strict=True))
+    return [file for file, one in pairs if not one], [file for file, one in pairs if one]
+
+
+def _colored(part: Pictures) -> int:
+    return int(part.colored.sum())
+
+
+def _digest(part: Pictures, chosen: NDArray[np.bool_], classes: Sequence[str]) -> SplitDigest:
+    digests = [part.files[at].digest for at in np.flatnonzero(chosen)]
+    return split_digest(digests, part.labels[chosen], classes)
+
+
+def _digest_outliers(parts: Sequence[Pictures]) -> SplitDigest:
+    digests = [file.digest for part in parts for file in part.files]
+    number = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return split_digest(digests, number, (TRAINING, VALIDATION, TEST))
+
+
+def _errors(read: Sequence[Pictures]) -> list[tuple[Path, str]]:
+    """Which pictures cannot be read, and why."""
+    return sorted(
+        (part.files[at].path, reason) for part in read for at, reason in part.errors.items()
+    )
 
 
 def _unreadable(errors: Sequence[str], total: int) -> str:
@@ -153,59 +261,18 @@ def _unreadable(errors: Sequence[str], total: int) -> str:
     return f"{len(errors):,} of {total:,} pictures cannot be read: {named}. Mend or remove them"
 
 
-def _digest(path: Path) -> bytes:
-    with open_file(path) as file:
-        return hashlib.sha256(file.read()).digest()
+def _extreme(sizes: NDArray[np.int64], which: Callable[..., tuple[int, int]]) -> tuple[int, int]:
+    pairs = [(int(width), int(height)) for width, height in sizes]
+    return which(pairs, key=lambda size: size[0] * size[1])
 
 
-def _has_colour(pixels: NDArray[np.uint8]) -> bool:
-    if pixels.ndim == 2:
-        return False
-    apart = pixels.max(axis=2) - pixels.min(axis=2) > _FAR_APART
-    return bool(apart.mean() >= _ENOUGH)
-
-
-def _split(own: dict[str, _Pictures]) -> tuple[_Pictures, _Pictures, _Pictures]:
-    """The training, validation and test pictures: a person's own splits, or by hash."""
-    training, validation, test = own[TRAINING], own.get(VALIDATION), own.get(TEST)
-    if test is None:
-        mask = test_mask(training.digests, training.labels)
-        training, test = training[~mask], training[mask]
-    if validation is None:
-        mask = validation_mask(training.digests, training.labels)
-        training, validation = training[~mask], training[mask]
-    return training, validation, test
-
-
-def _findings(
-    path: Path, found: Layout, splits: Sequence[_Pictures], coloured: int
-) -> FolderFindings:
-    test = splits[2]
-    untested = set(range(len(found.classes))) - set(test.labels.tolist())
-    sizes = [size for split in splits for size in split.sizes]
-    return FolderFindings(
-        pictures=sum(map(len, splits)),
-        coloured=coloured,
-        smallest=min(sizes, key=lambda size: size[0] * size[1]),
-        largest=max(sizes, key=lambda size: size[0] * size[1]),
-        suffixes=dict(sorted(found.passed_over.suffixes.items())),
-        loose=found.passed_over.loose,
-        folders=tuple(found.passed_over.folders),
-        cut_test=TEST not in found.splits,
-        untested=tuple(found.classes[label] for label in sorted(untested)),
-        in_two_splits=_alike(path, splits, of_splits=True),
-        in_two_classes=_alike(path, splits, of_splits=False),
-    )
-
-
-def _alike(path: Path, splits: Sequence[_Pictures], of_splits: bool) -> tuple[tuple[str, str], ...]:
-    """Pairs of files that show the same 28×28 pixels to the network: one of training and one of
-    validation or test; or two of different classes."""
+def _alike(
+    shown: Sequence[bytes], sides: NDArray[np.int64], names: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Pairs of files that show the network the same pixels, on two sides: splits, or classes."""
     groups = defaultdict(list)
-    for number, split in enumerate(splits):
-        for at, image in enumerate(split.images):
-            side = number if of_splits else int(split.labels[at])
-            groups[image.tobytes()].append((side, str(split.paths[at].relative_to(path))))
+    for digest, side, name in zip(shown, sides.tolist(), names, strict=True):
+        groups[digest].append((side, name))
     pairs = []
     for members in groups.values():
         first = members[0]

@@ -18,6 +18,8 @@ _NAMES = {
     **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }
+OUTLIERS = "_none"
+"""The name of a folder, beside the classes, of pictures that are of no class."""
 # What archives and file managers leave behind, besides files that begin with a dot.
 _LEFT_BEHIND = ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "@eadir")
 
@@ -43,11 +45,18 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A folder's splits by `TRAINING`, `VALIDATION` and `TEST`: the first is always there."""
+    """A folder's splits by `TRAINING`, `VALIDATION` and `TEST`: the first is always there.
+    `outliers` are pictures of no class, in the same splits; those of a folder beside the splits are
+    `TRAINING`."""
 
     classes: tuple[str, ...]
     splits: dict[str, FolderSplit]
+    outliers: dict[str, FolderSplit]
     passed_over: Skipped
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return sum(len(one.paths) for part in (self.splits, self.outliers) for one in part.values())
 
 
 def scan(path: Path) -> Layout:
@@ -58,12 +67,47 @@ def scan(path: Path) -> Layout:
     classes = _classes(training)
     splits = {}
     for name, root in ({TRAINING: training} | roots).items():
-        strange = sorted(set(_subfolders(root)) - set(classes))
-        if strange and name != TRAINING:
-            raise DataError(f"{root} has classes that train lacks: {', '.join(strange)}")
+        if name != TRAINING:
+            _check_known(root, classes)
         passed_over.loose += sum(1 for item in _visible(root) if _is_picture(item))
         splits[name] = _found(root, classes, passed_over)
-    return Layout(classes, splits, passed_over)
+    outliers = _outliers({TRAINING: training} | roots, passed_over)
+    if training != path and (beside := find_outliers(path)):
+        extra = list_pictures(beside, passed_over)
+        paths = extra.paths + (outliers[TRAINING].paths if TRAINING in outliers else [])
+        outliers[TRAINING] = FolderSplit(path, paths, [0] * len(paths))
+    return Layout(classes, splits, outliers, passed_over)
+
+
+def find_outliers(root: Path) -> Path | None:
+    """The folder of pictures of no class in a folder."""
+    named = (name for name in _all_subfolders(root) if name.casefold() == OUTLIERS)
+    return next((root / name for name in named), None)
+
+
+def list_pictures(folder: Path, passed_over: Skipped) -> FolderSplit:
+    """All pictures in a folder and below it, without classes."""
+    paths = sorted(_pictures(folder, passed_over))
+    return FolderSplit(folder, paths, [0] * len(paths))
+
+
+def _outliers(roots: dict[str, Path], passed_over: Skipped) -> dict[str, FolderSplit]:
+    folders = {name: find_outliers(root) for name, root in roots.items()}
+    found = {name: list_pictures(folder, passed_over) for name, folder in folders.items() if folder}
+    return {name: split for name, split in found.items() if split.paths}
+
+
+def _check_known(root: Path, classes: tuple[str, ...]) -> None:
+    """DataError for a split with classes that the training split lacks."""
+    strange = sorted(set(_subfolders(root)) - set(classes))
+    if not strange:
+        return
+    as_known = {name.casefold(): name for name in classes}
+    twins = [
+        f"{name} ({as_known[key]})" for name in strange if (key := name.casefold()) in as_known
+    ]
+    advice = f"; names of one class differ in case: {', '.join(twins)}" if twins else ""
+    raise DataError(f"{root} has classes that train lacks: {', '.join(strange)}{advice}")
 
 
 def _split_folders(path: Path, passed_over: Skipped) -> dict[str, Path]:
@@ -108,6 +152,7 @@ def _classes(root: Path) -> tuple[str, ...]:
     names = _subfolders(root)
     if len(names) < 2:
         raise DataError(f"{root} needs at least two subfolders, one per class: it has {len(names)}")
+    _check_case(root, names)
     if len(names) > MOST_CLASSES:
         raise DataError(f"{root} has {len(names):,} classes: {MOST_CLASSES:,} at most")
     for name in names:
@@ -124,6 +169,18 @@ def _classes(root: Path) -> tuple[str, ...]:
                 f"the splits, as {Path(splits[0]) / name}"
             )
     return tuple(names)
+
+
+def _check_case(root: Path, names: list[str]) -> None:
+    """DataError for two classes that are one folder on Windows and macOS, and after unpacking."""
+    known: dict[str, str] = {}
+    for name in names:
+        if twin := known.get(name.casefold()):
+            raise DataError(
+                f"{root} has the classes {twin} and {name}, whose names differ in case only: put "
+                "them together, or rename one"
+            )
+        known[name.casefold()] = name
 
 
 def _is_text(name: str) -> bool:
@@ -179,6 +236,10 @@ def _suffixes() -> frozenset[str]:
 
 
 def _subfolders(root: Path) -> list[str]:
+    return [name for name in _all_subfolders(root) if name.casefold() != OUTLIERS]
+
+
+def _all_subfolders(root: Path) -> list[str]:
     return sorted(item.name for item in _visible(root) if item.is_dir())
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.datasets import idx
 from mnist_edge.datasets.base import DATA_DIR_VARIABLE, Dataset, Split, compute_fingerprint
 from mnist_edge.datasets.download import fetch
@@ -100,7 +101,7 @@ def read(name: str, place: Path) -> Dataset:
     train, test = (
         _split(arrays[at : at + 2], paths[at : at + 2], len(source.classes)) for at in (0, 2)
     )
-    found = Dataset(name, source.classes, train, test, str(place))
+    found = Dataset(name, source.classes, train, test, str(place), fit=DATASETS[name].fit)
     proven = all(file.sha256 for file in source.files)
     return found if proven else replace(found, fingerprint=compute_fingerprint(found))
 

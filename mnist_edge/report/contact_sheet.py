@@ -17,7 +17,7 @@ _PAPER, _TEXT = 250, 40
 
 
 def write(path: Path, images: NDArray[np.uint8], captions: Sequence[str], columns: int = 0) -> None:
-    """Draw images, uint8 (N, H, W), three times as large, and write them to `path` as PNG.
+    """Draw images, uint8 (N, H, W) or (N, H, W, 3), three times as large, into a PNG at `path`.
 
     The columns are as wide as the longest caption needs. EdgeError when it cannot be written.
     """
@@ -27,20 +27,21 @@ def write(path: Path, images: NDArray[np.uint8], captions: Sequence[str], column
 
 
 def draw(images: NDArray[np.uint8], captions: Sequence[str], columns: int) -> Image.Image:
-    """The sheet as a grey picture."""
+    """The sheet as a picture, grey where the images are."""
     font, captions = pillow_font([printable(caption) for caption in captions], size=12)
-    side = images.shape[1] * _ZOOM
+    high, wide = (side * _ZOOM for side in images.shape[1:3])
     widest = max((font.getlength(caption) for caption in captions), default=0)
-    width = max(side, round(widest)) + _GAP
-    height = side + _LINE + _GAP
+    width = max(wide, round(widest)) + _GAP
+    height = high + _LINE + _GAP
     columns = min(columns, max(1, len(images)))
     rows = -(-len(images) // columns) or 1
-    paper = Image.new("L", (columns * width + _GAP, rows * height + _GAP), _PAPER)
-    pen = ImageDraw.Draw(paper)
+    mode = "L" if images.ndim == 3 else "RGB"
+    paper = Image.new("L", (columns * width + _GAP, rows * height + _GAP), _PAPER).convert(mode)
+    pen, ink = ImageDraw.Draw(paper), (_TEXT if mode == "L" else (_TEXT,) * 3)
     for at, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left = _GAP + at % columns * width
         top = _GAP + at // columns * height
-        large = Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST)
+        large = Image.fromarray(image).resize((wide, high), Image.Resampling.NEAREST)
         paper.paste(large, (left, top))
-        pen.text((left, top + side + 1), caption, _TEXT, font)
+        pen.text((left, top + high + 1), caption, ink, font)
     return paper

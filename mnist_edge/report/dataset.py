@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnist_edge.dataset_names import is_folder_dataset
-from mnist_edge.datasets import Dataset, FolderFindings
+from mnist_edge.datasets import Dataset, FolderFindings, Outliers
 from mnist_edge.fingerprint import Fingerprint, describe_changes
+from mnist_edge.image_shape import Fit
 from mnist_edge.report.formatting import count
 
 _MOST_PAIRS = 3
@@ -13,11 +14,23 @@ _HEIF = (".heic", ".heif", ".hif")
 
 
 def lines(data: Dataset) -> list[str]:
-    """What a person should know of their folder: a line for each finding; none of other sets."""
+    """What a person should know of their folder: a line for each finding; none of other sets but
+    for images of no class."""
     found = data.findings
-    if found is None:
-        return []
-    texts = [_colour(found), _split(data, found), _passed_over(found)]
+    texts = [] if found is None else [_images(data, found), _split(data, found)]
+    texts.append(_outliers(data.outliers))
+    if found is not None:
+        texts += _other_findings(found)
+    return [line for line in texts if line]
+
+
+def _other_findings(found: FolderFindings) -> list[str]:
+    texts = [_passed_over(found)]
+    if found.of_several:
+        texts.append(
+            f"{count(found.of_several, 'file')} of several frames or pages: of each only the first "
+            "is read"
+        )
     if found.untested:
         texts.append(
             f"no test images of {', '.join(found.untested)}: nothing will be known of them"
@@ -28,7 +41,16 @@ def lines(data: Dataset) -> list[str]:
     if found.in_two_classes:
         pairs = _pairs(found.in_two_classes)
         texts.append(f"the same picture is in two classes: {pairs}: one of them is wrong")
-    return [line for line in texts if line]
+    return texts
+
+
+def _outliers(outliers: Outliers | None) -> str:
+    if outliers is None:
+        return ""
+    return (
+        f"{count(len(outliers), 'picture')} of no class: {len(outliers.training):,} to train on, "
+        f"{len(outliers.validation):,} for validation, {len(outliers.test):,} for the test"
+    )
 
 
 def as_json(found: FolderFindings | None) -> dict[str, Any] | None:
@@ -37,6 +59,8 @@ def as_json(found: FolderFindings | None) -> dict[str, Any] | None:
         return None
     return {
         "pictures": found.pictures,
+        "of_several": found.of_several,
+        "unreadable": [{"picture": name, "reason": reason} for name, reason in found.unreadable],
         "coloured": found.coloured,
         "smallest": list(found.smallest),
         "largest": list(found.largest),
@@ -71,16 +95,26 @@ def changed_images_note(
     return f"note: {data.name} is not what {whose} was trained and measured on: {changes}"
 
 
-def _colour(found: FolderFindings) -> str:
+def _images(data: Dataset, found: FolderFindings) -> str:
+    """What the pictures become; that they lose their colour, where they do."""
     small, large = (f"{width}×{height}" for width, height in (found.smallest, found.largest))
     sizes = small if small == large else f"{small} to {large}"
-    if not found.coloured:
-        return f"{found.pictures:,} pictures of {sizes} pixels become 28×28 grey"
+    how = "" if sizes == data.shape.size else _FITTED[data.fit]
+    line = f"{found.pictures:,} pictures of {sizes} pixels become {data.shape}{how}"
+    if data.shape.is_color or not found.coloured:
+        return line
     return (
-        f"colour is not used: {found.coloured:,} of {found.pictures:,} pictures are coloured; all, "
-        f"of {sizes} pixels, become 28×28 grey. Classes that differ in colour or in fine detail "
-        "alone cannot be told apart"
+        f"{line}. Colour is not used, though {found.coloured:,} of them have some: --color keeps "
+        "it. Classes that differ in colour alone cannot be told apart"
     )
+
+
+_FITTED = {
+    Fit.DIGIT: ", their digits in MNIST's form",
+    Fit.PAD: ", padded",
+    Fit.CROP: ", cut to the middle",
+    Fit.ZERO_PAD: ", padded with black",
+}
 
 
 def _split(data: Dataset, found: FolderFindings) -> str:

@@ -101,7 +101,7 @@ def test_digits_for_a_script(cli: Cli) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
-    assert list(found) == ["name", "source", "classes", "train", "test"]
+    assert list(found) == ["name", "source", "classes", "shape", "fit", "train", "test"]
     assert found["classes"] == list("0123456789")
     # As UCI publishes the counts of the 1,797 digits.
     together = np.add(found["train"], found["test"]).tolist()
@@ -145,6 +145,8 @@ def test_json_counts_every_class_even_without_images(said: Say, tmp_path: Path) 
         "name": "fashion-mnist",
         "source": str(tmp_path),
         "classes": list(SOURCES["fashion-mnist"].classes),
+        "shape": {"height": 28, "width": 28, "channels": 1},
+        "fit": "pad",
         "train": [40, *[0] * 9],
         "test": [0, 0, 0, 20, *[0] * 6],
     }

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mnist_edge.classifier import read_card
 from mnist_edge.datasets import load
+from mnist_edge.image_shape import ImageOptions
 from mnist_edge.lab.training.checkpoint import RESULT, load_checkpoint, save_checkpoint
 from tests.helpers.cli import assert_fails, invoke
 
@@ -58,9 +59,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("home"))
     write_shapes(home.shapes, 0, 16)
     args = ("--model", "edge-xs", "--epochs", 1, "--batch-size", 8, "--device", "cpu")
-    done = invoke("train", "--dataset", f"folder:{home.shapes}", "--out", home.run, *args)
+    images = ("--grey", "--size", 28)
+    data = ("--dataset", f"folder:{home.shapes}")
+    done = invoke("train", *data, "--out", home.run, *images, *args)
     assert done.exit_code == 0, done.stderr
-    assert "colour is not used: 48 of 48 pictures are coloured; all, of 40×30" in done.stderr
+    assert "48 pictures of 40×30 pixels become 28×28 grey, padded. Colour is not" in done.stderr
     assert "test split: " in done.stderr
     done = invoke("export", home.run, "--out", home.file.parent)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -83,7 +86,7 @@ def evaluated(home: Home, *options: object) -> Any:
 
 
 def test_checkpoint_and_file_carry_the_fingerprint(home: Home) -> None:
-    found = load(f"folder:{home.shapes}").fingerprint
+    found = load(f"folder:{home.shapes}", options=ImageOptions((28, 28), False)).fingerprint
 
     assert load_checkpoint(home.run).fingerprint == read_card(home.file).fingerprint == found
     assert found is not None

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from mnist_edge.datasets import Dataset, Split, folder_layout, load
 from mnist_edge.errors import DataError
+from mnist_edge.image_shape import Fit, ImageOptions
 from mnist_edge.preprocess import render_digits
 
 
@@ -234,13 +236,16 @@ def test_lost_colour_is_counted(tmp_path: Path) -> None:
     Image.fromarray(grey).save(tmp_path / "a" / "grey.jpg", quality=30)
     Image.new("RGB", (300, 20), (200, 40, 40)).save(tmp_path / "a" / "red.jpg")
 
-    found = folder(tmp_path)
+    found = load(f"folder:{tmp_path}", options=ImageOptions(color=False))
 
     assert found.findings is not None
     assert (found.findings.pictures, found.findings.coloured) == (8, 1)
     assert (found.findings.smallest, found.findings.largest) == ((28, 28), (300, 20))
     assert found.fingerprint is not None
     assert found.fingerprint.coloured == 1
+    kept = folder(tmp_path)
+    assert (kept.shape.is_color, kept.findings and kept.findings.coloured) == (True, 1)
+    assert kept.fingerprint == replace(found.fingerprint, coloured=0)
 
 
 def test_hidden_and_foreign_files_are_no_pictures(tmp_path: Path) -> None:
@@ -270,7 +275,8 @@ def test_progress_is_told_picture_by_picture(tmp_path: Path) -> None:
 
     load(f"folder:{tmp_path}", progress=lambda *news: told.append(news))
 
-    assert told == [(f"reading {tmp_path}", done, 5) for done in range(1, 6)]
+    steps = (f"looking through {tmp_path}", f"reading {tmp_path}")
+    assert told == [(step, done, 5) for step in steps for done in range(1, 6)]
 
 
 # Pictures
@@ -339,8 +345,9 @@ def test_other_sizes_are_fitted_into_the_square(tmp_path: Path) -> None:
 
     image = found.train.images[found.train.labels == 0][0]
     assert (image[7:21] == 200).all()
-    assert not image[:7].any()
-    assert not image[21:].any()
+    assert (image[:7] == 200).all()
+    assert (image[21:] == 200).all()
+    assert found.fit is Fit.PAD
 
 
 # Mistakes

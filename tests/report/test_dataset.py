@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mnist_edge.datasets import Dataset, FolderFindings, Split
+from mnist_edge.datasets import Dataset, FolderFindings, Outliers, Split
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.image_shape import Fit
 from mnist_edge.report.dataset import as_json, changed_images_note, lines
 
 PLAIN = FolderFindings(
@@ -26,7 +27,14 @@ SPLIT = Split(np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.int64))
 
 def dataset(findings: FolderFindings | None, known: Fingerprint | None = None) -> Dataset:
     return Dataset(
-        "folder:shapes", ("a", "b"), SPLIT, SPLIT, "x", fingerprint=known, findings=findings
+        "folder:shapes",
+        ("a", "b"),
+        SPLIT,
+        SPLIT,
+        "x",
+        fingerprint=known,
+        findings=findings,
+        fit=Fit.PAD,
     )
 
 
@@ -39,6 +47,21 @@ def test_a_plain_folder_needs_few() -> None:
     assert lines(dataset(PLAIN)) == ["200 pictures of 28×28 pixels become 28×28 grey"]
 
 
+def test_what_pictures_become_is_said() -> None:
+    in_color = np.zeros((2, 24, 32, 3), np.uint8)
+    split = Split(in_color, np.zeros(2, np.int64))
+    found = replace(PLAIN, coloured=200, smallest=(31, 40), largest=(640, 480))
+    data = replace(dataset(found), train=split, test=split)
+    start = "200 pictures of 31×40 to 640×480 pixels become 32×24 colour"
+
+    assert lines(data) == [f"{start}, padded"]
+    assert lines(replace(data, fit=Fit.CROP)) == [f"{start}, cut to the middle"]
+    outliers = Outliers(in_color, in_color[:1], in_color[:0])
+    assert lines(replace(data, outliers=outliers))[1] == (
+        "3 pictures of no class: 2 to train on, 1 for validation, 0 for the test"
+    )
+
+
 def test_every_finding_has_its_line() -> None:
     found = replace(
         PLAIN,
@@ -49,20 +72,22 @@ def test_every_finding_has_its_line() -> None:
         loose=2,
         folders=("sketches", "raw"),
         cut_test=True,
+        of_several=2,
         untested=("circle",),
         in_two_splits=(("a/1.png", "test/a/7.png"),),
         in_two_classes=tuple((f"a/{n}.png", f"b/{n}.png") for n in range(5)),
     )
 
     assert lines(dataset(found)) == [
-        "colour is not used: 120 of 200 pictures are coloured; all, of 8×30 to 4000×3000 pixels, "
-        "become 28×28 grey. Classes that differ in colour or in fine detail alone cannot be told "
-        "apart",
+        "200 pictures of 8×30 to 4000×3000 pixels become 28×28 grey, padded. Colour is not used, "
+        "though 120 of them have some: --color keeps it. Classes that differ in colour alone "
+        "cannot be told apart",
         "test split: 3 of 200 pictures, by a hash of each file: pictures that are added later move "
         "no other into it",
         "7 files passed over: 1 without a suffix, 3 .heic (save as PNG or JPEG, or pip install "
         "pillow-heif), 1 .txt, 2 pictures in no class's folder; folders beside the splits passed "
         "over: sketches, raw",
+        "2 files of several frames or pages: of each only the first is read",
         "no test images of circle: nothing will be known of them",
         "the same picture is in two splits: a/1.png = test/a/7.png: keep one, or the test knows it",
         "the same picture is in two classes: a/0.png = b/0.png, a/1.png = b/1.png, a/2.png = "
