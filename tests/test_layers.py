@@ -22,8 +22,8 @@ Edge = tuple[str, str]  # a module, and one that it imports
 
 # A name stands for the module and all below it; the longest that fits decides.
 MODULES = {
-    "ground": "errors catalogue child_python dataset_names escaping experiment_results file_access "
-    "image_kind image_shape "
+    "ground": "errors catalogue child_python class_recall dataset_names escaping "
+    "experiment_results file_access image_kind image_shape "
     "files fingerprint intervals metrics output_paths seed_statistics types",
     "model_file": "model_file",
     "datasets": "datasets",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mnist_edge.lab.training.threads import ThreadChoice
     from mnist_edge.lab.training.training_inputs import TrainingInputs
 
-_MOST_NAMED = 8  # classes
+_MOST_NAMED = 8  # classes in a line
 _NOTICED = 0.2  # cores' worth of time: what any system does beside
 
 
@@ -127,6 +127,7 @@ def show_stopped(run: Path) -> None:
 
 def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
     """A finished run: its curve, its accuracy, and what is next."""
+    from mnist_edge.class_recall import worst_classes
     from mnist_edge.lab.training.checkpoint import CHECKPOINT, CURVE, HISTORY
     from mnist_edge.report import formatting
 
@@ -140,6 +141,13 @@ def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
                 "recipe": finished.recipe.as_dict(),
                 "history": finished.history,
                 "test": accuracy.as_dict(),
+                "recall": {
+                    name: one and one.as_dict()
+                    for name, one in zip(finished.classes, finished.test_recalls, strict=False)
+                },
+                "worst_classes": [
+                    finished.classes[at] for at in worst_classes(finished.test_recalls)
+                ],
                 "trained": finished.trained,
             }
         )
@@ -148,10 +156,33 @@ def show_result(run: Path, finished: "Checkpoint", as_json: bool) -> None:
         f"test accuracy {formatting.percent(accuracy.value)} (95 % interval "
         f"{formatting.interval(accuracy)}; {accuracy.correct:,} of {accuracy.total:,})"
     )
+    if worst := _worst_text(finished):
+        echo(worst)
     echo(f"wrote {run / CHECKPOINT}, {HISTORY} and {CURVE}")
     # A fine-tuned one is called as its run: what it came from keeps its own name.
     name = f" --name {shlex.quote(run.resolve().name)}" if finished.recipe.pretrained else ""
     echo(f"next: mnist-edge export {shlex.quote(str(run))}{name}")
+
+
+def _worst_text(finished: "Checkpoint") -> str:
+    """worst class: cat, 74.20 % (742 of 1,000); "" where none is below the others."""
+    from mnist_edge.class_recall import worst_classes
+    from mnist_edge.report import formatting
+
+    recalls = finished.test_recalls
+    worst = worst_classes(recalls)
+    if not worst:
+        return ""
+    lowest = recalls[worst[0]]
+    assert lowest is not None  # it has test images
+    percent = formatting.percent(lowest.value)
+    if len(worst) == 1:
+        counts = f"{lowest.correct:,} of {lowest.total:,}"
+        return f"worst class: {finished.classes[worst[0]]}, {percent} ({counts})"
+    names = [finished.classes[at] for at in worst[:_MOST_NAMED]]
+    more = len(worst) - len(names)
+    others = f" and {more:,} more" if more else ""
+    return f"worst classes: {', '.join(names)}{others}, {percent} each"
 
 
 def _draw_curve(run: Path, saved: "Checkpoint") -> None:

@@ -114,10 +114,11 @@ def test_says_what_it_does_and_what_is_next() -> None:
         intro,
     )
     assert [EPOCH.sub(r"\1/\2", line) for line in told] == ["1/2", "2/2"]
-    tested, wrote, following = done.stdout.splitlines()
+    tested, worst, wrote, following = done.stdout.splitlines()
     assert re.fullmatch(
         r"test accuracy \d+\.\d\d % \(95 % interval \d+\.\d\d-\d+\.\d\d; \d+ of \d+\)", tested
     )
+    assert re.fullmatch(r"worst class(: \d, .* \(\d+ of \d+\)|es: (\d, )+.* each)", worst)
     assert wrote == f"wrote {RUN / CHECKPOINT}, {HISTORY} and {CURVE}"
     assert following == f"next: mnist-edge export {RUN}"
     assert sorted(path.name for path in RUN.iterdir()) == sorted(
@@ -137,6 +138,9 @@ def test_json_is_all_that_stdout_holds() -> None:
     assert values["history"] == saved.history
     assert saved.result is not None
     assert values["test"]["correct"] == saved.result["correct"]
+    recall = {name: one["value"] for name, one in values["recall"].items()}
+    assert list(recall) == list(saved.classes)
+    assert {recall[name] for name in values["worst_classes"]} == {min(recall.values())}
 
 
 def test_a_small_set_gets_more_epochs_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +426,7 @@ def test_two_processes_train_as_well_as_one() -> None:
     done = together(*args, "--out", "two")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^test accuracy", done.stdout, re.MULTILINE)) == 1
-    assert len(done.stdout.splitlines()) == 3
+    assert len(done.stdout.splitlines()) == 4
     told = [line for line in done.stderr.splitlines() if EPOCH.match(line)]
     assert [EPOCH.sub(r"\1", line) for line in told] == list("123")
     assert "3 epochs on 2 processes on cpu, 1 thread each" in done.stderr

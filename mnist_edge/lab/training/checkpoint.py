@@ -59,6 +59,14 @@ class Checkpoint:
         found = self.result
         return None if found is None else Accuracy(found["correct"], found["total"])
 
+    @property
+    def test_recalls(self) -> tuple[Accuracy | None, ...]:
+        """Of each class, None for one without test images; () in older runs, and until the test
+        split has been measured."""
+        found = self.result or {}
+        counts = zip(found.get("class_correct", ()), found.get("class_total", ()), strict=True)
+        return tuple(Accuracy(correct, total) if total else None for correct, total in counts)
+
     def trained_network(self) -> Network:
         """The trained network (the average), in eval mode, on the CPU."""
         network = build(self.recipe.model, len(self.classes), self.recipe.shortcut, self.shape)

@@ -37,6 +37,8 @@ class _Result:
     split: str
     correct: int
     total: int
+    class_correct: tuple[int, ...] = ()
+    class_total: tuple[int, ...] = ()
 
 
 def read_fields(file: TorchFile) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def read_fields(file: TorchFile) -> dict[str, Any]:
         "average": average,
         "optimizer": _optimizer(values["optimizer"], file),
         "trained": _environment(values["trained"]),
-        "result": _result(values["result"]),
+        "result": _result(values["result"], len(classes)),
         "fingerprint": _fingerprint(values.get("fingerprint")),
         "shape": shape,
         "fit": _fit(values.get("fit"), recipe),
@@ -101,12 +103,22 @@ def _epoch(values: Any, number: int) -> dict[str, Any]:
     return dict(own) | {"validation_accuracy": result.validation_accuracy}
 
 
-def _result(values: Any) -> dict[str, Any] | None:
+def _result(values: Any, classes: int) -> dict[str, Any] | None:
+    """Older runs do not know it by class."""
     if values is None:
         return None
     result = build_dataclass(_Result, values, "result")
     _check_count(result.correct, result.total, "result.correct")
-    return {"split": result.split, "correct": result.correct, "total": result.total}
+    whole = {"split": result.split, "correct": result.correct, "total": result.total}
+    correct, total = result.class_correct, result.class_total
+    if not correct and not total:
+        return whole
+    right = len(correct) == len(total) == classes and all(
+        0 <= one <= of for one, of in zip(correct, total, strict=True)
+    )
+    right = right and (sum(correct), sum(total)) == (result.correct, result.total)
+    _check(right, "result by class is no part of its total")
+    return whole | {"class_correct": list(correct), "class_total": list(total)}
 
 
 def _fingerprint(values: Any) -> Fingerprint | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from mnist_edge.class_recall import recalls
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, EdgeError
@@ -225,7 +226,10 @@ def train(
 def finish(folder: Path, checkpoint: Checkpoint, test: Split) -> Checkpoint:
     """Measure a trained run on the test split, once, and record it in the run's folder."""
     answers = checkpoint.trained_network().predict_logits(test.images).argmax(axis=1)
+    each = recalls(answers, test.labels, len(checkpoint.classes))
     result = {"split": "test"} | asdict(accuracy(answers, test.labels))
+    result["class_correct"] = [one.correct if one else 0 for one in each]
+    result["class_total"] = [one.total if one else 0 for one in each]
     finished = replace(checkpoint, result=result)
     save_checkpoint(folder, finished)
     return finished

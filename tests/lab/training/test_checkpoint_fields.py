@@ -32,6 +32,18 @@ WRONG: list[tuple[str, Any]] = [
     ("result", {}),
     ("result", [1, 2]),
     ("result", "well"),
+    ("result", {"split": "test", "correct": 1, "total": 2, "class_correct": [1]}),
+    ("result", {"split": "test", "correct": 1, "total": 1, "class_total": [1] + [0] * 9}),
+    (
+        "result",
+        {
+            "split": "test",
+            "correct": 1,
+            "total": 2,
+            "class_correct": [2] + [0] * 9,
+            "class_total": [1, 1] + [0] * 8,
+        },
+    ),
     ("result.correct", -1),
     ("result.correct", "all"),
     ("result.correct", math.nan),

@@ -207,7 +207,12 @@ def test_finish_measures_the_average_on_the_test_split(trained: Path, digits: Da
     with torch.no_grad():
         answers = network.eval()(torch.from_numpy(digits.test.images)).argmax(dim=1).numpy()
     correct = int((answers == digits.test.labels).sum())
-    assert saved.result == {"split": "test", "correct": correct, "total": len(digits.test)}
+    assert saved.result is not None
+    whole = {"split": "test", "correct": correct, "total": len(digits.test)}
+    assert whole.items() <= saved.result.items()
+    recalls = saved.test_recalls
+    assert sum(one.correct for one in recalls if one) == correct
+    assert [one.total for one in recalls if one] == np.bincount(digits.test.labels).tolist()
 
 
 def test_history_counts_the_averages_right_answers(
