@@ -32,7 +32,7 @@ NETWORKS: dict[str, Network] = {
     "edge-xs": Network("folding blocks of 16/16/16/24/24", 18_250, 386_352),
     "resnet3": Network("three wide residual blocks of 64/256/512", 4_804_746, 111_214_080),
     "resnet8": Network("ResNet-8 of MLPerf Tiny", 77_754, 9_345_920),
-    "resnet18": Network("torchvision's ResNet-18, 1-channel stem", 11_175_370, 33_010_944),
+    "resnet18": Network("torchvision's ResNet-18", 11_175_370, 33_010_944),
     "resnet20": Network("He et al. 2015, section 4.2, n = 3", 269_434, 30_821_248, SHORTCUTS),
     "resnet56": Network("He et al. 2015, section 4.2, n = 9", 852_730, 95_849_344, SHORTCUTS),
     "plain20": Network("resnet20 without its skips", 269_434, 30_821_248),

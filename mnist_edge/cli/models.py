@@ -8,13 +8,17 @@ import typer
 
 from mnist_edge.catalogue import NETWORKS, Cost, Layer, Network, total
 from mnist_edge.cli.console import echo, echo_err, echo_json, print_table
-from mnist_edge.cli.options import AsJson
+from mnist_edge.cli.options import AsJson, parse_image_options
 from mnist_edge.errors import ModelError, UsageError
+from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mnist_edge.model_file.contract import Card
+
+
+_SHAPES = "For others, 16 to 96 pixels a side: --size, --color."
 
 
 def models(
@@ -24,6 +28,22 @@ def models(
     summary: Annotated[
         bool, typer.Option("--summary", help="Show its layers: output shapes, parameters, MACs.")
     ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="N|WxH",
+            help="Count and show for images of so many pixels, width x height, 16 to 96 each "
+            "[default: 28].",
+            show_default=False,
+        ),
+    ] = None,
+    color: Annotated[
+        bool | None,
+        typer.Option(
+            "--color/--grey", help="Images in RGB, or in grey [default].", show_default=False
+        ),
+    ] = None,
     files: Annotated[bool, typer.Option("--files", help="List the exported files alone.")] = False,
     copy: Annotated[
         tuple[str, Path] | None,
@@ -42,6 +62,9 @@ def models(
     those that came with the package.
     """
     _check(name, summary, files, copy, force, as_json)
+    shape = parse_image_options(size, color, None).apply(MNIST_SHAPE)
+    if (files or copy) and (size is not None or color is not None):
+        raise UsageError("--size, --color and --grey are about networks: leave them away")
     if copy:
         from mnist_edge.model_file import model_paths
 
@@ -49,13 +72,14 @@ def models(
     elif files:
         _show_files(as_json)
     elif name:
-        _show_network(name, summary, as_json)
+        _show_network(name, summary, shape, as_json)
     elif as_json:
-        echo_json({one: _network_values(network) for one, network in NETWORKS.items()})
+        networks = {one: _describe(one, shape) for one in NETWORKS}
+        echo_json({one: _network_values(network, shape) for one, network in networks.items()})
     else:
-        _show_networks(NETWORKS)
+        _show_networks({one: _describe(one, shape) for one in NETWORKS})
         echo("")
-        echo("Each takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+        echo(f"Counted for images uint8 {shape.array}. {_SHAPES}")
         echo("")
         _show_files(as_json)
 
@@ -89,36 +113,44 @@ def _show_networks(networks: "Mapping[str, Network]") -> None:
     print_table(Grid(("network", "what it is", "parameters", "MACs"), tuple(rows), left=2))
 
 
-def _network_values(network: Network) -> dict[str, Any]:
+def _describe(name: str, shape: ImageShape) -> Network:
+    """What a network costs for images of a shape. Of others than MNIST's, and of a chain, only
+    PyTorch can tell."""
+    if name in NETWORKS and shape == MNIST_SHAPE:
+        return NETWORKS[name]
+    from mnist_edge.lab.training import layer_summary
+    from mnist_edge.lab.training.models import architecture, build
+
+    cost, known = layer_summary.cost(build(name, shape=shape)), architecture(name)
+    return Network(known.what, cost.params, cost.macs, known.shortcuts)
+
+
+def _network_values(network: Network, shape: ImageShape) -> dict[str, Any]:
     return {
         "what": network.what,
         "params": network.params,
         "macs": network.macs,
-        "input": "uint8 (N, 28, 28)",
+        "input": f"uint8 {shape.array}",
         "shortcuts": network.shortcuts,
     }
 
 
-def _show_network(name: str, summary: bool, as_json: bool) -> None:
-    """One network; its layers, or what a chain is, only PyTorch can tell."""
-    network, layers = NETWORKS.get(name), []
-    if summary or network is None:
+def _show_network(name: str, summary: bool, shape: ImageShape, as_json: bool) -> None:
+    network, layers = _describe(name, shape), list[Layer]()
+    if summary:
         from mnist_edge.lab.training import layer_summary
-        from mnist_edge.lab.training.models import architecture, build
+        from mnist_edge.lab.training.models import build
 
-        built, known = build(name), architecture(name)
-        cost = layer_summary.cost(built)
-        network = Network(known.what, cost.params, cost.macs, known.shortcuts)
-        layers = layer_summary.layers(built) if summary else []
+        layers = layer_summary.layers(build(name, shape=shape))
     if as_json:
         summarized = {"layers": [asdict(layer) for layer in layers]} if summary else {}
-        echo_json({name: _network_values(network) | summarized})
+        echo_json({name: _network_values(network, shape) | summarized})
         return
     _show_networks({name: network})
     echo("")
     if summary:
         _show_layers(layers, Cost(network.params, network.macs))
-    echo("It takes images uint8 (N, 28, 28), 0 = background, and gives logits.")
+    echo(f"Counted for images uint8 {shape.array}. {_SHAPES}")
 
 
 def _show_files(as_json: bool) -> None:

@@ -196,7 +196,7 @@ def test_models_for_a_person(said: Say) -> None:
     header, *rows = networks.splitlines()
     assert header.split() == ["network", "what", "it", "is", "parameters", "MACs"]
     assert [row.split()[0] for row in rows] == list(NETWORKS)
-    assert note == "Each takes images uint8 (N, 28, 28), 0 = background, and gives logits."
+    assert "uint8 (N, 28, 28)" in note
     header, *rows = files.splitlines()
     assert header.split() == ["file", "data", "set", "accuracy", "size"]
     assert [row.split()[0] for row in rows] == [path.stem for path in model_paths.all_named()]
@@ -255,6 +255,8 @@ def test_a_file_is_copied_with_its_card(
         ("edge", "--copy", "edge", "x"),
         ("--copy", "edge", "x", "--json"),
         ("--force",),
+        ("--files", "--size", "32"),
+        ("--copy", "edge", "DIR", "--color"),
     ],
 )
 def test_options_of_models_that_do_not_fit_each_other(said: Say, args: tuple[str, ...]) -> None:
@@ -277,10 +279,9 @@ def test_models_for_a_script(said: Say) -> None:
 def test_a_model_alone_is_a_row_alone(said: Say) -> None:
     every, alone = said("models").out.splitlines(), said("models", "edge").out.splitlines()
     assert [line.split() for line in alone[:2]] == [line.split() for line in every[:2]]
-    assert alone[2:] == [
-        "",
-        "It takes images uint8 (N, 28, 28), 0 = background, and gives logits.",
-    ]
+    assert alone[2] == ""
+    assert "uint8 (N, 28, 28)" in alone[3]
+    assert len(alone) == 4
     found, known = (json.loads(said("models", *name, "--json").out) for name in ((), ("edge",)))
     assert known == {"edge": found["edge"]}
 
@@ -327,6 +328,39 @@ def test_a_summary_of_what_folds_says_what_is_left_of_it(said: Say) -> None:
         f"{known['params']:,} parameters, {known['macs'] / 1e6:.2f} M multiply-adds.\n"
     ) in notes
     assert max(map(len, notes.splitlines())) <= 100
+
+
+def test_a_network_is_counted_for_the_images_that_are_asked_for(said: Say) -> None:
+    """MLPerf Tiny's ResNet-8 has 78 k parameters and 12.5 M multiply-adds on CIFAR-10."""
+    pytest.importorskip("mnist_edge.lab.training.models", exc_type=ImportError)
+    shape = ("--size", "32", "--color")
+    known = json.loads(said("models", "resnet8", "--summary", *shape, "--json").out)["resnet8"]
+    assert (known["params"], known["macs"]) == (78_042, 12_501_632)
+    assert known["input"] == "uint8 (N, 32, 32, 3)"
+    assert known["layers"][0]["output"] == [16, 32, 32]
+    shown = said("models", "resnet8", *shape).out
+    assert "12.50 M" in shown
+    assert "uint8 (N, 32, 32, 3)" in shown
+
+    wide = json.loads(said("models", "edge-xs", "--size", "96x48", "--summary", "--json").out)
+    assert wide["edge-xs"]["input"] == "uint8 (N, 48, 96)"
+    assert wide["edge-xs"]["layers"][0]["output"] == [16, 22, 46]
+
+
+@pytest.mark.parametrize("size", ["8", "4000", "big", "32x", "16x16x3"])
+def test_a_size_that_no_image_has_is_refused(said: Say, size: str) -> None:
+    result = said("models", "edge", "--size", size)
+    assert (result.code, result.out) == (2, "")
+    assert re.fullmatch(r"error: invalid value for --size: .*\n", result.err)
+
+
+def test_the_list_is_counted_for_them_too(said: Say) -> None:
+    pytest.importorskip("mnist_edge.lab.training.models", exc_type=ImportError)
+    found = json.loads(said("models", "--size", "32", "--color", "--json").out)
+    assert list(found) == list(NETWORKS)
+    assert found["resnet8"]["macs"] == 12_501_632
+    assert {entry["input"] for entry in found.values()} == {"uint8 (N, 32, 32, 3)"}
+    assert all(found[name]["macs"] > NETWORKS[name].macs for name in NETWORKS)
 
 
 def test_a_chain_is_a_model_too(said: Say) -> None:
