@@ -130,7 +130,7 @@ function showForm(model) {
   $("choose").textContent = choose;
   $("dark").hidden = kind === "picture" || fit === "digit";
   $("camera").hidden = kind === "digit" || !hasCameras;
-  $("tools").classList.toggle("many", !$("camera").hidden);
+  $("tools").classList.toggle("many", kind !== "digit");
   $("no-camera").hidden = kind === "digit" || hasCameras;
   if (kind === "digit") camera.close();
   $("sheet").classList.toggle("pictures", kind === "picture");
