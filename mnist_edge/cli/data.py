@@ -50,14 +50,12 @@ def data(
 ) -> None:
     """Fetch a data set, check it, and say what it holds."""
     from mnist_edge import output_paths
-    from mnist_edge.dataset_names import folder_of
+    from mnist_edge.dataset_names import folders_of
     from mnist_edge.datasets import load
     from mnist_edge.report import data_check, dataset, tables
 
     options = parse_image_options(size, color, fit)
-    folder = folder_of(name)
-    read = [folder] if folder else []
-    output_paths.check_files({"--preview": preview, "--sheet": sheet}, read)
+    output_paths.check_files({"--preview": preview, "--sheet": sheet}, folders_of(name))
     if sheet and not check:
         raise UsageError("--sheet draws what --check finds: add --check")
     with progress_bar() as progress:

@@ -67,10 +67,13 @@ def evaluate(
 
 
 def _own_dataset(name: str) -> str:
-    from mnist_edge.dataset_names import is_folder_dataset
+    from mnist_edge.dataset_names import has_folder, with_unknown_paths
 
-    if is_folder_dataset(name):
-        raise DataError(f"this file was trained on {name}: say where it is, --dataset folder:PATH")
+    if has_folder(name):
+        raise DataError(
+            f"this file was trained on {name}: say where it is, --dataset "
+            f"{with_unknown_paths(name)}"
+        )
     return name
 
 

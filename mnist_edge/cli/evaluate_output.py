@@ -1,6 +1,6 @@
 """What `mnist-edge eval` tells of a file's answers to a test split, and the sheet of its errors."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ _NO_GOLDEN = "none in this file: export it again, and it carries some"
 class Evaluation:
     """What a file's answers to the test split of `dataset` are worth: `counts` is the confusion
     matrix, int64 (classes, classes), and `calibration` the expected calibration error, 0..1.
+    `parts` are the accuracies on those of a joined set.
     `golden` is None for a file without golden answers."""
 
     file: Path
@@ -32,6 +33,7 @@ class Evaluation:
     accuracy: metrics.Accuracy
     calibration: float
     counts: NDArray[np.int64]
+    parts: dict[str, metrics.Accuracy] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -50,6 +52,7 @@ class Evaluation:
             accuracy=metrics.accuracy(answers.labels, right),
             calibration=metrics.expected_calibration_error(answers.probabilities, right),
             counts=metrics.confusion(answers.labels, right, len(model.classes)),
+            parts=_accuracies(data, answers.labels),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +62,11 @@ class Evaluation:
             "dataset": self.dataset,
             "golden": asdict(self.golden) if self.golden else None,
             "accuracy": self.accuracy.as_dict(),
+            **(
+                {"parts": {name: one.as_dict() for name, one in self.parts.items()}}
+                if self.parts
+                else {}
+            ),
             "expected_calibration_error": self.calibration,
             "classes": {
                 label: {
@@ -76,6 +84,16 @@ class Evaluation:
         }
 
 
+def _accuracies(data: "Dataset", answers: NDArray[np.int64]) -> dict[str, metrics.Accuracy]:
+    """On the test images of each part of a joined set, by its name."""
+    found, at = {}, 0
+    for part in data.parts:
+        own = slice(at, at + len(part.test))
+        found[part.name] = metrics.accuracy(answers[own], data.test.labels[own])
+        at = own.stop
+    return found
+
+
 def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
     """All of it; `errors` is where the misread images were drawn."""
     from mnist_edge.report import formatting, tables
@@ -89,6 +107,11 @@ def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
         f"(95 % interval {formatting.interval(accuracy)}; {accuracy.correct:,} of "
         f"{accuracy.total:,})"
     )
+    for name, own in found.parts.items():
+        echo(
+            f"  {name}: {formatting.percent(own.value)} (95 % interval {formatting.interval(own)}; "
+            f"{own.correct:,} of {own.total:,})"
+        )
     echo(f"macro F1 {macro.f1:.4f}, expected calibration error {found.calibration:.4f}")
     echo(f"golden answers: {found.golden or _NO_GOLDEN}")
     echo("")

@@ -114,13 +114,15 @@ def check_places(run: Path, out: Path | None, report: Path | None, web: Path | N
 def next_command(out: Path, files: Sequence[Path], dataset: str) -> str:
     """The command that measures what was made: no other files, on the images that they need.
     `dataset` is as the run names it, with the way to a folder; "" where there is no run."""
-    from mnist_edge.dataset_names import folder_dataset, folder_of
+    from mnist_edge.dataset_names import folder_dataset, folder_of, has_folder, join_names, parts_of
 
-    words, folder = ["mnist-edge", "bench"], folder_of(dataset)
-    if out != OUT or folder:
+    words = ["mnist-edge", "bench"]
+    if out != OUT or has_folder(dataset):
         words += map(str, files)
-    if folder:
-        words += ["--dataset", folder_dataset(_from_here(folder))]
+    if has_folder(dataset):
+        found = [(part, folder_of(part)) for part in parts_of(dataset)]
+        names = [folder_dataset(_from_here(path)) if path else part for part, path in found]
+        words += ["--dataset", join_names(names)]
     return shlex.join(words)
 
 

@@ -25,7 +25,7 @@ MODELS_HELP = (
 )
 
 
-DATASETS_HELP = f"{', '.join(DATASETS)} or folder:PATH"
+DATASETS_HELP = f"{', '.join(DATASETS)}, folder:PATH, or several: mnist+folder:PATH"
 
 
 def _number_or_auto(text: str) -> str:

@@ -33,18 +33,20 @@ def show_start(
     from mnist_edge.report.training_description import augmentation_names
 
     recipe = inputs.recipe
-    training, validation = len(inputs.training), len(inputs.validation)
+    training = len(inputs.training)
+    counts = f"{len(data.training):,} training and {len(data.validation):,} validation images"
     spent = cost(build(recipe.model, len(data.classes), recipe.shortcut, data.shape))
     where = f"{group.device}, {threads_text(choice)}"
     if group.size > 1:
         where = f"{group.size} processes on {where} each"
     echo_err(
-        f"{recipe.model} on {data.name}: {training:,} training and {validation:,} validation "
-        f"images; {amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
+        f"{recipe.model} on {data.name}: {counts}; "
+        f"{amount(spent.params)} parameters, {amount(spent.macs)} MACs; "
         f"{_epochs_text(recipe, training)} on {where}"
     )
-    if told := _start_text(inputs):
-        echo_err(told)
+    for told in (_start_text(inputs), *_repeat_texts(inputs, data)):
+        if told:
+            echo_err(told)
     digits, others = synthetic_counts(training, recipe)
     total = training + digits + others
     if recipe.batch_size > total:
@@ -60,6 +62,22 @@ def show_start(
         echo_err(_balance_text(inputs))
     if digits or others:
         echo_err(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
+
+
+def _repeat_texts(inputs: "TrainingInputs", data: "Dataset") -> list[str]:
+    """How often an epoch shows the images of smaller parts of a joined set."""
+    from mnist_edge.datasets.joined import repeats
+    from mnist_edge.report.formatting import count
+
+    share = inputs.recipe.part_share
+    if share is None or not data.parts:
+        return []
+    return [
+        f"{part.name}: its {count(int((~part.validation_mask).sum()), 'training image')} come "
+        f"{times:,} times in an epoch, so that there are {share:.0%} as many as of the largest part"
+        for part, times in zip(data.parts, repeats(data, share), strict=True)
+        if times > 1
+    ]
 
 
 def _balance_text(inputs: "TrainingInputs") -> str:
@@ -186,13 +204,12 @@ def _worst_text(finished: "Checkpoint") -> str:
 
 
 def _draw_curve(run: Path, saved: "Checkpoint") -> None:
-    from mnist_edge.dataset_names import folder_of
+    from mnist_edge.dataset_names import public_name
     from mnist_edge.files import write_together
     from mnist_edge.lab.training.checkpoint import CURVE
     from mnist_edge.report import training_curves
 
-    folder = folder_of(saved.recipe.dataset)
-    dataset = folder.name if folder else saved.recipe.dataset
+    dataset = public_name(saved.recipe.dataset)
     drawn = training_curves.plot_run(saved.history, f"{saved.recipe.model} on {dataset}")
     write_together({run / CURVE: drawn})
 

@@ -24,13 +24,15 @@ def find_source(path: Path) -> Path:
 
 
 def absolute_folder(dataset: str | None) -> str | None:
-    """A folder's path so that a later export, from another place, finds it again."""
-    from mnist_edge.dataset_names import folder_dataset, folder_of
+    """The name of a data set with its folders' whole paths, so that a later export, from another
+    place, finds them again."""
+    from mnist_edge.dataset_names import folder_dataset, folder_of, join_names, parts_of
 
-    path = folder_of(dataset) if dataset else None
-    if path is None:
-        return dataset
-    try:
-        return folder_dataset(path.expanduser().resolve())
-    except RuntimeError as error:  # ~name of nobody
-        raise DataError(f"there is no folder {path}: {error}") from error
+    def absolute(part: str) -> str:
+        path = folder_of(part)
+        try:
+            return part if path is None else folder_dataset(path.expanduser().resolve())
+        except RuntimeError as error:  # ~name of nobody
+            raise DataError(f"there is no folder {path}: {error}") from error
+
+    return join_names([absolute(part) for part in parts_of(dataset)]) if dataset else None

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.dataset_names import folder_dataset, folder_of
+from mnist_edge.dataset_names import folder_dataset, folder_of, has_folder, parts_of
 from mnist_edge.datasets.base import (
     DATA_DIR_VARIABLE,
     Dataset,
@@ -45,7 +45,7 @@ def load(
     outliers: Path | None = None,
     skip_unreadable: bool = False,
 ) -> Dataset:
-    """The data set of a name: one of `catalogue.DATASETS`, or folder:PATH.
+    """The data set of a name: one of `catalogue.DATASETS`, folder:PATH, or several with a +.
 
     Published sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
     downloaded into the cache. `options` are asked of the images. `outliers` is a folder of pictures
@@ -65,6 +65,8 @@ def _load(
 ) -> Dataset:
     from mnist_edge.datasets import folder, idx_datasets
 
+    if len(parts_of(name)) > 1:
+        return _load_joined(parts_of(name), data_dir, progress, options, skip_unreadable)
     if (path := folder_of(name)) is not None:
         return folder.load(path, progress, options, skip_unreadable)
     if name in DATASETS:
@@ -85,6 +87,30 @@ def _with_outliers(data: Dataset, path: Path, progress: Progress | None) -> Data
     images, digest = folder.load_outliers(path.expanduser(), data.shape, data.fit, progress)
     known = data.fingerprint and replace(data.fingerprint, outliers=digest)
     return replace(data, outliers=images, fingerprint=known)
+
+
+def _load_joined(
+    names: tuple[str, ...],
+    data_dir: Path | None,
+    progress: Progress | None,
+    options: ImageOptions,
+    skip_unreadable: bool,
+) -> Dataset:
+    """Several sets as one. Folders are read in the shape and with the fit of the first published
+    one, or of the first at all."""
+    from mnist_edge.datasets.joined import join
+
+    lead = next((name for name in names if not has_folder(name)), names[0])
+    first = _load(lead, data_dir, progress, options, skip_unreadable)
+    alike = ImageOptions.of(first.shape, first.fit)
+
+    def load_part(name: str) -> Dataset:
+        asked = alike if has_folder(name) else _AS_IT_IS
+        if name == lead:
+            return first
+        return _load(name, data_dir, progress, asked, skip_unreadable)
+
+    return join([load_part(name) for name in names])
 
 
 def load_if_here(

@@ -1,6 +1,6 @@
 """A data set in the shape that a model takes."""
 
-from mnist_edge.dataset_names import is_folder_dataset
+from mnist_edge.dataset_names import has_folder
 from mnist_edge.datasets.base import Dataset
 from mnist_edge.errors import DataError
 from mnist_edge.image_shape import Fit, ImageOptions, ImageShape
@@ -9,7 +9,7 @@ from mnist_edge.image_shape import Fit, ImageOptions, ImageShape
 def options_as_trained(name: str, shape: ImageShape, fit: Fit) -> ImageOptions:
     """What to ask of a set for a model of this shape and fit: pictures of a folder become such
     images; those of a published set are what they are (see `check_shape`)."""
-    return ImageOptions.of(shape, fit) if is_folder_dataset(name) else ImageOptions()
+    return ImageOptions.of(shape, fit) if has_folder(name) else ImageOptions()
 
 
 def check_shape(data: Dataset, shape: ImageShape, whose: str, advice: str) -> None:

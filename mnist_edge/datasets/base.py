@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.catalogue import DATASETS
+from mnist_edge.dataset_names import parts_of
 from mnist_edge.datasets.guess_kind import guess_kind
 from mnist_edge.datasets.splits import image_digests, split_digest, stratified_mask
 from mnist_edge.errors import DataError
@@ -99,7 +100,8 @@ class Dataset:
     `names` and `sizes`, those of its files and pictures (int64 (N, 2), width and height): of
     `train`'s images, then of `test`'s. `fit` is how pictures
     become images like these. `outliers` are a person's own images of no class, which are in no
-    split. DataError for splits of two shapes.
+    split. `parts` are those that were joined, none for a single set. DataError for splits of two
+    shapes.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Dataset:
     sizes: NDArray[np.int64] | None = field(default=None, repr=False)
     fit: Fit = Fit.DIGIT
     outliers: Outliers | None = field(default=None, repr=False)
+    parts: tuple["Dataset", ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.train.shape != self.test.shape:
@@ -130,7 +133,7 @@ class Dataset:
     @cached_property
     def kind(self) -> ImageKind:
         """What its images are of: as the catalogue says, else by their pixels."""
-        known = DATASETS.get(self.name)
+        known = DATASETS.get(parts_of(self.name)[0])
         return (known and known.kind) or guess_kind(self.train.images)
 
     # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.

@@ -45,6 +45,7 @@ def align_classes(data: Dataset, wanted: tuple[str, ...], whose: str, advice: st
         classes=wanted,
         train=renumbered(data.train),
         test=renumbered(data.test),
+        parts=tuple(align_classes(part, wanted, whose, advice) for part in data.parts),
         held_out=data.validation_mask,  # the same images: a draw depends on the numbers
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mnist_edge.dataset_names import is_folder_dataset
+from mnist_edge.dataset_names import has_folder
 from mnist_edge.datasets import Dataset, FolderFindings, Outliers
 from mnist_edge.fingerprint import Fingerprint, describe_changes
 from mnist_edge.image_shape import Fit
@@ -16,6 +16,8 @@ _HEIF = (".heic", ".heif", ".hif")
 def lines(data: Dataset) -> list[str]:
     """What a person should know of their folder: a line for each finding; none of other sets but
     for images of no class."""
+    if data.parts:
+        return [f"{part.name}: {line}" for part in data.parts for line in lines(part)]
     found = data.findings
     texts = [] if found is None else [_images(data, found), _split(data, found)]
     texts.append(_outliers(data.outliers))
@@ -83,7 +85,7 @@ def changed_images_note(
     where there is nothing to say. `trained_on` is the name of the model's own set."""
     now = data.fingerprint
     if before is None:
-        if not (is_folder_dataset(trained_on) and is_folder_dataset(data.name)):
+        if not (has_folder(trained_on) and has_folder(data.name)):
             return ""
         return (
             f"note: {whose} does not say which pictures it was trained on, as files of older "

@@ -155,6 +155,10 @@ def _pretrained(values: Mapping[str, str]) -> str:
 
 
 _RECIPE: Columns = {
+    "part_share": (
+        "smaller parts of the data set",
+        lambda share: f"repeated until they are {_share(share)} as many images as the largest",
+    ),
     "pretrained": ("fine-tuned from", _pretrained),
     "epochs": ("epochs", _plain),
     "batch_size": ("batch", lambda size: formatting.count(size, "image")),

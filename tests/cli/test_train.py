@@ -556,6 +556,34 @@ def test_fine_tuning_says_what_it_starts_from(
     assert invoke("train", "--resume", "--out", tuned).exit_code == 0  # is finished
 
 
+def test_sets_are_joined_trained_exported_and_measured_each(tmp_path: Path) -> None:
+    write_folder(Path("mine"), *"0123456789", "star", count=4)
+    args = ("train", "--model", "4k5s2v-4s2", "--dataset", "digits+folder:mine", "--epochs", 1)
+    run = Path("runs/both")
+    done = invoke(*args, "--device", "cpu", "--out", run)
+    assert done.exit_code == 0, done.stderr
+    assert "on digits+folder:mine: " in done.stderr
+    assert re.search("folder:mine: its .* come .* times in an epoch", done.stderr)
+    saved = load_checkpoint(run)
+    assert saved.recipe.dataset == f"digits+folder:{tmp_path.resolve() / 'mine'}"
+    assert saved.recipe.part_share is not None
+    assert saved.classes == (*"0123456789", "star")
+    done = invoke("export", run, "--name", "both")
+    assert done.exit_code == 0, done.stderr
+    bench = "mnist-edge bench exported/both.onnx --dataset digits+folder:mine"
+    assert f"next: {bench}" in done.stdout + done.stderr
+    assert str(tmp_path.resolve()) not in Path("exported/both.md").read_text()
+    assert_fails(invoke("eval", "both"), "--dataset digits.folder:PATH")
+    done = invoke("eval", "both", "--dataset", "digits+folder:mine", "--json")
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    parts = told["parts"]
+    assert list(parts) == ["digits", "folder:mine"]
+    for key in ("correct", "total"):
+        assert sum(part[key] for part in parts.values()) == told["accuracy"][key]
+    assert told["dataset"] == "digits+folder:mine"
+
+
 def test_a_student_learns_from_an_exported_file(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnist_edge import datasets
 from mnist_edge.backends import find_original
 from mnist_edge.classifier import read_card
-from mnist_edge.dataset_names import is_folder_dataset, public_name
+from mnist_edge.dataset_names import has_folder, public_name
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.errors import CheckpointError, DataError, EdgeError, ModelError
@@ -137,7 +137,7 @@ def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
         shape=checkpoint.shape,
         fit=checkpoint.fit,
         # What a person may do with their own images, and what comes of them, is theirs to say.
-        licence=None if is_folder_dataset(recipe.dataset) else LICENCE,
+        licence=None if has_folder(recipe.dataset) else LICENCE,
     )
     return Original(checkpoint, network, logits / np.float32(temperature), card)
 
@@ -171,7 +171,7 @@ def _load_data_of_file(
 ) -> Dataset:
     """The public set that a file's card names, where its run is not here."""
     card, path = fp32.card, fp32.file.path
-    if is_folder_dataset(card.dataset):
+    if has_folder(card.dataset):
         raise EdgeError(
             f"{path} was trained on {card.dataset}, and its run is not in {runs}/, "
             "which knows where that lies: export the run instead"

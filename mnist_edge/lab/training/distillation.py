@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.dataset_names import is_folder_dataset
+from mnist_edge.dataset_names import has_folder
 from mnist_edge.datasets import Split
 from mnist_edge.datasets.class_names import describe_mismatch, match_names
 from mnist_edge.errors import CheckpointError, DataError
@@ -212,7 +212,7 @@ def _key(recipe: Recipe, whole: Split) -> str:
     parts["teachers"] = recipe.distillation.teachers
     if whole.shape != MNIST_SHAPE:
         parts["shape"] = whole.shape.dims
-    if is_folder_dataset(recipe.dataset):  # whose pictures and classes change under its name
+    if has_folder(recipe.dataset):  # whose pictures and classes change under its name
         parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
         parts["labels"] = hashlib.sha256(whole.labels.tobytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

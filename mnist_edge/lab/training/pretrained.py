@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from mnist_edge.classifier import Classifier
-from mnist_edge.dataset_names import folder_of, public_name
+from mnist_edge.dataset_names import folder_of, folders_of, public_name, with_unknown_paths
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import composed
 from mnist_edge.datasets.folder_layout import scan
@@ -158,11 +158,11 @@ def fine_tuning_request(request: RecipeRequest, model: PretrainedModel) -> Recip
             raise UsageError(
                 f"{model.source} holds the network '{model.model}': leave --{name} away, or --from"
             )
-    path = folder_of(model.dataset)
-    if "dataset" not in request.fields and path and not path.is_absolute():
+    has_way = all(path.is_absolute() for path in folders_of(model.dataset))
+    if "dataset" not in request.fields and not has_way:
         raise DataError(
             f"{model.source} was trained on {model.dataset}: say on which images to train, "
-            "--dataset folder:PATH"
+            f"--dataset {with_unknown_paths(model.dataset)}"
         )
     fields = {"dataset": model.dataset} | own | dict(request.fields)
     return replace(request, fields=fields, pretrained=model.origin)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mnist_edge.catalogue import DATASETS
+from mnist_edge.dataset_names import parts_of
 from mnist_edge.errors import EdgeError
 from mnist_edge.image_kind import ImageKind
 from mnist_edge.image_shape import ImageShape
@@ -20,7 +21,7 @@ MAX_EPOCHS = 10_000
 _MAX_TEACHERS, _MAX_VIEWS = 100, 1000
 _MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 # Fields that recipes in files of version 1 do not have.
-_LATER = ("photograph_augmentation", "class_weights", "pretrained")
+_LATER = ("photograph_augmentation", "class_weights", "pretrained", "part_share")
 
 
 class RecipeError(EdgeError):
@@ -102,7 +103,9 @@ class Recipe:
     training images that are synthetic digits, and outliers (no digits at all).
     `photograph_augmentation` is None where the images are glyphs; with it, what `augmentation`
     moves comes before it, and is mirrored at the border. `class_weights` are those of the losses of
-    each class's images, () where all count alike.
+    each class's images, () where all count alike. `pretrained` is what it starts from, None for
+    random weights. `part_share` is of a joined data set: the training images of its smaller parts
+    are repeated until they are that share of the largest's.
     """
 
     model: str = "edge"
@@ -127,6 +130,7 @@ class Recipe:
     photograph_augmentation: PhotographAugmentation | None = None
     class_weights: tuple[float, ...] = ()
     pretrained: Pretrained | None = None
+    part_share: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_weights", tuple(self.class_weights))  # a list, in JSON
@@ -143,6 +147,7 @@ class Recipe:
             "images": self.images is None or self.images >= 2,
             "seed": 0 <= self.seed < 2**31,
             "synthetic_share": 0 <= self.synthetic_share <= 0.5,
+            "part_share": self.part_share is None or 0 < self.part_share <= 1,
             "class_weights": all(0 < weight < math.inf for weight in self.class_weights),
             "outlier_share": 0 <= self.outlier_share <= 0.4,
         }
@@ -153,7 +158,8 @@ class Recipe:
     @property
     def of_digits(self) -> bool:
         """Whether it trains on the ten digits in MNIST's form."""
-        return self.dataset in DATASETS and DATASETS[self.dataset].mnist_digits
+        first = parts_of(self.dataset)[0]  # whose classes come first in a joined set
+        return first in DATASETS and DATASETS[first].mnist_digits
 
     @property
     def kind(self) -> ImageKind:

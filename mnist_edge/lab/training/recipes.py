@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mnist_edge.catalogue import DATASETS
+from mnist_edge.dataset_names import parts_of
 from mnist_edge.datasets import Dataset
+from mnist_edge.datasets.joined import repeat_small_parts
 from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.image_kind import ImageKind
 from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
@@ -114,8 +116,9 @@ PHOTOGRAPH_RECIPES: dict[str, Recipe] = {
 }
 
 # Chosen on hands and draws of their own, see docs/fine-tuning.md; the first is a share.
-_FINE_TUNING_LR, _FINE_TUNING_EPOCHS = 0.25, 4
+_FINE_TUNING_LR, _FINE_TUNING_EPOCHS = 0.25, 1
 _FINE_TUNING_WARMUP, _FINE_TUNING_EMA_DECAY = 0.1, 0.99
+_PART_SHARE = 0.1  # of the largest part of a joined data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class RecipeRequest:
         own = recipe_for(self.model, dataset, kind)
         if self.pretrained:
             own = for_fine_tuning(own, self.pretrained)
+        if len(parts_of(dataset)) > 1:
+            own = replace(own, part_share=_PART_SHARE)
         recipe = replace(own, **self.fields)
         if recipe.of_digits and kind is not ImageKind.GLYPHS:
             raise UsageError(f"{dataset} is of digits, which are glyphs: leave --kind away")
@@ -155,7 +160,8 @@ class RecipeRequest:
         """The recipe for a data set: by the kind and the number of its images, and by how many of
         them each class has."""
         recipe = self.resolve(data.kind).for_shape(data.shape)
-        labels, classes = data.training.labels, len(data.classes)
+        training = repeat_small_parts(data, recipe.part_share)
+        labels, classes = training.labels, len(data.classes)
         is_imbalanced = imbalance(labels, classes) >= IMBALANCED_FROM
         if is_imbalanced if self.balance is None else self.balance:
             recipe = replace(recipe, class_weights=class_weights(labels, classes))
@@ -229,4 +235,5 @@ def for_fine_tuning(recipe: Recipe, pretrained: Pretrained) -> Recipe:
 
 def _published_kind(dataset: str) -> ImageKind | None:
     """Of a set of the catalogue, where that says it."""
-    return DATASETS[dataset].kind if dataset in DATASETS else None
+    first = parts_of(dataset)[0]
+    return DATASETS[first].kind if first in DATASETS else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets.joined import repeat_small_parts
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.image_shape import Fit
 from mnist_edge.lab.training.distillation import SoftTargets
@@ -36,7 +37,7 @@ class TrainingInputs:
         return cls(
             recipe=recipe,
             classes=data.classes,
-            training=data.training,
+            training=repeat_small_parts(data, recipe.part_share),
             validation=data.validation,
             fingerprint=data.fingerprint,
             fit=data.fit,
