@@ -116,6 +116,7 @@ def measure(way: str, hand: str, count: int, draw: int, changes: dict[str, Any])
     written, mnist = write_hand(HANDS[hand]), load("mnist")
     learned = draw_pictures(written.labels, count, draw)
     others = written[~learned]
+    kept = mnist.test if hand == "reported" else mnist.validation  # the test split chooses nothing
     with tempfile.TemporaryDirectory() as home:
         folder = write_folder(Path(home) / "hand", written, learned)
         started = time.perf_counter()
@@ -133,8 +134,8 @@ def measure(way: str, hand: str, count: int, draw: int, changes: dict[str, Any])
             "way": way,
             "hand_correct": _correct(network, others),
             "hand_total": len(others),
-            "mnist_correct": _correct(network, mnist.test),
-            "mnist_total": len(mnist.test),
+            "mnist_correct": _correct(network, kept),
+            "mnist_total": len(kept),
             "duration_s": round(duration, 1),
             "load": round(os.getloadavg()[0], 1),
             "changes": changes,
