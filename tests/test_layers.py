@@ -24,7 +24,7 @@ Edge = tuple[str, str]  # a module, and one that it imports
 MODULES = {
     "ground": "errors catalogue child_python class_recall dataset_names escaping "
     "experiment_results file_access image_kind image_shape "
-    "files fingerprint intervals metrics output_paths seed_statistics types",
+    "files fingerprint intervals metrics output_paths rejection seed_statistics types",
     "model_file": "model_file",
     "datasets": "datasets",
     "preprocess": "preprocess",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_edge import metrics
 from mnist_edge.cli.console import echo, echo_json, print_table
+from mnist_edge.rejection import Rejection, count_rejected
 
 if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
@@ -24,7 +25,8 @@ class Evaluation:
     """What a file's answers to the test split of `dataset` are worth: `counts` is the confusion
     matrix, int64 (classes, classes), and `calibration` the expected calibration error, 0..1.
     `parts` are the accuracies on those of a joined set.
-    `golden` is None for a file without golden answers."""
+    `golden` is None for a file without golden answers, `rejection` for a data set without images of
+    no class, and for a file without a threshold."""
 
     file: Path
     dataset: str
@@ -34,6 +36,7 @@ class Evaluation:
     calibration: float
     counts: NDArray[np.int64]
     parts: dict[str, metrics.Accuracy] = field(default_factory=dict)
+    rejection: Rejection | None = None
 
     @classmethod
     def of(
@@ -43,7 +46,13 @@ class Evaluation:
         data: "Dataset",
         answers: "Prediction",
     ) -> "Evaluation":
-        right = data.test.labels
+        right, sure, of_none = data.test.labels, model.card.threshold, data.outliers
+        from mnist_edge.classifier import in_chunks
+
+        rejection = None
+        if sure and of_none and len(of_none.test):
+            unknown = in_chunks(model.logits, of_none.test)
+            rejection = count_rejected(unknown, answers.logits, sure.value)
         return cls(
             file=model.path,
             dataset=data.name,
@@ -53,6 +62,7 @@ class Evaluation:
             calibration=metrics.expected_calibration_error(answers.probabilities, right),
             counts=metrics.confusion(answers.labels, right, len(model.classes)),
             parts=_accuracies(data, answers.labels),
+            rejection=rejection,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,6 +91,7 @@ class Evaluation:
             "weighted_avg": asdict(figures.weighted),
             "macro_f1": figures.macro.f1,
             "confusion": self.counts.tolist(),
+            "rejection": self.rejection and asdict(self.rejection),
         }
 
 
@@ -113,6 +124,8 @@ def show(found: Evaluation, errors: Path | None, as_json: bool) -> None:
             f"{own.correct:,} of {own.total:,})"
         )
     echo(f"macro F1 {macro.f1:.4f}, expected calibration error {found.calibration:.4f}")
+    if found.rejection:
+        echo(formatting.rejection(found.rejection))
     echo(f"golden answers: {found.golden or _NO_GOLDEN}")
     echo("")
     print_table(tables.per_class(found.classes, found.counts, blank_line=True))

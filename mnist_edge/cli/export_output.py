@@ -68,6 +68,8 @@ def print_published(run: Path, file: "PublishedFile") -> None:
             f"  sure at probabilities of {sure.value:.4f} and more: {sure.accepted:,} of "
             f"{sure.total:,} validation images, {sure.right:,} of them rightly"
         )
+    if card.rejection:
+        echo(f"  {formatting.rejection(card.rejection)}")
     against, checked = "original" if gate.original else "fp32 file", gate.verification
     echo(
         f"  against the {against}, on {checked.agreement.total:,} test images: "

@@ -27,10 +27,9 @@ def show_start(
     """What is trained, on what and where, before it begins."""
     from mnist_edge.lab.training.layer_summary import cost
     from mnist_edge.lab.training.models import build
-    from mnist_edge.lab.training.training_mix import synthetic_counts
+    from mnist_edge.lab.training.training_mix import outliers_used, synthetic_counts
     from mnist_edge.report import dataset
     from mnist_edge.report.formatting import amount
-    from mnist_edge.report.training_description import augmentation_names
 
     recipe = inputs.recipe
     training = len(inputs.training)
@@ -48,18 +47,16 @@ def show_start(
         if told:
             echo_err(told)
     digits, others = synthetic_counts(training, recipe)
-    total = training + digits + others
+    unknown = len(outliers_used(inputs.outliers, training))
+    total = training + digits + others + unknown
     if recipe.batch_size > total:
         echo_err(
             f"--batch-size {recipe.batch_size} is more than there is: a batch has {total:,} images"
         )
     for line in dataset.lines(data):
         echo_err(line)
-    if not recipe.of_digits:
-        names = ", ".join(augmentation_names(recipe.as_dict())) or "as they are"
-        echo_err(f"{recipe.kind}: {names}")
-    if recipe.class_weights:
-        echo_err(_balance_text(inputs))
+    for line in _recipe_lines(inputs, unknown):
+        echo_err(line)
     if digits or others:
         echo_err(f"drawing {digits:,} digits and {others:,} images of no digit to train on as well")
 
@@ -78,6 +75,22 @@ def _repeat_texts(inputs: "TrainingInputs", data: "Dataset") -> list[str]:
         for part, times in zip(data.parts, repeats(data, share), strict=True)
         if times > 1
     ]
+
+
+def _recipe_lines(inputs: "TrainingInputs", outliers: int) -> list[str]:
+    """How the images of other sets than digits are changed, what is mixed in, how losses weigh."""
+    from mnist_edge.report.training_description import augmentation_names
+
+    recipe, lines = inputs.recipe, []
+    if not recipe.of_digits:
+        names = ", ".join(augmentation_names(recipe.as_dict())) or "as they are"
+        lines.append(f"{recipe.kind}: {names}")
+    if outliers:
+        lines.append(
+            f"{outliers:,} training images of no class are mixed in, on which every class is to be "
+            "equally probable"
+        )
+    return lines + ([_balance_text(inputs)] if recipe.class_weights else [])
 
 
 def _balance_text(inputs: "TrainingInputs") -> str:

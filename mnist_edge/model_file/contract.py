@@ -16,6 +16,7 @@ from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file.golden import Golden
 from mnist_edge.model_file.older_names import rename_fields
+from mnist_edge.rejection import Rejection
 
 INPUT, OUTPUT = "image", "logits"
 PREFIX = "mnist_edge."
@@ -47,7 +48,8 @@ class Card:
     each answer: None in older files, and where there are very many classes. `licence` is an SPDX
     expression, None where nobody stated one: in older files, and for a folder's own images.
     `fingerprint` is that of the data set: None in older files, and where the set's name says it
-    all. `shape` is that of the images, and `fit` how pictures become such images: neither is
+    all. `rejection` counts what the threshold does to images of no class, None where the data set
+    had none. `shape` is that of the images, and `fit` how pictures become such images: neither is
     written into a file of version 1.
     """
 
@@ -71,6 +73,7 @@ class Card:
     fingerprint: Fingerprint | None = field(default=None, repr=False)
     shape: ImageShape = MNIST_SHAPE
     fit: Fit = Fit.DIGIT
+    rejection: Rejection | None = None
 
     @property
     def version(self) -> int:
@@ -183,6 +186,10 @@ def _decode_threshold(text: str) -> Threshold:
     return Threshold(value, **{name: int(count) for name, count in values.items()})
 
 
+def _decode_rejection(text: str) -> Rejection:
+    return Rejection(**{name: int(count) for name, count in _decode_dict(text).items()})
+
+
 def _decode_confusion(text: str) -> Counts:
     rows = tuple(tuple(row) for row in json.loads(text))
     for row in rows:
@@ -227,6 +234,7 @@ _ENTRIES = {
     "licence": _Entry(_decode_text, optional=True),
     "fingerprint": _Entry(lambda text: Fingerprint.from_dict(json.loads(text)), optional=True),
     "shape": _Entry(lambda text: ImageShape(**json.loads(text)), optional=True, since=2),
+    "rejection": _Entry(_decode_rejection, optional=True),
     "fit": _Entry(Fit, optional=True, since=2),
 }
 """Every entry by its key, which is the field's name, in the order of a file."""

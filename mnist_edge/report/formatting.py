@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mnist_edge.intervals import Ratio
 from mnist_edge.metrics import Accuracy
+from mnist_edge.rejection import Rejection
 
 
 def count(number: int, noun: str) -> str:
@@ -89,3 +90,13 @@ def short_names(paths: Sequence[Path]) -> list[str]:
         return "/".join(whole[-length:])
 
     return [short(whole) for whole in wholes]
+
+
+def rejection(found: Rejection) -> str:
+    """? for 93.00 % of 200 test images of no class (186), and for 4.20 % of 1,000 of the classes
+    (42)"""
+    of_none = f"{percent(found.rejected / found.outliers)} of {found.outliers:,} test images"
+    of_classes = f"{percent(found.unsure / found.images)} of {found.images:,} of the classes"
+    return (
+        f"? for {of_none} of no class ({found.rejected:,}), and for {of_classes} ({found.unsure:,})"
+    )

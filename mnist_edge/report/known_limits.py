@@ -98,7 +98,7 @@ def _classes(card: Card) -> str:
     seen = (
         f"Some of its training images were {what}, so that it doubts {of_these}; it can still "
         "be sure of one."
-        if others
+        if others or card.rejection
         else "It was never shown anything else, and can be sure of nonsense."
     )
     return (

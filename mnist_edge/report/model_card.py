@@ -168,11 +168,14 @@ def _confidence(card: Card) -> list[str]:
     if not (sure := card.threshold):
         return [temperature, "No threshold is in this file: nothing says when an answer is sure."]
     share = formatting.percent(sure.right / sure.accepted)
+    found = card.rejection
+    of_none = [f"With it there is {formatting.rejection(found)}."] if found else []
     return [
         temperature,
         f"An answer is sure from a probability of {sure.value:.4f} on: {sure.accepted:,} of "
         f"{sure.total:,} validation images are, {sure.right:,} of them correct ({share}). Below "
         "that, mnist-edge predict prints ? beside its answer.",
+        *of_none,
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_edge.datasets import Dataset, Split, compute_fingerprint
+from mnist_edge.datasets import Dataset, Outliers, Split, compute_fingerprint
 from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.image_kind import ImageKind
 from mnist_edge.lab.training import runs
@@ -26,6 +26,7 @@ from mnist_edge.lab.training.runs import (
     resolve_recipe,
     train,
 )
+from mnist_edge.metrics import softmax
 from tests.lab.conftest import CPU, inputs
 
 SHORT = Recipe("edge-xs", "digits", epochs=4, batch_size=32)
@@ -306,3 +307,21 @@ def test_set_aside_says_when_it_cannot(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(CheckpointError, match=r"cannot rename .*: Permission denied. Choose"):
         runs.set_aside(run)
+
+
+def test_images_of_no_class_are_trained_towards_equal_probabilities(
+    own: Dataset, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (120, 28, 28), dtype=np.uint8)
+    data = replace(own, outliers=Outliers(noise[:60], noise[60:80], noise[80:]))
+    recipe = replace(SHORT, epochs=30, outlier_share=0.0, synthetic_share=0.0)
+    tops: list[float] = []
+    for given in (own, data):
+        folder = tmp_path / str(len(tops))
+        run = prepare_run(plan_run(folder, recipe), given)
+        for _ in train(run.inputs, folder, CPU):
+            pass
+        network = load_checkpoint(folder).trained_network()
+        tops.append(float(softmax(network.predict_logits(noise[80:])).max(axis=1).mean()))
+    assert tops[1] < 0.2 < tops[0]

@@ -11,6 +11,7 @@ from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file.contract import LICENCE, PREFIX, VERSION, Card
 from mnist_edge.model_file.golden import Golden
+from mnist_edge.rejection import Rejection
 from tests.conftest import make_card
 
 KEYS = sorted(make_card().to_metadata())
@@ -48,7 +49,12 @@ GOLDEN = Golden("a generator", "0" * 64, 0.001, ((1.5, -2.0),))
 
 
 def test_metadata_is_text_under_the_prefix_and_names_every_field() -> None:
-    carried: dict[str, object] = {"golden": GOLDEN, "threshold": THRESHOLD, "licence": LICENCE}
+    carried: dict[str, object] = {
+        "golden": GOLDEN,
+        "threshold": THRESHOLD,
+        "licence": LICENCE,
+        "rejection": Rejection(90, 100, 3, 1000),
+    }
     carried["fingerprint"] = FINGERPRINT
     metadata = make_card(**INT8, **TWO, **carried).to_metadata()
     assert all(isinstance(value, str) for value in metadata.values())
@@ -68,7 +74,7 @@ def test_a_file_without_them_says_nothing_of_quantization_and_golden_answers() -
     fields = {field.name for field in dataclasses.fields(Card)}
     said = {key.removeprefix(PREFIX) for key in metadata}
     optional = {"calibration", "original_sha256", "golden", "threshold", "confusion", "licence"}
-    optional |= {"fingerprint", "shape", "fit"}
+    optional |= {"fingerprint", "shape", "fit", "rejection"}
     assert fields - said == optional
     assert Card.from_metadata(metadata).calibration is card.calibration is None
     assert Card.from_metadata(metadata).original_sha256 is card.original_sha256 is None

@@ -56,6 +56,7 @@ class Candidate(OnnxModel):
             "opset": self.opset,
             "temperature": card.temperature,
             "threshold": None if card.threshold is None else asdict(card.threshold),
+            "rejection": None if card.rejection is None else asdict(card.rejection),
             "accuracy": card.accuracy.as_dict(),
             "original_accuracy": card.original_accuracy.as_dict(),
             **self.gate.as_dict(),
@@ -87,6 +88,7 @@ def measure_candidate(
         golden=answers.golden,
         threshold=answers.threshold,
         confusion=answers.confusion,
+        rejection=answers.rejection,
     )
     file = ModelFile(Path(name), with_metadata(graph, card))
     Classifier(file)  # it opens, and honours the contract

@@ -10,8 +10,9 @@ from mnist_edge import metrics
 from mnist_edge.benchmark import kernels
 from mnist_edge.benchmark.kernels import Deviation
 from mnist_edge.classifier import CHUNK_SIZE, in_chunks, logits_function
-from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets import Dataset, Outliers, Split
 from mnist_edge.errors import GateCheck, GateError
+from mnist_edge.lab.export.thresholds import fit_threshold, measure_rejection
 from mnist_edge.metrics import Accuracy, Agreement, Shift, Threshold
 from mnist_edge.model_file import golden
 from mnist_edge.model_file.consistency import find_inconsistency
@@ -19,6 +20,7 @@ from mnist_edge.model_file.contract import Counts
 from mnist_edge.model_file.golden import Golden
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.saturation import LARGEST_PAIR, widest_pair
+from mnist_edge.rejection import Rejection
 
 # A correct fp32 export differs by rounding alone, about 1e-5 of a logit. This is the most that is
 # let through, relative to the largest logit: networks with large logits round more coarsely.
@@ -95,18 +97,24 @@ class Gate:
 class Answers:
     """A file's logits (N, C) of the test split, in batches, and of its first images one by one;
     and what it will carry: its golden answers, None where it answers what is no number; the
-    threshold fitted on its answers to a validation split, None without one; and its confusion
-    (see `Card`)."""
+    threshold fitted on its answers to a validation split, None without one; its confusion, and
+    what the threshold does to images of no class (see `Card`)."""
 
     logits: NDArray[np.float32]
     alone: NDArray[np.float32]
     golden: Golden | None
     threshold: Threshold | None = None
     confusion: Counts | None = None
+    rejection: Rejection | None = None
 
     @classmethod
     def of(
-        cls, file: ModelFile, test: Split, validation: Split | None = None, int8: bool = False
+        cls,
+        file: ModelFile,
+        test: Split,
+        validation: Split | None = None,
+        int8: bool = False,
+        outliers: Outliers | None = None,
     ) -> "Answers":
         """ModelError when the file will not open, GateError when its answer to an image depends on
         other things than the image. It need not have a card yet."""
@@ -127,8 +135,9 @@ class Answers:
         if np.isfinite(logits).all():
             answered = golden.compute(run, int8, test.shape)
             if validation:
-                threshold = metrics.fit_threshold(chosen[0], validation.labels)
-        return cls(logits, alone, answered, threshold, _confusion(logits, test))
+                threshold = fit_threshold(run, chosen[0], validation.labels, outliers)
+        rejection = measure_rejection(run, logits, threshold, outliers)
+        return cls(logits, alone, answered, threshold, _confusion(logits, test), rejection)
 
 
 def measure(
@@ -142,7 +151,9 @@ def measure(
     `original` are the PyTorch network's logits of the test split, `fp32` those of the file that
     an int8 one was made from.
     """
-    answers = Answers.of(file, data.test, data.validation, int8=fp32 is not None)
+    answers = Answers.of(
+        file, data.test, data.validation, int8=fp32 is not None, outliers=data.outliers
+    )
     gate = Gate(
         original=None if original is None else compare(original, answers, data.test),
         fp32=None if fp32 is None else compare(fp32, answers, data.test),

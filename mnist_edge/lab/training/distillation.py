@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mnist_edge.classifier import Classifier
@@ -164,6 +165,7 @@ def soft_targets(
     recipe: Recipe,
     device: torch.device,
     progress: Progress = lambda what, done, total: None,
+    outliers: NDArray[np.uint8] | None = None,
 ) -> SoftTargets:
     """The views of a recipe with their teachers' answers, made where they are not kept yet.
 
@@ -172,8 +174,9 @@ def soft_targets(
     """
     plan = recipe.distillation
     assert plan is not None  # what teachers are for
-    whole = with_synthetic(training, replace(recipe, seed=_SEED))
-    folder = teachers[0].cache_dir / f"views-{_key(recipe, whole)}"
+    whole = with_synthetic(training, replace(recipe, seed=_SEED), outliers)
+    by_pixels = outliers is not None or has_folder(recipe.dataset)
+    folder = teachers[0].cache_dir / f"views-{_key(recipe, whole, by_pixels)}"
     files = [folder / f"{number:02}.npz" for number in range(plan.views)]
     missing = [number for number, file in enumerate(files) if not os.path.lexists(file)]
     total = float(len(missing) * len(whole))
@@ -203,8 +206,9 @@ _VIEW_FIELDS = (
 """The fields of a recipe that decide on what teachers see."""
 
 
-def _key(recipe: Recipe, whole: Split) -> str:
-    """What views and answers depend on, in eight letters."""
+def _key(recipe: Recipe, whole: Split, by_pixels: bool) -> str:
+    """What views and answers depend on, in eight letters: `by_pixels` where the data set's name
+    does not say which images it has."""
     assert recipe.distillation is not None
     parts: dict[str, Any] = {
         name: value for name, value in recipe.as_dict().items() if name in _VIEW_FIELDS
@@ -212,7 +216,7 @@ def _key(recipe: Recipe, whole: Split) -> str:
     parts["teachers"] = recipe.distillation.teachers
     if whole.shape != MNIST_SHAPE:
         parts["shape"] = whole.shape.dims
-    if has_folder(recipe.dataset):  # whose pictures and classes change under its name
+    if by_pixels:
         parts["pixels"] = hashlib.sha256(whole.images.tobytes()).hexdigest()
         parts["labels"] = hashlib.sha256(whole.labels.tobytes()).hexdigest()
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

@@ -105,7 +105,9 @@ class TrainingRun:
         if not self.teachers or not self.has_epochs_left:
             return self
         own = self.inputs
-        soft = distillation.soft_targets(self.teachers, own.training, own.recipe, device, progress)
+        soft = distillation.soft_targets(
+            self.teachers, own.training, own.recipe, device, progress, own.outliers
+        )
         return replace(self, inputs=replace(own, soft_targets=soft))
 
 

@@ -31,7 +31,7 @@ from mnist_edge.lab.training.optimizer import build_optimizer, portable_state, r
 from mnist_edge.lab.training.pretrained import InitialWeights
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.training_inputs import TrainingInputs
-from mnist_edge.lab.training.training_mix import augment_batch, with_synthetic
+from mnist_edge.lab.training.training_mix import augment_batch
 from mnist_edge.metrics import accuracy
 
 _PROGRESS_EVERY_S = 0.1
@@ -75,7 +75,7 @@ class Trainer:
         of other classes or another network."""
         recipe, soft = inputs.recipe, inputs.soft_targets
         # What teachers have answered is of the same images for every seed.
-        training = with_synthetic(inputs.training, recipe) if soft is None else soft.whole
+        training = soft.whole if soft else inputs.mixed_images()
         batch = _batch_size(recipe, len(training), group)
         self.inputs, self.recipe, self.group, self.batch = inputs, recipe, group, batch
         self.soft_targets = soft.to(group.device) if soft else None

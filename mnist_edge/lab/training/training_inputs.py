@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.joined import repeat_small_parts
 from mnist_edge.fingerprint import Fingerprint
@@ -9,6 +12,7 @@ from mnist_edge.image_shape import Fit
 from mnist_edge.lab.training.distillation import SoftTargets
 from mnist_edge.lab.training.pretrained import InitialWeights
 from mnist_edge.lab.training.recipe import Recipe
+from mnist_edge.lab.training.training_mix import with_synthetic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +21,9 @@ class TrainingInputs:
 
     `initial` are the weights to begin with, random ones by None. `soft_targets` is what a recipe
     with teachers learns from. The split `watched` is answered after every epoch, for a curve, and
-    chooses nothing. `fingerprint` is that of the data set, and `fit` is how pictures become images
-    like its own: checkpoints carry both.
+    chooses nothing. `outliers` are a person's own images of no class, of the same shape, on which
+    every class is to be equally probable. `fingerprint` is that of the data set, and `fit` is how
+    pictures become images like its own: checkpoints carry both.
     """
 
     recipe: Recipe
@@ -28,8 +33,13 @@ class TrainingInputs:
     initial: InitialWeights | None = None
     soft_targets: SoftTargets | None = None
     watched: Split | None = None
+    outliers: NDArray[np.uint8] | None = None
     fingerprint: Fingerprint | None = None
     fit: Fit = Fit.DIGIT
+
+    def mixed_images(self) -> Split:
+        """The training images with what the recipe adds, and those of no class."""
+        return with_synthetic(self.training, self.recipe, self.outliers)
 
     @classmethod
     def of(cls, recipe: Recipe, data: Dataset) -> "TrainingInputs":
@@ -39,6 +49,7 @@ class TrainingInputs:
             classes=data.classes,
             training=repeat_small_parts(data, recipe.part_share),
             validation=data.validation,
+            outliers=data.outliers.training if data.outliers else None,
             fingerprint=data.fingerprint,
             fit=data.fit,
         )

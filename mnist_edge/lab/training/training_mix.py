@@ -25,9 +25,11 @@ def draw_digits(count: int, seed: int) -> Split:
     return Split(strokes.draw(written, random), labels)
 
 
-def with_synthetic(training: Split, recipe: Recipe) -> Split:
+def with_synthetic(
+    training: Split, recipe: Recipe, outliers: NDArray[np.uint8] | None = None
+) -> Split:
     """The training images, as many as a recipe wants, and, behind them, what it adds; seeded by
-    its own seed.
+    its own seed. A person's own images of no class come last, as `outliers_used` has them.
 
     `synthetic_share` and `outlier_share` are parts of what comes out. Labels of non-digits are
     OUTLIER. Nothing is added where the images are no digits.
@@ -35,16 +37,33 @@ def with_synthetic(training: Split, recipe: Recipe) -> Split:
     if recipe.images is not None and recipe.images < len(training):
         chosen = np.random.default_rng(_SUBSET_SEED).permutation(len(training))[: recipe.images]
         training = Split(training.images[chosen], training.labels[chosen])
+    own = _as_outliers(outliers_used(outliers, len(training)))
     if not recipe.of_digits:
-        return training
+        return _joined(training, own) if len(own) else training
     drawn, strange = synthetic_counts(len(training), recipe)
     pens = draw_digits(drawn, recipe.seed)
     random = np.random.default_rng([recipe.seed, 1])
     images: NDArray[np.uint8] = draw_outliers(strange, training, random)
-    nothing = np.full(strange, OUTLIER, np.int64)
+    return _joined(training, pens, _as_outliers(images), *([own] if len(own) else []))
+
+
+def outliers_used(outliers: NDArray[np.uint8] | None, images: int) -> NDArray[np.uint8]:
+    """Those that are trained on beside so many images of classes: at most as many, evenly taken,
+    so that the classes stay half of what is learned (Hendrycks et al. 2019, arXiv 1812.04606)."""
+    if outliers is None:
+        return np.empty((0, 28, 28), np.uint8)
+    count = min(len(outliers), images)
+    return outliers[np.arange(count) * len(outliers) // max(1, count)]
+
+
+def _as_outliers(images: NDArray[np.uint8]) -> Split:
+    return Split(images, np.full(len(images), OUTLIER, np.int64))
+
+
+def _joined(*splits: Split) -> Split:
     return Split(
-        np.concatenate([training.images, pens.images, images]),
-        np.concatenate([training.labels, pens.labels, nothing]),
+        np.concatenate([split.images for split in splits]),
+        np.concatenate([split.labels for split in splits]),
     )
 
 

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 
 from mnist_edge.classifier import Classifier, in_chunks
-from mnist_edge.datasets import Split
+from mnist_edge.datasets import Outliers, Split
 from mnist_edge.errors import GateCheck, GateError, ModelError
 from mnist_edge.lab.export.gate import (
     Answers,
@@ -22,6 +22,7 @@ from mnist_edge.lab.export.gate import (
     measure_portability,
 )
 from mnist_edge.model_file.reader import ModelFile
+from mnist_edge.rejection import Rejection
 from tests.conftest import make_card, write_tiny_model
 from tests.helpers.exports import verification
 
@@ -52,6 +53,39 @@ def test_the_same_function_passes(tiny_model: Path, random_split: Split) -> None
     assert result.exported.total == 200
     assert result.exported.correct == (original.argmax(axis=1) == random_split.labels).sum()
     assert result.largest_logit == pytest.approx(np.abs(original).max())
+
+
+def test_images_of_no_class_are_wrong_however_they_are_answered(
+    tiny_model: Path, random_split: Split
+) -> None:
+    """In the threshold, and counted by it on the test images of both."""
+    file, validation = ModelFile.read(tiny_model), random_split[slice(0, 60)]
+    strange = random_split.images[60:] // 4
+    outliers = Outliers(strange[:0], strange[:40], strange[40:])
+    alone = Answers.of(file, random_split, validation)
+    assert alone.rejection is None
+    right = by_hand(tiny_model, validation.images).argmax(axis=1)
+    easy = Split(validation.images, right)
+    found = Answers.of(file, random_split, easy, outliers=outliers)
+    known, unknown = (
+        softmax(by_hand(tiny_model, images), axis=1).max(axis=1)
+        for images in (easy.images, outliers.validation)
+    )
+    surest = unknown.max()
+    assert found.threshold is not None
+    assert found.threshold.total == 100
+    assert found.threshold.value == pytest.approx(known[known > surest].min(), rel=1e-5)
+    tops = [
+        softmax(by_hand(tiny_model, images), axis=1).max(axis=1)
+        for images in (outliers.test, random_split.images)
+    ]
+    counts = [int((top < found.threshold.value).sum()) for top in tops]
+    assert found.rejection == Rejection(counts[0], len(tops[0]), counts[1], len(tops[1]))
+    surer = Outliers(strange, easy.images, strange)  # than all others: no threshold tells them
+    without = Answers.of(file, random_split, easy).threshold
+    assert without is not None
+    assert without.value == pytest.approx(known.min(), rel=1e-5)
+    assert Answers.of(file, random_split, easy, outliers=surer).threshold == without
 
 
 def test_the_answers_are_counted_by_label(tiny_model: Path, random_split: Split) -> None:

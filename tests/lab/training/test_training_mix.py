@@ -114,3 +114,21 @@ def test_none_or_all_of_a_batch_may_be_strongly_augmented(share: float) -> None:
         blobs(7), replace(PLAIN, strong_augmentation=replace(MOVED, share=share)), seeded()
     )
     assert ((seen - blobs(7)).abs().amax(dim=(1, 2)) > 0.5).float().mean() == share
+
+
+@pytest.mark.parametrize(("given", "used"), [(30, 30), (500, 140), (0, 0)])
+def test_own_images_of_no_class_come_last_and_are_at_most_as_many_as_the_others(
+    some: Split, given: int, used: int
+) -> None:
+    own = np.zeros((given, 28, 28), np.uint8)
+    own[:, 0, 0], own[:, 0, 1] = np.arange(given) % 250, np.arange(given) // 250
+    for recipe in (replace(PLAIN, dataset="folder:x"), MIXED):
+        without, whole = (
+            with_synthetic(some, recipe),
+            with_synthetic(some, recipe, own),
+        )
+        assert len(whole) == len(without) + used
+        np.testing.assert_array_equal(whole.images[: len(without)], without.images)
+        np.testing.assert_array_equal(whole.labels[: len(without)], without.labels)
+        assert (whole.labels[len(without) :] == OUTLIER).all()
+        assert len(np.unique(whole.images[len(without) :, 0, :2], axis=0)) == used
