@@ -165,7 +165,9 @@ def fine_tuning_request(request: RecipeRequest, model: PretrainedModel) -> Recip
             f"--dataset {with_unknown_paths(model.dataset)}"
         )
     fields = {"dataset": model.dataset} | own | dict(request.fields)
-    return replace(request, fields=fields, pretrained=model.origin)
+    return replace(
+        request, fields=fields, pretrained=model.origin, pretrained_classes=model.classes
+    )
 
 
 def choose_options(model: PretrainedModel, asked: ImageOptions, dataset: str) -> ImageOptions:

@@ -254,3 +254,12 @@ def test_a_folder_is_read_as_the_network_learned(few: Dataset, tmp_path: Path) -
     assert choose_options(cropped, none, f"folder:{leaves}").fit is Fit.CROP
     with pytest.raises(CheckpointError, match="28×28 grey, not 64×64 grey"):
         choose_options(model, ImageOptions((64, 64)), "mnist")
+
+
+def test_new_classes_learn_at_a_higher_rate(few: Dataset, tmp_path: Path) -> None:
+    model = open_pretrained(make_run(tmp_path / "run", few, dataset="digits"))
+    new = replace(few, classes=(*few.classes[:9], "star"))
+    request = asked_of(model)
+    low, high = request.for_data(few).lr, request.for_data(new).lr
+    assert low < high < recipe_for("edge-xs", "digits").lr
+    assert asked_of(model, lr=0.5).for_data(new).lr == 0.5
