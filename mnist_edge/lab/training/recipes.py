@@ -117,7 +117,7 @@ PHOTOGRAPH_RECIPES: dict[str, Recipe] = {
 }
 
 # Chosen on hands and draws of their own, see docs/fine-tuning.md; the first is a share.
-_FINE_TUNING_LR, _FINE_TUNING_EPOCHS = 0.05, 1
+_FINE_TUNING_LR, _FINE_TUNING_EPOCHS = 0.05, 2
 _FINE_TUNING_WARMUP, _FINE_TUNING_EMA_DECAY = 0.1, 0.99
 # A last layer for new classes begins with random weights: of 382 UCI digits under new names, 231
 # are right after 165 steps without this, 374 with it.
