@@ -3,13 +3,13 @@
 import { Camera, hasCameras } from "./camera.js";
 import { prepareDrawing } from "./drawing.js";
 import { open } from "./engines.js";
-import { fitImage } from "./fit.js";
 import { Pad } from "./pad.js";
 
 const $ = (id) => document.getElementById(id);
 const QUIET_MS = 600; // after which an answer is told to a screen reader
 const MOST_LATENCIES = 1000;
 const SEEN = { small: 196, large: 252 }; // pixels, at most, of the picture that the network sees
+const MOST_SHOWN = 1600; // pixels, of a picture's longer side on the sheet
 const SHORT_NAME = 2, USUAL_NAME = 14; // letters of a class
 
 // What the page is for, by the file: digits to be drawn, other grey pictures, colours.
@@ -177,12 +177,22 @@ function overflows(list) {
 async function take(file) {
   if (!file || !state.engine) return;
   try {
-    const image = await createImageBitmap(file);
+    const image = await shrunk(await createImageBitmap(file));
     camera.close();
     pad.show({ image, file });
   } catch {
     fail(new Error(`${file.name || "that"} is no picture that this browser can read`));
   }
+}
+
+/** A picture as large as a screen shows it: whole photographs to undo would fill a phone. */
+async function shrunk(image) {
+  const scale = MOST_SHOWN / Math.max(image.width, image.height);
+  if (scale >= 1) return image;
+  const [resizeWidth, resizeHeight] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const small = await createImageBitmap(image, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  image.close();
+  return small;
 }
 
 async function openCamera() {
@@ -240,16 +250,17 @@ async function ask() {
   try {
     const found = pad.picture
       ? await engine.picture(model, pad.picture.file)
-      : await engine.answer(model, imageOf(model));
+      : await engine.answer(model, await imageOf(model));
     if (model === state.model) show(found);
   } catch (error) {
     fail(error);
   }
 }
 
-function imageOf(model) {
+async function imageOf(model) {
   const ink = pad.ink();
   if (model.fit === "digit") return prepareDrawing(ink);
+  const { fitImage } = await import("./fit.js"); // those of digits are here sooner without it
   if ($("inverted").checked) ink.data = ink.data.map((value) => 255 - value);
   return fitImage(ink, model.shape, model.fit);
 }

@@ -1,9 +1,7 @@
 // What answers: ONNX Runtime in the Python process that serves the page, or here, in WebAssembly.
 //
-// Both take images as their bytes, and give {image: Uint8Array, label, logits, probabilities, latencyUs}, and of pictures how
-// many digits they show.
-
-import { decoded, looked } from "./picture.js";
+// Both take images as their bytes, and give {image: Uint8Array, label, logits, probabilities,
+// latencyUs}, and of pictures how many digits they show.
 
 /** What site.json says answers. */
 export async function open(site) {
@@ -25,10 +23,7 @@ class Server {
 
   /** Prepared there, as `mnist-edge predict` does; here where it is too large to be sent. */
   async picture(model, file) {
-    if (file.size > this.mostBytes) {
-      const { image, digits } = looked(await decoded(file), model);
-      return { ...await this.answer(model, image), digits };
-    }
+    if (file.size > this.mostBytes) return answerPicture(this, model, file);
     return this.#post(model, file, file.type.startsWith("image/") ? file.type : "image/unknown");
   }
 
@@ -87,9 +82,8 @@ class Browser {
     return { image, label, logits, probabilities, latencyUs };
   }
 
-  async picture(model, file) {
-    const { image, digits } = looked(await decoded(file), model);
-    return { ...await this.answer(model, image), digits };
+  picture(model, file) {
+    return answerPicture(this, model, file);
   }
 
   async selfTest(model) {
@@ -113,6 +107,15 @@ class Browser {
     this.turn = this.turn.catch(() => {}).then(call);
     return this.turn;
   }
+}
+
+/** A picture that is prepared in the page. */
+async function answerPicture(engine, model, file) {
+  const { decoded, looked } = await import("./picture.js"); // a page that is drawn on needs none of it
+  const picture = await decoded(file);
+  const { image, digits } = looked(picture, model);
+  picture.close(); // a photograph takes tens of megabytes
+  return { ...await engine.answer(model, image), digits };
 }
 
 async function bytesOf({ url, integrity }) {
