@@ -117,7 +117,10 @@ class Card:
             if "fit" not in values:
                 values["fit"] = fit_of_version_1(values["dataset"])
             del values["version"]  # it follows from the rest
-            card, key = cls(**values), "confusion"
+            card, key = cls(**values), "fit"
+            if card.fit is Fit.DIGIT and card.shape != MNIST_SHAPE:
+                raise ValueError("only images of MNIST's shape have its form")
+            key = "confusion"
             card._check_confusion()
             return card
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:

@@ -123,12 +123,14 @@ def prepare_images(
     pictures: Sequence[Pixels], shape: ImageShape = MNIST_SHAPE, fit: Fit = Fit.DIGIT
 ) -> list[PreparedImage]:
     """Pixels (H, W) or (H, W, 3) of any size as images of `shape`, by `fit`. Only with DIGIT are
-    digits looked for, and counted.
+    digits looked for, and counted: ValueError where the shape is not MNIST's.
 
     Those that have MNIST's form already are told faster together.
     """
     if fit is not Fit.DIGIT:
         return [PreparedImage(fit_image(pixels, shape, fit), 1) for pixels in pictures]
+    if shape != MNIST_SHAPE:
+        raise ValueError(f"a digit becomes an image of {MNIST_SHAPE}, not of {shape}")
     return [
         _prepare_digit(pixels) if image is None else PreparedImage(image, 1)
         for pixels, image in zip(pictures, match_mnist_format(pictures), strict=True)

@@ -247,6 +247,7 @@ def test_a_folders_file_of_version_1_pads_with_black() -> None:
         ("shape", '{"height": 28, "width": 28, "channels": 1, "depth": 1}'),
         ("fit", "stretch"),
         ("fit", ""),
+        ("fit", "digit"),  # of 32×32 in colour
     ],
 )
 def test_a_shape_or_fit_that_is_none_is_unreadable(key: str, value: str) -> None:

@@ -130,5 +130,7 @@ def test_resampling_is_near_to_what_pillow_makes_in_one_call() -> None:
 def test_digits_are_looked_for_elsewhere() -> None:
     with pytest.raises(ValueError, match="prepare_images"):
         fit_image(noise(28, 28), MNIST_SHAPE, Fit.DIGIT)
+    with pytest.raises(ValueError, match="28×28 grey, not of 32×32 colour"):
+        prepare_images([noise(60, 60)], ImageShape(32, 32, 3))
     (found,) = prepare_images([noise(60, 60, 3)], ImageShape(32, 32, 3), Fit.PAD)
     assert (found.image.shape, found.digits, found.note()) == ((32, 32, 3), 1, None)
