@@ -58,6 +58,10 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "turned.png": lambda: encoded(photograph(), exif=turned(6)),
     "photo.jpg": lambda: encoded(photograph(), "JPEG", quality=95, subsampling=0),
     "turned.jpg": lambda: encoded(photograph(), "JPEG", quality=95, exif=turned(8)),
+    "coarse.jpg": lambda: encoded(photograph(300, 400), "JPEG", subsampling=2, progressive=True),
+    "photo.webp": lambda: encoded(photograph(), "WEBP", quality=80),
+    "photo.gif": lambda: encoded(photograph(), "GIF"),
+    "photo.bmp": lambda: encoded(photograph(), "BMP"),
 }
 
 
