@@ -22,11 +22,11 @@ from torch import Tensor
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.dataset_names import has_folder
-from mnist_edge.datasets import Split
+from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import describe_mismatch, match_names
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
-from mnist_edge.image_shape import MNIST_SHAPE
+from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
 from mnist_edge.lab.training import bf16, soft_target_files
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.recipe import Distillation, Recipe
@@ -46,7 +46,7 @@ class Teacher:
 
     `source` is the run's folder or the file, `sha256` that of its checkpoint or of the file,
     `model` its name in the zoo, `cache_dir` the folder in which its answers are
-    kept, and `logits_function` gives what answers on a device.
+    kept, and `logits_function` gives what answers on a device to images of its `shape`.
     """
 
     source: Path
@@ -56,6 +56,7 @@ class Teacher:
     dataset: str
     cache_dir: Path
     logits_function: Callable[[torch.device], LogitsFunction]
+    shape: ImageShape = MNIST_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _run_teacher(run: Path) -> Teacher:
         checkpoint.recipe.dataset,
         run,
         lambda device: bf16.logits_function(network, device),
+        checkpoint.shape,
     )
 
 
@@ -112,7 +114,16 @@ def _file_teacher(file: Path, runs: Path) -> Teacher:
 
         return answer
 
-    return Teacher(file, sha256(file), network, card.classes, card.dataset, runs, logits_function)
+    return Teacher(
+        file,
+        sha256(file),
+        network,
+        card.classes,
+        card.dataset,
+        runs,
+        logits_function,
+        card.shape,
+    )
 
 
 def with_teachers(recipe: Recipe, teachers: Sequence[Teacher]) -> Recipe:
@@ -138,6 +149,17 @@ def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
                 f"the teacher {name[:12]} is not in {runs}/: name its run or file with --teacher"
             )
     return [open_teacher(there[name], runs) for name in wanted]
+
+
+def match_data(teacher: Teacher, data: Dataset) -> Teacher:
+    """A teacher that answers images of a data set, in the order of its classes. DataError for one
+    of images of another shape, or of other classes."""
+    if teacher.shape != data.shape:
+        raise DataError(
+            f"{teacher.source} takes images of {teacher.shape}, those of {data.name} are "
+            f"{data.shape}: it cannot teach them"
+        )
+    return match_classes(teacher, data.classes, data.name)
 
 
 def match_classes(teacher: Teacher, classes: tuple[str, ...], dataset: str) -> Teacher:

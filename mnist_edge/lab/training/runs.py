@@ -177,9 +177,7 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
         folder=plan.folder,
         inputs=replace(TrainingInputs.of(recipe, data), initial=initial, fingerprint=fingerprint),
         test=data.test,
-        teachers=tuple(
-            distillation.match_classes(teacher, data.classes, data.name) for teacher in teachers
-        ),
+        teachers=tuple(distillation.match_data(teacher, data) for teacher in teachers),
         saved=plan.saved,
     )
 

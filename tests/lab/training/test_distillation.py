@@ -11,21 +11,24 @@ import torch.nn.functional as F
 
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.errors import CheckpointError, EdgeError
+from mnist_edge.errors import CheckpointError, DataError, EdgeError
 from mnist_edge.files import sha256
 from mnist_edge.image_shape import MNIST_SHAPE
+from mnist_edge.lab.training import bf16, soft_target_files
 from mnist_edge.lab.training import distillation as lab
-from mnist_edge.lab.training import soft_target_files
 from mnist_edge.lab.training.augment import Augmentation
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, load_checkpoint
 from mnist_edge.lab.training.distillation import (
     Teacher,
     find_teachers,
+    match_data,
     open_teacher,
     soft_targets,
 )
-from mnist_edge.lab.training.models import Network
+from mnist_edge.lab.training.models import Network, build
+from mnist_edge.lab.training.photographs import PhotographAugmentation
 from mnist_edge.lab.training.recipe import Distillation, Recipe
+from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.runs import finish, train
 from mnist_edge.lab.training.training_mix import with_synthetic
 from tests.helpers.exports import exported as export
@@ -277,3 +280,49 @@ def test_a_wrong_plan_names_its_field(field: str, value: object) -> None:
     right = {"teachers": ("a",), "views": 1, "share": 0.5, "temperature": 1.0}
     with pytest.raises(EdgeError, match=f"distillation: {field} cannot be"):
         Distillation(**{**right, field: value})  # type: ignore[arg-type]
+
+
+def test_a_teacher_of_another_shape_or_of_other_classes_is_refused(
+    teacher: Teacher, digits: Dataset
+) -> None:
+    assert match_data(teacher, digits).classes == digits.classes
+    file = export(teacher.source, teacher.source.parent / "file", digits).path
+    assert open_teacher(file, file.parent).shape == teacher.shape == digits.shape
+    wide = Split(np.zeros((9, 32, 48, 3), np.uint8), digits.train.labels[:9])
+    other = Dataset("folder:x", digits.classes, wide, wide, "here")
+    told = "takes images of 28×28 grey, those of folder:x are 48×32 colour"
+    with pytest.raises(DataError, match=told):
+        match_data(teacher, other)
+    with pytest.raises(DataError, match="it cannot teach them"):
+        match_data(teacher, replace(digits, classes=tuple("abcdefghij")))
+
+
+def test_views_of_photographs_in_colour_are_changed_as_the_recipe_says(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    """And kept for that recipe and that shape alone."""
+    colored = Split(np.repeat(digits.train.images[:40, ..., None], 3, 3), digits.train.labels[:40])
+    network = build("2k5s2v-2s2", shape=colored.shape)
+    answers = bf16.logits_function(network.eval(), CPU.device)
+    classes = digits.classes
+    taught = Teacher(tmp_path, "0" * 64, "x", classes, "x", tmp_path, lambda device: answers)
+    recipe = replace(
+        recipe_for("edge", "fashion-mnist"), distillation=Distillation(("0" * 64,), views=1)
+    )
+    assert recipe.photograph_augmentation is not None
+    still = PhotographAugmentation(False, 0, 0, 0, 0, 0)
+    for how in (recipe.photograph_augmentation, still):
+        found = soft_targets(
+            [taught], colored, replace(recipe, photograph_augmentation=how), CPU.device
+        )
+        assert found.images.shape == (1, 40, 28, 28, 3)
+        as_they_are = np.array_equal(found.images[0].numpy(), colored.images)
+        assert as_they_are == (how == still)
+    grey = Split(digits.train.images[:40], digits.train.labels[:40])
+
+    def even(images: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(images), 10)
+
+    of_grey = replace(taught, logits_function=lambda device: even)
+    soft_targets([of_grey], grey, recipe, CPU.device)
+    assert len(list(tmp_path.glob("views-*"))) == 3
