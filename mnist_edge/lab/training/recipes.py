@@ -181,6 +181,10 @@ class RecipeRequest:
         again = "train again without --resume"
         if self.kind not in (None, saved.kind):
             raise CheckpointError(f"this run was trained as {saved.kind}, not {self.kind}: {again}")
+        photographs = saved.photograph_augmentation
+        if photographs and self.flip not in (None, photographs.flip):
+            with_or_without = "with" if photographs.flip else "without"
+            raise CheckpointError(f"this run was trained {with_or_without} flips: {again}")
         if self.balance not in (None, bool(saved.class_weights)):
             with_or_without = "with" if saved.class_weights else "without"
             raise CheckpointError(
@@ -193,6 +197,8 @@ class RecipeRequest:
         if self.flip is None or (photographs is None and not self.flip):
             return recipe
         if photographs is None:
+            if recipe.of_digits:
+                raise UsageError(f"{recipe.dataset} is of digits, which are not mirrored")
             raise UsageError(
                 "--flip is for photographs: mirrored glyphs are others. --kind photographs says "
                 "that these images are no glyphs"
