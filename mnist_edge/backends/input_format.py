@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.backends import pixel_scaling
-from mnist_edge.backends.input_shapes import FREE, Sizes, call_shapes, stated_images
+from mnist_edge.backends.input_shapes import FREE, Sizes, call_shapes, square_image, stated_images
 from mnist_edge.backends.pixel_scaling import PerChannel, Scaling
 from mnist_edge.errors import ModelError
 from mnist_edge.image_shape import MAX_SIDE, MIN_SIDE, MNIST_SHAPE, ImageShape
@@ -199,6 +199,12 @@ def stated_image(model: AnyModel) -> ImageShape | None:
     inputs = ModelFile.of(model).graph.inputs
     found = stated_images(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else []
     return found[0] if len(found) == 1 else None
+
+
+def row_image(model: AnyModel) -> ImageShape | None:
+    """The square image whose values are a row of a file's input; None where it takes none."""
+    inputs = ModelFile.of(model).graph.inputs
+    return square_image(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape else None
 
 
 def _read(model: ModelFile, image: ImageShape) -> list[InputFormat]:

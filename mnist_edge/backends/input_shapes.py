@@ -18,7 +18,7 @@ Sizes = tuple[int, ...]
 
 def stated_images(shape: Shape) -> list[ImageShape]:
     """The shapes of images that an input can be meant for by its own sizes; none where these leave
-    some of it open. A row of values is of a square image: no number is k² and 3 m²."""
+    some of it open, as rows of values do."""
     if any(not isinstance(size, int) for size in shape[1:]):
         return []
     sizes = tuple(size for size in shape if isinstance(size, int))
@@ -31,20 +31,23 @@ def stated_images(shape: Shape) -> list[ImageShape]:
 
 def _image(sizes: Sizes) -> ImageShape:
     """ValueError for sizes that are no image's."""
-    if len(sizes) == 1:
-        return _square(sizes[0])
     if len(sizes) == 3 and sizes[0] == 3:
         sizes = (*sizes[1:], sizes[0])
     return ImageShape.from_dims(sizes)
 
 
-def _square(values: int) -> ImageShape:
-    """Of so many values."""
+def square_image(shape: Shape) -> ImageShape | None:
+    """The square image whose values are a row of an input: one at most, as no number is k² and
+    3 m²."""
+    values = shape[-1] if shape else None
+    if not isinstance(values, int):
+        return None
     for channels in (1, 3):
         side = isqrt(values // channels)
         if side**2 * channels == values:
-            return ImageShape(side, side, channels)
-    raise ValueError(f"no square image has {values} values")
+            with suppress(ValueError):
+                return ImageShape(side, side, channels)
+    return None
 
 
 def call_shapes(shape: Shape, image: ImageShape) -> list[tuple[Sizes, bool]]:

@@ -186,7 +186,9 @@ def _open_foreign(model: ModelFile, options: ForeignOptions) -> OnnxRuntime:
             )
         return found
 
-    image = stated or examples().image
+    all_given = options.scale is not None and (options.invert, options.bgr) != (None, None)
+    row = input_format.row_image(model) if all_given else None
+    image = stated or row or examples().image
     read = input_format.read(model, lambda: examples().classes, image)
     found = detect_input_format(
         model, read, examples, options.scale, options.mean, options.invert, options.bgr

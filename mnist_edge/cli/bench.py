@@ -115,14 +115,24 @@ def bench(
     ] = None,
     loadgen_logs: Annotated[Path, typer.Option(help="Where LoadGen's logs go.")] = Path("loadgen"),
     input_scale: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            help="Files of others: input = (pixel - mean) × scale, pixels 0..255 [default: guess].",
+            metavar="X",
+            help="Files of others: input = (pixel - mean) × scale, pixels 0..255, one number or "
+            "those of red, green and blue: X,X,X [default: guess].",
             show_default=False,
         ),
     ] = None,
     input_mean: Annotated[
-        float | None, typer.Option(help="See --input-scale.", show_default=False)
+        str | None, typer.Option(metavar="X", help="See --input-scale.", show_default=False)
+    ] = None,
+    bgr: Annotated[
+        bool | None,
+        typer.Option(
+            "--bgr/--rgb",
+            help="Files of others: the order of their channels [default: guess].",
+            show_default=False,
+        ),
     ] = None,
     invert: Annotated[
         bool | None,
@@ -136,7 +146,7 @@ def bench(
     """Measure accuracy and speed on this CPU, beside the original.
 
     All contenders are timed in one run, interleaved in random order, on test images. Any ONNX
-    classifier of 28×28 images can be measured too.
+    classifier of images of 16 to 96 pixels a side, grey or RGB, can be measured too.
     """
     from mnist_edge import backends, benchmark
     from mnist_edge.benchmark import compare as comparison
@@ -156,7 +166,8 @@ def bench(
     bench_options.check_outputs(outputs)
     old = bench_options.read_earlier(compare, plan)
     examples = cache(lambda shape: benchmark.load_examples(dataset, data_dir, shape))
-    foreign = backends.ForeignOptions(examples, dataset or "mnist", input_scale, input_mean, invert)
+    scaling = bench_options.parse_scaling(input_scale, input_mean)
+    foreign = backends.ForeignOptions(examples, dataset or "mnist", *scaling, invert, bgr)
     found = _find_contenders(files, split_names(contender or ()) or None, foreign)
     logs = loadgen_logs if loadgen else None
     bench_options.check_writable(outputs, logs, found.contenders, compare)

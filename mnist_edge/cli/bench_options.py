@@ -12,6 +12,7 @@ from mnist_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from mnist_edge.backends import Contender
+    from mnist_edge.backends.pixel_scaling import PerChannel
     from mnist_edge.benchmark import Plan
 
 _LARGEST_BATCH = 4096
@@ -46,6 +47,28 @@ def parse_batches(text: str) -> tuple[int, ...]:
     if not sizes or not 1 <= sizes[0] <= sizes[-1] <= _LARGEST_BATCH:
         raise UsageError(f"--batch is counts of images such as 1,8,64, not {text}")
     return tuple(sizes)
+
+
+def parse_scaling(
+    scale: str | None, mean: str | None
+) -> tuple["PerChannel | None", "PerChannel | None"]:
+    """What --input-scale and --input-mean say of files of others."""
+    return _parse_channels("--input-scale", scale), _parse_channels("--input-mean", mean)
+
+
+def _parse_channels(option: str, text: str | None) -> "PerChannel | None":
+    """One number for all channels, or those of red, green and blue."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+        raise UsageError(
+            f"{option} is a number, or three of red, green and blue such as 0.5,0.5,0.4, not {text}"
+        )
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
 
 
 def check_finite(duration: float, rate: float | None) -> None:
