@@ -1,7 +1,7 @@
 """A few pictures of a hand that a network reads badly: what fine-tuning on them is worth.
 
-    python -m benchmarks.few_shot --out results.json
-    python -m benchmarks.few_shot --out results.json --plot docs/few-shot.svg
+    python -m benchmarks.few_shot --out benchmarks/few_shot.json
+    python -m benchmarks.few_shot --out benchmarks/few_shot.json --plot docs/few-shot.png
 
 The hand is made of UCI's digits, which `edge` never saw: turned by 25 degrees and slanted back, as
 on a sheet that lies askew, and written as a folder of pictures. The shipped `edge` misreads
@@ -19,7 +19,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def train(way: str, folder: Path, run: Path, changes: dict[str, Any]) -> runs.Tr
     if way != "nothing":
         start = pretrained.open_pretrained(model_paths.find("edge"))
         request = pretrained.fine_tuning_request(request, start)
-    request = RecipeRequest({**request.fields, **changes}, pretrained=request.pretrained)
+    request = replace(request, fields={**request.fields, **changes})
     recipe = runs.resolve_recipe(request, None)
     plan = runs.plan_run(run, recipe, request=request, pretrained=start)
     prepared = runs.prepare_run(plan, load(dataset, options=plan.options))
@@ -184,7 +184,7 @@ def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if kind == "mnist":  # from nothing, it is far below: the picture is of the others
             axes.set_ylim(97.5, 100)
-    figure.axes[0].legend(fontsize=8, loc="lower right")
+    figure.axes[0].legend(fontsize=8, loc="center right")
     figure.savefig(path, dpi=100)
 
 
