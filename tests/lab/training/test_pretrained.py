@@ -102,7 +102,7 @@ def test_a_chain_of_colour_starts_as_its_file(tmp_path: Path) -> None:
     for _ in range(3):
         network.train()(torch.from_numpy(images(COLOR)))
     network.eval().temperature.fill_(0.6)
-    path = write_model(tmp_path / "a.onnx", network, model=name)
+    path = write_model(tmp_path / "a.onnx", network, model=name, fit=Fit.PAD)
     assert_same(started(open_pretrained(path)), path)
 
 
