@@ -65,6 +65,7 @@ def _entry(record: Benchmark, name: Name, entry: Entry) -> dict[str, Any]:
         "model": info.model,
         "precision": info.precision,
         "dataset": info.dataset,
+        "shape": asdict(info.shape),
         "family": info.family,
         "accuracy": entry.accuracy and entry.accuracy.as_dict() | {"recorded": entry.recorded},
         "expected_calibration_error": score and score.calibration_error,
