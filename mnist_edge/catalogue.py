@@ -44,11 +44,8 @@ NETWORKS: dict[str, Network] = {
 class PublicDataset:
     """What a data set is of, and by whom. `mnist_digits`: it is of the ten digits in MNIST's form;
     `kind` is what its images are of; None: as their pixels say. `fit` is how pictures become images
-    like its own.
-
-    `module` is the one whose `load()` makes it; "" for four files in MNIST's format, which
-    `datasets.published` names.
-    """
+    like its own. `module` is the one whose `load` makes it; "" for four files in MNIST's format,
+    which `datasets.published` names."""
 
     what: str
     mnist_digits: bool = False
@@ -73,6 +70,12 @@ DATASETS: dict[str, PublicDataset] = {
         "MNIST rebuilt, with more test digits, by Yadav and Bottou",
         mnist_digits=True,
         kind=ImageKind.GLYPHS,
+    ),
+    "cifar10": PublicDataset(
+        "small photographs in colour, by Krizhevsky, Nair and Hinton",
+        module="mnist_edge.datasets.cifar10",
+        kind=ImageKind.PHOTOGRAPHS,
+        fit=Fit.PAD,
     ),
     "digits": PublicDataset(
         "UCI's handwritten digits, by Alpaydin and Kaynak; 8×8 pixels made 28×28",

@@ -4,6 +4,7 @@ come in."""
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Protocol, cast
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.dataset_names import folder_dataset, folder_of, has_folder, parts_of
@@ -16,7 +17,7 @@ from mnist_edge.datasets.base import (
     compute_fingerprint,
 )
 from mnist_edge.datasets.splits import stratified_mask
-from mnist_edge.errors import DataError, DataSetNameError, MissingExtraError
+from mnist_edge.errors import DataError, DataSetNameError
 from mnist_edge.image_shape import ImageOptions
 from mnist_edge.types import Progress
 
@@ -71,7 +72,7 @@ def _load(
         return folder.load(path, progress, options, skip_unreadable)
     if name in DATASETS:
         if DATASETS[name].module:
-            return _convert(_made(name), options)
+            return _convert(_module(name).load(data_dir, progress), options)
         place = idx_datasets.find(name, data_dir) or idx_datasets.download(name, progress)
         return _convert(idx_datasets.read(name, place), options)
     if name and Path(name).is_dir():
@@ -125,23 +126,41 @@ def load_if_here(
     if name not in DATASETS:
         return None
     if DATASETS[name].module:
-        try:
-            return _convert(_made(name), options)
-        except MissingExtraError:
-            return None
+        found = _module(name).load_if_here(data_dir)
+        return found and _convert(found, options)
     place = idx_datasets.find(name, data_dir)
     return _convert(idx_datasets.read(name, place), options) if place else None
 
 
-def _made(name: str) -> Dataset:
-    """A data set of another form than MNIST's four files, by its own module."""
-    found: Dataset = import_module(DATASETS[name].module).load()
-    return found
+class _DatasetModule(Protocol):
+    """The module of a data set of another form than MNIST's four files."""
+
+    def load(self, data_dir: Path | None, progress: Progress | None) -> Dataset: ...
+    def load_if_here(self, data_dir: Path | None) -> Dataset | None: ...
+
+
+def _module(name: str) -> _DatasetModule:
+    return cast(_DatasetModule, import_module(DATASETS[name].module))
 
 
 def _convert(data: Dataset, options: ImageOptions) -> Dataset:
     """A published set as it is asked for. DataError where it has images of another shape."""
     asked = options.apply(data.shape)
+    if data.shape.is_color and asked == replace(data.shape, channels=1):
+        data = _to_grey(data)
     if asked != data.shape:
         raise DataError(f"{data.name} has images of {data.shape}: they cannot be {asked}")
     return replace(data, fit=options.fit) if options.fit else data
+
+
+def _to_grey(data: Dataset) -> Dataset:
+    """A set in colour by the luminance of its images, as pictures become grey."""
+    from mnist_edge.preprocess import to_luminance
+
+    def luminance(split: Split) -> Split:
+        count, height, width, _ = split.images.shape
+        grey = to_luminance(split.images.reshape(count * height, width, 3))
+        return Split(grey.reshape(count, height, width).copy(), split.labels)
+
+    grey = replace(data, train=luminance(data.train), test=luminance(data.test))
+    return replace(grey, fingerprint=compute_fingerprint(grey))

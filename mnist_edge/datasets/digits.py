@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.datasets.base import Dataset, Split
 from mnist_edge.errors import MissingExtraError
 from mnist_edge.preprocess import centre
+from mnist_edge.types import Progress
 
 # The digits stand in the order of 14 forms, about 128 digits each, that were filled in one after
 # the other with the same text: the first eleven train, the last three test, so that no form is in
@@ -16,8 +17,8 @@ from mnist_edge.preprocess import centre
 _TRAINING_IMAGES = 1415
 
 
-def load() -> Dataset:
-    """The data set `digits`. MissingExtraError without scikit-learn."""
+def load(data_dir: Path | None = None, progress: Progress | None = None) -> Dataset:
+    """The data set `digits`, which is in no folder. MissingExtraError without scikit-learn."""
     pixels, labels = _pixels_and_labels()
     grey = np.round(pixels * (255 / 16)).astype(np.uint8)
     images = np.stack([centre(digit) for digit in grey])
@@ -29,6 +30,14 @@ def load() -> Dataset:
         Split(images[test], labels[test]),
         "scikit-learn",
     )
+
+
+def load_if_here(data_dir: Path | None = None) -> Dataset | None:
+    """The same, but None without scikit-learn."""
+    try:
+        return load()
+    except MissingExtraError:
+        return None
 
 
 def _pixels_and_labels() -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.datasets import idx
+from mnist_edge.datasets import cifar10, idx
 from mnist_edge.datasets.base import DATA_DIR_VARIABLE, Dataset, Split, compute_fingerprint
 from mnist_edge.datasets.download import fetch
 from mnist_edge.datasets.file_names import (
@@ -61,7 +61,7 @@ def _find(name: str, data_dir: Path | None) -> Path | None:
         found = find_in(name, place)
         if found and not _holds_mnist_instead(name, found):
             return found
-        if not any(find_in(other, place) for other in SOURCES):
+        if not any(find_in(other, place) for other in SOURCES) and not cifar10.find_in(place):
             _check_empty(place)
     try:
         cached = find_in(name, cache_dir())

@@ -419,7 +419,7 @@ def test_no_network_is_one_clear_line(said: Say, server: Server) -> None:
 
     assert message.startswith("cannot download train-images-idx3-ubyte.gz (URLError: ")
     assert message.endswith(
-        "): put the set's four files into a folder and name it with --data-dir or MNIST_EDGE_DATA"
+        "): put the set's files into a folder and name it with --data-dir or MNIST_EDGE_DATA"
     )
 
 

@@ -36,7 +36,7 @@ def made(train: Split) -> Dataset:
 # Names
 
 
-@pytest.mark.parametrize("name", ["cifar10", "MNIST", "", "folder"])
+@pytest.mark.parametrize("name", ["cifar100", "MNIST", "", "folder"])
 def test_unknown_name_lists_the_known(name: str) -> None:
     with pytest.raises(DataError) as caught:
         load(name)
@@ -49,7 +49,7 @@ def test_unknown_name_lists_the_known(name: str) -> None:
 def test_the_catalogue_has_what_is_published_and_what_is_made_here() -> None:
     assert [name for name, one in DATASETS.items() if not one.module] == list(SOURCES)
     for name, one in DATASETS.items():
-        if one.module:
+        if one.module and name != "cifar10":  # which is nowhere until it is downloaded
             assert load(name).name == name
             found = load_if_here(name)
             assert found is not None

@@ -19,9 +19,7 @@ from tests.datasets.idx_files import small_arrays, write_set
 from tests.datasets.server import Server, serving
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
-ADVICE = (
-    f"put the set's four files into a folder and name it with --data-dir or {DATA_DIR_VARIABLE}"
-)
+ADVICE = f"put the set's files into a folder and name it with --data-dir or {DATA_DIR_VARIABLE}"
 
 
 @pytest.fixture
