@@ -28,6 +28,9 @@ def lines(data: Dataset) -> list[str]:
 
 def _other_findings(found: FolderFindings) -> list[str]:
     texts = [_passed_over(found)]
+    if found.unreadable:
+        reasons = "; ".join(reason for _, reason in found.unreadable)
+        texts.append(f"{count(len(found.unreadable), 'picture')} left out, unreadable: {reasons}")
     if found.of_several:
         texts.append(
             f"{count(found.of_several, 'file')} of several frames or pages: of each only the first "

@@ -73,6 +73,7 @@ def test_every_finding_has_its_line() -> None:
         folders=("sketches", "raw"),
         cut_test=True,
         of_several=2,
+        unreadable=(("a/9.png", "x/a/9.png: is empty"),),
         untested=("circle",),
         in_two_splits=(("a/1.png", "test/a/7.png"),),
         in_two_classes=tuple((f"a/{n}.png", f"b/{n}.png") for n in range(5)),
@@ -87,6 +88,7 @@ def test_every_finding_has_its_line() -> None:
         "7 files passed over: 1 without a suffix, 3 .heic (save as PNG or JPEG, or pip install "
         "pillow-heif), 1 .txt, 2 pictures in no class's folder; folders beside the splits passed "
         "over: sketches, raw",
+        "1 picture left out, unreadable: x/a/9.png: is empty",
         "2 files of several frames or pages: of each only the first is read",
         "no test images of circle: nothing will be known of them",
         "the same picture is in two splits: a/1.png = test/a/7.png: keep one, or the test knows it",
