@@ -35,7 +35,7 @@ def draw(
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Open a page to draw on, or to show pictures to, and watch the predictions.
+    """Open a page that classifies what you draw or show.
 
     The page is served by this machine, to this machine alone, until Ctrl-C. All exported files
     are there to switch between. A file that takes colours is shown pictures: dropped, pasted,

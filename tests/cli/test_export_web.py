@@ -27,7 +27,7 @@ def test_alone_it_is_a_site_of_what_was_exported_before(exported: Path) -> None:
     result = invoke("export", "--web", "site")
     assert result.exit_code == 0
     first, second, third = result.stdout.splitlines()
-    assert first.startswith("site: a site of 16 files, ")
+    assert first.startswith("site: a site of 19 files, ")
     assert first.endswith("that answers in the browser with edge, edge-xs")
     assert "is fetched from https://" in second
     assert "npm install onnxruntime-web@" in second
@@ -75,7 +75,7 @@ def test_a_run_is_exported_first(
     result = invoke("export", made.run, "--int8", "--max-drop", 5, "--web", "site")
     assert result.exit_code == 0, result.stderr
     assert models_of(Path("site")) == ["edge-xs", "edge-xs-int8"]
-    assert "a site of 16 files" in result.stdout
+    assert "a site of 19 files" in result.stdout
     assert result.stdout.endswith("next: mnist-edge bench\n")
     result = invoke("export", made.run, "--web", "site", "--json", "--force")
     assert json.loads(result.stdout)["web"]["models"] == ["edge-xs"]

@@ -161,7 +161,7 @@ def test_renamed_class_stops_every_command(home: Home) -> None:
     assert_fails(evaluated(home), both)
     assert_fails(invoke("bench", home.file, "--dataset", shape, "--duration", 0), both)
     assert_fails(invoke("export", home.run, "--out", home.path / "new"), both)
-    taught = ("--teacher", home.run, "--model", "edge-xs", "--epochs", 1)
+    taught = ("--teacher", home.run, "--model", "edge-xs", "--epochs", 1, "--grey", "--size", 28)
     assert_fails(invoke("train", "--dataset", shape, *taught, "--out", home.path / "new"), both)
     save_checkpoint(home.run, replace(load_checkpoint(home.run), result=None))
     assert_fails(invoke("train", "--resume", "--out", home.run, "--device", "cpu"), both)

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from mnist_edge.errors import EdgeError
+from mnist_edge.image_shape import Fit
 from mnist_edge.metrics import Accuracy
 from mnist_edge.model_file.card_files import FileFacts
 from mnist_edge.model_file.contract import Card
@@ -72,11 +73,29 @@ def model(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.fixture
+def model_of_digits(images: Path, model: Path) -> Path:
+    """One whose pictures may be cut into digits."""
+    card = own_card(images, classes=tuple("0123456789"), dataset="mnist", fit=Fit.DIGIT)
+    return write_tiny_model(model.with_name(f"digits{EVIL}.onnx"), card)
+
+
+@pytest.fixture
 def picture(tmp_path: Path) -> Path:
     return write_digit(tmp_path / f"{EVIL}.png")
 
 
-@pytest.mark.parametrize("options", [(), ("--show",), ("--line",), ("--grid",), ("--check",)])
+@pytest.mark.parametrize("options", [("--line",), ("--grid",)])
+def test_predict_several(
+    model: Path, model_of_digits: Path, picture: Path, options: tuple[str, ...]
+) -> None:
+    assert_speaks_plainly(invoke("predict", picture, "--model", model_of_digits, *options))
+    result = invoke("predict", picture, "--model", model_of_digits, "--json", *options)
+    assert_speaks_plainly(result)
+    assert json.loads(result.stdout)["file"] == str(picture)
+    assert_speaks_plainly(invoke("predict", picture, "--model", model, *options), 2)
+
+
+@pytest.mark.parametrize("options", [(), ("--show",), ("--check",)])
 def test_predict(model: Path, picture: Path, options: tuple[str, ...]) -> None:
     code = int("--check" in options)  # it has no golden answers
     lost = picture.with_name(f"lost{picture.name}")
@@ -86,11 +105,10 @@ def test_predict(model: Path, picture: Path, options: tuple[str, ...]) -> None:
 
 
 def test_predict_for_programs(model: Path, picture: Path) -> None:
-    for layout in ((), ("--line",), ("--grid",)):
-        result = invoke("predict", picture, "--model", model, "--json", *layout)
-        assert_speaks_plainly(result)
-        assert json.loads(result.stdout)["file"] == str(picture)
-    found = json.loads(invoke("predict", picture, "--model", model, "--json").stdout)
+    result = invoke("predict", picture, "--model", model, "--json")
+    assert_speaks_plainly(result)
+    found = json.loads(result.stdout)
+    assert found["file"] == str(picture)
     assert tuple(found["probabilities"]) == CLASSES
 
     result = invoke("predict", picture.name, "--model", model, "--csv", "--threshold", 0)

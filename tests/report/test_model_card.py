@@ -242,7 +242,7 @@ def test_the_class_that_is_read_worst_is_named() -> None:
 
 @pytest.mark.parametrize("shape", [ImageShape(), COLOR, TALL], ids=str)
 def test_the_example_runs_with_onnxruntime_alone(tmp_path: Path, shape: ImageShape) -> None:
-    card = make_card(classes=tuple("abc"), shape=shape)
+    card = make_card(classes=tuple("abc"), shape=shape, fit=Fit.PAD)
     path = write_tiny_model(tmp_path / 'my "tiny" one.onnx', card)
     (code,) = re.findall(r"^```python\n(.*?)^```$", cards.render_file(path), re.M | re.S)
     assert len([line for line in code.splitlines() if line]) == 6
