@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.signal_lamps import write_folder
 from mnist_edge.classifier import Classifier
 from mnist_edge.preprocess import read_picture
 from tests.crash.nursery import Nursery
@@ -63,24 +64,6 @@ def on_small_data(words: list[str]) -> list[str]:
     return words[1:] + extra
 
 
-def write_shapes(folder: Path) -> None:
-    """Two classes that a person might have: squares and crosses of any size, drawn by hand."""
-    random = np.random.default_rng(0)
-    for split, count in (("train", 40), ("test", 10)):
-        for name in ("square", "cross"):
-            place = folder / split / name
-            place.mkdir(parents=True)
-            for at in range(count):
-                image = np.zeros((40, 50), np.uint8)
-                top, left = random.integers(4, 14, 2)
-                if name == "square":
-                    image[top : top + 20, left : left + 20] = 255
-                else:
-                    image[top + 8 : top + 12, left : left + 20] = 255
-                    image[top : top + 20, left + 8 : left + 12] = 255
-                Image.fromarray(image).save(place / f"{at}.png")
-
-
 def draw(folder: Path) -> None:
     """`mnist-edge draw`, until it serves."""
     with subprocess.Popen(
@@ -97,7 +80,7 @@ def draw(folder: Path) -> None:
 
 def test_readme_commands_run_as_they_stand(nursery: Nursery, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES, tmp_path / "examples")
-    write_shapes(tmp_path / "shapes")
+    write_folder(tmp_path / "lamps", per_class=20, seed=0, faults=True)
     ran = set()
     for words in commands():
         if words[0] in INSTALLS or words[0] == "torchrun":

@@ -206,7 +206,7 @@ def test_wrong_usage_exits_2(args: list[str]) -> None:
 def test_a_batch_larger_than_the_set_is_said() -> None:
     done = invoke(*XS, "--epochs", 1, "--batch-size", 100_000)
     assert "; 1 epoch on cpu" in done.stderr
-    assert "--batch-size 100000 is more than there is: a batch has 1,592 images" in done.stderr
+    assert "a batch has all 1,592 images: 100,000, the batch size, are more" in done.stderr
     assert done.exit_code == 0
 
 
