@@ -51,8 +51,8 @@ def show_start(
     total = training + digits + others + unknown
     if recipe.batch_size > total:
         echo_err(
-            f"a batch has all {total:,} images: {recipe.batch_size:,}, the batch size, are more than "
-            "there are"
+            f"a batch has all {total:,} images: {recipe.batch_size:,}, the batch size, "
+            "are more than there are"
         )
     for line in dataset.lines(data):
         echo_err(line)

@@ -23,7 +23,7 @@ _THIRD = 0.995  # another picture as near as that may be a third copy
 _NEAREST = 3  # pictures that each descriptor proposes
 _SHIFT = 2  # pixels
 _ROWS = 256  # pictures that are compared with all others at once: 60 MB for 60,000
-_FLAT = 2.0  # a standard deviation of grey below which a picture shows nothing
+_FLAT = 2.0  # a standard deviation, of each channel, below which a picture shows nothing
 
 Floats = NDArray[np.float32]
 
@@ -42,7 +42,8 @@ class Duplicate:
 
 def is_blank(images: Images) -> NDArray[np.bool_]:
     """Which of images, uint8 (N, H, W) or (N, H, W, 3), show nothing: bool (N,)."""
-    return np.array([_grey(image[None]).std() < _FLAT for image in images], bool)
+    # In every channel: shapes of one luminance may differ in colour alone.
+    return np.array([image.std(axis=(0, 1)).max() < _FLAT for image in images], bool)
 
 
 def find_duplicates(images: Images, progress: Progress | None = None) -> list[Duplicate]:

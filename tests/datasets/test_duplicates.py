@@ -81,3 +81,13 @@ def test_sizes_need_not_be_square(size: tuple[int, int]) -> None:
     pictures = random.integers(0, 256, (40, *size), np.uint8)
     found = find_duplicates(np.concatenate([pictures, pictures[:3]]))
     assert [(pair.first, pair.second) for pair in found] == [(0, 40), (1, 41), (2, 42)]
+
+
+def test_a_picture_of_one_luminance_is_not_blank_where_its_colours_differ() -> None:
+    image = np.zeros((1, 32, 32, 3), np.uint8)
+    image[:, :16] = (200, 50, 60)
+    image[:, 16:] = (50, 126, 65)
+    assert round(0.299 * 200 + 0.587 * 50 + 0.114 * 60) == round(
+        0.299 * 50 + 0.587 * 126 + 0.114 * 65
+    )
+    assert not is_blank(image).any()
