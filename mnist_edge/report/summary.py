@@ -26,7 +26,8 @@ def lines(record: Benchmark) -> list[str]:
         text.append(f"energy: {record.energy_why_not}")
     if any(entry.recorded for entry in record.entries):
         text.append(
-            "* as recorded in the file: its data set is not here ('mnist-edge data' fetches MNIST)"
+            "* as recorded in the file: its data set is not here (--dataset and --data-dir name "
+            "one, 'mnist-edge data' fetches a public one)"
         )
     text += record.missing
     if record.stopped:

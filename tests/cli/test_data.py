@@ -527,10 +527,10 @@ def test_mnist_offered_as_fashion_mnist_is_refused(said: Say, mnist: Dataset) ->
 
 
 def test_unknown_name_lists_the_known(cli: Cli) -> None:
-    done = cli("data", "cifar10")
+    done = cli("data", "cifar100")
 
     assert failed(Said(done.returncode, done.stdout, done.stderr), 2) == (
-        f"there is no data set 'cifar10': choose one of {', '.join(DATASETS)}, folder:PATH"
+        f"there is no data set 'cifar100': choose one of {', '.join(DATASETS)}, folder:PATH"
     )
 
 

@@ -44,7 +44,8 @@ def sections(record: Benchmark) -> Html:
     if not groups:
         return paragraph(
             "No data set is here, so no answers were looked at: accuracies are what the files say "
-            "of themselves. 'mnist-edge data' fetches MNIST; --data-dir names a folder that has it."
+            "of themselves. 'mnist-edge data' fetches a public set; --dataset and --data-dir name "
+            "one that is here."
         )
     return Html("".join(_group(group, at == 0) for at, group in enumerate(groups)))
 
