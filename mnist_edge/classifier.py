@@ -83,6 +83,7 @@ class Classifier:
         self.threads = threads
         self.card = _card(self.model)
         self._most = _most_images(self.model, self.shape)
+        self._dims = self.shape.dims  # asked for at every answer
         # An application asks now and then, and has other things to do meanwhile.
         self.session = open_session(self.model, threads, spinning=False)
         run_once(self.model, self.session, {INPUT: np.zeros((1, *self.shape.dims), np.uint8)})
@@ -111,7 +112,11 @@ class Classifier:
 
         Many images are several calls of ONNX Runtime, none of which takes more than 256 MB.
         """
-        if not isinstance(images, np.ndarray) or not self.card.shape.holds(images):
+        if (
+            not isinstance(images, np.ndarray)
+            or images.dtype != np.uint8
+            or images.shape[1:] != self._dims
+        ):
             raise TypeError(_about_images(images, self.shape))
         if len(images) > self._most:
             return in_chunks(self.logits, images, self._most)

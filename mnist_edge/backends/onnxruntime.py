@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnist_edge.backends.base import Contender, ContenderKind, FileContender, answer
 from mnist_edge.backends.input_format import InputFormat, Values
 from mnist_edge.backends.model_info import ModelInfo
-from mnist_edge.backends.sample_images import sample_images
+from mnist_edge.backends.timing_images import sample_images
 from mnist_edge.classifier import read_card
 from mnist_edge.errors import ModelError
 from mnist_edge.model_file.contract import INPUT, Card

@@ -10,11 +10,11 @@ import numpy as np
 from mnist_edge import datasets
 from mnist_edge.backends import Contender, Examples, ModelInfo
 from mnist_edge.backends.registry import FOREIGN_FIT
-from mnist_edge.backends.sample_images import sample_images
+from mnist_edge.backends.timing_images import sample_images
 from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.as_trained import check_shape, options_as_trained
 from mnist_edge.datasets.class_names import align_classes
+from mnist_edge.datasets.compatibility import check_shape, options_as_trained
 from mnist_edge.errors import DataError, EdgeError, try_each
 from mnist_edge.image_shape import MNIST_SHAPE, ImageOptions, ImageShape
 from mnist_edge.types import Images

@@ -43,8 +43,8 @@ def evaluate(
     from mnist_edge.classifier import Classifier
     from mnist_edge.cli import evaluate_output
     from mnist_edge.datasets import load
-    from mnist_edge.datasets.as_trained import check_shape, options_as_trained
     from mnist_edge.datasets.class_names import align_classes
+    from mnist_edge.datasets.compatibility import check_shape, options_as_trained
     from mnist_edge.model_file import model_paths
 
     path = model_paths.find(file)

@@ -64,7 +64,7 @@ def show_start(
 
 def _repeat_texts(inputs: "TrainingInputs", data: "Dataset") -> list[str]:
     """How often an epoch shows the images of smaller parts of a joined set."""
-    from mnist_edge.datasets.joined import repeats
+    from mnist_edge.datasets.concatenated import repeats
     from mnist_edge.report.formatting import count
 
     share = inputs.recipe.part_share

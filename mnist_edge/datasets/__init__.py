@@ -99,7 +99,7 @@ def _load_joined(
 ) -> Dataset:
     """Several sets as one. Folders are read in the shape and with the fit of the first published
     one, or of the first at all."""
-    from mnist_edge.datasets.joined import join
+    from mnist_edge.datasets.concatenated import join
 
     lead = next((name for name in names if not has_folder(name)), names[0])
     first = _load(lead, data_dir, progress, options, skip_unreadable)

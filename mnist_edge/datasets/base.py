@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.catalogue import DATASETS
 from mnist_edge.dataset_names import parts_of
-from mnist_edge.datasets.guess_kind import guess_kind
+from mnist_edge.datasets.detect_kind import detect_kind
 from mnist_edge.datasets.splits import image_digests, split_digest, stratified_mask
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
@@ -134,7 +134,7 @@ class Dataset:
     def kind(self) -> ImageKind:
         """What its images are of: as the catalogue says, else by their pixels."""
         known = DATASETS.get(parts_of(self.name)[0])
-        return (known and known.kind) or guess_kind(self.train.images)
+        return (known and known.kind) or detect_kind(self.train.images)
 
     # Each split is cut once, when it is first asked for: it copies 43 MB of MNIST's images.
     @cached_property

@@ -9,7 +9,7 @@ import pytest
 from mnist_edge import dataset_names as names
 from mnist_edge.datasets import Dataset, Split, compute_fingerprint, load
 from mnist_edge.datasets.class_names import align_classes
-from mnist_edge.datasets.joined import join, repeat_small_parts, repeats
+from mnist_edge.datasets.concatenated import join, repeat_small_parts, repeats
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import describe_changes
 from mnist_edge.image_shape import Fit, ImageShape

@@ -14,6 +14,7 @@ from mnist_edge.classifier import read_card
 from mnist_edge.dataset_names import has_folder, public_name
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import align_classes
+from mnist_edge.datasets.compatibility import check_shape
 from mnist_edge.errors import CheckpointError, DataError, EdgeError, ModelError
 from mnist_edge.files import sha256
 from mnist_edge.fingerprint import describe_changes
@@ -24,7 +25,7 @@ from mnist_edge.lab.export.publish import PlannedFile
 from mnist_edge.lab.training.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from mnist_edge.lab.training.layer_summary import cost
 from mnist_edge.lab.training.models import Network
-from mnist_edge.lab.training.resume_checks import check_shape, check_unchanged
+from mnist_edge.lab.training.resume_checks import check_unchanged
 from mnist_edge.metrics import Accuracy, fit_temperature
 from mnist_edge.model_file.contract import LICENCE, Card
 from mnist_edge.model_file.reader import ModelFile
@@ -156,7 +157,7 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> Accuracy:
             f"{run} was trained on {trained_on}, not on {data.name}: "
             "the gate needs its own test images"
         )
-    check_shape(checkpoint, data, run, "train it again")
+    check_shape(data, checkpoint.shape, str(run), "train it again")
     check_unchanged(checkpoint, data, run, "train it again")
     if data.classes != checkpoint.classes or len(data.test) != accuracy.total:
         raise CheckpointError(

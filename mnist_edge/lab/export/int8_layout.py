@@ -1,5 +1,5 @@
 """The same function in a form that int8 kernels run fast and exactly: how the image enters (see
-`image_groups`), and how the last layer reads the last map.
+`space_to_depth`), and how the last layer reads the last map.
 
 The average before the last layer becomes part of that layer. In int8 an average of 16 steps ends
 on a tie every 16th time, and which way it is rounded is up to the kernel: answers would depend on
@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from mnist_edge.lab.export.graph_editor import TO_NHWC, GraphEditor, readers
-from mnist_edge.lab.export.image_groups import (
+from mnist_edge.lab.export.space_to_depth import (
     ChooseSize,
     Floats,
     group_image,

@@ -24,6 +24,7 @@ from mnist_edge.classifier import Classifier
 from mnist_edge.dataset_names import has_folder
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import describe_mismatch, match_names
+from mnist_edge.datasets.compatibility import check_shape
 from mnist_edge.errors import CheckpointError, DataError
 from mnist_edge.files import sha256
 from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
@@ -154,11 +155,7 @@ def find_teachers(wanted: Sequence[str], runs: Path) -> list[Teacher]:
 def match_data(teacher: Teacher, data: Dataset) -> Teacher:
     """A teacher that answers images of a data set, in the order of its classes. DataError for one
     of images of another shape, or of other classes."""
-    if teacher.shape != data.shape:
-        raise DataError(
-            f"{teacher.source} takes images of {teacher.shape}, those of {data.name} are "
-            f"{data.shape}: it cannot teach them"
-        )
+    check_shape(data, teacher.shape, str(teacher.source), "it cannot teach them")
     return match_classes(teacher, data.classes, data.name)
 
 

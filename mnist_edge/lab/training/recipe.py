@@ -12,7 +12,7 @@ from mnist_edge.image_shape import ImageShape
 from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.dataclass_schema import SchemaError, build_dataclass
-from mnist_edge.lab.training.photographs import PhotographAugmentation
+from mnist_edge.lab.training.photograph_augmentation import PhotographAugmentation
 from mnist_edge.model_file.older_names import rename_fields
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")

@@ -8,14 +8,14 @@ from mnist_edge.catalogue import DATASETS
 from mnist_edge.dataset_names import parts_of
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import composed
-from mnist_edge.datasets.joined import repeat_small_parts
+from mnist_edge.datasets.concatenated import repeat_small_parts
 from mnist_edge.errors import CheckpointError, UsageError
 from mnist_edge.image_kind import ImageKind
 from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
 from mnist_edge.lab.training.class_weights import IMBALANCED_FROM, class_weights, imbalance
 from mnist_edge.lab.training.corruptions import Corruptions
 from mnist_edge.lab.training.models import architecture
-from mnist_edge.lab.training.photographs import PhotographAugmentation
+from mnist_edge.lab.training.photograph_augmentation import PhotographAugmentation
 from mnist_edge.lab.training.recipe import Pretrained, Recipe, StrongAugmentation
 
 _MODEL, _DATASET = "edge", "mnist"
@@ -83,6 +83,15 @@ RECIPES: dict[str, Recipe] = {
 # A network of few parameters learns less from images that are changed much.
 _LIGHT = PhotographAugmentation(brightness=0.1, contrast=0.1, saturation=0.1, cutout=0.0)
 
+_SGD = Recipe(
+    optimizer="sgd",
+    lr=0.1,
+    weight_decay=5e-4,
+    ema_decay=0.999,
+    augmentation=NO_AUGMENTATION,
+    photograph_augmentation=PhotographAugmentation(),
+)
+
 PHOTOGRAPH_RECIPES: dict[str, Recipe] = {
     "edge": Recipe(
         model="edge",
@@ -93,27 +102,10 @@ PHOTOGRAPH_RECIPES: dict[str, Recipe] = {
         augmentation=NO_AUGMENTATION,
         photograph_augmentation=_LIGHT,
     ),
-    "resnet8": Recipe(
-        model="resnet8",
-        epochs=100,
-        optimizer="sgd",
-        lr=0.1,
-        weight_decay=5e-4,
-        label_smoothing=0.0,
-        ema_decay=0.999,
-        augmentation=NO_AUGMENTATION,
-        photograph_augmentation=_LIGHT,
+    "resnet8": replace(
+        _SGD, model="resnet8", epochs=100, label_smoothing=0.0, photograph_augmentation=_LIGHT
     ),
-    "resnet20": Recipe(
-        model="resnet20",
-        epochs=120,
-        optimizer="sgd",
-        lr=0.1,
-        weight_decay=5e-4,
-        ema_decay=0.999,
-        augmentation=NO_AUGMENTATION,
-        photograph_augmentation=PhotographAugmentation(),
-    ),
+    "resnet20": replace(_SGD, model="resnet20", epochs=120),
 }
 
 # Chosen on hands and draws of their own, see docs/fine-tuning.md; the first is a share.

@@ -38,15 +38,6 @@ def check_options(checkpoint: Checkpoint, asked: ImageOptions, folder: Path) -> 
     return ImageOptions.of(shape, fit)
 
 
-def check_shape(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
-    """CheckpointError for a data set of images of another shape than a run was started on."""
-    if data.shape != checkpoint.shape:
-        raise CheckpointError(
-            f"{folder} was trained on images of {checkpoint.shape}, those of {data.name} are "
-            f"{data.shape}: {advice}"
-        )
-
-
 def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
     """CheckpointError for a data set with other images than those that a run was started on."""
     if told := describe_changes(checkpoint.fingerprint, data.fingerprint):

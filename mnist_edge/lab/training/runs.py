@@ -16,6 +16,7 @@ import torch
 from mnist_edge.class_recall import recalls
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
+from mnist_edge.datasets.compatibility import check_shape
 from mnist_edge.errors import CheckpointError, EdgeError
 from mnist_edge.files import lock_folder
 from mnist_edge.image_shape import ImageOptions
@@ -40,7 +41,6 @@ from mnist_edge.lab.training.recipes import RecipeRequest
 from mnist_edge.lab.training.resume_checks import (
     check_options,
     check_resumable,
-    check_shape,
     check_unchanged,
 )
 from mnist_edge.lab.training.trainer import Trainer
@@ -164,7 +164,7 @@ def prepare_run(plan: RunPlan, data: Dataset) -> TrainingRun:
     recipe, teachers, fingerprint = plan.recipe, plan.teachers, data.fingerprint
     if plan.saved:
         data = align_classes(data, plan.saved.classes, str(plan.folder), _TRAIN_AGAIN)
-        check_shape(plan.saved, data, plan.folder, _TRAIN_AGAIN)
+        check_shape(data, plan.saved.shape, str(plan.folder), _TRAIN_AGAIN)
         check_unchanged(plan.saved, data, plan.folder, _TRAIN_AGAIN)
         fingerprint = plan.saved.fingerprint
     elif plan.request:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import Dataset, Split
-from mnist_edge.datasets.joined import repeat_small_parts
+from mnist_edge.datasets.concatenated import repeat_small_parts
 from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.image_shape import Fit
 from mnist_edge.lab.training.distillation import SoftTargets

@@ -10,7 +10,7 @@ from mnist_edge.lab.synthetic import glyphs, strokes
 from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training.augment import random_grid, sample, warp
 from mnist_edge.lab.training.corruptions import corrupt
-from mnist_edge.lab.training.photographs import augment_photographs
+from mnist_edge.lab.training.photograph_augmentation import augment_photographs
 from mnist_edge.lab.training.recipe import Recipe
 
 _SUBSET_SEED = 0  # the seed of which images: the same for every run

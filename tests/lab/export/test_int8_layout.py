@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from mnist_edge.image_shape import MNIST_SHAPE, ImageShape
-from mnist_edge.lab.export.image_groups import GROUP, group_pixels
 from mnist_edge.lab.export.int8_layout import to_int8_layout
+from mnist_edge.lab.export.space_to_depth import GROUP, group_pixels
 from mnist_edge.lab.training.models import ZOO
 from mnist_edge.model_file.session import open_session
 from tests.helpers.exports import OTHER_SHAPES, ZooCase, case_name, to_onnx_once, zoo_network

@@ -15,8 +15,8 @@ from torch import nn
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.export.graph import to_onnx
-from mnist_edge.lab.export.image_groups import image_shape
 from mnist_edge.lab.export.qdq import METHODS, WEIGHTED, Quantizer
+from mnist_edge.lab.export.space_to_depth import image_shape
 from mnist_edge.lab.training.blocks import ConvNorm
 from mnist_edge.lab.training.models import Network
 from mnist_edge.model_file.session import open_session

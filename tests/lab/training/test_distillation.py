@@ -26,7 +26,7 @@ from mnist_edge.lab.training.distillation import (
     soft_targets,
 )
 from mnist_edge.lab.training.models import Network, build
-from mnist_edge.lab.training.photographs import PhotographAugmentation
+from mnist_edge.lab.training.photograph_augmentation import PhotographAugmentation
 from mnist_edge.lab.training.recipe import Distillation, Recipe
 from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.runs import finish, train
@@ -290,7 +290,7 @@ def test_a_teacher_of_another_shape_or_of_other_classes_is_refused(
     assert open_teacher(file, file.parent).shape == teacher.shape == digits.shape
     wide = Split(np.zeros((9, 32, 48, 3), np.uint8), digits.train.labels[:9])
     other = Dataset("folder:x", digits.classes, wide, wide, "here")
-    told = "takes images of 28×28 grey, those of folder:x are 48×32 colour"
+    told = r"folder:x has images of 48×32 colour, and .* takes 28×28 grey: it cannot"
     with pytest.raises(DataError, match=told):
         match_data(teacher, other)
     with pytest.raises(DataError, match="it cannot teach them"):

@@ -7,7 +7,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
 from mnist_edge.errors import EdgeError
-from mnist_edge.lab.training.photographs import PhotographAugmentation, augment_photographs
+from mnist_edge.lab.training.photograph_augmentation import (
+    PhotographAugmentation,
+    augment_photographs,
+)
 from tests.lab.training.test_augment import seeded
 
 NAN = float("nan")

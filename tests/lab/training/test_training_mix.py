@@ -8,7 +8,7 @@ from mnist_edge.datasets import Dataset, Split
 from mnist_edge.lab.synthetic.outliers import draw_outliers
 from mnist_edge.lab.training.augment import Augmentation, warp
 from mnist_edge.lab.training.corruptions import Corruptions
-from mnist_edge.lab.training.photographs import PhotographAugmentation
+from mnist_edge.lab.training.photograph_augmentation import PhotographAugmentation
 from mnist_edge.lab.training.recipe import Recipe, StrongAugmentation
 from mnist_edge.lab.training.training_mix import (
     OUTLIER,

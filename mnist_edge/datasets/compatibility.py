@@ -1,4 +1,4 @@
-"""A data set in the shape that a model takes."""
+"""Whether the images of a data set are such as a model takes, and how they become so."""
 
 from mnist_edge.dataset_names import has_folder
 from mnist_edge.datasets.base import Dataset

@@ -12,7 +12,7 @@ _GLYPHS_BACKGROUND = 0.62
 _MOST_IMAGES = 2000  # looked at, evenly spread over a set
 
 
-def guess_kind(images: Images) -> ImageKind:
+def detect_kind(images: Images) -> ImageKind:
     """The kind of images of which nobody says it, by their pixels.
 
     Images in colour are photographs. Grey ones are glyphs where their background is even and most
