@@ -11,26 +11,35 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from mnist_edge import preprocess
 from mnist_edge.benchmark import compare
 from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import idx
 from mnist_edge.errors import EdgeError
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 from mnist_edge.model_file import validate
 from mnist_edge.model_file.contract import PREFIX, Card
 from mnist_edge.model_file.manifest import read_manifest, recorded_latency
 from mnist_edge.model_file.reader import ModelFile
-from mnist_edge.preprocess import read_picture
 
 Target = Callable[[bytes], None]
 _MEMORY = Path("/dev/shm")  # no disk is worn by a million files
 _PLACE = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
 _FOLDER = Path(_PLACE.name)
-_BLANK = np.zeros((1, 28, 28), np.uint8)
+
+
+WAYS = (
+    (MNIST_SHAPE, Fit.DIGIT),
+    (ImageShape(16, 96, 3), Fit.PAD),
+    (ImageShape(33, 32), Fit.CROP),
+)
+"""Shapes of images, and how pictures become some."""
 
 
 def idx_file(content: bytes) -> None:
@@ -42,11 +51,13 @@ def idx_file(content: bytes) -> None:
 
 
 def picture(content: bytes) -> None:
-    """A picture of any format, read as a digit."""
+    """A picture of any format, read as a digit, and for files of another shape."""
     with contextlib.suppress(EdgeError):
-        image = read_picture(io.BytesIO(content))
-        assert image.shape == (28, 28)
-        assert image.dtype == np.uint8
+        pixels = preprocess.load(io.BytesIO(content)).pixels
+        for shape, fit in WAYS:
+            (found,) = preprocess.prepare_images([pixels], shape, fit)
+            assert found.image.shape == shape.dims
+            assert found.image.dtype == np.uint8
 
 
 def onnx_file(content: bytes) -> None:
@@ -73,18 +84,21 @@ def opened_model(content: bytes) -> None:
         assert not any(one.data_location for one in same.graph.initializer)
         assert not same.functions
         assert {one.key: one.value for one in same.metadata_props} == graph.metadata
-        answer = Classifier(model).logits(_BLANK)
+        opened = Classifier(model)
+        answer = opened.logits(np.zeros((1, *opened.shape.dims), np.uint8))
         assert answer.dtype == np.float32
+        assert answer.shape == (1, len(opened.classes))
 
 
 def card(content: bytes) -> None:
-    """A file's metadata: the first line is a key, the rest its value, among honest ones."""
+    """A file's metadata: the first line is a key, the rest its value, among honest ones: of MNIST's
+    form, and of a file that takes other images."""
     key, _, value = content.partition(b"\n")
-    metadata = dict(HONEST)
-    metadata[PREFIX + key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
-    with contextlib.suppress(EdgeError):
-        found = Card.from_metadata(metadata)
-        assert Card.from_metadata(found.to_metadata()) == found
+    entry = {PREFIX + key.decode("utf-8", "replace"): value.decode("utf-8", "replace")}
+    for honest in HONEST:
+        with contextlib.suppress(EdgeError):
+            found = Card.from_metadata(honest | entry)
+            assert Card.from_metadata(found.to_metadata()) == found
 
 
 def checkpoint(content: bytes) -> None:
@@ -136,10 +150,10 @@ def benchmark_schema() -> int:
     return to_json.SCHEMA
 
 
-def _honest() -> dict[str, str]:
-    from tests.conftest import make_card
+def _honest() -> list[dict[str, str]]:
+    from tests.conftest import make_card, make_color_card
 
-    return make_card().to_metadata()
+    return [make_card().to_metadata(), make_color_card().to_metadata()]
 
 
 HONEST = _honest()
@@ -161,6 +175,12 @@ def _picture_seeds() -> list[bytes]:
     found = []
     digit = np.zeros((28, 28), np.uint8)
     digit[5:23, 12:16] = 255
+    colors = np.zeros((30, 41, 3), np.uint8)
+    colors[5:23, 12:16] = 250, 120, 10
+    for kind in ("PNG", "JPEG", "WEBP"):
+        file = io.BytesIO()
+        Image.fromarray(colors).save(file, kind)
+        found.append(file.getvalue())
     for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "ICO", "TGA", "PCX", "SGI"):
         file = io.BytesIO()
         Image.fromarray(digit).save(file, kind)
@@ -175,11 +195,14 @@ def _onnx_seeds() -> list[bytes]:
 
 
 def _model_seeds() -> list[bytes]:
-    """Our smallest, and one that is smaller yet."""
+    """Our smallest, one that is smaller yet, and one that takes images in colour."""
+    from tests.conftest import make_color_card, write_tiny_model
     from tests.model_file.bombs import averaging
 
     shipped = Path(__file__).parents[2] / "exported" / "edge-xs-int8.onnx"
-    return [shipped.read_bytes(), averaging()]
+    card = make_color_card(shape=ImageShape(16, 17, 3))
+    in_color = write_tiny_model(_FOLDER / "color.onnx", card)
+    return [shipped.read_bytes(), averaging(), in_color.read_bytes()]
 
 
 def _small_onnx() -> list[bytes]:
@@ -196,7 +219,9 @@ def _small_onnx() -> list[bytes]:
 
 def _card_seeds() -> list[bytes]:
     return [
-        key.removeprefix(PREFIX).encode() + b"\n" + value.encode() for key, value in HONEST.items()
+        key.removeprefix(PREFIX).encode() + b"\n" + value.encode()
+        for honest in HONEST
+        for key, value in honest.items()
     ]
 
 
@@ -207,22 +232,37 @@ def _checkpoint_seeds() -> list[bytes]:
     from mnist_edge.lab.training.recipe import Recipe
     from tests.lab.conftest import told
 
-    network = build("1k3s9-1s3", 2).state_dict()
+    shape = ImageShape(18, 20, 3)
+    plain, in_color = (
+        build("1k3s9-1s3", 2, shape=one).state_dict() for one in (MNIST_SHAPE, shape)
+    )
+    digest = {"images": 2, "sha256": "0" * 64}
+    splits = dict.fromkeys(("training", "validation", "test", "outliers"), digest)
     values = {
         "format": 1,
         "recipe": Recipe(model="1k3s9-1s3").as_dict(),
         "classes": ("0", "1"),
         "epochs_done": 1,
         "history": [told(1)],
-        "network": network,
-        "average": network,
+        "network": plain,
+        "average": plain,
         "optimizer": {},
         "trained": {},
         "result": {"split": "test", "correct": 1, "total": 2},
     }
-    file = io.BytesIO()
-    torch.save(values, file)
-    return [file.getvalue()]
+    color = {
+        "network": in_color,
+        "average": in_color,
+        "shape": asdict(shape),
+        "fit": "crop",
+        "fingerprint": {**splits, "coloured": 0},
+    }
+    found = []
+    for one in (values, values | color):
+        file = io.BytesIO()
+        torch.save(one, file)
+        found.append(file.getvalue())
+    return found
 
 
 def _benchmark_seeds() -> list[bytes]:
@@ -239,8 +279,6 @@ def _benchmark_seeds() -> list[bytes]:
 
 
 def _manifest_seeds() -> list[bytes]:
-    from dataclasses import asdict
-
     from tests.model_file.test_manifest import TIMED
 
     entry = {"sha256": "0" * 64, "latency": asdict(TIMED)}

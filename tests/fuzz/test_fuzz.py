@@ -9,7 +9,7 @@ from tests.fuzz.mutations import spoilt
 from tests.fuzz.targets import TARGETS, seeds
 
 FOUND = sorted(path for path in (Path(__file__).parent / "found").glob("*/*") if path.is_file())
-RUNS = {"picture": 400, "checkpoint": 200, "opened_model": 1000}
+RUNS = {"picture": 400, "checkpoint": 200, "opened_model": 1000, "card": 2500}
 SLOWEST_S = 5.0
 
 

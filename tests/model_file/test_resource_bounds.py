@@ -1,5 +1,6 @@
 """Files that want too much are refused before they are opened; others run in pieces that fit."""
 
+import json
 import subprocess
 import sys
 import time
@@ -9,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
+from mnist_edge import classifier
 from mnist_edge.backends import input_format
 from mnist_edge.classifier import Classifier
 from mnist_edge.errors import ModelError
+from mnist_edge.image_shape import MAX_SIDE, ImageShape
 from mnist_edge.model_file.reader import ModelFile
 from mnist_edge.model_file.resource_bounds import LARGEST_BATCH, MOST_MEMORY, MOST_WORK
-from tests.conftest import make_card, write_tiny_model
+from tests.conftest import make_card, make_color_card, write_tiny_model
 from tests.model_file import bombs
 
 EXPORTED = sorted((Path(__file__).parents[2] / "exported").glob("*.onnx"))
@@ -111,6 +114,90 @@ def test_a_file_with_a_fixed_number_of_images_is_bounded_by_it(tmp_path: Path) -
     assert graph.bounds({"image": (10, 28, 28)}, free=False).most_images == 1
     with pytest.raises(ModelError, match="is refused: Reshape cannot take inputs"):
         graph.bounds({"image": (1, 28, 29)}, free=False)
+
+
+LARGEST = ImageShape(MAX_SIDE, MAX_SIDE, 3)
+DIGITS = tuple("0123456789")
+
+
+def convolution(path: Path, shape: ImageShape, channels: int) -> Path:
+    """A file of ours: a 3×3 convolution, its mean over the image, a dense layer."""
+    make, classes = helper.make_node, 10
+    random = np.random.default_rng(0)
+    constants = {
+        "kernel": random.normal(size=(channels, 3, 3, 3)).astype(np.float32),
+        "dense": random.normal(size=(channels, classes)).astype(np.float32),
+    }
+    graph = helper.make_graph(
+        [
+            make("Cast", ["image"], ["float"], to=onnx.TensorProto.FLOAT),
+            make("Transpose", ["float"], ["planes"], perm=[0, 3, 1, 2]),
+            make("Conv", ["planes", "kernel"], ["maps"], pads=[1] * 4),
+            make("GlobalAveragePool", ["maps"], ["mean"]),
+            make("Flatten", ["mean"], ["flat"]),
+            make("MatMul", ["flat", "dense"], ["logits"]),
+        ],
+        "wide",
+        [helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, ["N", *shape.dims])],
+        [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", classes])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    helper.set_model_props(model, make_color_card(shape=shape, classes=DIGITS).to_metadata())
+    onnx.save(model, path)
+    return path
+
+
+def test_the_largest_images_are_counted_and_answered_in_pieces_that_fit(tmp_path: Path) -> None:
+    path = convolution(tmp_path / "wide.onnx", LARGEST, 128)
+    file, pixels = ModelFile.read(path), MAX_SIDE * MAX_SIDE
+    found = file.bounds({"image": (1, *LARGEST.dims)}, free=True)
+    least = 4 * pixels * (3 + 128)  # what the convolution takes and gives, in float32
+    assert least < found.one.memory < 2 * least
+    assert found.one.work > pixels * 128 * 27
+    assert 0 < found.most_images < MOST_MEMORY // least
+    file.bounds({"image": (found.most_images, *LARGEST.dims)}, free=False)
+    with pytest.raises(ModelError, match="takes more than 256 MB"):
+        file.bounds({"image": (found.most_images + 2, *LARGEST.dims)}, free=False)
+    model = Classifier(file)
+    count = found.most_images + 3
+    images = np.random.default_rng(1).integers(0, 256, (count, *LARGEST.dims), dtype=np.uint8)
+    alone = np.concatenate([model.logits(images[at : at + 1]) for at in (0, count - 1)])
+    np.testing.assert_allclose(model.logits(images)[[0, -1]], alone, rtol=1e-3, atol=1e-3)
+
+
+def test_an_image_that_fits_in_mnists_size_may_not_in_the_largest(tmp_path: Path) -> None:
+    small, large = ImageShape(28, 28, 3), LARGEST
+    for shape in (small, large):
+        path = convolution(tmp_path / "wide.onnx", shape, 8000)
+        if shape == small:
+            assert Classifier(path).logits(np.zeros((1, *shape.dims), np.uint8)).shape == (1, 10)
+        else:
+            with pytest.raises(ModelError, match="is refused: an answer takes more than 256 MB"):
+                Classifier(path)
+
+
+def test_images_that_are_larger_than_any_are_refused_before_they_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier, "open_session", None)  # a call would fail
+    model = onnx.load(convolution(tmp_path / "wide.onnx", LARGEST, 4))
+    sides = model.graph.input[0].type.tensor_type.shape.dim[1:3]
+    said = {entry.key: entry for entry in model.metadata_props}["mnist_edge.shape"]
+    path = tmp_path / "larger.onnx"
+    for stated, taken, reason in (
+        (97, 96, "mnist_edge.shape cannot be read"),
+        (96, 97, r"its input is image uint8 \(N, 97, 97, 3\)"),
+        (4000, 4000, r"its input is image uint8 \(N, 4000, 4000, 3\)"),
+        (10**12, 96, "mnist_edge.shape cannot be read"),
+        (64, 96, "it takes images of 96×96 colour, and its metadata say 64×64 colour"),
+    ):
+        said.value = json.dumps({"height": stated, "width": stated, "channels": 3})
+        for side in sides:
+            side.dim_value = taken
+        onnx.save(model, path)
+        with pytest.raises(ModelError, match=reason):
+            Classifier(path)
 
 
 @pytest.mark.parametrize(
