@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -59,12 +61,15 @@ def finetune(
     recipe: Recipe,
     plan: Finetuning,
     watch: Watcher = lambda done, total: None,
+    *,
+    outliers: NDArray[np.uint8] | None = None,
 ) -> Network:
     """A network near `original` that loses less when it is quantized. On the CPU; seeded.
 
-    It sees what `recipe`, which trained the original, made of the training images.
+    It sees what `recipe`, which trained the original, made of the training images, and of a
+    person's own images of no class, whose probabilities stay as equal as the original's are.
     """
-    images = torch.from_numpy(with_synthetic(training, recipe).images)
+    images = torch.from_numpy(with_synthetic(training, recipe, outliers).images)
     tuner = _Tuner(original, recipe, plan)
     batch = min(plan.batch_size, len(images))
     steps = len(images) // batch

@@ -21,6 +21,7 @@ from mnist_edge.lab.export.inputs import ExportInputs
 from mnist_edge.lab.export.int8_plan import Int8Plan, calibration_images
 from mnist_edge.lab.export.qdq import Quantizer, check_layers
 from mnist_edge.lab.training import threads
+from mnist_edge.lab.training.training_inputs import TrainingInputs
 from mnist_edge.types import Progress
 
 _DIAGNOSED_IMAGES = 1000
@@ -125,11 +126,16 @@ def finetuned_graph(
             "fine-tuning starts from the PyTorch network, whose run is not in runs/: "
             "train it again, or leave --finetune-epochs away"
         )
-    work = original.network, inputs.data.training, original.checkpoint.recipe, tuning
+    trained = TrainingInputs.of(original.checkpoint.recipe, inputs.data)
+    work = original.network, trained.training, trained.recipe, tuning
     progress("timing threads", 0, 0)
     choice = threads.choose_threads(asked_threads, None, lambda: trial_step(*work))
     with threads.torch_threads(choice.count):
-        network = finetune(*work, lambda done, total: progress("fine-tuning", done, total))
+        network = finetune(
+            *work,
+            lambda done, total: progress("fine-tuning", done, total),
+            outliers=trained.outliers,
+        )
     return to_onnx(network), tuning.as_dict() | {"threads": choice.count}
 
 

@@ -1,4 +1,5 @@
 import copy
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from mnist_edge.datasets import Dataset, Split
+from mnist_edge.datasets import Dataset, Outliers, Split
+from mnist_edge.datasets.concatenated import join
 from mnist_edge.errors import EdgeError
 from mnist_edge.lab.export import finetune as lab
+from mnist_edge.lab.export import pipeline
 from mnist_edge.lab.export.finetune import Finetuning, finetune
 from mnist_edge.lab.export.graph import to_onnx
+from mnist_edge.lab.export.inputs import ExportInputs, open_original
 from mnist_edge.lab.export.qdq import Quantizer
 from mnist_edge.lab.training.augment import Augmentation
+from mnist_edge.lab.training.checkpoint import load_checkpoint
 from mnist_edge.lab.training.models import Network, build, channels_first
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.model_file.session import open_session
@@ -306,6 +311,49 @@ def test_what_the_recipe_adds_is_tuned_on_too(original: Network, few: Split) -> 
     plan = Finetuning(epochs=1, batch_size=100)
     finetune(original, few, recipe, plan, lambda *done: told.append(done))
     assert told[-1] == (4, 4)
+    strange = few.images[:200]
+    finetune(original, few, recipe, plan, lambda *done: told.append(done), outliers=strange)
+    assert told[-1] == (6, 6)
+
+
+def test_images_of_no_class_are_seen_once_in_an_epoch(
+    original: Network, few: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    def step(self: lab._Tuner, images: Tensor, rate: float) -> None:
+        seen.extend(image.numpy().tobytes() for image in images)
+
+    monkeypatch.setattr(lab._Tuner, "step", step)
+    strange = np.random.default_rng(3).integers(0, 256, (64, 28, 28), np.uint8)
+    finetune(original, few, STILL, Finetuning(epochs=2, batch_size=64), outliers=strange)
+    counts = Counter(seen)
+    assert [counts[image.tobytes()] for image in strange] == [2] * 64
+    assert len(seen) == 2 * (256 + 64)
+
+
+def test_export_tunes_on_what_the_run_was_trained_on(
+    trained: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images of no class too, and small parts as often as they came."""
+    original = open_original(trained, load_checkpoint(trained), digits)
+    recipe = replace(original.checkpoint.recipe, part_share=1.0)
+    original = replace(original, checkpoint=replace(original.checkpoint, recipe=recipe))
+    both = join([digits, replace(digits, name="few", train=digits.train[slice(0, 100)])])
+    noise = np.zeros((9, 28, 28), np.uint8)
+    data = replace(both, outliers=Outliers(noise[:5], noise[5:7], noise[7:]))
+    given: list[tuple[int, int]] = []
+
+    def tune(network: Network, training: Split, *rest: object, outliers: Floats) -> Network:
+        given.append((len(training), len(outliers)))
+        return network
+
+    monkeypatch.setattr(pipeline, "finetune", tune)
+    monkeypatch.setattr(pipeline, "to_onnx", lambda network: network)
+    inputs = ExportInputs(data, original)
+    pipeline.finetuned_graph(inputs, Finetuning(1), lambda what, done, total: None, 1)
+    large, small = (len(part.training) for part in data.parts)
+    assert given == [(large + small * -(-large // small), 5)]
 
 
 def test_fewer_images_than_a_batch_are_one_batch(original: Network, digits: Dataset) -> None:
