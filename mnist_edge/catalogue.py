@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_edge.image_kind import ImageKind
-from mnist_edge.image_shape import Fit
+from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageShape
 
 SHORTCUTS = ("zero", "projection")
 
@@ -43,15 +43,16 @@ NETWORKS: dict[str, Network] = {
 @dataclass(frozen=True, slots=True)
 class PublicDataset:
     """What a data set is of, and by whom. `mnist_digits`: it is of the ten digits in MNIST's form;
-    `kind` is what its images are of; None: as their pixels say. `fit` is how pictures become images
-    like its own. `module` is the one whose `load` makes it; "" for four files in MNIST's format,
-    which `datasets.published` names."""
+    `kind` is what its images are of, None: as their pixels say; `shape` is theirs. `fit` is how
+    pictures become images like its own. `module` is the one whose `load` makes it; "" for four
+    files in MNIST's format, which `datasets.published` names."""
 
     what: str
     mnist_digits: bool = False
     module: str = ""
     kind: ImageKind | None = None
     fit: Fit = Fit.DIGIT
+    shape: ImageShape = MNIST_SHAPE
 
 
 DATASETS: dict[str, PublicDataset] = {
@@ -76,6 +77,7 @@ DATASETS: dict[str, PublicDataset] = {
         module="mnist_edge.datasets.cifar10",
         kind=ImageKind.PHOTOGRAPHS,
         fit=Fit.PAD,
+        shape=ImageShape(32, 32, 3),
     ),
     "digits": PublicDataset(
         "UCI's handwritten digits, by Alpaydin and Kaynak; 8×8 pixels made 28×28",

@@ -4,7 +4,7 @@ A shape belongs to a data set, to the networks that are trained on it, and to th
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,10 @@ class ImageShape:
     def __str__(self) -> str:
         """28×28 grey; 32×32 colour."""
         return f"{self.size} {'colour' if self.is_color else 'grey'}"
+
+    def can_become(self, other: "ImageShape") -> bool:
+        """Whether images of a set that is not resized can be had in another shape: in grey."""
+        return other in (self, replace(self, channels=_GREY))
 
     def holds(self, images: "NDArray[Any]") -> bool:
         """Whether these are images uint8 (N, H, W) or (N, H, W, 3) of this shape."""

@@ -10,20 +10,21 @@ from typing import IO
 
 import numpy as np
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.datasets import folder
 from mnist_edge.datasets.base import DATA_DIR_VARIABLE, Dataset, Split, compute_fingerprint
 from mnist_edge.datasets.download import fetch
 from mnist_edge.datasets.file_names import cache_dir
 from mnist_edge.errors import DataError, FileError
 from mnist_edge.file_access import is_file, is_folder, open_file
-from mnist_edge.image_shape import Fit, ImageOptions, ImageShape
+from mnist_edge.image_shape import Fit, ImageOptions
 from mnist_edge.types import Progress
 
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-SHAPE = ImageShape(32, 32, 3)
+SHAPE = DATASETS["cifar10"].shape
 ARCHIVE, BATCHES = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)

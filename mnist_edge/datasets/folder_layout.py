@@ -106,8 +106,12 @@ def _check_known(root: Path, classes: tuple[str, ...]) -> None:
     twins = [
         f"{name} ({as_known[key]})" for name in strange if (key := name.casefold()) in as_known
     ]
-    advice = f"; names of one class differ in case: {', '.join(twins)}" if twins else ""
-    raise DataError(f"{root} has classes that train lacks: {', '.join(strange)}{advice}")
+    advice = (
+        f"names of one class differ in case: {', '.join(twins)}: rename them"
+        if twins
+        else "give them pictures to train on, or move them away"
+    )
+    raise DataError(f"{root} has classes that train lacks: {', '.join(strange)}; {advice}")
 
 
 def _split_folders(path: Path, passed_over: Skipped) -> dict[str, Path]:

@@ -459,7 +459,10 @@ def test_class_only_in_test(tmp_path: Path) -> None:
     make(tmp_path / "train", {"a": 2, "b": 2})
     make(tmp_path / "test", {"a": 1, "d": 1, "c": 1})
 
-    assert refusal(tmp_path) == f"{tmp_path / 'test'} has classes that train lacks: c, d"
+    assert refusal(tmp_path) == (
+        f"{tmp_path / 'test'} has classes that train lacks: c, d; give them pictures to train on, "
+        "or move them away"
+    )
 
 
 def test_empty_test(tmp_path: Path) -> None:

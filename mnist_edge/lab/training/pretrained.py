@@ -15,8 +15,15 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from mnist_edge.catalogue import DATASETS
 from mnist_edge.classifier import Classifier
-from mnist_edge.dataset_names import folder_of, folders_of, public_name, with_unknown_paths
+from mnist_edge.dataset_names import (
+    folder_of,
+    folders_of,
+    parts_of,
+    public_name,
+    with_unknown_paths,
+)
 from mnist_edge.datasets import Dataset
 from mnist_edge.datasets.class_names import composed
 from mnist_edge.datasets.folder_layout import scan
@@ -86,8 +93,13 @@ def _open_run(run: Path) -> PretrainedModel:
 
 
 def _open_file(path: Path) -> PretrainedModel:
-    file = ModelFile.read(path)
-    classifier = Classifier(file)
+    try:
+        file = ModelFile.read(path)
+        classifier = Classifier(file)
+    except ModelError as error:
+        raise ModelError(
+            f"{error}. Training starts from a run, or from an fp32 file of 'mnist-edge export'"
+        ) from error
     card = classifier.card
     if card.precision != "fp32":
         raise ModelError(
@@ -174,8 +186,11 @@ def choose_options(model: PretrainedModel, asked: ImageOptions, dataset: str) ->
     """With which options a data set is loaded: the network's own shape and fit. No digit is looked
     for on pictures of a folder whose classes are others than the network's digits.
 
-    CheckpointError where another shape is asked for.
+    CheckpointError where another shape is asked for, or is that of a published set.
     """
+    for name in parts_of(dataset):
+        if name in DATASETS and not DATASETS[name].shape.can_become(model.shape):
+            raise _misfit(model, name, DATASETS[name].shape)
     if asked.apply(model.shape) != model.shape:
         raise CheckpointError(
             f"{model.source} takes images of {model.shape}, not {asked.apply(model.shape)}: leave "
@@ -193,10 +208,7 @@ def initial_weights(model: PretrainedModel, data: Dataset, recipe: Recipe) -> In
     """The weights that training on a data set starts from. CheckpointError for images of another
     shape."""
     if data.shape != model.shape:
-        raise CheckpointError(
-            f"{model.source} takes images of {model.shape}, those of {data.name} are {data.shape}: "
-            "name a data set of its shape, or a folder, whose pictures are read in it"
-        )
+        raise _misfit(model, data.name, data.shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = build(model.model, len(data.classes), model.shortcut, model.shape)
@@ -211,6 +223,13 @@ def initial_weights(model: PretrainedModel, data: Dataset, recipe: Recipe) -> In
             state[name][list(rows)] = tensor[list(rows.values())]
     kept = tuple(data.classes[row] for row in rows)
     return InitialWeights(kept, state)
+
+
+def _misfit(model: PretrainedModel, dataset: str, shape: ImageShape) -> CheckpointError:
+    return CheckpointError(
+        f"{model.source} takes images of {model.shape}, those of {dataset} are {shape}: name a "
+        "data set of its shape, or a folder, whose pictures are read in it"
+    )
 
 
 def _rows(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:

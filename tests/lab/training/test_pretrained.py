@@ -204,7 +204,7 @@ def test_what_cannot_be_started_from(few: Dataset, tmp_path: Path) -> None:
     model = onnx.load(tiny)
     del model.metadata_props[:]
     onnx.save(model, foreign)
-    with pytest.raises(ModelError, match="is not a file of mnist-edge"):
+    with pytest.raises(ModelError, match=r"is not a file of mnist-edge.*Training starts from"):
         open_pretrained(foreign)
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
         open_pretrained(tmp_path / "nothing")
@@ -254,6 +254,10 @@ def test_a_folder_is_read_as_the_network_learned(few: Dataset, tmp_path: Path) -
     assert choose_options(cropped, none, f"folder:{leaves}").fit is Fit.CROP
     with pytest.raises(CheckpointError, match="28×28 grey, not 64×64 grey"):
         choose_options(model, ImageOptions((64, 64)), "mnist")
+    with pytest.raises(CheckpointError, match=r"28×28 grey, those of cifar10 are 32×32 colour"):
+        choose_options(model, none, "digits+cifar10")
+    in_grey = replace(model, shape=ImageShape(32, 32), fit=Fit.PAD)
+    assert choose_options(in_grey, none, "cifar10").color is False
 
 
 def test_new_classes_learn_at_a_higher_rate(few: Dataset, tmp_path: Path) -> None:
