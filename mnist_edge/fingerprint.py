@@ -57,17 +57,26 @@ class Fingerprint:
         return cls(training, validation, test, coloured, outliers)
 
 
-def describe_changes(before: Fingerprint | None, now: Fingerprint | None) -> str | None:
-    """Which splits hold other images now, in words; None where none does, or nothing is known."""
+_NO_IMAGES = SplitDigest(0, "0" * 64)
+
+
+def describe_changes(
+    before: Fingerprint | None, now: Fingerprint | None, *, outliers_needed: bool = False
+) -> str | None:
+    """Which splits hold other images now, in words; None where none does, or nothing is known.
+
+    Images of no class can be given apart from the set: where they are not, its images are what they
+    were, unless they are needed as well.
+    """
     if before is None or now is None:
         return None
     told = [
         _changed(name, getattr(before, name), getattr(now, name))
         for name in ("training", "validation", "test")
     ]
-    # They can be given apart from the set: where they are not, its images are what they were.
-    if before.outliers and now.outliers:
-        told.append(_changed("of no class", before.outliers, now.outliers))
+    if outliers_needed or (before.outliers and now.outliers):
+        both = (before.outliers or _NO_IMAGES, now.outliers or _NO_IMAGES)
+        told.append(_changed("of no class", *both))
     return ", ".join(filter(None, told)) or None
 
 

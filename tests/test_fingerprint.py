@@ -93,3 +93,24 @@ def test_foreign_values_are_refused(values: Any) -> None:
 
 def test_a_part_counts_images() -> None:
     assert SplitDigest(3, "0" * 64).images == 3
+
+
+def test_images_of_no_class_may_be_left_out_unless_they_are_needed() -> None:
+    digest = SplitDigest(4, "0" * 64)
+    without = Fingerprint(digest, digest, digest)
+    before = replace(without, outliers=digest)
+    after = replace(without, outliers=SplitDigest(5, "1" * 64))
+
+    assert describe_changes(before, after) == "of no class 4 images then, 5 now"
+    for one, other in ((before, without), (without, before), (without, without)):
+        assert describe_changes(one, other) is None
+    needed = {
+        pair: describe_changes(*pair, outliers_needed=True)
+        for pair in ((before, without), (without, after), (without, without), (before, before))
+    }
+    assert list(needed.values()) == [
+        "of no class 4 images then, 0 now",
+        "of no class 0 images then, 5 now",
+        None,
+        None,
+    ]

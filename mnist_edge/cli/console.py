@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mnist_edge.datasets import Dataset
     from mnist_edge.fingerprint import Fingerprint
+    from mnist_edge.model_file.contract import Card
     from mnist_edge.report.grid import Grid
 
 _LAB_PACKAGES = ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "matplotlib")
@@ -183,6 +184,15 @@ def note_other_images(
     from mnist_edge.report import dataset
 
     if line := dataset.changed_images_note(whose, trained_on, fingerprint, data):
+        echo_err(line)
+
+
+def note_missing_outliers(whose: str, card: "Card", data: "Dataset", consequence: str) -> None:
+    """On stderr, where the images of no class that a model was trained with are not here."""
+    from mnist_edge.report import dataset
+
+    found = card.dataset, card.fingerprint, data, consequence
+    if line := dataset.missing_outliers_note(whose, *found):
         echo_err(line)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.console import note_other_images, progress_bar
-from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, Threads
+from mnist_edge.cli.console import note_missing_outliers, note_other_images, progress_bar
+from mnist_edge.cli.options import MODEL_HELP, AsJson, DataDir, OutlierFolder, Threads
 from mnist_edge.errors import DataError, ModelError
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mnist_edge.classifier import Classifier, Prediction
     from mnist_edge.datasets import Split
     from mnist_edge.types import Progress
+
+
+_WITHOUT_OUTLIERS = "--none DIR, with their folder, counts for how many of them the answer is ?"
 
 
 def evaluate(
@@ -28,6 +31,7 @@ def evaluate(
         typer.Option(help="Another data set than the file's own.", show_default=False),
     ] = None,
     data_dir: DataDir = None,
+    none: OutlierFolder = None,
     threads: Threads = 1,
     errors: Annotated[
         Path | None, typer.Option(help="Draw the misread images into this PNG.")
@@ -54,12 +58,13 @@ def evaluate(
     name = dataset or _own_dataset(model.card.dataset)
     with progress_bar() as progress:
         as_trained = options_as_trained(name, model.shape, model.card.fit)
-        data = load(name, data_dir, progress, as_trained)
+        data = load(name, data_dir, progress, as_trained, outliers=none)
         advice = "name the set that it was trained on with --dataset"
         check_shape(data, model.shape, str(model.path), advice)
         data = align_classes(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, progress)
     note_other_images(str(model.path), model.card.dataset, model.card.fingerprint, data)
+    note_missing_outliers(str(model.path), model.card, data, _WITHOUT_OUTLIERS)
     evaluation = evaluate_output.Evaluation.of(model, golden, data, answers)
     if errors:
         evaluate_output.draw_errors(errors, data.test, answers, model.classes)

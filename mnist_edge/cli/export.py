@@ -10,7 +10,7 @@ import typer
 
 from mnist_edge.cli import export_options as options
 from mnist_edge.cli import export_output, export_site
-from mnist_edge.cli.console import note_other_images, progress_bar
+from mnist_edge.cli.console import note_missing_outliers, note_other_images, progress_bar
 from mnist_edge.cli.export_options import RUNS
 from mnist_edge.cli.options import AsJson, DataDir, TrainingThreads, parse_threads
 from mnist_edge.errors import EdgeError, GateError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mnist_edge.lab.export.candidate import Candidate
     from mnist_edge.lab.export.finetune import Finetuning
     from mnist_edge.lab.export.int8_plan import Int8Plan
+
+
+_WITHOUT_OUTLIERS = "the threshold is fitted without them, and nothing is counted on them"
 
 
 def export(
@@ -193,6 +196,7 @@ def _export(
         )
     card = inputs.card
     note_other_images(str(run), card.dataset, card.fingerprint, inputs.data)
+    note_missing_outliers(str(run), card, inputs.data, _WITHOUT_OUTLIERS)
     export_output.write_report(output.report, made)
     if made.refused:
         raise EdgeError(export_output.refusal(made.refused)) from made.refused

@@ -130,4 +130,13 @@ FitName = Annotated[
         show_default=False,
     ),
 ]
+OutlierFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--none",
+        metavar="DIR",
+        help="A folder with pictures of no class, for a data set without a folder _none.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -15,6 +15,7 @@ from mnist_edge.cli.options import (
     DataDir,
     Device,
     FitName,
+    OutlierFolder,
     Size,
     TrainingThreads,
     parse_image_options,
@@ -22,7 +23,12 @@ from mnist_edge.cli.options import (
 )
 from mnist_edge.cli.progress import TrainingBar
 from mnist_edge.cli.train_output import show_result, show_start, show_stopped
-from mnist_edge.cli.train_sources import TrainingSources, absolute_folder, find_source
+from mnist_edge.cli.train_sources import (
+    TrainingSources,
+    absolute_folder,
+    absolute_path,
+    find_source,
+)
 from mnist_edge.errors import UsageError
 from mnist_edge.image_kind import ImageKind
 
@@ -54,6 +60,7 @@ def train(
     size: Size = None,
     color: Color = None,
     fit: FitName = None,
+    none: OutlierFolder = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the images [default: the recipe's].")
     ] = None,
@@ -136,6 +143,7 @@ def train(
     asked: dict[str, Any] = {
         "model": model,
         "dataset": absolute_folder(dataset),
+        "outlier_folder": none and str(absolute_path(none)),
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -213,10 +221,10 @@ def _train(
     from mnist_edge.lab.training.checkpoint import load_checkpoint
     from mnist_edge.lab.training.threads import torch_threads, training_threads
 
-    name, options = plan.recipe.dataset, plan.options
-    data = _first_on_rank_0(
-        group, lambda progress: datasets.load(name, data_dir, progress, options)
-    )
+    recipe, options = plan.recipe, plan.options
+    none = Path(recipe.outlier_folder) if recipe.outlier_folder else None
+    load = partial(datasets.load, recipe.dataset, data_dir, options=options, outliers=none)
+    data = _first_on_rank_0(group, lambda progress: load(progress=progress))
     run = runs.prepare_run(plan, data)
     with progress_bar() as progress:
         progress("timing threads", 0, 0)

@@ -23,6 +23,14 @@ def find_source(path: Path) -> Path:
     return model_paths.find(path)
 
 
+def absolute_path(path: Path) -> Path:
+    """The whole path of a folder. DataError for one in the home of nobody."""
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError as error:  # ~name of nobody
+        raise DataError(f"there is no folder {path}: {error}") from error
+
+
 def absolute_folder(dataset: str | None) -> str | None:
     """The name of a data set with its folders' whole paths, so that a later export, from another
     place, finds them again."""
@@ -30,9 +38,6 @@ def absolute_folder(dataset: str | None) -> str | None:
 
     def absolute(part: str) -> str:
         path = folder_of(part)
-        try:
-            return part if path is None else folder_dataset(path.expanduser().resolve())
-        except RuntimeError as error:  # ~name of nobody
-            raise DataError(f"there is no folder {path}: {error}") from error
+        return part if path is None else folder_dataset(absolute_path(path))
 
     return join_names([absolute(part) for part in parts_of(dataset)]) if dataset else None

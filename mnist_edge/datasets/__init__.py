@@ -15,7 +15,9 @@ from mnist_edge.datasets.base import (
     Outliers,
     Split,
     compute_fingerprint,
+    fingerprint_by_name,
 )
+from mnist_edge.datasets.folder_layout import OUTLIERS
 from mnist_edge.datasets.splits import stratified_mask
 from mnist_edge.errors import DataError, DataSetNameError
 from mnist_edge.image_shape import ImageOptions
@@ -29,6 +31,7 @@ __all__ = [
     "Outliers",
     "Split",
     "compute_fingerprint",
+    "fingerprint_by_name",
     "load",
     "load_if_here",
     "stratified_mask",
@@ -50,7 +53,7 @@ def load(
 
     Published sets are looked for in `data_dir`, in $MNIST_EDGE_DATA, in the user's cache, and then
     downloaded into the cache. `options` are asked of the images. `outliers` is a folder of pictures
-    of no class, in place of those that the set has. Where unreadable pictures of a folder are
+    of no class, for a set that has none of its own. Where unreadable pictures of a folder are
     skipped, they are findings. Raises DataError, naming the file and what to do.
     """
     data = _load(name, data_dir, progress, options, skip_unreadable)
@@ -71,6 +74,7 @@ def _load(
     if (path := folder_of(name)) is not None:
         return folder.load(path, progress, options, skip_unreadable)
     if name in DATASETS:
+        _check_shape(name, options)
         if DATASETS[name].module:
             return _convert(_module(name).load(data_dir, progress), options)
         place = idx_datasets.find(name, data_dir) or idx_datasets.download(name, progress)
@@ -82,12 +86,18 @@ def _load(
 
 
 def _with_outliers(data: Dataset, path: Path, progress: Progress | None) -> Dataset:
-    """The set with the pictures of a folder as its images of no class."""
-    from mnist_edge.datasets import folder
+    """The set with the pictures of a folder as its images of no class. DataError where it has
+    some of its own."""
+    from mnist_edge.datasets.folder_outliers import load_outliers
 
-    images, digest = folder.load_outliers(path.expanduser(), data.shape, data.fit, progress)
-    known = data.fingerprint and replace(data.fingerprint, outliers=digest)
-    return replace(data, outliers=images, fingerprint=known)
+    if data.outliers:
+        raise DataError(
+            f"{data.name} has pictures of no class already, in its folder {OUTLIERS}: put those of "
+            f"{path} there, or leave --none away"
+        )
+    images, digest = load_outliers(path, data, progress)
+    known = data.fingerprint or fingerprint_by_name(data)
+    return replace(data, outliers=images, fingerprint=replace(known, outliers=digest))
 
 
 def _load_joined(
@@ -99,8 +109,9 @@ def _load_joined(
 ) -> Dataset:
     """Several sets as one. Folders are read in the shape and with the fit of the first published
     one, or of the first at all."""
-    from mnist_edge.datasets.concatenated import join
+    from mnist_edge.datasets.concatenated import check_shapes, join
 
+    check_shapes([(name, DATASETS[name].shape) for name in names if name in DATASETS])
     lead = next((name for name in names if not has_folder(name)), names[0])
     first = _load(lead, data_dir, progress, options, skip_unreadable)
     alike = ImageOptions.of(first.shape, first.fit)
@@ -125,6 +136,7 @@ def load_if_here(
 
     if name not in DATASETS:
         return None
+    _check_shape(name, options)
     if DATASETS[name].module:
         found = _module(name).load_if_here(data_dir)
         return found and _convert(found, options)
@@ -143,13 +155,21 @@ def _module(name: str) -> _DatasetModule:
     return cast(_DatasetModule, import_module(DATASETS[name].module))
 
 
+def _check_shape(name: str, options: ImageOptions) -> None:
+    """DataError for a published set whose images cannot be what is asked for; before any of it is
+    fetched."""
+    own = DATASETS[name].shape
+    if not own.can_become(asked := options.apply(own)):
+        raise DataError(
+            f"{name} has images of {own}: they cannot be {asked}. Leave --size and --color away, "
+            "or name a folder, whose pictures are resized"
+        )
+
+
 def _convert(data: Dataset, options: ImageOptions) -> Dataset:
-    """A published set as it is asked for. DataError where it has images of another shape."""
-    asked = options.apply(data.shape)
-    if data.shape.is_color and asked == replace(data.shape, channels=1):
+    """A published set as it is asked for."""
+    if options.apply(data.shape) != data.shape:
         data = _to_grey(data)
-    if asked != data.shape:
-        raise DataError(f"{data.name} has images of {data.shape}: they cannot be {asked}")
     return replace(data, fit=options.fit) if options.fit else data
 
 

@@ -4,6 +4,7 @@ A class that one of them does not have is learned from the others.
 """
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.dataset_names import join_names
-from mnist_edge.datasets.base import Dataset, Outliers, Split
+from mnist_edge.datasets.base import Dataset, Outliers, Split, fingerprint_by_name
 from mnist_edge.datasets.class_names import composed
 from mnist_edge.errors import DataError
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.image_shape import ImageShape
 
 _SPLITS = ("training", "validation", "test")
 
@@ -49,15 +51,19 @@ def join(parts: Sequence[Dataset]) -> Dataset:
     return replace(joined, parts=tuple(_views(joined, parts)))
 
 
-def _check(parts: Sequence[Dataset]) -> None:
-    first, *others = parts
-    for other in others:
-        if other.shape != first.shape:
+def check_shapes(shapes: Sequence[tuple[str, ImageShape]]) -> None:
+    """DataError for sets, by name and shape of their images, which do not have one shape."""
+    for (one, shape), (other, others) in itertools.pairwise(shapes):
+        if shape != others:
             raise DataError(
-                f"{first.name} has images of {first.shape}, {other.name} of {other.shape}: only "
-                "sets of one shape can be joined, or folders, whose pictures are read in the shape "
-                "of the set that stands beside them"
+                f"{one} has images of {shape}, {other} of {others}: only sets of one shape can be "
+                "joined, or folders, whose pictures are read in the shape of the set that stands "
+                "beside them"
             )
+
+
+def _check(parts: Sequence[Dataset]) -> None:
+    check_shapes([(part.name, part.shape) for part in parts])
     for part in parts:
         if sum(part.source == one.source and part.name == one.name for one in parts) > 1:
             raise DataError(f"{part.name} stands twice in this data set: name it once")
@@ -98,19 +104,10 @@ def _fingerprint(parts: Sequence[Dataset]) -> Fingerprint | None:
     if all(part.fingerprint is None for part in parts):
         return None
 
-    def digest(split: str) -> SplitDigest:
-        own = [getattr(part.fingerprint, split, None) for part in parts]
-        return _combine(
-            [
-                known or SplitDigest(len(getattr(part, split)), _sha256(part.name))
-                for known, part in zip(own, parts, strict=True)
-            ]
-        )
-
-    known = [part.fingerprint for part in parts if part.fingerprint]
+    known = [part.fingerprint or fingerprint_by_name(part) for part in parts]
     outliers = [one.outliers for one in known if one.outliers]
     return Fingerprint(
-        **{name: digest(name) for name in _SPLITS},
+        **{name: _combine([getattr(one, name) for one in known]) for name in _SPLITS},
         coloured=sum(one.coloured for one in known),
         outliers=_combine(outliers) if outliers else None,
     )
@@ -118,11 +115,8 @@ def _fingerprint(parts: Sequence[Dataset]) -> Fingerprint | None:
 
 def _combine(digests: Sequence[SplitDigest]) -> SplitDigest:
     lines = "".join(f"{one.sha256}\n" for one in digests)
-    return SplitDigest(sum(one.images for one in digests), _sha256(lines))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    whole = hashlib.sha256(lines.encode()).hexdigest()
+    return SplitDigest(sum(one.images for one in digests), whole)
 
 
 def _file_names(parts: Sequence[Dataset]) -> tuple[str, ...]:

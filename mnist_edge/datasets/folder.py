@@ -1,9 +1,8 @@
 """A person's own images: one subfolder per class, pictures of any size and mode. What the files say
 of themselves is read first, and decides on splits and shape; then each picture is read once."""
 
-import itertools
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,28 @@ from mnist_edge.datasets.base import Dataset, FolderFindings, Outliers, Split
 from mnist_edge.datasets.folder_layout import (
     TEST,
     TRAINING,
-    VALIDATION,
     Layout,
-    Skipped,
-    list_pictures,
     scan,
 )
 from mnist_edge.datasets.folder_pictures import (
-    PictureFile,
     Pictures,
+    count_steps,
+    describe_errors,
+    list_errors,
     look_through,
     quiet_decoders,
     read_pictures,
 )
 from mnist_edge.datasets.folder_shape import check_memory, choose_shape, possible_shapes
-from mnist_edge.datasets.splits import image_digests, split_digest, test_mask, validation_mask
+from mnist_edge.datasets.folder_splits import digest_outliers, digest_splits, split_files
+from mnist_edge.datasets.splits import image_digests
 from mnist_edge.errors import DataError
-from mnist_edge.fingerprint import Fingerprint, SplitDigest
+from mnist_edge.fingerprint import Fingerprint
 from mnist_edge.image_shape import Fit, ImageOptions, ImageShape
 from mnist_edge.preprocess.formats import NAMES
 from mnist_edge.types import Progress
 
 _AS_IT_IS = ImageOptions()
-_MOST_NAMED = 20  # unreadable pictures in one message
-_Files = list[PictureFile]
 
 
 def load(
@@ -63,30 +60,6 @@ def load(
         raise DataError(f"cannot read the folder {path}: {error}") from error
 
 
-def load_outliers(
-    path: Path, shape: ImageShape, fit: Fit, progress: Progress | None = None
-) -> tuple[Outliers, SplitDigest]:
-    """All pictures of a folder as images of no class, split by each one's hash, and their
-    fingerprint. DataError where there are none, or one cannot be read."""
-    if not path.is_dir():
-        raise DataError(f"there is no folder {path}: name one with pictures of no class")
-    try:
-        found = list_pictures(path, Skipped())
-    except OSError as error:
-        raise DataError(f"cannot read the folder {path}: {error}") from error
-    if not found.paths:
-        raise DataError(f"{path} holds no pictures ({NAMES})")
-    check_memory(len(found.paths), shape)
-    step = _steps(f"looking through {path}", len(found.paths), progress)
-    read = _steps(f"reading {path}", len(found.paths), progress)
-    with quiet_decoders():
-        files = look_through(found, step)
-        parts = [read_pictures(part, [shape], fit, read) for part in _split({TRAINING: files})]
-    if errors := _errors(parts):
-        raise DataError(_unreadable([reason for _, reason in errors], len(files)))
-    return Outliers(*(part.images[shape] for part in parts)), _digest_outliers(parts)
-
-
 def _load(
     path: Path, progress: Progress | None, options: ImageOptions, skip_unreadable: bool
 ) -> Dataset:
@@ -94,19 +67,19 @@ def _load(
         raise DataError(f"there is no folder {path}: give folder:PATH with a subfolder per class")
     found = scan(path)
     _check_counts(found)
-    step = _steps(f"looking through {path}", len(found), progress)
+    step = count_steps(f"looking through {path}", len(found), progress)
     own = {name: look_through(split, step) for name, split in found.splits.items()}
     outliers = {name: look_through(split, step) for name, split in found.outliers.items()}
     shapes = possible_shapes([file for part in own.values() for file in part], options)
     check_memory(len(found), shapes[0])
     fit = options.fit or Fit.PAD
-    step = _steps(f"reading {path}", len(found), progress)
-    training, validation, test = _split(own)
-    groups = [training + validation, test, *_split(outliers)]
+    step = count_steps(f"reading {path}", len(found), progress)
+    training, validation, test = split_files(own)
+    groups = [training + validation, test, *split_files(outliers)]
     read = [read_pictures(files, shapes, fit, step) for files in groups]
-    errors = _errors(read)
+    errors = list_errors(read)
     if errors and not (skip_unreadable and all(len(part) > len(part.errors) for part in read[:2])):
-        raise DataError(_unreadable([reason for _, reason in errors], len(found)))
+        raise DataError(describe_errors(errors, len(found)))
     shape = choose_shape(shapes, sum(_colored(part) for part in read[:2]), len(found))
     held_out = np.arange(len(read[0])) >= len(training)
     held_out = held_out[read[0].is_read]
@@ -126,12 +99,6 @@ def _assemble(
     and the three parts of those of no class."""
     train, test, *outliers = read
     classes, images = found.classes, [part.images[shape] for part in read]
-    three = {
-        "training": (train, ~held_out),
-        "validation": (train, held_out),
-        "test": (test, np.ones(len(test), bool)),
-    }
-    digests = {name: _digest(part, chosen, classes) for name, (part, chosen) in three.items()}
     names = tuple(str(file.path.relative_to(path)) for part in read[:2] for file in part.files)
     sizes = np.concatenate([train.sizes, test.sizes])
     tested, any_outliers = set(test.labels.tolist()), any(map(len, outliers))
@@ -154,9 +121,9 @@ def _assemble(
         str(path),
         held_out=held_out,
         fingerprint=Fingerprint(
-            **digests,
+            **digest_splits(train, test, held_out, classes),
             coloured=0 if shape.is_color else findings.coloured,
-            outliers=_digest_outliers(outliers) if any_outliers else None,
+            outliers=digest_outliers(outliers) if any_outliers else None,
         ),
         findings=findings,
         names=names,
@@ -205,60 +172,8 @@ def _check_counts(found: Layout) -> None:
             raise DataError(f"{split.root} holds no pictures")
 
 
-def _steps(what: str, total: int, progress: Progress | None) -> Callable[[], None]:
-    """What is called after each of `total` pictures."""
-    count = itertools.count(1)
-    return lambda: progress(what, next(count), total) if progress else None
-
-
-def _split(own: Mapping[str, _Files]) -> tuple[_Files, _Files, _Files]:
-    """The training, validation and test pictures: a person's own splits, or by hash."""
-    training, validation, test = own.get(TRAINING, []), own.get(VALIDATION), own.get(TEST)
-    if test is None:
-        training, test = _divide(training, test_mask)
-    if validation is None:
-        training, validation = _divide(training, validation_mask)
-    return training, validation, test
-
-
-def _divide(
-    files: _Files, choose: Callable[[list[bytes], NDArray[np.int64]], NDArray[np.bool_]]
-) -> tuple[_Files, _Files]:
-    """Those that stay, and those that are chosen."""
-    labels = np.array([file.label for file in files], np.int64)
-    mask = choose([file.digest for file in files], labels)
-    pairs = list(zip(files, mask, strict=True))
-    return [file for file, one in pairs if not one], [file for file, one in pairs if one]
-
-
 def _colored(part: Pictures) -> int:
     return int(part.colored.sum())
-
-
-def _digest(part: Pictures, chosen: NDArray[np.bool_], classes: Sequence[str]) -> SplitDigest:
-    digests = [part.files[at].digest for at in np.flatnonzero(chosen)]
-    return split_digest(digests, part.labels[chosen], classes)
-
-
-def _digest_outliers(parts: Sequence[Pictures]) -> SplitDigest:
-    digests = [file.digest for part in parts for file in part.files]
-    number = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return split_digest(digests, number, (TRAINING, VALIDATION, TEST))
-
-
-def _errors(read: Sequence[Pictures]) -> list[tuple[Path, str]]:
-    """Which pictures cannot be read, and why."""
-    return sorted(
-        (part.files[at].path, reason) for part in read for at, reason in part.errors.items()
-    )
-
-
-def _unreadable(errors: Sequence[str], total: int) -> str:
-    if len(errors) == 1:
-        return errors[0]
-    more = len(errors) - _MOST_NAMED
-    named = "; ".join(errors[:_MOST_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
-    return f"{len(errors):,} of {total:,} pictures cannot be read: {named}. Mend or remove them"
 
 
 def _extreme(sizes: NDArray[np.int64], which: Callable[..., tuple[int, int]]) -> tuple[int, int]:

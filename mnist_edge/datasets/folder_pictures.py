@@ -1,6 +1,7 @@
 """The pictures of a folder: looked through for what their files say, then read as images."""
 
 import hashlib
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from mnist_edge.errors import DataError, FileError
 from mnist_edge.file_access import open_file
 from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.preprocess.header import Header, read_header
+from mnist_edge.types import Progress
 
 # A pixel has a colour where its channels are so far apart, and a picture where so many pixels have
 # one: JPEG moves the channels of grey by a dozen.
 _FAR_APART, _ENOUGH = 40, 0.01
+_MOST_NAMED = 20  # unreadable pictures in one message
 _LOOKED_AT = 128  # pixels along the shorter side, at least, that are looked at for colours
 
 
@@ -140,3 +143,26 @@ def has_color(pixels: NDArray[np.uint8]) -> bool:
     some = pixels[::every, ::every]
     apart = some.max(axis=2) - some.min(axis=2) > _FAR_APART
     return bool(apart.mean() >= _ENOUGH)
+
+
+def list_errors(read: Sequence[Pictures]) -> list[tuple[Path, str]]:
+    """Which pictures cannot be read, and why."""
+    return sorted(
+        (part.files[at].path, reason) for part in read for at, reason in part.errors.items()
+    )
+
+
+def describe_errors(errors: Sequence[tuple[Path, str]], total: int) -> str:
+    """Those of so many pictures, in one line."""
+    if len(errors) == 1:
+        return errors[0][1]
+    more = len(errors) - _MOST_NAMED
+    named = "; ".join(reason for _, reason in errors[:_MOST_NAMED])
+    named += f"; and {more:,} more" if more > 0 else ""
+    return f"{len(errors):,} of {total:,} pictures cannot be read: {named}. Mend or remove them"
+
+
+def count_steps(what: str, total: int, progress: Progress | None) -> Callable[[], None]:
+    """What is called after each of `total` pictures."""
+    count = itertools.count(1)
+    return lambda: progress(what, next(count), total) if progress else None

@@ -17,7 +17,9 @@ def lines(data: Dataset) -> list[str]:
     """What a person should know of their folder: a line for each finding; none of other sets but
     for images of no class."""
     if data.parts:
-        return [f"{part.name}: {line}" for part in data.parts for line in lines(part)]
+        texts = [f"{part.name}: {line}" for part in data.parts for line in lines(part)]
+        is_given = data.outliers and not any(part.outliers for part in data.parts)
+        return texts + [_outliers(data.outliers)] * bool(is_given)
     found = data.findings
     texts = [] if found is None else [_images(data, found), _split(data, found)]
     texts.append(_outliers(data.outliers))
@@ -98,6 +100,17 @@ def changed_images_note(
         return ""
     changes = describe_changes(before, now)
     return f"note: {data.name} is not what {whose} was trained and measured on: {changes}"
+
+
+def missing_outliers_note(
+    whose: str, trained_on: str, before: Fingerprint | None, data: Dataset, consequence: str
+) -> str:
+    """What is said where the images of no class are missing that a model was trained with; "" where
+    they are not. `trained_on` is the name of the model's own set, `consequence` what follows."""
+    if before is None or before.outliers is None or data.outliers or data.name != trained_on:
+        return ""
+    pictures = count(before.outliers.images, "picture")
+    return f"note: the {pictures} of no class of {whose} are not here: {consequence}"
 
 
 def _images(data: Dataset, found: FolderFindings) -> str:

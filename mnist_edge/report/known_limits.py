@@ -98,12 +98,17 @@ def _classes(card: Card) -> str:
     seen = (
         f"Some of its training images were {what}, so that it doubts {of_these}; it can still "
         "be sure of one."
-        if others or card.rejection
+        if others or _of_no_class(card)
         else "It was never shown anything else, and can be sure of nonsense."
     )
     return (
         f"It knows its {len(card.classes):,} classes alone, and always answers one of them. {seen}"
     )
+
+
+def _of_no_class(card: Card) -> bool:
+    """Whether a person's own pictures of no class were trained on."""
+    return bool(card.fingerprint and card.fingerprint.outliers)
 
 
 def _worst_class(card: Card) -> list[str]:

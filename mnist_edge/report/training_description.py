@@ -183,6 +183,10 @@ _RECIPE: Columns = {
     "corruptions": ("corruptions, with strong augmentation", _corruptions),
     "synthetic_share": ("synthetic digits", _of_images),
     "outlier_share": ("outliers: no digits, every class equally probable", _of_images),
+    "outlier_folder": (
+        "pictures of no class",
+        lambda name: f"those of {name}: every class equally probable",
+    ),
     "class_weights": ("class weights in the loss", _weights),
     "distillation": ("distillation", _distillation),
     "teachers": ("SHA-256 of the teachers", _plain),

@@ -1,6 +1,8 @@
 """folder: sets: which shape their images get, pictures of no class, and unusual pictures."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 from PIL import Image
 
 from mnist_edge import preprocess
-from mnist_edge.datasets import Dataset, folder_shape, load
+from mnist_edge.datasets import Dataset, fingerprint_by_name, folder_shape, load
 from mnist_edge.errors import DataError
+from mnist_edge.fingerprint import describe_changes
 from mnist_edge.image_shape import MNIST_SHAPE, Fit, ImageOptions, ImageShape
 from mnist_edge.preprocess.header import read_header
 from tests.datasets.test_folder import draw, folder, make, refusal
@@ -227,17 +230,51 @@ def test_pictures_of_no_class_from_another_folder(tmp_path: Path) -> None:
     assert found.outliers is not None
     assert found.outliers.test.shape[1:] == (32, 32, 3)
     assert found.fingerprint == again.fingerprint != folder(tmp_path / "set").fingerprint
-    published = load("digits", outliers=tmp_path / "others")
+    published, whole = load("digits", outliers=tmp_path / "others"), load("digits")
     assert sum(outlier_counts(published) or ()) == 25
+    assert again.fingerprint is not None
+    assert whole.fingerprint is None
+    assert published.fingerprint == replace(
+        fingerprint_by_name(whole), outliers=again.fingerprint.outliers
+    )
+    draw(tmp_path / "others" / "more.png", 999)
+    more = load("digits", outliers=tmp_path / "others")
+    assert describe_changes(published.fingerprint, more.fingerprint) == (
+        "of no class 25 images then, 26 now"
+    )
 
 
-def test_other_folder_that_holds_none_is_said(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "bad").mkdir()
+def test_a_folder_of_no_class_that_cannot_serve_is_said(tmp_path: Path) -> None:
+    for name, count in (("empty", 0), ("one", 1), ("bad", 1)):
+        make(tmp_path, {name: count})
+        (tmp_path / name).mkdir(exist_ok=True)
     (tmp_path / "bad" / "1.png").write_bytes(b"no picture")
-    for name, said in (("no", "there is no folder"), ("empty", "holds no"), ("bad", "is not a")):
+    few = "holds fewer than two pictures"
+    for name, said in (
+        ("no", "there is no folder"),
+        ("~nobody-of-this-name", "cannot read the folder"),
+        ("empty", few),
+        ("one", few),
+        ("bad", "is not a"),
+    ):
+        path = Path(name) if name.startswith("~") else tmp_path / name
         with pytest.raises(DataError, match=said):
-            load("digits", outliers=tmp_path / name)
+            load("digits", outliers=path)
+
+
+def test_pictures_are_of_a_class_or_of_none(tmp_path: Path) -> None:
+    own = make(tmp_path / "set", {"a": 5, "b": 5, "_none": 3})
+    others = make(tmp_path / "others", {".": 3}, offset=99)
+    with pytest.raises(DataError, match=r"folder:set has pictures of no class already.* _none"):
+        load(f"folder:{own}", outliers=others)
+    with pytest.raises(DataError, match=r"folder:set has pictures of no class already"):
+        load(f"digits+folder:{own}", outliers=others)
+    shutil.rmtree(own / "_none")
+    for name in ("a", "."):
+        with pytest.raises(DataError, match=r"a/.*png is of a class of folder:set"):
+            load(f"folder:{own}", outliers=own / name)
+    with pytest.raises(DataError, match=r"b/.*png is of a class of digits.folder:set"):
+        load(f"digits+folder:{own}", outliers=own / "b")
 
 
 # Unusual pictures
@@ -335,7 +372,7 @@ def test_a_class_with_another_case_in_the_test_is_told(tmp_path: Path) -> None:
     make(tmp_path / "test", {"cat": 3, "dog": 3})
     assert refusal(tmp_path) == (
         f"{tmp_path / 'test'} has classes that train lacks: cat; names of one class differ in case:"
-        " cat (Cat)"
+        " cat (Cat): rename them"
     )
 
 

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from mnist_edge import dataset_names as names
-from mnist_edge.datasets import Dataset, Split, compute_fingerprint, load
+from mnist_edge.datasets import (
+    Dataset,
+    Split,
+    cifar10,
+    compute_fingerprint,
+    idx_datasets,
+    load,
+)
 from mnist_edge.datasets.class_names import align_classes
 from mnist_edge.datasets.concatenated import join, repeat_small_parts, repeats
 from mnist_edge.errors import DataError
@@ -135,3 +142,13 @@ def test_a_folder_is_read_like_what_stands_beside_it(tmp_path: Path) -> None:
     assert first.fingerprint is not None
     with pytest.raises(DataError, match="there is no data set 'cifar'"):
         load(f"digits+cifar+folder:{folder}")
+
+
+@pytest.mark.parametrize("name", ["mnist+cifar10", "cifar10+folder:nowhere+mnist"])
+def test_sets_whose_shapes_do_not_meet_are_refused_before_one_is_fetched(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idx_datasets, "find", None)  # a call would fail
+    monkeypatch.setattr(cifar10, "load", None)
+    with pytest.raises(DataError, match=r"of 32×32 colour.*: only sets of one shape can be"):
+        load(name)

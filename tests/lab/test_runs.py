@@ -325,3 +325,24 @@ def test_images_of_no_class_are_trained_towards_equal_probabilities(
         network = load_checkpoint(folder).trained_network()
         tops.append(float(softmax(network.predict_logits(noise[80:])).max(axis=1).mean()))
     assert tops[1] < 0.2 < tops[0]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_run_goes_on_with_the_images_of_no_class_that_it_began_with(
+    own: Dataset, tmp_path: Path, before: bool
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 28, 28), np.uint8)
+    assert own.fingerprint is not None
+    digest = compute_fingerprint(own).test
+    given = replace(
+        own,
+        outliers=Outliers(noise[:3], noise[3:6], noise[6:]),
+        fingerprint=replace(own.fingerprint, outliers=digest),
+    )
+    begun, other = (given, own) if before else (own, given)
+    run = prepare_run(plan_run(tmp_path, ONE), begun)
+    next(train(run.inputs, tmp_path, CPU))
+    plan = plan_run(tmp_path, ONE, load_checkpoint(tmp_path))
+    prepare_run(plan, begun)
+    with pytest.raises(CheckpointError, match="of no class"):
+        prepare_run(plan, other)

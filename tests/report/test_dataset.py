@@ -7,7 +7,12 @@ import numpy as np
 from mnist_edge.datasets import Dataset, FolderFindings, Outliers, Split
 from mnist_edge.fingerprint import Fingerprint, SplitDigest
 from mnist_edge.image_shape import Fit
-from mnist_edge.report.dataset import as_json, changed_images_note, lines
+from mnist_edge.report.dataset import (
+    as_json,
+    changed_images_note,
+    lines,
+    missing_outliers_note,
+)
 
 PLAIN = FolderFindings(
     pictures=200,
@@ -123,3 +128,28 @@ def test_the_same_test_images_need_no_words() -> None:
     assert changed_images_note("edge.onnx", "mnist", None, data) == ""
     mnist = replace(data, name="mnist", fingerprint=None)
     assert changed_images_note("edge.onnx", "folder:shapes", fingerprint(26), mnist) == ""
+
+
+def test_missing_images_of_no_class_are_told_where_the_set_is_the_models_own() -> None:
+    known = replace(fingerprint(26), outliers=SplitDigest(20, "0" * 64))
+    data = dataset(PLAIN)
+
+    def note(before: Fingerprint | None, given: Dataset, name: str = "folder:shapes") -> str:
+        return missing_outliers_note("edge.onnx", name, before, given, "so it is")
+
+    assert note(known, data) == (
+        "note: the 20 pictures of no class of edge.onnx are not here: so it is"
+    )
+    images = SPLIT.images
+    assert note(known, replace(data, outliers=Outliers(images, images, images))) == ""
+    assert note(fingerprint(26), data) == note(None, data) == ""
+    assert note(known, data, "folder:others") == ""
+
+
+def test_images_of_no_class_that_are_given_to_joined_sets_are_said() -> None:
+    images = SPLIT.images
+    own = replace(dataset(None), outliers=Outliers(images, images, images))
+    without = replace(own, outliers=None)
+    line = "9 pictures of no class: 3 to train on, 3 for validation, 3 for the test"
+    assert lines(replace(own, parts=(without, without))) == [line]
+    assert lines(replace(own, parts=(without, own))) == [f"folder:shapes: {line}"]

@@ -15,6 +15,7 @@ from sklearn.metrics import classification_report
 
 from mnist_edge.errors import EdgeError, ModelError
 from mnist_edge.files import sha256
+from mnist_edge.fingerprint import Fingerprint, SplitDigest
 from mnist_edge.image_shape import Fit, ImageShape
 from mnist_edge.metrics import Accuracy, Threshold
 from mnist_edge.model_file import card_files
@@ -148,6 +149,11 @@ def test_limits_follow_from_the_metadata() -> None:
     shown, never = render(FULL, FACTS), render(replace(FULL, trained={"seed": 0}), FACTS)
     assert "Some of its training images were no digits" in shown
     assert "It was never shown anything else" in never
+    digest = SplitDigest(9, "0" * 64)
+    of_none = Fingerprint(digest, digest, digest, outliers=digest)
+    own = render(replace(FULL, trained={"seed": 0}, fingerprint=of_none), FACTS)
+    assert "Some of its training images were no digits" in own
+    assert "It was never shown anything else" not in own
     assert "100 test images are few" in shown
     many = replace(OLD, accuracy=Accuracy(9_000, 10_000))
     assert "test images are few" not in render(many, FACTS)

@@ -1,7 +1,7 @@
 """What an export starts from: a finished run's network, or an fp32 file of ours."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,11 @@ def open_inputs(
         name, dataset = f"{checkpoint.recipe.model}.onnx", public_name(checkpoint.recipe.dataset)
         check_output(PlannedFile(name, dataset, accuracy))
     as_trained = ImageOptions.of(checkpoint.shape, checkpoint.fit)
-    data = datasets.load(checkpoint.recipe.dataset, data_dir, progress, as_trained)
+    recipe = checkpoint.recipe
+    # Pictures of no class that are gone cannot be trained on again, but what learned them can ship.
+    outliers = Path(recipe.outlier_folder) if recipe.outlier_folder else None
+    there = outliers if outliers and outliers.is_dir() else None
+    data = datasets.load(recipe.dataset, data_dir, progress, as_trained, outliers=there)
     # Its labels are numbered as they were when the run was trained.
     data = align_classes(data, checkpoint.classes, str(run), "train it again")
     progress("opening the original", 0, 0)
@@ -121,7 +125,7 @@ def open_original(run: Path, checkpoint: Checkpoint, data: Dataset) -> Original:
     temperature = fit_temperature(validation, data.validation.labels)
     network.temperature.fill_(temperature)
     size = cost(network)
-    recipe = replace(checkpoint.recipe, dataset=public_name(checkpoint.recipe.dataset))
+    recipe = checkpoint.recipe.without_paths()
     card = Card(
         model=recipe.model,
         classes=checkpoint.classes,
@@ -158,7 +162,7 @@ def _check_run(run: Path, checkpoint: Checkpoint, data: Dataset) -> Accuracy:
             "the gate needs its own test images"
         )
     check_shape(data, checkpoint.shape, str(run), "train it again")
-    check_unchanged(checkpoint, data, run, "train it again")
+    check_unchanged(checkpoint, data, run, "train it again", is_trained=True)
     if data.classes != checkpoint.classes or len(data.test) != accuracy.total:
         raise CheckpointError(
             f"the classes or test images of {data.name} are not those that {run} was trained and "

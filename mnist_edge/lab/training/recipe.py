@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from mnist_edge.catalogue import DATASETS
-from mnist_edge.dataset_names import parts_of
+from mnist_edge.dataset_names import parts_of, public_name
 from mnist_edge.errors import EdgeError
 from mnist_edge.image_kind import ImageKind
 from mnist_edge.image_shape import ImageShape
@@ -21,7 +22,13 @@ MAX_EPOCHS = 10_000
 _MAX_TEACHERS, _MAX_VIEWS = 100, 1000
 _MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 # Fields that recipes in files of version 1 do not have.
-_LATER = ("photograph_augmentation", "class_weights", "pretrained", "part_share")
+_LATER = (
+    "photograph_augmentation",
+    "class_weights",
+    "pretrained",
+    "part_share",
+    "outlier_folder",
+)
 
 
 class RecipeError(EdgeError):
@@ -105,7 +112,8 @@ class Recipe:
     moves comes before it, and is mirrored at the border. `class_weights` are those of the losses of
     each class's images, () where all count alike. `pretrained` is what it starts from, None for
     random weights. `part_share` is of a joined data set: the training images of its smaller parts
-    are repeated until they are that share of the largest's.
+    are repeated until they are that share of the largest's. `outlier_folder` is where pictures of
+    no class lie that are no part of the data set.
     """
 
     model: str = "edge"
@@ -131,6 +139,7 @@ class Recipe:
     class_weights: tuple[float, ...] = ()
     pretrained: Pretrained | None = None
     part_share: float | None = None
+    outlier_folder: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_weights", tuple(self.class_weights))  # a list, in JSON
@@ -205,6 +214,11 @@ class Recipe:
             strong_augmentation=None,
             photograph_augmentation=None,
         )
+
+    def without_paths(self) -> "Recipe":
+        """As a file may tell it: folders by their names, without the way to them."""
+        outliers = self.outlier_folder and Path(self.outlier_folder).name
+        return replace(self, dataset=public_name(self.dataset), outlier_folder=outliers)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, for checkpoints and metadata. What only later versions know

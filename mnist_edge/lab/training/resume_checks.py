@@ -38,9 +38,13 @@ def check_options(checkpoint: Checkpoint, asked: ImageOptions, folder: Path) -> 
     return ImageOptions.of(shape, fit)
 
 
-def check_unchanged(checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str) -> None:
-    """CheckpointError for a data set with other images than those that a run was started on."""
-    if told := describe_changes(checkpoint.fingerprint, data.fingerprint):
+def check_unchanged(
+    checkpoint: Checkpoint, data: Dataset, folder: Path, advice: str, *, is_trained: bool = False
+) -> None:
+    """CheckpointError for a data set with other images than those that a run was started on. What
+    is trained does not need those of no class again."""
+    before, now = checkpoint.fingerprint, data.fingerprint
+    if told := describe_changes(before, now, outliers_needed=not is_trained):
         raise CheckpointError(
             f"{data.name} has changed since {folder} was trained on it: {told}. Put its pictures "
             f"back as they were, or {advice}"
