@@ -5,7 +5,8 @@
 In the training split, 2 % of the labels are changed at random; of the test images, 50 are replaced
 by copies of training images, saved anew in five ways. It prints how many of the changed labels are
 among as many of the first suspects, and how many copies are among the duplicates. What else is
-found is the data set's own: published sets have wrong labels and copies too.
+found is the data set's own: published sets have wrong labels and copies too. With --images, it is
+done to a part of the set that is drawn at random, of both splits alike.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import Dataset, Split, load
+from mnist_edge.datasets.duplicates import group_copies
 from mnist_edge.lab.data_check import CheckPlan, check
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import StepResult
@@ -34,15 +36,18 @@ def main() -> None:
     )
     parser.add_argument("dataset", nargs="?", default="fashion-mnist")
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--images", type=int, help="of the training split, at most")
+    parser.add_argument("--images", type=int, help="of the training split, at random")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     random = np.random.default_rng(args.seed)
-    data, changed, copies = _spoilt(load(args.dataset, args.data_dir), args.images, random)
+    data = load(args.dataset, args.data_dir)
+    if args.images is not None and args.images < len(data.train):
+        data = _draw_part(data, args.images, random)
+    data, changed, copies = _spoilt(data, random)
     started = time.monotonic()
     found = check(
         data,
-        CheckPlan(dataset=data.name),
+        CheckPlan(dataset=data.name, kind=data.kind),
         ProcessGroup(0, 1, torch.device("cpu")),
         watch=_print_epochs(),
     )
@@ -54,9 +59,9 @@ def main() -> None:
     )
     at_fault = {int(at) for at in np.flatnonzero(np.isin(order, changed))}
     first = [error.position for error in errors[: len(changed)]]
-    pairs = {(pair.first, pair.second) for pair in found.duplicates}
     place = {int(at): position for position, at in enumerate(order)}
-    planted = {(place[source], len(order) + target) for source, target in copies}
+    group = group_copies(len(found.data), found.duplicates)
+    joined = sum(group[place[source]] == group[len(order) + target] for source, target in copies)
     print(
         f"{data.name}: {len(found.data):,} images, {minutes:.1f} min, "
         f"{torch.get_num_threads()} threads"
@@ -66,17 +71,32 @@ def main() -> None:
         f"{len(at_fault.intersection(first)):,}; suspects in all: {len(errors):,}"
     )
     print(
-        f"copies planted: {len(planted)}; found: {len(planted & pairs)}; "
-        f"pairs in all: {len(pairs):,}, {len(found.leaks):,} across splits"
+        f"copies planted: {len(copies)}; found: {joined}; "
+        f"pairs in all: {len(found.duplicates):,}, {len(found.leaks):,} across splits"
+    )
+
+
+def _draw_part(data: Dataset, images: int, random: np.random.Generator) -> Dataset:
+    """So many of the training split, and the same share of the test's."""
+    tested = round(images / len(data.train) * len(data.test))
+    train, test = (
+        np.sort(random.choice(len(split), count, replace=False))
+        for split, count in ((data.train, images), (data.test, tested))
+    )
+    return replace(
+        data,
+        train=data.train[train],
+        test=data.test[test],
+        held_out=None if data.held_out is None else data.held_out[train],
     )
 
 
 def _spoilt(
-    data: Dataset, most: int | None, random: np.random.Generator
+    data: Dataset, random: np.random.Generator
 ) -> tuple[Dataset, NDArray[np.intp], list[tuple[int, int]]]:
     """The set with faults, the positions in `train` of changed labels, and (source in `train`,
     target in `test`) of each copy."""
-    train = data.train[slice(0, most)]
+    train = data.train
     labels, images = train.labels.copy(), data.test.images.copy()
     changed = random.choice(len(labels), round(_CHANGED * len(labels)), replace=False)
     shifts = random.integers(1, len(data.classes), len(changed))
@@ -89,8 +109,8 @@ def _spoilt(
         data,
         train=Split(train.images, labels),
         test=Split(images, data.test.labels),
-        held_out=None if data.held_out is None else data.held_out[:most],
         names=(),
+        sizes=None,
     )
     return spoilt, changed, list(zip(sources.tolist(), targets.tolist(), strict=True))
 

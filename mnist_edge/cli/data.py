@@ -122,7 +122,7 @@ def _check(found: "Dataset") -> "DataCheck":
             done = (step.epoch - 1) * step.steps + step.step
             progress(name, done, step.epochs * step.steps)
 
-        plan = data_check.CheckPlan(dataset=found.name)
+        plan = data_check.CheckPlan(dataset=found.name, kind=found.kind)
         return data_check.check(found, plan, group, progress, watch)
 
 

@@ -98,9 +98,9 @@ class Dataset:
     `train` are all images but the test's; `held_out`, bool (N,), tells which of them are for
     validation, None where they are drawn. `fingerprint` is None where the name says it all: of
     what is published with a SHA-256. `findings` are of a folder, and so are
-    `names` and `sizes`, those of its files and pictures (int64 (N, 2), width and height): of
-    `train`'s images, then of `test`'s. `fit` is how pictures
-    become images like these. `outliers` are a person's own images of no class, which are in no
+    `names` and `sizes`, those of its files and pictures (int64 (N, 2), width and height; 0×0 where
+    that is not known): of `train`'s images, then of `test`'s. `fit` is how pictures become images
+    like these. `outliers` are a person's own images of no class, which are in no
     split. `parts` are those that were joined, none for a single set. DataError for splits of two
     shapes.
     """

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.datasets.base import Split
 from mnist_edge.datasets.duplicates import Duplicate
+from mnist_edge.datasets.odd_sizes import SizeFindings
 from mnist_edge.metrics import Accuracy, Agreement
 
 
@@ -65,6 +66,7 @@ class DataCheck:
 
     `label_errors` and `curve` are None where a class has too few pictures for networks to be
     trained and judged on. `few` are classes with fewer than `FEW` pictures, with how many.
+    `sizes` are what the pictures' own sizes tell, None where those are not known.
     """
 
     data: Split
@@ -72,6 +74,7 @@ class DataCheck:
     names: tuple[str, ...]
     duplicates: tuple[Duplicate, ...]
     blank: tuple[int, ...]
+    sizes: SizeFindings | None
     few: dict[str, int]
     label_errors: tuple[LabelError, ...] | None
     curve: LearningCurve | None

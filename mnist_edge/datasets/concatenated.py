@@ -45,6 +45,7 @@ def join(parts: Sequence[Dataset]) -> Dataset:
         held_out=np.concatenate([part.validation_mask for part in parts]),
         fingerprint=_fingerprint(parts),
         names=_file_names(parts),
+        sizes=_picture_sizes(parts),
         fit=parts[0].fit,
         outliers=_outliers(parts),
     )
@@ -131,6 +132,21 @@ def _file_names(parts: Sequence[Dataset]) -> tuple[str, ...]:
     train = [own[: len(part.train)] for part, own in zip(parts, told, strict=True)]
     test = [own[len(part.train) :] for part, own in zip(parts, told, strict=True)]
     return tuple(name for own in (*train, *test) for name in own)
+
+
+def _picture_sizes(parts: Sequence[Dataset]) -> NDArray[np.int64] | None:
+    """As `_file_names`; 0×0 for the sets that have none."""
+    if all(part.sizes is None for part in parts):
+        return None
+    every = [
+        np.zeros((len(part.train) + len(part.test), 2), np.int64)
+        if part.sizes is None
+        else part.sizes
+        for part in parts
+    ]
+    train = [own[: len(part.train)] for part, own in zip(parts, every, strict=True)]
+    test = [own[len(part.train) :] for part, own in zip(parts, every, strict=True)]
+    return np.concatenate([*train, *test])
 
 
 def _outliers(parts: Sequence[Dataset]) -> Outliers | None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from mnist_edge.datasets.check_results import DataCheck, LabelError, LearningCurve
 from mnist_edge.datasets.duplicates import Duplicate
+from mnist_edge.datasets.odd_sizes import SizeFindings
 from mnist_edge.report import contact_sheet
 from mnist_edge.report.formatting import count, percent
 
 _SHOWN = 10  # lines of each kind; --json has all
-_SHEET = 100  # pictures of a sheet
+_SHEET, _SHEET_SIZES = 100, 20  # pictures of a sheet; of those, at most, for their sizes
 
 
 def lines(check: DataCheck, classes: Sequence[str]) -> list[str]:
@@ -23,6 +24,7 @@ def lines(check: DataCheck, classes: Sequence[str]) -> list[str]:
     ]
     texts += _duplicates(check, classes)
     texts += _listed("blank", [check.names[at] for at in check.blank])
+    texts += _sizes(check.sizes, check.names)
     texts += _labels(check, classes)
     texts += [
         f"few pictures: {name} has {number}; 20 are a start, 100 are better"
@@ -39,13 +41,47 @@ def _duplicates(check: DataCheck, classes: Sequence[str]) -> list[str]:
         f"duplicates: {count(len(found), 'pair')}, {len(check.leaks):,} of them in two splits, "
         f"{len(check.contradictions):,} in two classes"
     ]
-    worst = sorted(found, key=lambda pair: (pair not in check.leaks, -pair.similarity))
+    leaks = set(check.leaks)
+    worst = sorted(found, key=lambda pair: (pair not in leaks, -pair.similarity))
     return texts + _some([_pair(pair, check.names) for pair in worst])
 
 
 def _pair(pair: Duplicate, names: Sequence[str]) -> str:
     same = "=" if pair.similarity == 1 else "≈"
     return f"{names[pair.first]} {same} {names[pair.second]}"
+
+
+def _sizes(found: SizeFindings | None, names: Sequence[str]) -> list[str]:
+    """Tiny pictures, and others of odd sizes; nothing where sizes are not known."""
+    if found is None:
+        return []
+    width, height = found.median
+    odd = [f"{names[at]}: {_size(found, at)}" for at in found.odd]
+    texts = ["odd-sized: none"]
+    if odd:
+        head = f"odd-sized: {len(odd):,}, where the median is {width}×{height}"
+        texts = [head, *_some(odd)]
+    return _tiny(found, names) + texts
+
+
+def _tiny(found: SizeFindings, names: Sequence[str]) -> list[str]:
+    if found.is_of_tiny:
+        return [
+            f"tiny: {len(found.tiny):,} of {count(len(found.sizes), 'picture')} are enlarged to "
+            "twice their own sides or more: a smaller --size may do"
+        ]
+    return _listed(
+        "tiny",
+        [
+            f"{names[at]}: {_size(found, at)}, enlarged {times:.1f} times"
+            for at, times in found.tiny.items()
+        ],
+    )
+
+
+def _size(found: SizeFindings, at: int) -> str:
+    width, height = found.sizes[at]
+    return f"{width}×{height}"
 
 
 def _labels(check: DataCheck, classes: Sequence[str]) -> list[str]:
@@ -87,8 +123,9 @@ def _curve(curve: LearningCurve | None) -> list[str]:
 
 
 def write_sheet(path: Path, check: DataCheck, classes: Sequence[str]) -> int:
-    """Draw the pictures whose labels are doubted, then those that are in two splits or classes,
-    100 at most, as a PNG; how many were drawn. EdgeError when it cannot be written."""
+    """Draw the pictures whose labels are doubted, those that are in two splits or classes, then
+    tiny and odd-sized ones, 100 at most, as a PNG; how many were drawn. EdgeError when it cannot be
+    written."""
     errors = [(error.position, caption(error, classes)) for error in check.label_errors or ()]
     pairs = dict.fromkeys([*check.leaks, *check.contradictions])
     copies = [
@@ -96,10 +133,34 @@ def write_sheet(path: Path, check: DataCheck, classes: Sequence[str]) -> int:
         for pair in pairs
         for at in (pair.first, pair.second)
     ]
-    drawn = [*errors[: _SHEET - min(len(copies), _SHEET // 2)], *copies][:_SHEET]
+    sizes = _size_captions(check.sizes)[:_SHEET_SIZES]
+    left = _SHEET - len(sizes)
+    drawn = [*errors[: left - min(len(copies), left // 2)], *copies][:left] + sizes
     images = check.data.images[[at for at, _ in drawn]]
     contact_sheet.write(path, images, [text for _, text in drawn])
     return len(drawn)
+
+
+def _sizes_as_json(found: SizeFindings | None, names: Sequence[str]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+
+    def picture(at: int) -> dict[str, Any]:
+        return {"picture": names[at], "size": found.sizes[at].tolist()}
+
+    return {
+        "median": list(found.median),
+        "tiny": [picture(at) | {"enlarged": times} for at, times in found.tiny.items()],
+        "odd": [picture(at) for at in found.odd],
+    }
+
+
+def _size_captions(found: SizeFindings | None) -> list[tuple[int, str]]:
+    """The pictures to draw for their sizes, by their positions, each with what is under it."""
+    if found is None:
+        return []
+    tiny = [] if found.is_of_tiny else [(at, f"tiny: {_size(found, at)}") for at in found.tiny]
+    return tiny + [(at, f"odd-sized: {_size(found, at)}") for at in found.odd]
 
 
 def _listed(what: str, names: Sequence[str]) -> list[str]:
@@ -127,6 +188,7 @@ def as_json(check: DataCheck, classes: Sequence[str]) -> dict[str, Any]:
             for pair in check.duplicates
         ],
         "blank": [check.names[at] for at in check.blank],
+        "sizes": _sizes_as_json(check.sizes, check.names),
         "few": check.few,
         "label_errors": None
         if check.label_errors is None

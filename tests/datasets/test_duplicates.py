@@ -62,6 +62,43 @@ def test_three_copies_that_are_not_equal_are_found() -> None:
     assert copied == {7, COUNT, COUNT + 1}
 
 
+def in_colors(grey: Picture, red: float, everywhere: bool = False) -> Picture:
+    """A grey picture (H, W) whose middle, or all of it, is in a colour, redder or greener, of the
+    same luminance: uint8 (H, W, 3)."""
+    rows, columns = np.mgrid[:32, :32]
+    inside = (rows - 15) ** 2 + (columns - 12) ** 2 < (10_000 if everywhere else 40)
+    offset = red * np.array([100.0, -100 * 0.299 / 0.587, 0.0])  # of no luminance, by BT.601
+    colored = 60 + grey[..., None] * 0.45 + inside[..., None] * offset
+    return np.round(colored).astype(np.uint8)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_pictures_of_one_luminance_in_other_colours_are_no_copies(everywhere: bool) -> None:
+    walls = photographs(1, count=60)
+    lit = [in_colors(wall, red, everywhere) for wall in walls[:20] for red in (0.6, 0.0, -0.6)]
+    grey = np.array(lit) @ [0.299, 0.587, 0.114]
+    assert np.abs(grey[0::3] - grey[2::3]).max() < 2  # by their luminance they are copies
+    assert find_duplicates(np.stack(lit)) == []
+
+
+@pytest.mark.parametrize("copy", [saved_anew, darker, shifted, resized])
+def test_copies_are_found_among_pictures_of_one_luminance(
+    copy: Callable[[Picture], Picture],
+) -> None:
+    walls = photographs(1, count=20)
+    lit = [in_colors(wall, red) for wall in walls for red in (0.6, -0.6)]
+    found = find_duplicates(np.stack([*lit, *(copy(picture) for picture in lit[:10])]))
+    assert {(pair.first, pair.second) for pair in found} == {(at, 40 + at) for at in range(10)}
+
+
+def test_poor_copies_of_photographs_are_found() -> None:
+    pictures = photographs(3, count=60)
+    faint = (pictures // 2 + 60).astype(np.uint8)  # of which JPEG leaves less
+    copies = [saved_anew(picture, quality=60) for picture in faint[:10]]
+    found = find_duplicates(np.stack([*faint, *copies]))
+    assert {(pair.first, pair.second) for pair in found} == {(at, 60 + at) for at in range(10)}
+
+
 def test_blank_pictures_are_blank_and_no_copies() -> None:
     pictures = photographs(1, count=20)
     blank = np.stack([np.full((32, 32), grey, np.uint8) for grey in (0, 0, 128, 255)])

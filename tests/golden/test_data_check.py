@@ -5,6 +5,7 @@ import numpy as np
 from mnist_edge.datasets import Split
 from mnist_edge.datasets.check_results import CurvePoint, DataCheck, LabelError, LearningCurve
 from mnist_edge.datasets.duplicates import Duplicate
+from mnist_edge.datasets.odd_sizes import SizeFindings
 from mnist_edge.metrics import Accuracy, Agreement
 from mnist_edge.report import data_check
 from tests import golden
@@ -17,6 +18,9 @@ CHECK = DataCheck(
     names=tuple(f"{CLASSES[label]}/{at:02}.png" for at, label in enumerate(LABELS)),
     duplicates=(Duplicate(0, 1, 1.0), Duplicate(2, 40, 0.991), Duplicate(3, 31, 0.985)),
     blank=(7,),
+    sizes=SizeFindings(
+        np.array([(9, 12)] + [(60, 50)] * 39 + [(400, 40)] * 2, np.int64), {0: 28 / 12}, (40, 41)
+    ),
     few={"dog": 12},
     label_errors=tuple(LabelError(at, 0, 1, at / 1000, 0.9) for at in range(12)),
     curve=LearningCurve(
@@ -30,6 +34,7 @@ UNTRAINED = DataCheck(
     names=CHECK.names,
     duplicates=(),
     blank=(),
+    sizes=SizeFindings(np.full((42, 2), 12, np.int64), dict.fromkeys(range(42), 28 / 12), ()),
     few={},
     label_errors=None,
     curve=None,
@@ -49,6 +54,9 @@ def test_the_values_are_all_there() -> None:
     assert (leak["splits"], leak["labels"]) == (["training", "test"], ["cat", "dog"])
     assert found["learning_curve"]["still_rises"] is True
     assert found["learning_curve"]["at_twice"] > 38 / 42
+    assert found["sizes"]["tiny"] == [
+        {"picture": "cat/00.png", "size": [9, 12], "enlarged": 28 / 12}
+    ]
     empty = data_check.as_json(UNTRAINED, CLASSES)
     assert empty["label_errors"] is empty["learning_curve"] is None
 

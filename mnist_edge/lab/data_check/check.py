@@ -1,10 +1,11 @@
-"""The check of a data set: duplicates, blank pictures, labels that are probably wrong, classes with
-few pictures, and whether more would help.
+"""The check of a data set: duplicates, blank, tiny and odd-sized pictures, labels that are probably
+wrong, classes with few pictures, and whether more would help.
 
 All splits are judged together: the networks that are trained here are thrown away, and choose
 nothing of any model's.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.check_results import DataCheck, LearningCurve
 from mnist_edge.datasets.duplicates import find_duplicates, is_blank
+from mnist_edge.datasets.odd_sizes import find_odd_sizes
 from mnist_edge.lab.data_check.label_errors import check_installed, find_label_errors
 from mnist_edge.lab.data_check.learning_curve import (
     SHARES,
@@ -48,7 +50,7 @@ def check(
         np.concatenate([part.labels for part in parts.values()]),
     )
     splits = np.repeat(list(parts), [len(part) for part in parts.values()])
-    names = _names(data)
+    order, names = _order(data), _names(data)
     duplicates = tuple(find_duplicates(pooled.images, progress))
     counts = np.bincount(pooled.labels, minlength=len(data.classes))
     errors, curve = None, None
@@ -60,9 +62,12 @@ def check(
     return DataCheck(
         data=pooled,
         splits=splits,
-        names=names,
+        names=tuple(names[at] for at in order),
         duplicates=duplicates,
         blank=tuple(np.flatnonzero(is_blank(pooled.images)).tolist()),
+        sizes=None
+        if data.sizes is None
+        else find_odd_sizes(data.sizes[order], pooled.labels, data.shape, data.fit),
         few={
             name: int(count)
             for name, count in zip(data.classes, counts, strict=True)
@@ -73,14 +78,17 @@ def check(
     )
 
 
-def _names(data: Dataset) -> tuple[str, ...]:
-    """In the order of `DataCheck`."""
-    train = data.names[: len(data.train)] or [f"train[{at}]" for at in range(len(data.train))]
-    test = data.names[len(data.train) :] or [f"test[{at}]" for at in range(len(data.test))]
+def _order(data: Dataset) -> NDArray[np.intp]:
+    """Where the pictures of `DataCheck` are among those of `train` and, behind them, of `test`."""
     held_out = data.validation_mask
-    return tuple(
-        [train[at] for mask in (~held_out, held_out) for at in np.flatnonzero(mask)] + list(test)
-    )
+    tested = len(held_out) + np.arange(len(data.test))
+    return np.concatenate([np.flatnonzero(~held_out), np.flatnonzero(held_out), tested])
+
+
+def _names(data: Dataset) -> Sequence[str]:
+    """Those of `train`, and of `test`."""
+    splits = {"train": data.train, "test": data.test}
+    return data.names or [f"{name}[{at}]" for name, one in splits.items() for at in range(len(one))]
 
 
 def _curve(

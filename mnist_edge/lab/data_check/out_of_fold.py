@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.datasets import Split
-from mnist_edge.datasets.duplicates import Duplicate
-from mnist_edge.lab.training.augment import Augmentation
+from mnist_edge.datasets.duplicates import Duplicate, group_copies
+from mnist_edge.image_kind import ImageKind
+from mnist_edge.lab.training.augment import NO_AUGMENTATION, Augmentation
 from mnist_edge.lab.training.distributed import ProcessGroup
 from mnist_edge.lab.training.events import StepResult
+from mnist_edge.lab.training.photograph_augmentation import PhotographAugmentation
 from mnist_edge.lab.training.recipe import Recipe
 from mnist_edge.lab.training.recipes import recipe_for
 from mnist_edge.lab.training.trainer import Trainer
@@ -23,7 +25,8 @@ MODEL = "edge-xs"
 FOLDS = 5
 _EPOCHS = 8
 _LEAST_STEPS = 200  # of a small set: a third of those of a training that is kept
-_AUGMENTATION = Augmentation(rotation_deg=4.0, scale=0.05, shear=0.03, shift=0.05, elastic_px=0.0)
+_GLYPHS = Augmentation(rotation_deg=4.0, scale=0.05, shear=0.03, shift=0.05, elastic_px=0.0)
+_PHOTOGRAPHS = PhotographAugmentation(brightness=0.1, contrast=0.1, saturation=0.1, cutout=0.0)
 
 Watch = Callable[[str, StepResult], None]
 """Told which training it is, and where that stands."""
@@ -31,9 +34,11 @@ Watch = Callable[[str, StepResult], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckPlan:
-    """How the networks that judge a data set are trained: quickly, and several times."""
+    """How the networks that judge a data set are trained: quickly, and several times. `kind` is
+    what its images are of."""
 
     dataset: str
+    kind: ImageKind
     model: str = MODEL
     folds: int = FOLDS
     epochs: int = _EPOCHS
@@ -42,7 +47,8 @@ class CheckPlan:
     def recipe(self, images: int) -> Recipe:
         """The model's recipe on so many images, moved a little only. Nothing synthetic is mixed
         in: its labels are not in question."""
-        shipped = recipe_for(self.model, self.dataset)
+        shipped = recipe_for(self.model, self.dataset, self.kind)
+        is_glyphs = self.kind is ImageKind.GLYPHS
         steps = max(1, images // shipped.batch_size)
         return replace(
             shipped,
@@ -51,8 +57,8 @@ class CheckPlan:
             synthetic_share=0.0,
             outlier_share=0.0,
             strong_augmentation=None,
-            augmentation=_AUGMENTATION,
-            photograph_augmentation=None,
+            augmentation=_GLYPHS if is_glyphs else NO_AUGMENTATION,
+            photograph_augmentation=None if is_glyphs else _PHOTOGRAPHS,
         )
 
 
@@ -69,11 +75,7 @@ def folds_of(
     for label in np.unique(labels):
         members = random.permutation(np.flatnonzero(labels == label))
         folds[members] = (np.arange(len(members)) + random.integers(count)) % count
-    together = np.arange(len(labels))  # the first picture of each one's copies
-    for pair in copies:
-        first, second = sorted((together[pair.first], together[pair.second]))
-        together[together == second] = first
-    return np.asarray(folds[together])
+    return np.asarray(folds[group_copies(len(labels), copies)])
 
 
 def train_once(

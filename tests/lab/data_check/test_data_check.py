@@ -10,7 +10,8 @@ from PIL import Image
 
 from mnist_edge.datasets import load
 from mnist_edge.datasets.duplicates import Duplicate
-from mnist_edge.lab.data_check import label_errors, out_of_fold
+from mnist_edge.image_kind import ImageKind
+from mnist_edge.lab.data_check import CheckPlan, label_errors, out_of_fold
 from mnist_edge.lab.data_check.label_errors import find_label_errors
 from mnist_edge.lab.data_check.learning_curve import learning_curve, nested_shares
 from mnist_edge.lab.data_check.out_of_fold import folds_of
@@ -37,6 +38,17 @@ def test_copies_are_in_one_fold() -> None:
     copies = [Duplicate(at, at + 26, 1.0) for at in range(20)] + [Duplicate(26, 40, 0.99)]
     folds = folds_of(balanced(13), 5, seed=0, copies=copies)
     assert all(folds[pair.first] == folds[pair.second] for pair in copies)
+
+
+def test_networks_are_trained_as_the_kind_of_images_needs() -> None:
+    glyphs, photographs = (
+        CheckPlan(dataset="folder:x", kind=kind).recipe(1000) for kind in ImageKind
+    )
+    assert (glyphs.kind, photographs.kind) == tuple(ImageKind)
+    assert glyphs.augmentation.moves
+    assert photographs.photograph_augmentation is not None
+    assert photographs.photograph_augmentation.shift > 0
+    assert glyphs.epochs == photographs.epochs > 8
 
 
 def test_a_larger_share_holds_the_smaller_and_every_class() -> None:
@@ -97,7 +109,7 @@ def test_a_flat_curve_promises_nothing(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """30 pictures of each of three digits; a copy of a training picture in the test, one 1 among
-    the 0s, and a blank one."""
+    the 0s, a blank one, a tiny and a long one."""
     digits = load("digits").train
     for label in (0, 1, 7):
         place = tmp_path / "three" / "train" / str(label)
@@ -115,6 +127,9 @@ def folder(tmp_path: Path) -> Path:
     copy = Image.open(tmp_path / "three" / "train" / "7" / "03.png")
     copy.convert("RGB").save(tmp_path / "three" / "test" / "7" / "copy.jpg", quality=80)
     Image.new("L", (28, 28), 200).save(tmp_path / "three" / "train" / "7" / "blank.png")
+    first = Image.fromarray(digits.images[digits.labels == 1][50])
+    first.resize((9, 9)).save(tmp_path / "three" / "train" / "1" / "tiny.png")
+    first.resize((28, 90)).save(tmp_path / "three" / "test" / "1" / "long.png")
     return tmp_path / "three"
 
 
@@ -126,12 +141,14 @@ def test_a_folder_with_known_faults(
     result = invoke("data", f"folder:{folder}", "--check", "--sheet", sheet, "--json")
     assert result.exit_code == 0
     found = json.loads(result.stdout)["check"]
-    assert found["pictures"] == 122
+    assert found["pictures"] == 124
     pairs = {(pair["first"], pair["second"]) for pair in found["duplicates"]}
     assert ("train/7/03.png", "test/7/copy.jpg") in pairs
     assert found["blank"] == ["train/7/blank.png"]
+    assert [one["picture"] for one in found["sizes"]["tiny"]] == ["train/1/tiny.png"]
+    assert [one["picture"] for one in found["sizes"]["odd"]] == ["test/1/long.png"]
     assert "train/0/wrong.png" in [error["picture"] for error in found["label_errors"][:3]]
-    assert [point["images"] for point in found["learning_curve"]["points"]][-1] in (97, 98, 99)
+    assert [point["images"] for point in found["learning_curve"]["points"]][-1] in (99, 100)
     assert Image.open(sheet).size > (100, 100)
 
 
