@@ -137,7 +137,8 @@ def write_sheet(path: Path, check: DataCheck, classes: Sequence[str]) -> int:
     left = _SHEET - len(sizes)
     drawn = [*errors[: left - min(len(copies), left // 2)], *copies][:left] + sizes
     images = check.data.images[[at for at, _ in drawn]]
-    contact_sheet.write(path, images, [text for _, text in drawn])
+    names = [check.names[at] for at, _ in drawn]
+    contact_sheet.write(path, images, [text for _, text in drawn], names=names)
     return len(drawn)
 
 

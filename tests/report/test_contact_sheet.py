@@ -97,3 +97,19 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         contact_sheet.write(path, shades(1), ["1"])
 
     assert str(caught.value).startswith(f"cannot write {path}: ")
+
+
+def test_names_stand_below_the_captions() -> None:
+    images = np.full((3, 28, 28), 250, np.uint8)
+    captions, names = ["one", "two", "three"], ["a.png", "b" * 5000, "c\n.png"]
+
+    plain = np.asarray(contact_sheet.draw(images, captions, 3))
+    named = np.asarray(contact_sheet.draw(images, captions, 3, names))
+    swapped = np.asarray(contact_sheet.draw(images, names, 3, captions))
+
+    assert named.shape[0] == plain.shape[0] + 14
+    assert named.shape[1] < 1500
+    below = named[plain.shape[0] - 10 :]
+    assert (below < 200).any()
+    assert not (plain[plain.shape[0] - 10 :] < 200).any()
+    assert not np.array_equal(named, swapped)
