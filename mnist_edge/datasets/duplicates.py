@@ -24,6 +24,7 @@ _CERTAIN = 0.999  # a similarity that no two pictures have by chance
 _MOST_OF_NEXT = {0.96: 0.1, 0.98: 0.16, 0.998: 0.25}
 _THIRD = 0.995  # another picture as near as that may be a third copy
 _NEAREST = 3  # pictures that each descriptor proposes
+_TOGETHER = 4  # candidates that may be copies together: more are pictures that are all alike
 _SHIFT = 2  # pixels
 _ROWS = 256  # pictures that are compared with all others at once: 60 MB for 60,000
 _CHUNK = 512  # pictures that are compared pixel by pixel at once
@@ -96,7 +97,8 @@ def _near(images: Images, progress: Progress | None) -> list[Duplicate]:
     nearest, highest = candidates[rows, best], similarity[rows, best]
     is_copy = (candidates == nearest[:, None]) | ((similarity >= _THIRD) & is_possible)
     next_best = np.where(is_copy, -1.0, similarity).max(axis=1)
-    chosen = is_possible[rows, best] & _stands_out(highest, next_best)
+    chosen = _stands_out(highest, next_best) | _some_stand_out(similarity, is_possible)
+    chosen &= is_possible[rows, best]
     pairs: dict[tuple[int, int], float] = {}
     for at in np.flatnonzero(chosen).tolist():
         pair = min(at, int(nearest[at])), max(at, int(nearest[at]))
@@ -106,10 +108,19 @@ def _near(images: Images, progress: Progress | None) -> list[Duplicate]:
 
 def _stands_out(highest: Floats, next_best: Floats) -> NDArray[np.bool_]:
     """Whether what is as similar as `highest` is a copy, where another picture is as similar as
-    `next_best`: (N,)."""
+    `next_best`, of one shape."""
     steps = np.searchsorted(list(_MOST_OF_NEXT), highest, side="right")
     most = np.array([0.0, *_MOST_OF_NEXT.values()])[steps]
     return np.asarray((highest >= _CERTAIN) | (1 - highest <= most * (1 - next_best)))
+
+
+def _some_stand_out(similarity: Floats, is_possible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the most similar candidates stand out together, as several copies do: (N,)."""
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    ordered = np.take_along_axis(similarity, order, axis=1)
+    possible = np.logical_and.accumulate(np.take_along_axis(is_possible, order, axis=1), axis=1)
+    found = possible[:, :-1] & _stands_out(ordered[:, :-1], ordered[:, 1:])
+    return np.asarray(found[:, :_TOGETHER].any(axis=1))
 
 
 def _planes(images: Images) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.datasets.duplicates import Duplicate, find_duplicates, is_blank
+from mnist_edge.datasets.duplicates import Duplicate, find_duplicates, group_copies, is_blank
 from tests.helpers.picture_copies import Picture, darker, resized, saved_anew, shifted
 
 COUNT = 300
@@ -97,6 +97,13 @@ def test_poor_copies_of_photographs_are_found() -> None:
     copies = [saved_anew(picture, quality=60) for picture in faint[:10]]
     found = find_duplicates(np.stack([*faint, *copies]))
     assert {(pair.first, pair.second) for pair in found} == {(at, 60 + at) for at in range(10)}
+
+
+def test_several_poor_copies_of_a_picture_are_found() -> None:
+    pictures = photographs(3, count=60)
+    copies = [saved_anew(one, quality) for one in pictures[:8] for quality in (70, 60)]
+    group = group_copies(76, find_duplicates(np.stack([*pictures, *copies])))
+    assert group.tolist() == [*range(60), *(at for at in range(8) for _ in range(2))]
 
 
 def test_blank_pictures_are_blank_and_no_copies() -> None:
