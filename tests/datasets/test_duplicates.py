@@ -69,7 +69,7 @@ def in_colors(grey: Picture, red: float, everywhere: bool = False) -> Picture:
     inside = (rows - 15) ** 2 + (columns - 12) ** 2 < (10_000 if everywhere else 40)
     offset = red * np.array([100.0, -100 * 0.299 / 0.587, 0.0])  # of no luminance, by BT.601
     colored = 60 + grey[..., None] * 0.45 + inside[..., None] * offset
-    return np.round(colored).astype(np.uint8)
+    return np.asarray(np.round(colored), np.uint8)
 
 
 @pytest.mark.parametrize("everywhere", [False, True])
