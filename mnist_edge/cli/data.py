@@ -39,8 +39,9 @@ def data(
         bool,
         typer.Option(
             "--check",
-            help="Look for duplicates, blank pictures and labels that are probably wrong, and say "
-            "whether more pictures would help. Small networks are trained for it.",
+            help="Look for duplicates, blank, tiny and odd-sized pictures and labels that are "
+            "probably wrong, and say whether more pictures would help. Small networks are trained "
+            "for it.",
         ),
     ] = False,
     sheet: Annotated[
