@@ -11,8 +11,10 @@ from PIL import Image
 
 from mnist_edge.classifier import read_card
 from mnist_edge.datasets import load
+from mnist_edge.lab.export import pipeline
 from mnist_edge.lab.training.checkpoint import load_checkpoint, save_checkpoint
 from tests.helpers.cli import assert_fails, invoke
+from tests.helpers.exports import to_onnx_once
 from tests.lab.conftest import make_run
 
 RUN, FILE = Path("runs/edge-xs"), Path("exported/edge-xs.onnx")
@@ -34,6 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home").resolve()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
+        patch.setattr(pipeline, "to_onnx", to_onnx_once)
         data = load("digits", outliers=write_junk(home / "junk", 40))
         saved = load_checkpoint(make_run(RUN, data, "edge-xs"))
         recipe = replace(saved.recipe, outlier_folder=str(home / "junk"))
@@ -52,6 +55,7 @@ def here(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("runs", "exported"):
         shutil.copytree(home / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "to_onnx", to_onnx_once)
 
 
 def test_train_mixes_them_in_and_keeps_the_way(tmp_path: Path) -> None:
