@@ -14,7 +14,11 @@ from mnist_edge.backends.timing_images import sample_images
 from mnist_edge.benchmark.record import Data
 from mnist_edge.datasets import Dataset, Split
 from mnist_edge.datasets.class_names import align_classes
-from mnist_edge.datasets.compatibility import check_shape, options_as_trained
+from mnist_edge.datasets.compatibility import (
+    check_published_shape,
+    check_shape,
+    options_as_trained,
+)
 from mnist_edge.errors import DataError, EdgeError, try_each
 from mnist_edge.image_shape import MNIST_SHAPE, ImageOptions, ImageShape
 from mnist_edge.types import Images
@@ -41,9 +45,11 @@ def match_data(
 
     def data_of(contender: Contender) -> Dataset | None:
         info, name = contender.info, dataset or contender.info.dataset
+        misfit = info.shape, info.name, f"{_OTHER_SET}, or leave the file out"
+        check_published_shape(name, *misfit)
         data = load(name, options_as_trained(name, info.shape, info.fit))
         if data is not None:
-            check_shape(data, info.shape, info.name, f"{_OTHER_SET}, or leave the file out")
+            check_shape(data, *misfit)
             _check_classes(data, info)
         return data
 

@@ -48,7 +48,11 @@ def evaluate(
     from mnist_edge.cli import evaluate_output
     from mnist_edge.datasets import load
     from mnist_edge.datasets.class_names import align_classes
-    from mnist_edge.datasets.compatibility import check_shape, options_as_trained
+    from mnist_edge.datasets.compatibility import (
+        check_published_shape,
+        check_shape,
+        options_as_trained,
+    )
     from mnist_edge.model_file import model_paths
 
     path = model_paths.find(file)
@@ -56,11 +60,13 @@ def evaluate(
     model = Classifier(path, threads)
     golden = model.check()
     name = dataset or _own_dataset(model.card.dataset)
+    advice = "name the set that it was trained on with --dataset"
+    misfit = model.shape, str(model.path), advice
+    check_published_shape(name, *misfit)
     with progress_bar() as progress:
         as_trained = options_as_trained(name, model.shape, model.card.fit)
         data = load(name, data_dir, progress, as_trained, outliers=none)
-        advice = "name the set that it was trained on with --dataset"
-        check_shape(data, model.shape, str(model.path), advice)
+        check_shape(data, *misfit)
         data = align_classes(data, model.classes, str(model.path), advice)
         answers = _answer(model, data.test, progress)
     note_other_images(str(model.path), model.card.dataset, model.card.fingerprint, data)

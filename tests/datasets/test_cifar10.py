@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 from PIL import Image
 
 from mnist_edge import preprocess
+from mnist_edge.classifier import Classifier
 from mnist_edge.datasets import DATA_DIR_VARIABLE, Dataset, cifar10, load, load_if_here
 from mnist_edge.errors import DataError
 from mnist_edge.image_shape import Fit, ImageOptions
+from tests.conftest import make_card, write_tiny_model
 from tests.datasets.server import serving
 from tests.datasets.test_folder_images import picture
+from tests.helpers.cli import assert_fails, invoke
 
 _EACH = 20
 FILES = (*cifar10.TRAIN_FILES, *cifar10.TEST_FILES)
@@ -207,3 +211,18 @@ def test_it_can_be_had_in_grey(tmp_path: Path) -> None:
     assert grey.fingerprint != colored.fingerprint
     with pytest.raises(DataError, match=r"32×32 colour: they cannot be 28×28 colour\. Leave"):
         load("cifar10", tmp_path / "nowhere", options=ImageOptions(size=(28, 28)))
+
+
+def test_a_file_in_grey_is_measured_on_it_in_grey(tmp_path: Path) -> None:
+    place, shape = unpack(tmp_path / "data"), replace(cifar10.SHAPE, channels=1)
+    card = make_card(classes=cifar10.CLASSES, dataset="cifar10", shape=shape, fit=Fit.PAD)
+    path = write_tiny_model(tmp_path / "grey.onnx", card)
+    grey = load("cifar10", place, options=ImageOptions(color=False)).test
+    answers = Classifier(path).predict(grey.images).labels
+    done = invoke("eval", path, "--data-dir", place, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"]["correct"] == (answers == grey.labels).sum()
+    other = write_tiny_model(tmp_path / "mnists.onnx", make_card(classes=cifar10.CLASSES))
+    for command in ("eval", "bench"):
+        refused = invoke(command, other, "--dataset", "cifar10", "--data-dir", tmp_path / "nowhere")
+        assert_fails(refused, "cifar10 has images of 32×32 colour, and .* takes 28×28 grey: name")
