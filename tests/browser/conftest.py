@@ -14,8 +14,9 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,7 @@ def hosted(site: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["drawn_server", "hosted"])
+@pytest.fixture(params=["drawn_server", "hosted"], scope="module")
 def url(request: pytest.FixtureRequest) -> str:
     """The page, served by `mnist-edge draw` and by a static host in turn."""
     found: str = request.getfixturevalue(request.param)
@@ -168,6 +169,22 @@ _SEEN = """(() => {
   }
   return JSON.stringify({ width, height, data: btoa(data) });
 })()"""
+
+
+_STEPS = 4  # of the mouse from one point of a stroke to the next
+
+
+def _between(start: tuple[float, float], end: tuple[float, float]) -> NDArray[np.float64]:
+    """Where the mouse rests on its way, the end among it."""
+    return np.linspace(start, end, _STEPS + 1)[1:]
+
+
+_ADD = """async (strokes) => {
+  const { pad } = await import("./app.js");
+  pad.strokes.push(...strokes);
+  pad.redraw();
+  pad.changed();
+}"""
 
 
 @dataclass
@@ -188,10 +205,26 @@ class Opened:
         mouse = self.page.mouse
         for points in strokes:
             for at, (x, y) in enumerate(points):
-                mouse.move(box["x"] + x * scale, box["y"] + y * scale, steps=4 if at else 1)
+                mouse.move(box["x"] + x * scale, box["y"] + y * scale, steps=_STEPS if at else 1)
                 if not at:
                     mouse.down()
             mouse.up()
+
+    def add_strokes(self, *strokes: list[tuple[float, float]]) -> None:
+        """What `draw` draws, at once: the page does not answer each move of the mouse."""
+        paths = [
+            [stroke[0], *np.concatenate([_between(*pair) for pair in pairwise(stroke)]).tolist()]
+            for stroke in strokes
+        ]
+        self.page.evaluate(_ADD, paths)
+
+    def clear(self) -> None:
+        self.page.evaluate("import('./app.js').then((app) => app.pad.clear())")
+        self.settled()
+
+    def resize(self, width: int, height: int = 900) -> None:
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.until("(size) => innerWidth === size[0] && innerHeight === size[1]", [width, height])
 
     def started(self) -> None:
         self.page.evaluate("import('./app.js').then((app) => app.started)")
@@ -237,37 +270,73 @@ class Opened:
 Open = Callable[..., Opened]
 
 
-@pytest.fixture
-def tab(browser: "Browser") -> Iterator[Open]:
-    """Opens a page in a context of its own."""
-    contexts: list[BrowserContext] = []
+class Tabs:
+    """Opens pages, each in a tab of its own. Tabs of equal options share a context: what was
+    loaded in one is kept for the next, as for a second visit."""
 
-    def open_(
+    def __init__(self, browser: "Browser") -> None:
+        self._browser = browser
+        self._contexts: dict[str, BrowserContext] = {}
+
+    def _context(self, options: dict[str, Any]) -> "BrowserContext":
+        key = json.dumps(options, sort_keys=True)
+        if key not in self._contexts:
+            context = self._contexts[key] = self._browser.new_context(**options)
+            context.new_page()  # keeps its window open: Chromium needs longest for a new one
+        return self._contexts[key]
+
+    def open(
+        self,
+        stack: ExitStack,
         url: str,
         width: int = 1440,
         height: int = 900,
-        prepare: "Callable[[BrowserContext], None]" = lambda context: None,
+        color_scheme: str = "light",
+        prepare: "Callable[[BrowserContext], None] | None" = None,
         **options: Any,
     ) -> Opened:
-        size = {"width": width, "height": height}
-        contexts.append(browser.new_context(viewport=size, **options))  # type: ignore[arg-type]
-        prepare(contexts[-1])
-        contexts[-1].set_default_timeout(_PATIENCE_MS)
-        opened = Opened(contexts[-1].new_page())
-        opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        opened.page.on(
+        """The page, started; the stack closes it. With `prepare`, in a context of its own, in
+        which nothing was loaded before."""
+        if prepare:
+            context = stack.enter_context(self._browser.new_context(**options))
+            prepare(context)
+        else:
+            context = self._context(options)
+        page = context.new_page()
+        stack.callback(page.close)
+        page.set_default_timeout(_PATIENCE_MS)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=color_scheme)  # type: ignore[arg-type]
+        opened = Opened(page)
+        page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+        page.on(
             "console",
             lambda said: (
                 opened.complaints.append(said.text) if said.type in ("error", "warning") else None
             ),
         )
-        opened.page.goto(url)
+        page.goto(url)
         opened.started()
         return opened
 
-    yield open_
-    for context in contexts:
-        context.close()
+
+@pytest.fixture(scope="session")
+def tabs(browser: "Browser") -> Tabs:
+    return Tabs(browser)
+
+
+@pytest.fixture
+def tab(tabs: Tabs) -> Iterator[Open]:
+    """Opens a page, until the test ends."""
+    with ExitStack() as stack:
+        yield functools.partial(tabs.open, stack)
+
+
+@pytest.fixture(scope="session")
+def engine_page(tabs: Tabs, hosted: str) -> Iterator[Opened]:
+    """A page of the static site whose engine alone is asked: nothing on it changes."""
+    with ExitStack() as stack:
+        yield tabs.open(stack, hosted)
 
 
 @pytest.fixture(scope="session")

@@ -73,19 +73,20 @@ def expected(models: list[Path], name: str, body: bytes) -> Pixels:
     return to_rgb(Classifier(file_of(models, name)).read(io.BytesIO(body)))
 
 
-@pytest.mark.parametrize("name", OTHERS)
 def test_the_network_sees_what_python_makes_of_the_same_picture(
-    tab: Open, url: str, models: list[Path], name: str
+    tab: Open, url: str, models: list[Path]
 ) -> None:
     opened = tab(url)
-    opened.choose(name)
-    for picture, make in PICTURES.items():
-        body = make()
-        opened.show(picture, body)
-        seen = opened.seen()
-        assert (seen[:, :, 3] == 255).all()
-        assert np.array_equal(seen[:, :, :3], expected(models, name, body)), picture
-        assert opened.text("label") in OTHERS[name]["classes"]
+    bodies = {picture: make() for picture, make in PICTURES.items()}
+    for name in OTHERS:
+        opened.choose(name)
+        for picture, body in bodies.items():
+            opened.show(picture, body)
+            seen = opened.seen()
+            assert (seen[:, :, 3] == 255).all(), (name, picture)
+            wanted = expected(models, name, body)
+            assert np.array_equal(seen[:, :, :3], wanted), (name, picture)
+            assert opened.text("label") in OTHERS[name]["classes"], (name, picture)
     assert opened.complaints == []
 
 
@@ -101,41 +102,47 @@ def test_half_transparent_pixels_are_off_by_what_a_canvas_rounds(
     assert np.abs(off).max() <= 1
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_drawing_or_a_picture_by_the_file(tab: Open, url: str, name: str) -> None:
+def test_a_drawing_or_a_picture_by_the_file(tab: Open, url: str) -> None:
     opened = tab(url)
-    opened.choose(name)
-    drawn = name not in COLOR
-    assert opened.text("sure") == ("Nothing is drawn yet." if drawn else "There is no picture yet.")
-    opened.draw(*DIGITS["7"])
-    opened.settled()
-    assert (opened.text("label") != "–") == drawn
-    assert opened.page.locator("#pad").get_attribute("role") == ("application" if drawn else "img")
-    box = opened.page.locator("#pad").bounding_box()
-    assert box
-    shape = OTHERS[name]["shape"]
-    assert box["width"] / box["height"] == pytest.approx(shape.width / shape.height, rel=0.01)
+    pad = opened.page.locator("#pad")
+    for name, card in OTHERS.items():
+        opened.choose(name)
+        drawn = name not in COLOR
+        nothing = "Nothing is drawn yet." if drawn else "There is no picture yet."
+        assert opened.text("sure") == nothing, name
+        opened.draw(*DIGITS["7"])
+        opened.settled()
+        assert (opened.text("label") != "–") == drawn, name
+        assert pad.get_attribute("role") == ("application" if drawn else "img"), name
+        box = pad.bounding_box()
+        assert box
+        aspect = card["shape"].width / card["shape"].height
+        assert box["width"] / box["height"] == pytest.approx(aspect, rel=0.01), name
+        opened.clear()
 
 
-@pytest.mark.parametrize("name", [*OTHERS, "fruit & more"])
-def test_nothing_is_said_of_digits(tab: Open, url: str, name: str) -> None:
+def test_nothing_is_said_of_digits(tab: Open, url: str) -> None:
     opened = tab(url)
-    assert opened.text("pad-title") == "Draw a digit"
-    assert opened.page.title() == "mnist-edge: draw a digit"
-    opened.choose(name)
-    for _ in range(2):
-        words = opened.page.evaluate(
-            "document.title + document.body.innerText + document.body.outerHTML"
-        )
-        assert "digit" not in words.lower()
-        opened.show("photo.png", encoded(photograph()))
-    opened.choose("edge")
+    body = encoded(photograph())
+    for name in (*OTHERS, "fruit & more"):
+        assert opened.text("pad-title") == "Draw a digit", name
+        assert opened.page.title() == "mnist-edge: draw a digit", name
+        opened.choose(name)
+        for state in ("empty", "picture"):
+            if state == "picture":
+                opened.show("photo.png", body)
+            words = opened.page.evaluate(
+                "document.title + document.body.innerText + document.body.outerHTML"
+            )
+            assert "digit" not in words.lower(), (name, state)
+        opened.clear()
+        opened.choose("edge")
     assert opened.text("pad-title") == "Draw a digit"
 
 
 def test_what_was_drawn_waits_for_a_file_that_takes_it(tab: Open, url: str) -> None:
     opened = tab(url)
-    opened.draw(*DIGITS["3"])
+    opened.add_strokes(*DIGITS["3"])
     opened.choose("things")
     assert opened.text("label") == "–"
     assert opened.page.locator("#clear").is_disabled()
@@ -195,26 +202,22 @@ def test_a_picture_too_large_to_be_sent_is_prepared_in_the_page(
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_webassembly_answers_as_python_in_every_shape(
-    tab: Open, hosted: str, models: list[Path], name: str
+    engine_page: Opened, models: list[Path], name: str
 ) -> None:
     shape = OTHERS[name]["shape"]
     images = np.random.default_rng(0).integers(0, 256, (20, *shape.dims), np.uint8)
-    compare(tab, hosted, file_of(models, name), images)
+    compare(engine_page, file_of(models, name), images)
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_golden_answers_of_every_shape_are_checked_here(tab: Open, url: str, name: str) -> None:
+def test_golden_answers_of_every_shape_are_checked_here(tab: Open, url: str) -> None:
     opened = tab(url)
-    opened.choose(name)
-    assert opened.page.locator("#self-test.passed").count() == 1
-
-
-def grant(context: "BrowserContext") -> None:
-    context.grant_permissions(["camera"])
+    for name in OTHERS:
+        opened.choose(name)
+        assert opened.page.locator("#self-test.passed").count() == 1, name
 
 
 def test_a_picture_is_taken_with_the_camera(tab: Open, url: str) -> None:
-    opened = tab(url, prepare=grant)
+    opened = tab(url, permissions=["camera"])
     page = opened.page
     assert not page.locator("#camera").is_visible()  # a digit is drawn, as before
     opened.choose("things")
@@ -231,7 +234,7 @@ def test_a_picture_is_taken_with_the_camera(tab: Open, url: str) -> None:
 
 
 def test_the_camera_is_closed_by_escape_and_by_a_file_of_digits(tab: Open, url: str) -> None:
-    opened = tab(url, prepare=grant)
+    opened = tab(url, permissions=["camera"])
     page = opened.page
     opened.choose("things")
     opened.show("photo.png", encoded(photograph()))
@@ -289,7 +292,7 @@ _STATES: dict[str, Callable[[Opened], None]] = {
 def test_nobody_is_kept_out_in_any_state(
     tab: Open, hosted: str, axe: str, screenshots: Path, width: int, scheme: str
 ) -> None:
-    opened = tab(hosted, width, color_scheme=scheme, bypass_csp=True, prepare=grant)
+    opened = tab(hosted, width, color_scheme=scheme, bypass_csp=True, permissions=["camera"])
     opened.page.add_script_tag(content=axe)
     for name, (state, enter) in itertools.product(COLOR, _STATES.items()):
         opened.choose(name)
@@ -305,17 +308,20 @@ def test_nobody_is_kept_out_in_any_state(
         opened.page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("width", [320, 360, 720, 1280])
-@pytest.mark.parametrize("name", OTHERS)
-def test_long_names_stick_out_nowhere(tab: Open, url: str, width: int, name: str) -> None:
-    opened = tab(url, width)
-    opened.choose(name)
-    opened.show("photo.png", encoded(photograph()))
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    edges = opened.page.evaluate(
-        """[...document.querySelectorAll(".bars span")].map((part) => {
-          const card = part.closest(".card").getBoundingClientRect();
-          return card.right - part.getBoundingClientRect().right;
-        })"""
-    )
-    assert min(edges) > 0
+def test_long_names_stick_out_nowhere(tab: Open, url: str) -> None:
+    opened = tab(url)
+    body = encoded(photograph())
+    for name in OTHERS:
+        opened.clear()
+        opened.choose(name)
+        opened.show("photo.png", body)
+        for width in (320, 360, 720, 1280):
+            opened.resize(width)
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= width, name
+            edges = opened.page.evaluate(
+                """[...document.querySelectorAll(".bars span")].map((part) => {
+                  const card = part.closest(".card").getBoundingClientRect();
+                  return card.right - part.getBoundingClientRect().right;
+                })"""
+            )
+            assert min(edges) > 0, (name, width)

@@ -21,17 +21,21 @@ def copied(site: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(site, tmp_path / "site"))
 
 
+def fresh(context: "BrowserContext") -> None:
+    """A browser that has never seen the page."""
+
+
 _KEPT = "navigator.serviceWorker.ready.then(({ active }) => active.state === 'activated')"
 
 
 def test_after_the_first_visit_it_needs_no_network(tab: Open, copied: Path) -> None:
     with hosting(copied) as url:
-        opened = tab(url)
+        opened = tab(url, prepare=fresh)
         opened.until(_KEPT)
     opened.page.context.set_offline(True)
     opened.page.reload()
     opened.started()
-    opened.draw(*DIGITS["3"])
+    opened.add_strokes(*DIGITS["3"])
     opened.settled()
     assert opened.text("label") == "3"
     opened.choose("edge-xs-int8")  # no model that was not shown before is missing
@@ -42,7 +46,7 @@ def test_a_new_version_takes_the_place_of_what_is_kept(
     tab: Open, copied: Path, runtime: Runtime
 ) -> None:
     with hosting(copied) as url:
-        opened = tab(url)
+        opened = tab(url, prepare=fresh)
         opened.until(_KEPT)
         export(model_paths.default_files()[:1], copied, runtime)
         opened.page.reload()
@@ -57,7 +61,7 @@ def test_a_new_version_takes_the_place_of_what_is_kept(
 
 
 def test_it_can_be_installed(tab: Open, hosted: str) -> None:
-    opened = tab(hosted)
+    opened = tab(hosted, prepare=fresh)
     opened.until(_KEPT)
     page = opened.page
     found = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")
@@ -70,8 +74,8 @@ def test_what_was_changed_on_its_way_is_not_run(tab: Open, copied: Path, file: s
     path = copied / file
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with hosting(copied) as url:
-        opened = tab(url)
-        opened.draw(*DIGITS["3"])
+        opened = tab(url, prepare=fresh)
+        opened.add_strokes(*DIGITS["3"])
         opened.until("document.getElementById('error').textContent !== ''")
         assert opened.text("label") == "–"
 
@@ -96,7 +100,7 @@ def test_from_a_cdn(tab: Open, tmp_path: Path, runtime: Runtime, changed: bool) 
         if changed:
             assert "cannot be loaded, or is not what was published" in opened.text("error")
             return
-        opened.draw(*DIGITS["3"])
+        opened.add_strokes(*DIGITS["3"])
         opened.settled()
         assert (opened.text("label"), opened.text("error")) == ("3", "")
 
@@ -104,7 +108,7 @@ def test_from_a_cdn(tab: Open, tmp_path: Path, runtime: Runtime, changed: bool) 
 def test_another_site_cannot_use_the_drawing_server(
     tab: Open, drawn_server: str, hosted: str
 ) -> None:
-    page = tab(hosted, bypass_csp=True).page
+    page = tab(hosted, prepare=fresh, bypass_csp=True).page
     code = """async (url) => {
       const tell = (call) => call.then(() => "read", () => "refused");
       const bytes = new Uint8Array(784);
