@@ -75,6 +75,27 @@ def test_strokes_are_read_as_what_they_are(read: dict[str, Read], digit: str) ->
     assert "%" in read[digit].sure
 
 
+def test_a_page_that_is_drawn_on_loads_what_it_preloads_alone(tab: Open, url: str) -> None:
+    opened = tab(url)
+    opened.add_strokes(*DIGITS["3"])
+    opened.settled()
+    loaded, preloaded, engine = opened.page.evaluate(_SCRIPTS)
+    checks = {"golden.js"} if engine == "wasm" else set()
+    assert set(loaded) == {"app.js", *preloaded} | checks
+    assert not {"fit.js", "picture.js"} & set(loaded)  # digits that are drawn need neither
+
+
+_SCRIPTS = """import("./app.js").then((app) => {
+  const loaded = performance.getEntriesByType("resource").map((one) => one.name.split("/").pop());
+  const preloaded = [...document.querySelectorAll("link[rel=modulepreload]")];
+  return [
+    loaded.filter((name) => name.endsWith(".js")),
+    preloaded.map((link) => link.getAttribute("href")),
+    app.state.site.engine.kind,
+  ];
+})"""
+
+
 def test_the_answer_comes_while_one_draws(tab: Open, url: str) -> None:
     opened = tab(url)
     box = opened.page.locator("#pad").bounding_box()
