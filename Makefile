@@ -52,7 +52,7 @@ test-web: $(VENV)/.dev ## the page in a real browser; as root, installs Chromium
 	  [ -f "$(WEB)/$$(echo $$package | tr @ -).tgz" ] || (cd $(WEB) && npm pack --silent $$package) || \
 	    echo "$$package cannot be fetched: npm and its registry are needed"; \
 	done
-	$(BIN)/pytest $(or $(WEB_TESTS),tests/browser)
+	$(BIN)/pytest tests/browser
 
 # A million inputs that were spoilt where they reach new code; a short run of it is in `make test`.
 fuzz: $(VENV)/.dev ## a million spoilt inputs
