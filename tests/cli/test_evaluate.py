@@ -122,7 +122,7 @@ def test_a_file_without_errors_draws_an_empty_sheet(
 ) -> None:
     right = Split(random_split.images, Classifier(tiny_model).predict(random_split.images).labels)
     faultless = Dataset("digits", tuple("0123456789"), right, right, "made here")
-    monkeypatch.setattr("mnist_edge.datasets.load", lambda *args: faultless)
+    monkeypatch.setattr("mnist_edge.datasets.load", lambda *args, **options: faultless)
     result = invoke("eval", tiny_model, "--errors", tmp_path / "errors.png")
     assert result.exit_code == 0
     assert "100.00 %" in result.stdout
