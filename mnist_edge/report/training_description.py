@@ -160,10 +160,6 @@ _RECIPE: Columns = {
         lambda share: f"repeated until they are {_share(share)} as many images as the largest",
     ),
     "pretrained": ("fine-tuned from", _pretrained),
-    "pretrained_share": (
-        "pretrained weights in the average of the weights",
-        lambda share: f"{_share(share)} at the end",
-    ),
     "epochs": ("epochs", _plain),
     "batch_size": ("batch", lambda size: formatting.count(size, "image")),
     "images": ("training images", _plain),

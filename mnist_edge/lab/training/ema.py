@@ -26,12 +26,6 @@ def update_weight(step: int, decay: float) -> float:
     return 1 - min(decay, (1 + step) / (10 + step))
 
 
-def keeping_weight(share: float, steps: int) -> float:
-    """How much of the new weights goes into the average after each of so many steps, that a
-    `share` of the first weights is left in it at the end."""
-    return float(1 - share ** (1 / steps))
-
-
 @torch.no_grad()
 def update(both: TensorPairs, weight: Tensor | float) -> None:
     """Move the average by `weight`, 0..1, towards the network."""

@@ -23,8 +23,11 @@ _MAX_TEACHERS, _MAX_VIEWS = 100, 1000
 _MIN_STEPS = 600  # fewer than this trains nothing well: small sets get more epochs
 # Fields that recipes in files of version 1 do not have.
 _LATER = (
-    *("photograph_augmentation", "class_weights", "pretrained"),
-    *("pretrained_share", "part_share", "outlier_folder"),
+    "photograph_augmentation",
+    "class_weights",
+    "pretrained",
+    "part_share",
+    "outlier_folder",
 )
 
 
@@ -108,11 +111,9 @@ class Recipe:
     `photograph_augmentation` is None where the images are glyphs; with it, what `augmentation`
     moves comes before it, and is mirrored at the border. `class_weights` are those of the losses of
     each class's images, () where all count alike. `pretrained` is what it starts from, None for
-    random weights; `pretrained_share` is how much of the average stays of those until the last
-    step, which then has no `ema_decay`: it keeps what they knew (Wortsman et al. 2022, arXiv
-    2109.01903). `part_share` is of a joined data set: the training images of its smaller parts are
-    repeated until they are that share of the largest's. `outlier_folder` is where pictures
-    of no class lie that are no part of the data set.
+    random weights. `part_share` is of a joined data set: the training images of its smaller parts
+    are repeated until they are that share of the largest's. `outlier_folder` is where pictures of
+    no class lie that are no part of the data set.
     """
 
     model: str = "edge"
@@ -139,7 +140,6 @@ class Recipe:
     pretrained: Pretrained | None = None
     part_share: float | None = None
     outlier_folder: str | None = None
-    pretrained_share: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_weights", tuple(self.class_weights))  # a list, in JSON
@@ -157,7 +157,6 @@ class Recipe:
             "seed": 0 <= self.seed < 2**31,
             "synthetic_share": 0 <= self.synthetic_share <= 0.5,
             "part_share": self.part_share is None or 0 < self.part_share <= 1,
-            "pretrained_share": 0 <= self.pretrained_share < 1,
             "class_weights": all(0 < weight < math.inf for weight in self.class_weights),
             "outlier_share": 0 <= self.outlier_share <= 0.4,
         }

@@ -115,9 +115,6 @@ _FINE_TUNING_WARMUP, _FINE_TUNING_EMA_DECAY = 0.1, 0.99
 # are right after 165 steps without this, 374 with it.
 _NEW_CLASSES_LR = 5.0
 _PART_SHARE = 0.1  # of the largest part of a joined data set
-# On joined data sets what the network knew is to stay: in the average of the weights. That leaves
-# room for a higher learning rate.
-_PRETRAINED_SHARE, _JOINED_LR = 0.2, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +163,10 @@ class RecipeRequest:
         is_imbalanced = imbalance(labels, classes) >= IMBALANCED_FROM
         if is_imbalanced if self.balance is None else self.balance:
             recipe = replace(recipe, class_weights=class_weights(labels, classes))
-        if self.pretrained:
-            known = set(map(composed, self.pretrained_classes))
-            is_new = not set(map(composed, data.classes)) <= known
-            recipe = self._fine_tune(recipe, is_new, is_joined=bool(data.parts))
+        is_new = not set(map(composed, data.classes)) <= set(map(composed, self.pretrained_classes))
+        if self.pretrained and is_new and "lr" not in self.fields:
+            recipe = replace(recipe, lr=recipe.lr * _NEW_CLASSES_LR)
         return recipe if "epochs" in self.fields else recipe.with_enough_epochs(len(labels))
-
-    def _fine_tune(self, recipe: Recipe, is_new: bool, is_joined: bool) -> Recipe:
-        """The recipe for a data set with classes that are new to the network, or for one that it
-        knows all classes of and that is joined of several: there it is to lose nothing."""
-        if is_new:
-            return replace(recipe, lr=self.fields.get("lr", recipe.lr * _NEW_CLASSES_LR))
-        if is_joined:
-            lr = self.fields.get("lr", recipe.lr * _JOINED_LR)
-            return replace(recipe, lr=lr, ema_decay=0.0, pretrained_share=_PRETRAINED_SHARE)
-        return recipe
 
     def check(self, saved: Recipe) -> None:
         """CheckpointError where a saved run was begun with another kind, or other weights."""

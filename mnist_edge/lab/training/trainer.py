@@ -191,12 +191,8 @@ class Trainer:
         many of its answers were right. index: int64, the images of the whole batch."""
         soft = self.soft_targets
         view = 0 if soft is None else step // self.steps % len(soft.images)
-        recipe, steps = self.recipe, self.steps * self.recipe.epochs
-        if recipe.pretrained_share:
-            weight = ema.keeping_weight(recipe.pretrained_share, steps)
-        else:
-            weight = ema.update_weight(step, recipe.ema_decay)
-        return self.launch(index, view, recipe.learning_rate(step, steps), weight)
+        rate = self.recipe.learning_rate(step, self.steps * self.recipe.epochs)
+        return self.launch(index, view, rate, ema.update_weight(step, self.recipe.ema_decay))
 
     def _compute(
         self, index: Tensor, view: Tensor | int, rate: Tensor | float, weight: Tensor | float

@@ -267,14 +267,3 @@ def test_new_classes_learn_at_a_higher_rate(few: Dataset, tmp_path: Path) -> Non
     low, high = request.for_data(few).lr, request.for_data(new).lr
     assert low < high < recipe_for("edge-xs", "digits").lr
     assert asked_of(model, lr=0.5).for_data(new).lr == 0.5
-
-
-def test_what_a_joined_set_keeps_stays_in_the_average(few: Dataset, tmp_path: Path) -> None:
-    model = open_pretrained(make_run(tmp_path / "run", few, dataset="digits"))
-    both, request = replace(few, parts=(few, few)), asked_of(model)
-    alone, joined = request.for_data(few), request.for_data(both)
-    assert alone.pretrained_share == 0 < joined.pretrained_share
-    assert joined.lr > alone.lr
-    assert asked_of(model, lr=0.5).for_data(both).lr == 0.5
-    new = replace(both, classes=(*few.classes[:9], "star"))
-    assert request.for_data(new).pretrained_share == 0  # new weights are worth nothing at first

@@ -30,7 +30,6 @@ NAN, INF = math.nan, math.inf
         ("warmup", [0, 1, NAN]),
         ("seed", [-1, 2**31]),
         ("class_weights", [(1.0, 0.0), (NAN,), (INF, 1.0)]),
-        ("pretrained_share", [-0.1, 1, NAN]),
         ("synthetic_share", [-0.1, 0.6, NAN]),
         ("outlier_share", [-0.1, 0.5, NAN]),
     ],
