@@ -222,8 +222,8 @@ def _train(
     from mnist_edge.lab.training.threads import torch_threads, training_threads
 
     recipe, options = plan.recipe, plan.options
-    none = Path(recipe.outlier_folder) if recipe.outlier_folder else None
-    load = partial(datasets.load, recipe.dataset, data_dir, options=options, outliers=none)
+    name, outliers = recipe.dataset, recipe.outlier_path
+    load = partial(datasets.load, name, data_dir, options=options, outliers=outliers)
     data = _first_on_rank_0(group, lambda progress: load(progress=progress))
     run = runs.prepare_run(plan, data)
     with progress_bar() as progress:

@@ -91,7 +91,7 @@ def open_inputs(
     as_trained = ImageOptions.of(checkpoint.shape, checkpoint.fit)
     recipe = checkpoint.recipe
     # Pictures of no class that are gone cannot be trained on again, but what learned them can ship.
-    outliers = Path(recipe.outlier_folder) if recipe.outlier_folder else None
+    outliers = recipe.outlier_path
     there = outliers if outliers and outliers.is_dir() else None
     data = datasets.load(recipe.dataset, data_dir, progress, as_trained, outliers=there)
     # Its labels are numbered as they were when the run was trained.

@@ -171,6 +171,11 @@ class Recipe:
         return first in DATASETS and DATASETS[first].mnist_digits
 
     @property
+    def outlier_path(self) -> Path | None:
+        """The way to the folder of pictures of no class, None without one."""
+        return Path(self.outlier_folder) if self.outlier_folder else None
+
+    @property
     def kind(self) -> ImageKind:
         """What it takes its images to be of."""
         is_glyphs = self.photograph_augmentation is None
@@ -217,7 +222,7 @@ class Recipe:
 
     def without_paths(self) -> "Recipe":
         """As a file may tell it: folders by their names, without the way to them."""
-        outliers = self.outlier_folder and Path(self.outlier_folder).name
+        outliers = self.outlier_path.name if self.outlier_path else None
         return replace(self, dataset=public_name(self.dataset), outlier_folder=outliers)
 
     def as_dict(self) -> dict[str, Any]:
